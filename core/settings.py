@@ -1,0 +1,65 @@
+"""One typed settings object. Nothing is read at import; tests pass their own mapping.
+
+    settings = Settings.load()                      # the process's environment and .env
+    settings = Settings.load({"EGAO_HOME": "/x"})   # exactly this, nothing else
+
+`.env.example` lists every field; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from core.errors import BadSetting
+
+PREFIX = "EGAO_"
+
+
+def _default_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "egao"
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "egao"
+
+
+class Settings(BaseModel):
+    """What a person may set. Field `x` is read from `EGAO_X`; only the token keeps Discord's usual name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=_default_home, description="the database and the key live here")
+    cache: Path = Field(default_factory=_default_cache, description="downloaded weights and compiled kernels")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run; auto takes a GPU if there is one")
+    threads: int = Field(0, ge=0, description="CPU threads per worker; 0 means all cores")
+    compile: bool = Field(True, description="compile the generator in the background (needs a C++ compiler)")
+    key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
+    max_pixels: int = Field(50_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
+    max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")
+    http_port: int = Field(0, ge=0, le=65535, description="loopback port of /healthz and /metrics; 0 turns them off")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    discord_token: SecretStr | None = Field(None, description="the bot's token, read from DISCORD_TOKEN")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read settings from `environ`, or from the process's environment over `.env` in the working directory.
+
+        Raises BadSetting naming the variable and what is wrong with it.
+        """
+        if environ is None:
+            environ = {**{k: v for k, v in dotenv_values(".env").items() if v is not None}, **os.environ}
+        raw = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k.startswith(PREFIX) and v != ""}
+        if environ.get("DISCORD_TOKEN"):
+            raw["discord_token"] = environ["DISCORD_TOKEN"]
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+            raise BadSetting(name=name, reason=first["msg"]) from None

@@ -1,0 +1,17 @@
+"""Face generators: z -> w -> ws -> image, behind one protocol."""
+
+from __future__ import annotations
+
+from core.generator.latent import mix_styles, seed_w, seed_z, truncate
+from core.generator.mobile import MobileStyleGAN
+from core.generator.protocol import Generator
+from core.settings import Settings
+
+__all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "truncate"]
+
+
+def load_generator(settings: Settings) -> Generator:
+    """The generator of the pulled weights, on the CPU and frozen. Raises WeightsMissing when they are not there."""
+    from core.weights.cache import weight_path  # the weights package converts with this one
+
+    return MobileStyleGAN.load(weight_path(settings, "generator"))

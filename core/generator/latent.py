@@ -1,0 +1,47 @@
+"""Arithmetic on latents that is the same for every generator family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.generator.protocol import Generator
+
+AVERAGE_SAMPLES = 10_000  # as stylegan2-ada-pytorch's projector.py
+AVERAGE_SEED = 123
+
+
+def seed_z(seeds: Sequence[int], z_dim: int = 512) -> np.ndarray:
+    """z [N, z_dim] float32 of the seeds, drawn as the published generate.py does: RandomState(seed).randn(1, z_dim)."""
+    return np.concatenate([np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]).astype(np.float32)
+
+
+def truncate(w: Tensor, w_average: Tensor, psi: float) -> Tensor:
+    """Pull w [..., w_dim] towards the average (StyleGAN, appendix B): psi 1 changes nothing, 0 gives the average face."""
+    return w_average + psi * (w - w_average)
+
+
+def seed_w(generator: Generator, seeds: Sequence[int], truncation: float = 0.7) -> Tensor:
+    """w [N, w_dim] of the seeds at the given truncation."""
+    with torch.inference_mode():
+        w = generator.mapping(torch.from_numpy(seed_z(seeds, generator.z_dim)))
+    return truncate(w, generator.w_average(), truncation).clone()
+
+
+def mix_styles(generator: Generator, coarse: Tensor, fine: Tensor, from_resolution: int) -> Tensor:
+    """ws [N, num_ws, w_dim] with the styles below `from_resolution` pixels of `coarse` and the rest of `fine` (both ws)."""
+    takes_fine = torch.tensor([side >= from_resolution for side in generator.style_resolutions], device=coarse.device)
+    return torch.where(takes_fine[None, :, None], fine, coarse)
+
+
+def w_statistics(mapping_owner: Generator) -> tuple[Tensor, float]:
+    """Mean [w_dim] and deviation of 10,000 w drawn with RandomState(123), the projector's own statistics."""
+    z = np.random.RandomState(AVERAGE_SEED).randn(AVERAGE_SAMPLES, mapping_owner.z_dim).astype(np.float32)
+    with torch.inference_mode():
+        w = mapping_owner.mapping(torch.from_numpy(z)).double()
+        mean = w.mean(dim=0)
+        deviation = float(((w - mean).square().sum() / AVERAGE_SAMPLES).sqrt())
+    return mean.float().clone(), deviation

@@ -1,0 +1,176 @@
+"""MobileStyleGAN (Belousov 2021, arXiv 2104.04767), distilled from StyleGAN2-FFHQ: 8.0 M parameters, wavelet upsampling.
+
+4x4 constant -> one modulated 3x3 convolution -> seven blocks (inverse Haar step, two separable convolutions) -> a
+modulated 1x1 to the 12 wavelet channels of the image -> a last inverse Haar step. Demodulation is folded into the
+published weights, so a modulation is one multiplication per channel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from core.generator.latent import w_statistics
+
+_SLOPE = 0.2  # of every LeakyReLU
+
+
+def inverse_haar(x: Tensor) -> Tensor:
+    """[N, 4C, H, W], bands (LL, LH, HL, HH) side by side -> [N, C, 2H, 2W]: the orthonormal 2x2 inverse Haar transform."""
+    n, c4, h, w = x.shape
+    ll, lh, hl, hh = x.reshape(n, c4 // 4, 4, h, w).unbind(dim=2)
+    top, bottom = ll + lh, ll - lh  # vertical step of the low horizontal band
+    top_high, bottom_high = hl + hh, hl - hh
+    rows = torch.stack([top + top_high, top - top_high, bottom + bottom_high, bottom - bottom_high], dim=2) / 2
+    return F.pixel_shuffle(rows.reshape(n, c4, h, w), 2)
+
+
+class Modulation(nn.Module):
+    """One style: w [N, 512] -> a factor for each input channel."""
+
+    def __init__(self, channels: int, w_dim: int) -> None:
+        super().__init__()
+        self.style_weight = nn.Parameter(torch.empty(channels, w_dim))
+        self.style_bias = nn.Parameter(torch.empty(channels))
+
+    def modulate(self, x: Tensor, w: Tensor) -> Tensor:
+        """x [N, C, H, W] times its style."""
+        return x * F.linear(w, self.style_weight, self.style_bias)[:, :, None, None]
+
+
+class Separable(Modulation):
+    """Modulated depthwise 3x3, then 1x1, fixed noise, bias, LeakyReLU."""
+
+    def __init__(self, inputs: int, outputs: int, side: int, w_dim: int) -> None:
+        super().__init__(inputs, w_dim)
+        self.depthwise = nn.Parameter(torch.empty(inputs, 1, 3, 3))
+        self.pointwise = nn.Parameter(torch.empty(outputs, inputs, 1, 1))
+        self.noise = nn.Parameter(torch.empty(side, side))
+        self.bias = nn.Parameter(torch.empty(outputs))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = F.conv2d(self.modulate(x, w), self.depthwise, padding=1, groups=x.shape[1])
+        x = F.conv2d(x, self.pointwise, self.bias) + self.noise
+        return F.leaky_relu(x, _SLOPE)
+
+
+class Stem(Modulation):
+    """The first, full convolution on the 4x4 constant."""
+
+    def __init__(self, channels: int, w_dim: int) -> None:
+        super().__init__(channels, w_dim)
+        self.weight = nn.Parameter(torch.empty(channels, channels, 3, 3))
+        self.noise = nn.Parameter(torch.empty(4, 4))
+        self.bias = nn.Parameter(torch.empty(channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = F.conv2d(self.modulate(x, w), self.weight, self.bias, padding=1) + self.noise
+        return F.leaky_relu(x, _SLOPE)
+
+
+class Block(nn.Module):
+    """Doubles the side, then two separable convolutions; takes three styles."""
+
+    def __init__(self, inputs: int, outputs: int, side: int, w_dim: int) -> None:
+        super().__init__()
+        self.up = Modulation(inputs, w_dim)
+        self.conv1 = Separable(inputs // 4, outputs, side, w_dim)
+        self.conv2 = Separable(outputs, outputs, side, w_dim)
+
+    def forward(self, x: Tensor, ws: Tensor) -> Tensor:
+        x = inverse_haar(self.up.modulate(x, ws[:, 0]))
+        return self.conv2(self.conv1(x, ws[:, 1]), ws[:, 2])
+
+
+class ToImage(Modulation):
+    """1x1 convolution to the wavelet bands of three colours."""
+
+    def __init__(self, channels: int, w_dim: int) -> None:
+        super().__init__(channels, w_dim)
+        self.weight = nn.Parameter(torch.empty(12, channels, 1, 1))
+        self.bias = nn.Parameter(torch.empty(12))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return inverse_haar(F.conv2d(self.modulate(x, w), self.weight, self.bias))
+
+
+class MobileStyleGAN(nn.Module):
+    """The Generator protocol over the published weights; see core.generator.protocol for shapes."""
+
+    name = "mobilestylegan-ffhq"
+    z_dim = w_dim = 512
+
+    def __init__(self, channels: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128, 64), digest: str = "") -> None:
+        super().__init__()
+        self.digest = digest
+        sides = [8 * 2**i for i in range(len(channels) - 1)]
+        self.resolution = 2 * sides[-1]
+        self.num_ws = 2 + 3 * len(sides)
+        self.style_resolutions = (4, *(s for side in sides for s in (side // 2, side, side)), sides[-1])
+        self.mapping_layers = nn.ModuleList(nn.Linear(self.w_dim, self.w_dim) for _ in range(8))
+        self.constant = nn.Parameter(torch.empty(channels[0], 4, 4))
+        self.stem = Stem(channels[0], self.w_dim)
+        self.blocks = nn.ModuleList(
+            Block(*pair, side, self.w_dim) for *pair, side in zip(channels, channels[1:], sides, strict=False)
+        )
+        self.image = ToImage(channels[-1], self.w_dim)
+        self._statistics: tuple[Tensor, float] | None = None
+
+    @classmethod
+    def load(cls, file: Path) -> MobileStyleGAN:
+        """Read the converted safetensors file; parameters are frozen, channels_last where the CPU likes it."""
+        with safe_open(str(file), framework="pt") as tensors:
+            state = {name.replace("mapping.", "mapping_layers."): tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+        generator = cls(digest=hashlib.sha256(file.read_bytes()).hexdigest())
+        generator.load_state_dict(state)
+        return generator.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+
+    def mapping(self, z: Tensor) -> Tensor:
+        """z [N, 512] -> w [N, 512]: PixelNorm, then eight times linear, LeakyReLU, root of two."""
+        x = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+        for layer in self.mapping_layers:
+            x = F.leaky_relu(layer(x), _SLOPE) * 2**0.5
+        return x
+
+    def w_average(self) -> Tensor:
+        return self._w_statistics()[0].to(self.constant.device)
+
+    def w_deviation(self) -> float:
+        return self._w_statistics()[1]
+
+    def _w_statistics(self) -> tuple[Tensor, float]:
+        if self._statistics is None:
+            self._statistics = w_statistics(self)
+        return self._statistics
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        return w[:, None].expand(-1, self.num_ws, -1)
+
+    def features(self, ws: Tensor, side: int) -> Tensor:
+        """Activations [N, C, side, side] after the block that ends at `side`: a cheap stand-in for the whole image."""
+        x = self._stem(ws)
+        for index, block in enumerate(self.blocks):
+            x = block(x, ws[:, 1 + 3 * index : 4 + 3 * index])
+            if x.shape[-1] == side:
+                return x
+        raise ValueError(f"no block ends at {side} pixels")
+
+    def _stem(self, ws: Tensor) -> Tensor:
+        x: Tensor = self.constant.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        return self.stem(x, ws[:, 0])  # type: ignore[no-any-return]
+
+    def synthesis(self, ws: Tensor) -> Tensor:
+        assert ws.shape[1:] == (self.num_ws, self.w_dim), ws.shape
+        x = self.features(ws, self.resolution // 2)
+        return self.image(x, ws[:, -1])  # type: ignore[no-any-return]
+
+    def forward(self, ws: Tensor) -> Tensor:
+        return self.synthesis(ws)
+
+    def noise_buffers(self) -> list[Tensor]:
+        return []  # this family's noise maps are trained constants: moving them would leave its image manifold

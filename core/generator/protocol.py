@@ -1,0 +1,44 @@
+"""What the rest of egao may know of a face generator. Another family (a StyleGAN2 with 18 styles) fits behind the same lines."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """z -> w -> ws -> image. No code outside a family's module may know how many styles there are or what they feed."""
+
+    name: str  # family and training set, such as "mobilestylegan-ffhq"
+    digest: str  # sha256 of the weights file; latents and directions belong to one digest
+    resolution: int  # side of the square image in pixels
+    z_dim: int
+    w_dim: int
+    num_ws: int  # styles per image; ws is [N, num_ws, w_dim]
+    style_resolutions: tuple[int, ...]  # for each style, the side in pixels of the features that it modulates
+
+    def mapping(self, z: Tensor) -> Tensor:
+        """z [N, z_dim], standard normal -> w [N, w_dim]."""
+        ...
+
+    def w_average(self) -> Tensor:
+        """Mean w [w_dim] of 10,000 z of RandomState(123), the centre of truncation and of projection."""
+        ...
+
+    def w_deviation(self) -> float:
+        """Root of the mean squared distance of those w from their mean (the published projector's w_std)."""
+        ...
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        """w [N, w_dim] -> ws [N, num_ws, w_dim], the same w for every style."""
+        ...
+
+    def synthesis(self, ws: Tensor) -> Tensor:
+        """ws [N, num_ws, w_dim] -> image [N, 3, resolution, resolution], about -1..1, differentiable in ws."""
+        ...
+
+    def noise_buffers(self) -> list[Tensor]:
+        """Noise maps that a projection may optimise; empty where a family keeps its noise fixed."""
+        ...

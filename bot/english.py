@@ -1,0 +1,216 @@
+"""Every sentence that the bot says, in English. bot/japanese.py has the same keys with the same placeholders."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXT: Final[dict[str, str]] = {
+    # Words used inside other sentences.
+    "seconds": "{n} s",
+    "minutes": "{n} min",
+    "hours": "{n} h",
+    "days": "{n} d",
+    "on": "on",
+    "off": "off",
+    "none": "none",
+    "face.unnamed": "face {n}",
+    # Work in progress.
+    "work.title": "Working on your photo",
+    "work.received": "Got it. Reading the photo…",
+    "work.queued": "Waiting: number {place} in the queue, about {eta}.",
+    "work.finding": "Looking for the face…",
+    "work.projecting": "Finding this face in the generator…",
+    "work.step": "Step {step} of {steps}, about {eta} left.",
+    "work.rendering": "Drawing the pictures…",
+    "work.resumed": "egao was restarted; carrying on with your photo.",
+    "work.cancelled": "Cancelled. Nothing was kept.",
+    "work.cancelled.source": "The photo was deleted, so the work was stopped and nothing was kept.",
+    "button.cancel": "Cancel",
+    # Several faces.
+    "faces.choose": "### {count} faces found\nWhich one? They are numbered from the left.",
+    "faces.choose.more": "Only the first {shown} are shown.",
+    "faces.number": "**Face {n}**",
+    "faces.select": "Choose a face",
+    "faces.all": "All of them",
+    "faces.expired": "This choice is no longer open. Send the photo again.",
+    # Results.
+    "result.title": "### Strength {strength}",
+    "result.caption": "AI-edited picture · asked for by {member}",
+    "result.caption.private": "AI-edited picture",
+    "result.kept": "The face is kept until {until}; `/forget` erases it at once.",
+    "result.erased": "The face behind this picture is no longer kept. Send the photo again to change it.",
+    "result.smaller": "The picture was made smaller to fit this server's upload limit.",
+    "result.download": "Full size, strength {strength}. AI-edited picture.",
+    "result.animation": "### From neutral to {strength}",
+    "result.deleted": "The picture is deleted. The face itself is kept until {until}.",
+    "result.deleted.gone": "The picture is deleted.",
+    "result.face.erased": "The face and everything made from it are erased.",
+    "alt.original": "The face as it is in the photo",
+    "alt.neutral": "AI-edited: the same face with a neutral expression",
+    "alt.reconstruction": "AI-generated: the face as the generator sees it, not edited",
+    "alt.smile": "AI-edited: the same face at strength {strength}",
+    "alt.animation": "AI-edited animation: the face going from neutral to strength {strength}",
+    "alt.preview": "A preview of the work so far",
+    "alt.face": "Face number {n} in the photo",
+    "button.minus": "− Less",
+    "button.plus": "+ More",
+    "button.neutral": "Neutral",
+    "button.original": "Original",
+    "button.exact": "Exact…",
+    "button.animate": "Animate",
+    "button.download": "Full size",
+    "button.delete": "Delete",
+    "button.report": "Report",
+    "button.erase.face": "Erase the face too",
+    "modal.exact.title": "Exact strength",
+    "modal.exact.label": "Strength, from {low} to {high}",
+    "modal.exact.hint": "0 is the photo as it was. The edit always starts from the original.",
+    "modal.exact.bad": "“{value}” is not a number. Write one such as 1.5.",
+    # Reports.
+    "report.title": "Report this picture",
+    "report.label": "What is wrong with it?",
+    "report.hint": "Only the admins of this server read this.",
+    "report.thanks": "Thank you. The admins of this server were told.",
+    "report.nowhere": "Thank you. The report is stored for the admins, who see it in `/egao status`.",
+    "report.direct": "In a direct message there are no admins: use Delete or `/forget`, or write to the bot's owner.",
+    "report.notice": "### A picture was reported\nReported by {reporter}: {link}\n> {reason}",
+    # Consent.
+    "consent.notice": (
+        "### Before your first photo\n"
+        "egao looks for the face in a photo that you send and draws it again with another expression.\n"
+        "- **Kept:** a description of the face in numbers and a small picture of it, both encrypted, "
+        "for {retention} hours on this server. The photo itself is never written to disk.\n"
+        "- **Not done:** no recognition, no comparing with other people, no training on your photos.\n"
+        "- **Shown:** every result is marked as AI-edited.\n"
+        "- **Erase:** `/forget` erases everything at once; deleting your photo's message does too. "
+        "`/export` gives you a copy, `/privacy` tells you more.\n"
+        "By agreeing you also say that you are at least 18, and that the person in the photo is you "
+        "or agreed to this."
+    ),
+    "consent.agree": "I agree",
+    "consent.decline": "No, thank you",
+    "consent.thanks": "Thank you. You can take this back at any time with `/forget`.",
+    "consent.thanks.resend": "Thank you. Now send the photo or the command once more.",
+    "consent.declined": "Nothing was read or kept. You can change your mind any time by sending a photo.",
+    "consent.other": "This question is for somebody else. Send a photo of your own to be asked.",
+    # Asking for a photo.
+    "photo.several": "That message has {count} pictures; working on the first.",
+    "photo.content.off": (
+        "I can't see pictures in channels here, because the bot runs without the message content permission. "
+        "Mention me in the message with the photo, use `/smile`, or Apps > Make it smile."
+    ),
+    "photo.drop.hint": "Send me a photo with a face in it, or use `/smile`. `/help` tells you more.",
+    # My things.
+    "mine.faces.title": "### Your faces on this server",
+    "mine.faces.title.direct": "### Your faces in direct messages",
+    "mine.faces.none": "No face of yours is kept here.",
+    "mine.faces.line": "**{n}. {name}** · until {until}",
+    "mine.faces.latest": "used by `/smile`",
+    "mine.faces.select": "Choose a face to change",
+    "mine.faces.picked": "`/smile` and `/neutral` now use **{name}**.",
+    "mine.faces.renamed": "Renamed to **{name}**.",
+    "mine.faces.deleted": "**{name}** is erased.",
+    "mine.faces.manage": "### {name}\nKept until {until}.",
+    "button.face.use": "Use this one",
+    "button.face.rename": "Rename…",
+    "button.face.delete": "Erase",
+    "button.face.back": "Back to the list",
+    "modal.rename.title": "Rename the face",
+    "modal.rename.label": "New name (only you see it)",
+    "queue.none": "You have nothing waiting.",
+    "queue.title": "### Your requests",
+    "queue.line": "- {kind}: {state}",
+    "queue.waiting": "number {place} in the queue, about {eta}",
+    "queue.running": "being worked on",
+    "queue.choosing": "waiting for you to choose a face",
+    "queue.all": "In all, {count} requests are waiting.",
+    "kind.photo": "a photo",
+    "kind.smile": "a new strength",
+    "kind.animate": "an animation",
+    "kind.download": "a full-size picture",
+    "forget.ask": (
+        "### Erase everything?\n"
+        "This erases your faces, pictures' records, settings and consent, on every server, at once. "
+        "It can't be undone. Pictures already posted stay in Discord until you delete their messages."
+    ),
+    "forget.confirm": "Erase everything",
+    "forget.cancel": "Keep it",
+    "forget.done": "Everything that egao kept about you is erased.",
+    "forget.kept": "Nothing was erased.",
+    "export.ready": "All that egao keeps about you is in this file.",
+    "export.none": "egao keeps nothing about you.",
+    "export.large": "The file is larger than Discord takes ({size}). Erase some faces with `/faces` and try again.",
+    "visibility.public": "Results of your commands are now shown to everyone.",
+    "visibility.private": "Results of your commands are now shown only to you.",
+    "help.text": (
+        "### egao makes a face smile, or stop smiling\n"
+        "- **Send a photo** in a direct message, in a channel that the admins opened, or with a mention of me.\n"
+        "- **`/smile strength`** changes the smile of your latest face: 1 is a natural smile, 0 the photo as it was, "
+        "negative is more serious. With `photo` it starts from a new one.\n"
+        "- **`/neutral`** takes the smile away. **`/animate`** moves between the two.\n"
+        "- **Apps > Make it smile** on any message with a photo works on phones too.\n"
+        "- The buttons under a picture work for the person who asked for it, as long as the face is kept.\n"
+        "- **`/faces`** lists what is kept, **`/queue`** what is waiting, **`/privacy`** how your data is treated, "
+        "**`/forget`** erases it, **`/export`** gives you a copy.\n"
+        "Strength here: from {low} to {high}. Faces are kept for {retention} hours."
+    ),
+    # Admins.
+    "admin.settings.title": "### egao on this server",
+    "admin.settings.saved": "Saved.",
+    "admin.settings.bad": "{name}: {value} can't be used. {reason}",
+    "admin.channels": "Channels where a photo gets a reply",
+    "admin.channels.pick": "Channels where a photo gets a reply by itself",
+    "admin.roles": "Roles that may use egao",
+    "admin.roles.pick": "Roles that may use egao (none: everyone)",
+    "admin.everyone": "everyone",
+    "admin.auto": "Automatic replies",
+    "admin.whose": "Whose photos",
+    "admin.whose.own": "only one's own",
+    "admin.whose.consented": "anyone who agreed",
+    "admin.whose.any": "any",
+    "admin.strength": "Largest strength",
+    "admin.cooldown": "Pause between edits (seconds)",
+    "admin.quota": "Edits a day and member",
+    "admin.share": "Requests waiting at once, whole server",
+    "admin.wait": "Longest wait accepted (seconds)",
+    "admin.retention": "Faces are kept for (hours)",
+    "admin.spoiler": "Pictures as spoilers",
+    "admin.language": "Language",
+    "admin.language.auto": "each member's own",
+    "admin.language.en": "English",
+    "admin.language.ja": "日本語",
+    "admin.button.limits": "Limits…",
+    "admin.button.queue": "Queue and keeping…",
+    "admin.button.auto": "Automatic replies: {state}",
+    "admin.button.spoiler": "Spoilers: {state}",
+    "admin.limits.title": "Limits",
+    "admin.queue.title": "Queue and keeping",
+    "admin.range": "from {low} to {high}",
+    "admin.status": (
+        "### How egao is doing\n"
+        "- Queue: {waiting} waiting, {running} running, worker {worker}\n"
+        "- This server today: {done} done, {failed} failed\n"
+        "- Since the start, {uptime} ago: {total} done, {total_failed} failed, about {pace} each\n"
+        "- Kept here: {faces} faces of {members} members\n"
+        "- Blocked members: {blocked} · Reports: {reports}\n"
+        "- Free disk: {disk}\n"
+        "- Message content permission: {content}"
+    ),
+    "admin.status.reports": "**Latest reports**",
+    "admin.worker.up": "ready",
+    "admin.worker.down": "starting again",
+    "admin.blocked": "{member} can't use egao on this server any more; what was kept of them here is erased.",
+    "admin.unblocked": "{member} can use egao again.",
+    "admin.unblocked.not": "{member} was not blocked.",
+    "admin.purge.ask": "### Erase all of this server?\nThis erases every face kept from this server ({faces}). It can't be undone.",
+    "admin.purge.ask.member": "### Erase what is kept of {member} here?\nIt can't be undone.",
+    "admin.purge.confirm": "Erase",
+    "admin.purge.done": "Erased: {faces} faces.",
+    # The bot's own troubles.
+    "trouble.unexpected": "Something went wrong inside egao; it was not your photo. Try again. (Reference {reference})",
+    "trouble.old": "This button belongs to an older message that can't be used any more.",
+    "trouble.modal": "egao was restarted while you were writing. Open the form once more.",
+    "trouble.lost": "egao was restarted and could not finish this. {reason}",
+    "trouble.place": "I may not post pictures in this channel. Ask an admin for the permission to attach files.",
+    "trouble.finished": "{member}, your picture is ready, but the reply that only you could see has expired. Run `/smile` to see it.",
+}

@@ -1,0 +1,37 @@
+"""Where the networks run, and in which precision they run fast there."""
+
+from __future__ import annotations
+
+import torch
+
+from core.errors import BadSetting
+from core.settings import Settings
+
+
+def choose_device(settings: Settings) -> torch.device:
+    """The GPU if there is one and the setting allows it, else the CPU. Raises BadSetting when a GPU is demanded in vain."""
+    if settings.device == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if settings.device == "cuda":
+        raise BadSetting(name="EGAO_DEVICE", reason="this torch sees no CUDA GPU; the CPU build never does")
+    return torch.device("cpu")
+
+
+def use_threads(settings: Settings) -> None:
+    """Give torch the number of threads that the setting names; 0 leaves all cores."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it natively, float16 on CUDA, else float32."""
+    if device.type == "cuda":
+        return torch.float16
+    # without AVX-512 BF16 (or AMX) torch emulates bfloat16, which is slower than float32
+    return torch.bfloat16 if torch.backends.cpu.get_cpu_capability() == "AVX512" and _has_bf16() else torch.float32
+
+
+def _has_bf16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

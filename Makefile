@@ -1,0 +1,65 @@
+# make demo    edit the sample photo to four smiles; the pictures land in out/demo
+# make test    ruff, mypy, pytest on the real weights
+# make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
+# make clean   remove what make made here; the weights stay in their cache folder
+#
+# Each stands alone: it makes .venv, installs the exact versions of data/constraints.txt and brings the weights first.
+# With an NVIDIA GPU: make demo TORCH=2.13.0   (the CUDA build of the same release; say it each time, or export it)
+
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+TORCH ?= 2.13.0+cpu
+BIN := .venv/bin
+READY := .venv/.ready-torch-$(TORCH)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+SMILES := --smile -1.5 --neutral --smile 1.5 --smile 3
+
+# Nothing installed or configured outside .venv may change what is in it.
+unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
+
+# Offline and not in the index are one error to pip.
+define EXPLAIN_TORCH
+if grep -q 'No matching distribution' .venv/torch.log; then \
+  echo "egao: pip finds no torch $(TORCH): check the network, and set PIP_EXTRA_INDEX_URL to PyTorch's index of CPU builds" \
+    "(or take the default index's CUDA build: make $(MAKECMDGOALS) TORCH=2.13.0)" >&2; \
+else cat .venv/torch.log >&2; fi
+endef
+
+.PHONY: demo test check bot setup clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	@$(BIN)/egao models pull
+	@photo=$$($(BIN)/python -c 'from importlib.resources import files; print(files("skimage") / "data/astronaut.png")') \
+	  && $(BIN)/egao edit "$$photo" $(SMILES) -o out/demo
+	@echo "The pictures are in $(CURDIR)/out/demo:" && ls out/demo
+
+test: check
+	@$(BIN)/egao models pull --group eval
+	@$(BIN)/python -m pytest
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bot: $(READY)
+	@$(BIN)/egao models pull
+	@$(BIN)/egao bot
+
+setup: $(READY)
+
+# torch goes first: if the index has no such build, that is known before anything else is downloaded.
+$(READY): pyproject.toml data/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+	  || { echo "egao: Python 3.11 is needed; say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@rm -f .venv/.ready-*
+	@sed 's/^torch==.*/torch===$(TORCH)/' data/constraints.txt > .venv/constraints.txt
+	@echo "egao: installing torch $(TORCH) and the other packages into .venv (about 1 GB to download)"
+	@$(PIP) install -qq --no-deps 'torch===$(TORCH)' 2> .venv/torch.log || { $(EXPLAIN_TORCH); exit 1; }
+	@$(PIP) install -qq -c .venv/constraints.txt -e '.[eval,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find bot core cogs data tests -name __pycache__ -type d -prune -exec rm -rf {} +

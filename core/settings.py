@@ -44,6 +44,13 @@ class Settings(BaseModel):
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")
     http_port: int = Field(0, ge=0, le=65535, description="loopback port of /healthz and /metrics; 0 turns them off")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    cdn_hosts: str = Field(
+        "cdn.discordapp.com,media.discordapp.net",
+        description="hosts that photos may be downloaded from, with commas between; plain http only for loopback ones",
+    )
+    download_seconds: float = Field(20.0, gt=0, description="longest time that downloading one photo may take")
+    progress_seconds: float = Field(3.0, gt=0, description="shortest pause between two progress edits of one message")
+    close_seconds: float = Field(8.0, gt=0, description="longest time that stopping may take before work is put back")
     discord_token: SecretStr | None = Field(None, description="the bot's token, read from DISCORD_TOKEN")
 
     @classmethod

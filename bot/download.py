@@ -1,0 +1,99 @@
+"""The only way a photo comes in: from Discord's own hosts, over https, without redirects, within a size and a time.
+
+`discord.Attachment.read()` follows redirects and reads whatever a server sends, so it is not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from core.errors import PhotoGone, PhotoTooLarge, PhotoUnreachable
+from core.settings import Settings
+
+CHUNK = 64 * 1024
+AT_ONCE = 8  # downloads held in memory at the same time: 8 x 25 MiB at worst
+
+
+class Downloader:
+    """Fetches photos. Use as an async context manager; one per bot."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._hosts = frozenset(host.strip().lower() for host in settings.cdn_hosts.split(",") if host.strip())
+        self._limit = settings.max_bytes
+        self._seconds = settings.download_seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,  # a photo is never content-encoded; a decompression bomb could be
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "image/png, image/jpeg, image/webp"},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def photo(self, url: str, declared: int | None = None) -> bytes:
+        """The bytes at `url`; `declared` is the size that Discord told, checked before anything is fetched.
+
+        Raises PhotoTooLarge, PhotoGone (404, or the signed link ran out) or PhotoUnreachable.
+        """
+        address = self._allowed(url)
+        if declared is not None:
+            self._check(declared)
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await self._fetch(address)
+            except TimeoutError:
+                raise PhotoUnreachable(reason="it took too long") from None
+            except aiohttp.ClientError:
+                raise PhotoUnreachable(reason="the connection failed") from None
+
+    async def _fetch(self, address: URL) -> bytes:
+        assert self._session is not None, "use the downloader as a context manager"
+        async with self._session.get(address, allow_redirects=False) as response:
+            if response.status in (403, 404, 410):
+                raise PhotoGone
+            if response.status != 200:
+                raise PhotoUnreachable(reason=f"answer {response.status}")
+            if response.content_length is not None:
+                self._check(response.content_length)
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(CHUNK):
+                body += chunk
+                self._check(len(body))  # whatever was declared, no more than the limit is ever held
+            return bytes(body)
+
+    def _allowed(self, url: str) -> URL:
+        address = URL(url)
+        host = (address.host or "").lower()
+        named = host in self._hosts or f"{host}:{address.port}" in self._hosts
+        secure = address.scheme == "https" and address.port == 443
+        if not named or address.user is not None or not (secure or (address.scheme == "http" and _loopback(host))):
+            raise PhotoUnreachable(reason="it is not on Discord")
+        return address
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise PhotoTooLarge(size=mebibytes(size), limit=mebibytes(self._limit))
+
+
+def mebibytes(size: int) -> str:
+    """A file size as people read it."""
+    return f"{size / 2**20:.1f} MiB"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

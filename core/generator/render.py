@@ -22,6 +22,18 @@ def to_pixels(images: Tensor) -> np.ndarray:
     return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
+def network_in(generator: Generator, dtype: torch.dtype) -> Generator:
+    """The generator itself for float32, else a copy with its weights in `dtype`: twice as fast as casting at each layer."""
+    if dtype == torch.float32:
+        return generator
+    assert isinstance(generator, nn.Module)
+    key = "_egao_" + str(dtype)
+    if key not in generator.__dict__:
+        generator.__dict__[key] = copy.deepcopy(generator).to(dtype)  # kept beside the module, not registered in it
+    network: Generator = generator.__dict__[key]
+    return network
+
+
 class Renderer:
     """Renders ws without gradients.
 
@@ -30,11 +42,10 @@ class Renderer:
     """
 
     def __init__(self, generator: Generator, precision: Literal["exact", "fast"] = "fast") -> None:
-        assert isinstance(generator, nn.Module)
         self.generator = generator
-        self.device = next(generator.parameters()).device
+        self.device = generator.w_average().device
         self.dtype = torch.float32 if precision == "exact" else fast_dtype(self.device)
-        self._network = generator if self.dtype == torch.float32 else copy.deepcopy(generator).to(self.dtype)
+        self._network = network_in(generator, self.dtype)
 
     def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
         """ws [N, num_ws, w_dim] -> uint8 [n, R, R, 3] a batch at a time, so that a caller may stop or show progress."""

@@ -1,0 +1,167 @@
+"""Projection by optimisation: the ws whose image looks most like a target.
+
+`w` is the projector published with StyleGAN2-ADA (Karras et al. 2020, projector.py): one w for all styles, its schedules
+and constants as there. `w+` frees every style (Abdal et al. 2019) and adds a pixel term, since with 23 x 512 numbers the
+optimum is no longer a face of the generator's own distribution but the photo itself.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.device import fast_dtype
+from core.generator.protocol import Generator
+from core.generator.render import network_in
+from core.projection.features import Features, area_downsample, distance
+from core.projection.noise import noise_regularity, renormalise
+
+Method = Literal["w", "w+"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to project. The defaults of the schedules are the published projector's."""
+
+    method: Method = "w"
+    steps: int = 1000
+    start: str = "mean"  # see core.projection.start
+    seed: int = 0  # of the noise added to w
+    learning_rate: float = 0.1
+    ramp_up: float = 0.05  # share of the steps over which the rate rises
+    ramp_down: float = 0.25  # and falls, as a cosine
+    w_noise: float = 0.05  # noise on w at the start, in deviations of w
+    w_noise_ramp: float = 0.75  # share of the steps after which that noise is gone
+    noise_weight: float = 1e5  # of the regularity of the noise buffers
+    pixel_weight: float = 0.0  # of the mean absolute difference at 256 pixels
+    spread_weight: float = 0.0  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
+    exact: bool = True  # float32 gradients; else in the fast precision of the hardware (cosine 0.9998, half the time)
+
+    @classmethod
+    def of(cls, method: Method, steps: int | None = None, start: str = "nearest") -> Options:
+        """The published settings for `w`; for `w+` a schedule made for dozens of steps instead of a thousand."""
+        if method == "w":
+            return cls("w", steps or 1000, start)
+        return cls("w+", steps or 80, start, learning_rate=0.05, ramp_up=0.05, ramp_down=0.5, w_noise=0.0,
+                   pixel_weight=2.0, spread_weight=0.02, exact=False)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is known after a step; `preview` is not here because a picture costs as much as a quarter of a step."""
+
+    step: int  # 1..steps
+    steps: int
+    loss: float
+    distance: float  # perceptual, comparable between methods
+    seconds: float  # since this run began
+    eta: float  # seconds still to go
+
+
+@dataclass
+class Projection:
+    """One optimisation in progress: iterate `run()`, stop iterating to cancel, `state()` to go on another day."""
+
+    generator: Generator
+    features: Features
+    target: np.ndarray  # uint8 [R, R, 3], aligned as FFHQ
+    start: Tensor  # w [w_dim] or ws [num_ws, w_dim]
+    options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        torch_device = self.generator.w_average().device
+        image = torch.from_numpy(self.target).permute(2, 0, 1)[None].to(torch_device, torch.float32) / 127.5 - 1
+        self._image = area_downsample(image).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            self._wanted = [tap.clone() for tap in self.features(self._image)]
+        self._wanted = [tap.detach().clone() for tap in self._wanted]
+        dtype = torch.float32 if self.options.exact else fast_dtype(torch_device)
+        self._dtype, self._network = dtype, network_in(self.generator, dtype)
+        ws = self.start.detach().to(torch_device, torch.float32)
+        per_style = ws.ndim == 2
+        if self.options.method == "w":
+            ws = ws.mean(dim=0, keepdim=True) if per_style else ws[None]
+        elif not per_style:
+            ws = self.generator.broadcast(ws[None])[0]
+        self._w = ws.clone()[None].requires_grad_(True)  # [1, 1 or num_ws, w_dim]
+        self._noise = [buffer.requires_grad_(True) for buffer in self._network.noise_buffers()]
+        self._deviation = self.generator.w_deviation()
+        self._adam = torch.optim.Adam([self._w, *self._noise], lr=self.options.learning_rate, betas=(0.9, 0.999))
+        self._random = torch.Generator().manual_seed(self.options.seed)
+        self._done = 0
+
+    @property
+    def ws(self) -> np.ndarray:
+        """The latent as it stands: float32 [1, num_ws, w_dim]."""
+        return self._broadcast(self._w.detach()).cpu().numpy().copy()
+
+    def _broadcast(self, w: Tensor) -> Tensor:
+        return w if w.shape[1] > 1 else self.generator.broadcast(w[:, 0])
+
+    def run(self) -> Iterator[Step]:
+        """Optimise, yielding after every step."""
+        began, first = time.perf_counter(), self._done
+        while self._done < self.options.steps:
+            loss, perceptual = self._step(self._done)
+            self._done += 1
+            seconds = time.perf_counter() - began
+            eta = seconds / (self._done - first) * (self.options.steps - self._done)
+            yield Step(self._done, self.options.steps, loss, perceptual, seconds, eta)
+
+    def _step(self, step: int) -> tuple[float, float]:
+        options, progress = self.options, step / self.options.steps
+        self._adam.param_groups[0]["lr"] = learning_rate(options, progress)
+        strength = self._deviation * options.w_noise * max(0.0, 1 - progress / options.w_noise_ramp) ** 2
+        w = self._w
+        if strength > 0:
+            w = w + strength * torch.randn(self._w.shape, generator=self._random).to(self._w)
+        ws = self._broadcast(w)
+        image = area_downsample(self._network.synthesis(ws.to(self._dtype)).float())
+        perceptual = distance(self.features(image), self._wanted).sum()
+        loss = perceptual
+        if options.pixel_weight:
+            loss = loss + options.pixel_weight * (image - self._image).abs().mean()
+        if options.spread_weight:
+            spread = (ws - ws.mean(dim=1, keepdim=True)).square().sum(dim=2).mean() / self._deviation**2
+            loss = loss + options.spread_weight * spread
+        if self._noise:
+            loss = loss + options.noise_weight * noise_regularity(self._noise)
+        self._adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self._adam.step()
+        renormalise(self._noise)
+        return float(loss.detach()), float(perceptual.detach())
+
+    def state(self) -> dict[str, Any]:
+        """All that a later `load_state` needs to go on with the very same steps; torch.save it."""
+        return {
+            "options": asdict(self.options), "digest": self.generator.digest, "done": self._done,
+            "w": self._w.detach().clone(), "noise": [n.detach().clone() for n in self._noise],
+            "adam": self._adam.state_dict(), "random": self._random.get_state(),
+        }  # fmt: skip
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from `state`. Raises ValueError if it is of another generator or of other options."""
+        if state["digest"] != self.generator.digest or state["options"] != asdict(self.options):
+            raise ValueError("the checkpoint is of another generator or of other options")
+        with torch.no_grad():
+            self._w.copy_(state["w"])
+            for buffer, saved in zip(self._noise, state["noise"], strict=True):
+                buffer.copy_(saved)
+        self._adam.load_state_dict(state["adam"])
+        self._random.set_state(state["random"])
+        self._done = state["done"]
+
+
+def learning_rate(options: Options, progress: float) -> float:
+    """The published schedule at `progress` 0..1: linear rise over `ramp_up`, cosine fall over `ramp_down`."""
+    fall = min(1.0, (1 - progress) / options.ramp_down)
+    rise = min(1.0, progress / options.ramp_up) if options.ramp_up else 1.0
+    return options.learning_rate * (0.5 - 0.5 * math.cos(fall * math.pi)) * rise

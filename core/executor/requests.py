@@ -14,16 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from core.errors import EgaoError
 
 PictureKind = Literal["png", "jpeg", "webp"]
 AnimationKind = Literal["webp", "gif"]
+Answer = TypeVar("Answer", covariant=True)
+
+
+class Asks(Generic[Answer]):
+    """A request that is answered by an `Answer`."""
 
 
 @dataclass(frozen=True)
-class FindFaces:
+class FindFaces(Asks["FoundFaces"]):
     """Find the faces in a photo. Answered by `FoundFaces`; fails with a `PhotoError`."""
 
     photo: bytes  # the file as it came: PNG, JPEG or WebP
@@ -46,7 +51,7 @@ class FoundFaces:
 
 
 @dataclass(frozen=True)
-class Project:
+class Project(Asks["Projected"]):
     """Find the latent of one face of a photo. Answered by `Projected`; reports progress at each step."""
 
     photo: bytes
@@ -67,7 +72,7 @@ class Projected:
 
 
 @dataclass(frozen=True)
-class Render:
+class Render(Asks["Rendered"]):
     """Draw a stored face at one or more strengths along a direction. Answered by `Rendered`.
 
     Consecutive renders of different jobs are handed to the workbench together.
@@ -91,7 +96,7 @@ class Rendered:
 
 
 @dataclass(frozen=True)
-class Animate:
+class Animate(Asks["Animated"]):
     """Move a stored face from one strength to another and back. Answered by `Animated`; one step is one frame."""
 
     latent: bytes

@@ -1,0 +1,129 @@
+"""A job: one request of one owner on its way to one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import count
+
+from core.errors import EgaoError
+from core.executor.queue import Owner
+from core.executor.requests import Animate, FindFaces, Progress, Project, Render, Request, Result
+from core.executor.wire import weight
+
+log = logging.getLogger(__name__)
+_numbers = count(1)
+
+OnProgress = Callable[[Progress], None]
+
+
+class Lane(StrEnum):
+    """Jobs of different lanes do not wait for each other; a worker interleaves one of each."""
+
+    QUICK = "quick"  # run whole, several renders at once
+    MOVING = "moving"  # some seconds, step by step
+    LONG = "long"  # a minute, step by step
+
+    @staticmethod
+    def of(request: Request) -> Lane:
+        match request:
+            case FindFaces() | Render():
+                return Lane.QUICK
+            case Animate():
+                return Lane.MOVING
+            case Project():
+                return Lane.LONG
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands: 0 is being worked on, 1 is next in its lane."""
+
+    place: int
+    eta_seconds: float  # until the result
+
+
+class Job:
+    """Made by `Executor.enqueue`. `await job.result()` gives the answer or raises its error, as often as asked."""
+
+    def __init__(self, request: Request, owner: Owner, on_progress: OnProgress | None) -> None:
+        self.id = next(_numbers)
+        self.request = request
+        self.owner = owner
+        self.lane = Lane.of(request)
+        self.kind = type(request).__name__
+        self.size = weight(request)
+        self.attempts = 0  # times that it, or a batch it was in, brought a worker down
+        self.deaths = 0  # times that its worker went down, whoever's fault
+        self.alone = False  # not to be put in a batch with others again
+        self.submitted = time.monotonic()
+        self.started: float | None = None
+        self.first: Progress | None = None  # since it was last begun
+        self.last: Progress | None = None
+        self.place: int | None = None  # as last told
+        self._on_progress = on_progress
+        self._due: float | None = None  # when its own pace says that it will be done
+        self._began = 0.0  # when its first progress came
+        self._future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._future.add_done_callback(lambda future: future.cancelled() or future.exception())  # asked for or not
+
+    @property
+    def done(self) -> bool:
+        return self._future.done()
+
+    async def result(self) -> Result:
+        return await asyncio.shield(self._future)
+
+    def finish(self, answer: Result | EgaoError) -> bool:
+        """Give the answer, once. False if there was one already."""
+        if self._future.done():
+            return False
+        if isinstance(answer, EgaoError):
+            self._future.set_exception(answer)
+        else:
+            self._future.set_result(answer)
+        return True
+
+    def begin(self) -> None:
+        self.started = time.monotonic()
+        self.first = self.last = self._due = None
+        self.place = 0
+
+    def step(self, progress: Progress) -> None:
+        """Take in a worker's progress, add what is known here, and pass it on."""
+        if progress.checkpoint is not None and isinstance(self.request, Project):
+            self.request = replace(self.request, resume=progress.checkpoint)
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self._began = progress, now
+        self.last = progress
+        eta, done = progress.eta_seconds, progress.step - self.first.step
+        if eta is None and done > 0:
+            eta = (progress.steps - progress.step) * (now - self._began) / done
+        if eta is not None:
+            self._due = now + eta
+        self.tell(replace(progress, eta_seconds=eta, place=0))
+
+    def tell(self, progress: Progress) -> None:
+        """Call whoever follows this job; what they raise is theirs and stops nothing here."""
+        if self._on_progress is None or self.done:
+            return
+        try:
+            self._on_progress(progress)
+        except Exception:
+            log.exception("a progress callback of job %d failed", self.id)
+
+    def remaining(self, usual: float) -> float:
+        """Seconds until a begun job is done, from its own pace if there is one, else from what is usual."""
+        now = time.monotonic()
+        due = self._due if self._due is not None else (self.started or now) + usual
+        return max(0.1, due - now)
+
+    @property
+    def units(self) -> int:
+        """Steps worked on since it was last begun."""
+        return 1 if self.first is None or self.last is None else self.last.step - self.first.step + 1

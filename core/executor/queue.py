@@ -1,0 +1,168 @@
+"""A queue that is fair across guilds, then across the members of a guild, then first in, first out.
+
+Start-time fair queueing at both levels: every guild, and in it every member, has a count of what it has been served,
+in seconds of work. The next job comes from the waiting guild with the least, in it from the member with the least.
+Who arrives after a pause starts level with whoever is being served, so that idling saves up no credit and a burst of
+one member's jobs delays another's by one job, not by the burst.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Generic, Protocol, TypeVar
+
+
+class Owner(Protocol):
+    """Whose a job is: the server it was asked in (None: a direct message) and the member who asked."""
+
+    @property
+    def guild_id(self) -> Hashable: ...
+
+    @property
+    def member_id(self) -> Hashable: ...
+
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class _Entry(Generic[Item]):
+    item: Item
+    cost: float
+
+
+class _Turns:
+    """Who has been served how much, among the parties of one level."""
+
+    def __init__(self) -> None:
+        self._served: dict[Hashable, tuple[float, int]] = {}  # served so far; when its turn last ended, for ties
+        self._now = 0.0  # what the party now being served had been served before
+        self._clock = count()
+
+    def enter(self, party: Hashable) -> None:
+        served = self._served.get(party, (0.0, 0))[0]
+        self._served[party] = (max(served, self._now), next(self._clock))
+
+    def charge(self, party: Hashable, cost: float) -> None:
+        served = self._served[party][0]
+        self._now = max(self._now, served)
+        self._served[party] = (served + cost, next(self._clock))
+
+    def refund(self, party: Hashable, cost: float) -> None:
+        served, turn = self._served.get(party, (0.0, 0))
+        self._served[party] = (max(0.0, served - cost), turn)
+
+    def prune(self, waiting: Iterable[Hashable]) -> None:
+        """Forget parties that wait for nothing, except those served ahead of their turn while others wait."""
+        names = set(waiting)
+        for party in self._served.keys() - names:
+            if not names or self._served[party][0] <= self._now:
+                del self._served[party]
+        if not names:
+            self._now = 0.0
+
+    def merge(self, lines: dict[Hashable, Iterator[_Entry[Item]]]) -> Iterator[tuple[Hashable, _Entry[Item]]]:
+        """All entries of all lines in the order in which they would be served if nobody else came."""
+        parties = list(lines)
+        order = [(*self._served[party], number) for number, party in enumerate(parties)]
+        later = max((turn for _, turn, _ in order), default=0)
+        heapq.heapify(order)
+        while order:
+            served, _, number = heapq.heappop(order)
+            entry = next(lines[parties[number]], None)
+            if entry is None:
+                continue
+            yield parties[number], entry
+            later += 1
+            heapq.heappush(order, (served + entry.cost, later, number))
+
+
+@dataclass
+class _Guild(Generic[Item]):
+    turns: _Turns = field(default_factory=_Turns)
+    lines: dict[Hashable, deque[_Entry[Item]]] = field(default_factory=dict)
+
+    def order(self) -> Iterator[_Entry[Item]]:
+        return (entry for _, entry in self.turns.merge({member: iter(line) for member, line in self.lines.items()}))
+
+
+class FairQueue(Generic[Item]):
+    """Items with an owner and a cost (seconds of work)."""
+
+    def __init__(self) -> None:
+        self._turns = _Turns()
+        self._guilds: dict[Hashable, _Guild[Item]] = {}
+        self._owners: dict[Item, Owner] = {}
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __contains__(self, item: Item) -> bool:
+        return item in self._owners
+
+    def push(self, item: Item, owner: Owner, cost: float) -> None:
+        """Put an item last among its member's."""
+        self._line(item, owner).append(_Entry(item, cost))
+
+    def put_back(self, item: Item, owner: Owner, cost: float) -> None:
+        """Put an item that was served for nothing first among its member's, and give back what it was charged."""
+        self._line(item, owner).appendleft(_Entry(item, cost))
+        self._turns.refund(owner.guild_id, cost)
+        self._guilds[owner.guild_id].turns.refund(owner.member_id, cost)
+
+    def _line(self, item: Item, owner: Owner) -> deque[_Entry[Item]]:
+        if item in self._owners:
+            raise ValueError("an item waits once")
+        self._owners[item] = owner
+        guild = self._guilds.get(owner.guild_id)
+        if guild is None:
+            guild = self._guilds[owner.guild_id] = _Guild()
+            self._turns.enter(owner.guild_id)
+        line = guild.lines.get(owner.member_id)
+        if line is None:
+            line = guild.lines[owner.member_id] = deque()
+            guild.turns.enter(owner.member_id)
+        return line
+
+    def order(self) -> Iterator[Item]:
+        """All items in the order in which they are to be served, the next one first."""
+        lines = {name: guild.order() for name, guild in self._guilds.items()}
+        return (entry.item for _, entry in self._turns.merge(lines))
+
+    def take(self, item: Item) -> None:
+        """Take a waiting item to serve it, and charge its owner."""
+        self._take(item, charged=True)
+
+    def pop(self) -> Item | None:
+        """Take the next item to serve it; None when nothing waits."""
+        item = next(self.order(), None)
+        if item is not None:
+            self.take(item)
+        return item
+
+    def remove(self, item: Item) -> bool:
+        """Take an item out of turn, uncharged. False if it does not wait here."""
+        if item not in self._owners:
+            return False
+        self._take(item, charged=False)
+        return True
+
+    def _take(self, item: Item, charged: bool) -> None:
+        owner = self._owners.pop(item)
+        guild = self._guilds[owner.guild_id]
+        line = guild.lines[owner.member_id]
+        entry = next(entry for entry in line if entry.item is item)
+        line.remove(entry)
+        if charged:
+            self._turns.charge(owner.guild_id, entry.cost)
+            guild.turns.charge(owner.member_id, entry.cost)
+        if not line:
+            del guild.lines[owner.member_id]
+        guild.turns.prune(guild.lines)
+        if not guild.lines:
+            del self._guilds[owner.guild_id]
+        self._turns.prune(self._guilds)

@@ -1,0 +1,44 @@
+"""What an executor counts, for the status command and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass
+class Tally:
+    """Answered jobs of one kind; cancelled and refused ones are not among them."""
+
+    done: int = 0
+    failed: int = 0
+    work_seconds: float = 0.0
+    waited_seconds: float = 0.0  # from the request until a worker began, the last time
+    elapsed_seconds: float = 0.0  # from the request to the answer
+
+
+@dataclass(frozen=True)
+class WorkerStats:
+    name: str
+    device: str
+    state: str  # starting, ready or down
+    pid: int | None
+    restarts: int
+    running: int  # jobs that it has, cancelled ones that it has not let go of included
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counters since the start, and how things stand."""
+
+    waiting: Mapping[str, int]  # by lane
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    refused: int
+    restarts: int
+    oldest_seconds: float  # since the oldest unfinished job was asked for
+    kinds: Mapping[str, Tally]
+    lines: Mapping[str, tuple[float, float]]  # seconds = a * n + b, by kind and method
+    workers: Sequence[WorkerStats]

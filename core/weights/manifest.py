@@ -123,8 +123,11 @@ class Manifest(_Entry):
         return tuple(weight for weight in self.weights if weight.group in groups)
 
 
-@cache
 def load_manifest(path: Path | None = None) -> Manifest:
     """Read the manifest that ships with egao, or another one. Raises pydantic's ValidationError if it is wrong."""
-    text = path.read_text("utf-8") if path else files("data").joinpath("models.toml").read_text("utf-8")
-    return Manifest.model_validate(tomllib.loads(text))
+    return Manifest.model_validate(tomllib.loads(path.read_text("utf-8"))) if path else _shipped()
+
+
+@cache
+def _shipped() -> Manifest:
+    return Manifest.model_validate(tomllib.loads(files("data").joinpath("models.toml").read_text("utf-8")))

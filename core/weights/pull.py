@@ -92,10 +92,10 @@ def _convert(weight: Weight, members: Path) -> None:
 
 def place(weight: Weight, members: Path, folder: Path) -> None:
     """Move the weight's files to their names below `folder`, one atomic step each."""
-    for path, _, _ in weight.contents:
-        target = folder / path
+    made = [weight.file] if weight.convert else [member.name for member in weight.members]
+    for name, (path, _, _) in zip(made, weight.contents, strict=True):
+        source, target = members / name, folder / path
         target.parent.mkdir(exist_ok=True)
-        source = members / target.name if len(weight.contents) > 1 or weight.convert else members / weight.members[0].name
         with source.open("rb") as stream:
             os.fsync(stream.fileno())  # the name must not reach the disk before the bytes
             os.fchmod(stream.fileno(), 0o644)  # converters write through private temporary files
@@ -137,7 +137,8 @@ def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
                     raise KeyError(member.path)
                 yield stream_or_none
     except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise WeightsCorrupt(name=f"{member.path} in {archive.name}", found=str(error), expected=member.sha256) from None
+        name = f"{member.path} in {archive.name}"
+        raise WeightsCorrupt(name=name, found=str(error), expected=member.sha256) from None
 
 
 @contextmanager

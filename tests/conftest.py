@@ -1,0 +1,69 @@
+"""What every test may stand on: the real weights, a home of its own, the sample photo, and a fixed start."""
+
+from __future__ import annotations
+
+import io
+import random
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.generator import Generator, load_generator
+from core.settings import Settings
+from core.weights import load_manifest, pull
+
+torch.set_num_threads(2)  # sums are split by thread: the same number everywhere gives the same last digits
+
+
+@pytest.fixture(autouse=True)
+def _fixed_start() -> None:
+    """No test depends on the order in which they run."""
+    random.seed(0)
+    np.random.seed(0)  # whoever draws from the global state shall draw the same
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An empty home, and the machine's own cache with every weight in it, pulled if need be."""
+    home = tmp_path_factory.mktemp("home")
+    cache = Settings.load().cache
+    own = Settings.load(
+        {"EGAO_HOME": str(home), "EGAO_CACHE": str(cache), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "false"}
+    )
+    pull(own, load_manifest(), ("core", "eval"))
+    return own
+
+
+@pytest.fixture(scope="session")
+def generator(settings: Settings) -> Generator:
+    """The real generator, on the CPU."""
+    return load_generator(settings)
+
+
+@pytest.fixture(scope="session")
+def astronaut_path() -> Path:
+    """The sample photo: NASA's portrait of Eileen Collins, public domain, 512x512, one smiling face."""
+    spec = find_spec("skimage")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png"
+
+
+@pytest.fixture(scope="session")
+def astronaut_png(astronaut_path: Path) -> bytes:
+    """The sample photo's file."""
+    return astronaut_path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def astronaut(astronaut_png: bytes) -> NDArray[np.uint8]:
+    """The sample photo's pixels: uint8 [512, 512, 3], read-only because every test shares them."""
+    pixels = np.array(Image.open(io.BytesIO(astronaut_png)).convert("RGB"))
+    pixels.flags.writeable = False
+    return pixels

@@ -73,8 +73,8 @@ class EmotionClassifier:
 def face_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network's input, float32 [64,64], -1..1: the grey face cut out of an aligned picture, uint8 [S,S,3]."""
     assert image.shape == (len(image), len(image), 3), image.shape
-    scale = image.shape[0] / 256
-    box = tuple(edge * scale for edge in CROP_256)
+    left, top, right, bottom = (edge * image.shape[0] / 256 for edge in CROP_256)
+    box = (left, top, right, bottom)
     grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)
     return ((np.asarray(grey) / 255 - 0.5) * 2).astype(np.float32)
 
@@ -136,7 +136,7 @@ def convert_hdf5(hdf5: Path, out: Path) -> None:
     """
     import h5py  # only here: a machine with the converted file never needs it
 
-    with h5py.File(hdf5, "r") as file:
+    with h5py.File(hdf5, "r") as file:  # type: ignore[attr-defined, no-untyped-call]
         groups = file["model_weights"]
         tensors = {
             f"{ours}.{name}": array

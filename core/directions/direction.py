@@ -1,0 +1,116 @@
+"""A direction in latent space and its file.
+
+    direction = load_direction("smile", settings)
+    edited = apply(direction, ws, 1.5)
+
+Strength has a unit: 1.0 is the distance from the mean neutral face to the mean happy face of the seed set, measured
+along the direction. The unit is folded into the vector, so an edit is ws + strength * styles * vector.
+
+A file is safetensors (`vector`, `styles`) with one JSON object in its metadata: where the direction comes from, how
+well it did, and the digest of the generator that it belongs to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from core.errors import NoSuchDirection, WeightsUnfit
+from core.generator import Generator
+from core.settings import Settings
+from core.weights.manifest import load_manifest
+
+DEFAULT = "smile"
+SUFFIX = ".safetensors"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """One unit of change, for one generator."""
+
+    name: str
+    vector: NDArray[np.float32]  # [w_dim], or [num_ws,w_dim] where each style goes its own way; its length is one unit
+    styles: NDArray[np.float32]  # [num_ws], how much of the vector each style takes: 0 leaves it alone, 1 is all
+    generator: str  # digest of the weights
+    provenance: dict[str, Any] = field(default_factory=dict)  # method, seeds, truncation, scores: what JSON can hold
+
+    def __post_init__(self) -> None:
+        assert self.vector.shape[:-1] in ((), self.styles.shape), (self.vector.shape, self.styles.shape)
+
+    def step(self) -> NDArray[np.float32]:
+        """What strength 1.0 adds: float32 [num_ws,w_dim]."""
+        return self.styles[:, None] * self.vector
+
+
+def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:
+    """ws [N,num_ws,w_dim] moved by `strength` units: one number for all, or a tensor [N] with one for each face."""
+    step = torch.from_numpy(direction.step()).to(ws)
+    assert ws.shape[1:] == step.shape, (ws.shape, step.shape)
+    amount = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
+    return ws + amount * step
+
+
+def names(settings: Settings) -> list[str]:
+    """Every direction that can be loaded: those fitted on this machine and those that ship, the default first."""
+    found = {path.name.removesuffix(SUFFIX) for folder in _folders(settings) for path in folder.glob(f"*{SUFFIX}")}
+    return sorted(found, key=lambda name: (name != DEFAULT, name))
+
+
+def load_direction(name: str, settings: Settings, generator: Generator | None = None) -> Direction:
+    """Read a direction; one fitted on this machine goes before the one of that name that ships.
+
+    Raises NoSuchDirection, and WeightsUnfit where it belongs to another generator than `generator` (by default the
+    one that the manifest of weights names, so that none has to be loaded).
+    """
+    for folder in _folders(settings) if _NAME.fullmatch(name) else ():
+        path = folder / f"{name}{SUFFIX}"
+        if path.is_file():
+            direction = read_direction(path)
+            expected = generator.digest if generator else load_manifest().weight("generator").sha256
+            if direction.generator != expected:
+                found = f"weights {direction.generator[:12]}"
+                raise WeightsUnfit(name=f"The direction {name}", found=found, expected=str(expected)[:12])
+            return direction
+    raise NoSuchDirection(name=name, known=", ".join(names(settings)))
+
+
+def read_direction(path: Path) -> Direction:
+    """A direction from its file, whatever generator it belongs to."""
+    with safe_open(path, framework="numpy") as file:
+        about = json.loads(file.metadata()["direction"])
+        vector, styles = file.get_tensor("vector"), file.get_tensor("styles")
+    return Direction(about["name"], vector, styles, about["generator"], about["provenance"])
+
+
+def save_direction(direction: Direction, folder: Path) -> Path:
+    """Write `folder`/NAME.safetensors, replacing it whole. The same direction gives the same bytes."""
+    assert _NAME.fullmatch(direction.name), direction.name
+    about = {"name": direction.name, "generator": direction.generator, "provenance": direction.provenance}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{direction.name}{SUFFIX}"
+    part = path.with_suffix(".part")
+    tensors = {"vector": np.ascontiguousarray(direction.vector), "styles": np.ascontiguousarray(direction.styles)}
+    save_file(tensors, part, metadata={"direction": json.dumps(about, ensure_ascii=False)})
+    part.replace(path)
+    return path
+
+
+def fitted_folder(settings: Settings) -> Path:
+    """Where `egao directions fit` writes."""
+    return settings.home / "directions"
+
+
+def _folders(settings: Settings) -> tuple[Path, Path]:
+    return fitted_folder(settings), Path(str(files("data").joinpath("directions")))

@@ -1,0 +1,136 @@
+"""Learning a direction from judged seeds.
+
+    mean          mean of the happy minus mean of all: the original's first
+    svm-original  normal of a linear SVM, happy against the rest, C as the library sets it: the original's second
+    mean-neutral  mean of the happy minus mean of the truly neutral
+    svm           normal of a linear SVM, happy against the rest, C by cross-validation
+    svm-neutral   the same, happy against the truly neutral
+    logistic      normal of a logistic regression, happy against the truly neutral, C by cross-validation
+
+C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
+then fitted on both. The test part is seen by none of this. Arithmetic is float64 and no solver draws random numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.svm import LinearSVC
+
+from core.directions.direction import Direction
+from core.directions.split import Plane, Split, Task
+from core.generator import Generator
+from core.seeds import SeedSet
+
+C_GRID = tuple(float(c) for c in np.logspace(-4, 0, 9))  # the best is near 0.01; both ends do worse
+FOLDS = 5
+_MOST_STEPS = 10_000  # of a solver; it stops by its tolerance long before
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a direction is learned with, and which seeds the happy ones are held against."""
+
+    kind: Literal["mean", "svm", "logistic"]
+    against: Literal["rest", "neutral"]
+    c: float | None = None  # None: by cross-validation
+
+
+METHODS = {
+    "mean": Method("mean", "rest"),
+    "svm-original": Method("svm", "rest", c=1.0),
+    "mean-neutral": Method("mean", "neutral"),
+    "svm": Method("svm", "rest"),
+    "svm-neutral": Method("svm", "neutral"),
+    "logistic": Method("logistic", "neutral"),
+}
+
+
+def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
+    """Learn the direction of one of METHODS. It applies to every style alike, and its length is one unit.
+
+    `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.
+    """
+    assert seeds.generator == generator.digest, "the seeds are another generator's"
+    method, split = METHODS[name], Split.of(len(seeds.seeds))
+    w = seeds.w.astype(np.float64)
+    whole = Task.of(seeds, method.against)
+    fitted = whole.confident(seeds, confident) if confident else whole
+    train, known = fitted.part(split.train), fitted.part(split.known)
+    c = _choose_c(method, w[train[0]], train[1])
+    first = _plane(method, c, w[train[0]], train[1])  # only to be judged on the validation part
+    plane = _plane(method, c, w[known[0]], known[1])
+    unit = _class_gap(seeds, w, split.known) @ plane.normal
+    provenance: dict[str, Any] = {
+        "method": name,
+        "task": f"happy against {method.against}",
+        "C": c,
+        "confident": confident,
+        "fitted_on": {"happy": int(known[1].sum()), method.against: int((~known[1]).sum())},
+        "validation": _accuracy(first, whole, w, split.validation),
+        "test": _accuracy(plane, whole, w, split.test),
+        "unit": float(unit),  # distance in w from the mean neutral face to the mean happy face along the direction
+        "generator": generator.name,
+        "truncation": seeds.truncation,
+        "seeds": [int(seeds.seeds[0]), int(seeds.seeds[-1])],
+        "labels": seeds.digest,
+    }
+    styles = np.ones(generator.num_ws, dtype=np.float32)
+    return Direction(name, (unit * plane.normal).astype(np.float32), styles, generator.digest, provenance)
+
+
+def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -> NDArray[np.float64]:
+    """[w_dim], from the mean neutral face to the mean happy face of a part: what one unit is measured by."""
+    happy, neutral = part[seeds.happy[part]], part[seeds.neutral[part]]
+    gap: NDArray[np.float64] = w[happy].mean(axis=0) - w[neutral].mean(axis=0)
+    return gap
+
+
+def _choose_c(method: Method, w: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
+    """C with the best mean accuracy over the folds, the smallest of equals; None where a method has none."""
+    if method.kind == "mean" or method.c is not None:
+        return method.c
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    search = GridSearchCV(_solver(method.kind, 1.0), {"C": C_GRID}, cv=folds)
+    search.fit(w - w.mean(axis=0), positive)
+    return float(search.best_params_["C"])
+
+
+def _plane(method: Method, c: float | None, w: NDArray[np.float64], positive: NDArray[np.bool_]) -> Plane:
+    centre = w.mean(axis=0)  # solvers shrink the intercept with the weights, which hurts only far from the origin
+    if c is None:
+        # the rest is everything else, so mean happy - mean rest is mean happy - mean of all, but longer
+        normal = w[positive].mean(axis=0) - w[~positive].mean(axis=0)
+        normal /= np.linalg.norm(normal)
+        return Plane(normal, _best_threshold(w @ normal, positive))
+    solver = _solver(method.kind, c).fit(w - centre, positive)
+    length = np.linalg.norm(solver.coef_[0])
+    normal = solver.coef_[0] / length
+    return Plane(normal, float(centre @ normal - solver.intercept_[0] / length), c)
+
+
+def _solver(kind: str, c: float) -> LinearSVC | LogisticRegression:
+    """Both solve to a fixed tolerance from a fixed start: the same seeds give the same plane."""
+    if kind == "svm":
+        return LinearSVC(C=c, dual=False, tol=1e-6, max_iter=_MOST_STEPS)
+    return LogisticRegression(C=c, solver="lbfgs", tol=1e-6, max_iter=_MOST_STEPS)
+
+
+def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """The cut that puts most of the values [N] on their side; the mean methods have none of their own."""
+    order = np.argsort(values, kind="stable")
+    right_above = positive.sum() - np.concatenate([[0], np.cumsum(positive[order])])
+    right_below = np.concatenate([[0], np.cumsum(~positive[order])])
+    best = int((right_above + right_below).argmax())
+    edges = np.concatenate([[-np.inf], values[order], [np.inf]])
+    return float((edges[best] + edges[best + 1]) / 2)
+
+
+def _accuracy(plane: Plane, task: Task, w: NDArray[np.float64], part: NDArray[np.intp]) -> dict[str, Any]:
+    index, positive = task.part(part)
+    return plane.accuracy(w[index], positive)

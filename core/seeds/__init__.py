@@ -1,0 +1,17 @@
+"""The seed set: generated faces with what they express, from which directions are learned.
+
+`egao seeds build` renders, judges and keeps them in `home/seeds.sqlite3`. That file holds no person's data and can be
+made again; the labels of seeds 600-2600 also ship in `data/seeds/labels.npz`, so that fitting needs no rendering.
+"""
+
+from __future__ import annotations
+
+from core.seeds.build import build, parse_seeds
+from core.seeds.labels import SeedSet, load_seed_set, load_shipped, save_labels
+from core.seeds.measure import MEASURES
+from core.seeds.table import SeedTable
+
+__all__ = [
+    "MEASURES", "SeedSet", "SeedTable",
+    "build", "load_seed_set", "load_shipped", "parse_seeds", "save_labels",
+]  # fmt: skip

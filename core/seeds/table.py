@@ -1,0 +1,128 @@
+"""The table of judged seeds, SQLite in WAL mode with numbered migrations.
+
+One set is one generator at one truncation; a seed appears once in a set. Rows are only ever added, a batch at a time in
+one transaction, so a build that stops in the middle is continued by the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database, Migrations
+
+from core.emotion import EMOTIONS
+from core.seeds.measure import MEASURES, Measured
+from core.settings import Settings
+
+FILE = "seeds.sqlite3"
+POSE = ("yaw", "pitch", "roll")
+
+migrations = Migrations("seeds")
+
+
+@migrations(name="001_sets_and_seeds")
+def _sets_and_seeds(db: Database) -> None:
+    """Latents, probabilities, smile, pose and landmark measures. `w` is little-endian float32."""
+    sets = {"id": int, "generator": str, "digest": str, "truncation": float}
+    db.table("sets").create(sets, pk="id", not_null=set(sets))
+    db.table("sets").create_index(["digest", "truncation"], unique=True)
+    scores = dict.fromkeys((*EMOTIONS, "smile", *POSE, *MEASURES), float)
+    columns = {"set_id": int, "seed": int, "w": bytes, **scores, "landmarks": bytes, "blendshapes": str}
+    db.table("seeds").create(
+        columns,
+        pk=("set_id", "seed"),
+        foreign_keys=[("set_id", "sets", "id")],
+        not_null={"set_id", "seed", "w", *EMOTIONS},
+    )
+
+
+class SeedTable:
+    """Open with `SeedTable.open(settings)` and use as a context manager. For one thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = Database(path)
+        self._db.enable_wal()
+        self._db.execute("PRAGMA foreign_keys = ON")
+        migrations.apply(self._db)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """The table in EGAO_HOME, made if it is not there."""
+        return cls(settings.home / FILE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._db.close()
+
+    def set_id(self, name: str, digest: str, truncation: float) -> int:
+        """The set of a generator (its name, its weights' sha256) at a truncation, made if it is new."""
+        row = {"generator": name, "digest": digest, "truncation": truncation}
+        self._db.table("sets").insert(row, ignore=True)
+        found = self._find(digest, truncation)
+        assert found is not None
+        return found
+
+    def _find(self, digest: str, truncation: float) -> int | None:
+        rows = self._db.query("select id from sets where digest = ? and truncation = ?", [digest, truncation])
+        return next((int(row["id"]) for row in rows), None)
+
+    def missing(self, set_id: int, seeds: Iterable[int]) -> list[int]:
+        """Those of `seeds` that the set doesn't have, in the order given."""
+        known = {row["seed"] for row in self._db.query("select seed from seeds where set_id = ?", [set_id])}
+        return [seed for seed in seeds if seed not in known]
+
+    def add(self, set_id: int, rows: Sequence[Measured], ws: NDArray[np.float32]) -> None:
+        """Write rows with their latents w [N, w_dim], all of them or none."""
+        assert len(rows) == len(ws), (len(rows), len(ws))
+        records = [_record(set_id, row, w) for row, w in zip(rows, ws, strict=True)]
+        self._db.table("seeds").insert_all(records, replace=True)
+
+    def columns(self, digest: str, truncation: float) -> dict[str, NDArray[Any]] | None:
+        """Everything known of a set, ordered by seed, as arrays; None if it has no seeds.
+
+        Keys: `seeds` int64 [N], `w` float32 [N,w_dim], `probabilities` float32 [N,7], `smile` float32 [N],
+        `pose` float32 [N,3], `measures` float32 [N,6]. NaN where no face was found.
+        """
+        names = (*EMOTIONS, "smile", *POSE, *MEASURES)
+        listed = ", ".join(names)
+        sql = f"select seed, w, {listed} from seeds where set_id = ? order by seed"  # noqa: S608  # our own names
+        rows = list(self._db.query(sql, [self._find(digest, truncation)]))
+        if not rows:
+            return None
+        values = np.array([[row[name] for name in names] for row in rows], dtype=np.float32)
+        parts = np.split(values, np.cumsum([len(EMOTIONS), 1, len(POSE)]), axis=1)
+        return {
+            "seeds": np.array([row["seed"] for row in rows], dtype=np.int64),
+            "w": np.stack([np.frombuffer(row["w"], dtype="<f4") for row in rows]),
+            "probabilities": parts[0],
+            "smile": parts[1][:, 0],
+            "pose": parts[2],
+            "measures": parts[3],
+        }
+
+
+def _record(set_id: int, row: Measured, w: NDArray[np.float32]) -> dict[str, Any]:
+    scores = [*row.probabilities, row.smile, *row.pose, *row.measures]
+    names = (*EMOTIONS, "smile", *POSE, *MEASURES)
+    return {
+        "set_id": set_id,
+        "seed": row.seed,
+        "w": w.astype("<f4").tobytes(),
+        **{name: _number(score) for name, score in zip(names, scores, strict=True)},
+        "landmarks": None if row.landmarks is None else row.landmarks.astype("<f2").tobytes(),
+        "blendshapes": json.dumps(row.blendshapes) if row.blendshapes else None,
+    }
+
+
+def _number(score: float) -> float | None:
+    """A float for SQLite, which has no NaN: unknown is NULL. Four decimals say all that a float32 label holds."""
+    return None if np.isnan(score) else round(float(score), 4)

@@ -13,9 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
-
-import numpy as np
 
 from core.errors import EgaoError, NoFace, NoSuchFace, WeightsMissing
 from core.executor import (
@@ -81,6 +80,8 @@ class Bench:
         if b"faceless" in request.latent:
             return NoFace()
         if b"array" in request.latent:
+            import numpy as np  # here, for the sake of a quick start
+
             return Rendered((b"",), smile=tuple(np.zeros(1)))
         return Rendered(tuple(request.latent + b" %g" % strength for strength in request.strengths))
 
@@ -106,7 +107,7 @@ class Bench:
             case [b"raise"]:
                 raise ValueError("a secret path")
             case [b"refuse"]:
-                raise NoSuchFace(face=np.int64(3), count=2)
+                raise NoSuchFace(face=Fraction(3), count=2)
             case [b"cuda"]:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
             case [b"noise", count]:
@@ -131,6 +132,15 @@ hungry = Hungry
 
 def without_weights(settings: Settings) -> Bench:
     raise WeightsMissing(name="generator")
+
+
+def once(settings: Settings) -> Bench:
+    """Can be made once, and again when the mark in the home folder is gone."""
+    mark = settings.home / "made"
+    if mark.exists():
+        raise WeightsMissing(name="generator")
+    mark.touch()
+    return Bench(settings)
 
 
 def stillborn(settings: Settings) -> Bench:

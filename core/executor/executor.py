@@ -27,7 +27,7 @@ from core.settings import Settings
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 _TELL_EVERY = 0.2  # seconds between two rounds of telling people their place
-_MOST_DEATHS = 5  # workers that may die around a job, though never by it
+_MOST_DEATHS = 5  # workers that may die around a job with nobody to blame
 _HOPELESS = 3  # starts in a row that come to nothing
 
 
@@ -215,6 +215,8 @@ class Executor:
                 for seat in sorted(self._seats, key=lambda seat: len(seat.jobs)):
                     if seat.free(lane) and (batch := self._plan.take(lane)):
                         seat.assign(lane, batch, self._plan.units(batch))
+                if not any(seat.lanes[lane] for seat in self._seats):
+                    self._plan.rest(lane)
         self._tell_soon()
 
     def _abandon(self, job: Job, error: EgaoError) -> None:
@@ -297,7 +299,7 @@ class Executor:
             job.attempts += 1
         again = []
         for job in (*blamed, *bystanders):
-            job.deaths += 1
+            job.deaths += not blamed
             if self._closing:
                 self._finish(job, ShuttingDown())
             elif hung and blamed == [job]:

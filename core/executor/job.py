@@ -58,7 +58,7 @@ class Job:
         self.kind = type(request).__name__
         self.size = weight(request)
         self.attempts = 0  # times that it, or a batch it was in, brought a worker down
-        self.deaths = 0  # times that its worker went down, whoever's fault
+        self.deaths = 0  # times that its worker went down and nobody was to blame
         self.alone = False  # not to be put in a batch with others again
         self.submitted = time.monotonic()
         self.started: float | None = None

@@ -43,6 +43,10 @@ class Plan:
             self._queues[lane].take(job)
         return batch
 
+    def rest(self, lane: Lane) -> None:
+        """Nobody has anything waiting or being done in this lane."""
+        self._queues[lane].rest()
+
     def _batches(self, order: Iterable[Job]) -> Iterator[list[Job]]:
         """Cut an order into batches: neighbouring renders up to so many pictures, everything else by itself."""
         batch: list[Job] = []

@@ -1,16 +1,16 @@
 """A queue that is fair across guilds, then across the members of a guild, then first in, first out.
 
-Start-time fair queueing at both levels: every guild, and in it every member, has a count of what it has been served,
-in seconds of work. The next job comes from the waiting guild with the least, in it from the member with the least.
-Who arrives after a pause starts level with whoever is being served, so that idling saves up no credit and a burst of
-one member's jobs delays another's by one job, not by the burst.
+Fair queueing with virtual time at both levels: every guild, and in it every member, has a count of what it has been
+served, in seconds of work. The next job comes from the waiting guild with the least, in it from the member with the
+least. Who arrives after a pause starts at the fair amount, what a party would have been served that had waited all
+along: idling saves up no credit, and a burst of one member's jobs delays another's by one job, not by the burst.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Generic, Protocol, TypeVar
@@ -35,50 +35,55 @@ class _Entry(Generic[Item]):
     cost: float
 
 
+# Among equals: who was put back, then who has just come, then who has been served.
+_BACK, _NEW, _SERVED = range(3)
+
+
 class _Turns:
     """Who has been served how much, among the parties of one level."""
 
     def __init__(self) -> None:
-        self._served: dict[Hashable, tuple[float, int]] = {}  # served so far; when its turn last ended, for ties
-        self._now = 0.0  # what the party now being served had been served before
+        self._served: dict[Hashable, tuple[float, int, int]] = {}  # served so far; for ties, its rank and since when
+        self._fair = 0.0  # what a party would have been served by now that had waited all along
         self._clock = count()
 
     def enter(self, party: Hashable) -> None:
-        served = self._served.get(party, (0.0, 0))[0]
-        self._served[party] = (max(served, self._now), next(self._clock))
+        known = self._served.get(party)
+        if known is None or known[0] < self._fair:
+            self._served[party] = (self._fair, _NEW, next(self._clock))
 
-    def charge(self, party: Hashable, cost: float) -> None:
+    def charge(self, party: Hashable, cost: float, parties: int) -> None:
+        """`parties` waited, this one included. The fair amount moves on by what each of them would have got, so that
+        a stream of newcomers, all entering there, cannot keep the others waiting for ever."""
         served = self._served[party][0]
-        self._now = max(self._now, served)
-        self._served[party] = (served + cost, next(self._clock))
+        self._fair = max(self._fair + cost / parties, served)
+        self._served[party] = (served + cost, _SERVED, next(self._clock))
 
     def refund(self, party: Hashable, cost: float) -> None:
-        served, turn = self._served.get(party, (0.0, 0))
-        self._served[party] = (max(0.0, served - cost), turn)
+        served, _, since = self._served[party]
+        self._served[party] = (max(0.0, served - cost), _BACK, since)
 
-    def prune(self, waiting: Iterable[Hashable]) -> None:
-        """Forget parties that wait for nothing, except those served ahead of their turn while others wait."""
-        names = set(waiting)
-        for party in self._served.keys() - names:
-            if not names or self._served[party][0] <= self._now:
-                del self._served[party]
-        if not names:
-            self._now = 0.0
+    def prune(self, waiting: Container[Hashable]) -> list[Hashable]:
+        """Forget parties that wait for nothing and have been served less than is fair; return them."""
+        gone = [party for party, turn in self._served.items() if turn[0] < self._fair and party not in waiting]
+        for party in gone:
+            del self._served[party]
+        return gone
 
     def merge(self, lines: dict[Hashable, Iterator[_Entry[Item]]]) -> Iterator[tuple[Hashable, _Entry[Item]]]:
         """All entries of all lines in the order in which they would be served if nobody else came."""
         parties = list(lines)
         order = [(*self._served[party], number) for number, party in enumerate(parties)]
-        later = max((turn for _, turn, _ in order), default=0)
+        later = max((since for _, _, since, _ in order), default=0)
         heapq.heapify(order)
         while order:
-            served, _, number = heapq.heappop(order)
+            served, _, _, number = heapq.heappop(order)
             entry = next(lines[parties[number]], None)
             if entry is None:
                 continue
             yield parties[number], entry
             later += 1
-            heapq.heappush(order, (served + entry.cost, later, number))
+            heapq.heappush(order, (served + entry.cost, _SERVED, later, number))
 
 
 @dataclass
@@ -121,6 +126,7 @@ class FairQueue(Generic[Item]):
         guild = self._guilds.get(owner.guild_id)
         if guild is None:
             guild = self._guilds[owner.guild_id] = _Guild()
+        if not guild.lines:
             self._turns.enter(owner.guild_id)
         line = guild.lines.get(owner.member_id)
         if line is None:
@@ -130,7 +136,7 @@ class FairQueue(Generic[Item]):
 
     def order(self) -> Iterator[Item]:
         """All items in the order in which they are to be served, the next one first."""
-        lines = {name: guild.order() for name, guild in self._guilds.items()}
+        lines = {name: guild.order() for name, guild in self._guilds.items() if guild.lines}
         return (entry.item for _, entry in self._turns.merge(lines))
 
     def take(self, item: Item) -> None:
@@ -151,6 +157,12 @@ class FairQueue(Generic[Item]):
         self._take(item, charged=False)
         return True
 
+    def rest(self) -> None:
+        """Nothing waits and nothing is being done: whoever comes next, all are level."""
+        if not self._owners:
+            self._guilds.clear()
+            self._turns = _Turns()
+
     def _take(self, item: Item, charged: bool) -> None:
         owner = self._owners.pop(item)
         guild = self._guilds[owner.guild_id]
@@ -158,11 +170,10 @@ class FairQueue(Generic[Item]):
         entry = next(entry for entry in line if entry.item is item)
         line.remove(entry)
         if charged:
-            self._turns.charge(owner.guild_id, entry.cost)
-            guild.turns.charge(owner.member_id, entry.cost)
+            self._turns.charge(owner.guild_id, entry.cost, sum(bool(guild.lines) for guild in self._guilds.values()))
+            guild.turns.charge(owner.member_id, entry.cost, len(guild.lines))
         if not line:
             del guild.lines[owner.member_id]
         guild.turns.prune(guild.lines)
-        if not guild.lines:
-            del self._guilds[owner.guild_id]
-        self._turns.prune(self._guilds)
+        for name in self._turns.prune([name for name, guild in self._guilds.items() if guild.lines]):
+            del self._guilds[name]

@@ -20,6 +20,7 @@ from core.errors import EgaoError
 
 PictureKind = Literal["png", "jpeg", "webp"]
 AnimationKind = Literal["webp", "gif"]
+Strength = float | Literal["neutral"]  # "neutral" asks for the strength at which this face no longer smiles
 Answer = TypeVar("Answer", covariant=True)
 
 
@@ -79,7 +80,7 @@ class Render(Asks["Rendered"]):
     """
 
     latent: bytes
-    strengths: tuple[float, ...]  # 0 is the face as it was projected; 1 a whole neutral-to-smile distance
+    strengths: tuple[Strength, ...]  # 0 is the face as it was projected; 1 a whole neutral-to-smile distance
     direction: str = "smile"
     size: int = 1024  # edge of the pictures in pixels
     kind: PictureKind = "png"
@@ -93,6 +94,7 @@ class Rendered:
     pictures: tuple[bytes, ...]
     smile: tuple[float, ...] = ()  # measured smile score of each picture, 0..1
     kinds: tuple[str, ...] = ()  # the format that each picture ended up in
+    strengths: tuple[float, ...] = ()  # what was drawn: as asked, with a number in the place of "neutral"
 
 
 @dataclass(frozen=True)

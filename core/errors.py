@@ -5,7 +5,8 @@ EgaoError
 │                         PhotoUnreachable, ExplicitPhoto
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace, NothingStored
-├── SettingsError         BadSetting
+├── SettingsError         BadSetting, BadServerSetting
+├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, WrongKey, KeyExposed
 ├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
 └── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, StrengthOverLimit,
                           NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
@@ -139,6 +140,42 @@ class SettingsError(EgaoError):
 
 class BadSetting(SettingsError):
     sentence = "The setting {name} is not usable ({reason}). Correct it in .env or in the environment."
+
+
+class BadServerSetting(SettingsError):
+    sentence = "{name} can't be {value} ({reason})."
+
+
+class StoreError(EgaoError):
+    """The store of faces, jobs and settings cannot be used as it is."""
+
+
+class StoreBusy(StoreError):
+    sentence = "The store at {path} is held by another process. Try again in a moment; if it goes on, end that process."
+
+
+class StoreUnwritable(StoreError):
+    sentence = "The store at {path} can't be written ({reason}). Free some space, or set EGAO_HOME to another disk."
+
+
+class StoreDamaged(StoreError):
+    sentence = "The store at {path} is damaged ({reason}). Put a backup back: egao db restore FILE"
+
+
+class StoreNewer(StoreError):
+    sentence = "The store at {path} was written by a newer egao ({found}). Update egao, or put an older backup back."
+
+
+class StoreInUse(StoreError):
+    sentence = "egao is running on {path}. Stop it first, then try again."
+
+
+class WrongKey(StoreError):
+    sentence = "The store at {path} is encrypted with another key than {source}. Put that key back; without it nothing kept can be read."
+
+
+class KeyExposed(StoreError):
+    sentence = "The key file {path} can be read by other users of this machine. Run: chmod 600 {path}"
 
 
 class JobError(EgaoError):

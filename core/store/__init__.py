@@ -1,0 +1,32 @@
+"""What egao keeps: faces, jobs, members, servers. One SQLite file, sealed where it is about a face.
+
+Everything is reached through its owner, and can be erased by owner, by server and by message.
+"""
+
+from core.store.erasure import Erased, Expired
+from core.store.faces import FaceCount, StoredFace
+from core.store.guilds import GuildSettings
+from core.store.job import Job, Recovered
+from core.store.limits import Left
+from core.store.members import Block, Member
+from core.store.owner import Owner
+from core.store.registers import Report, StoredDirection
+from core.store.store import Store, database_file
+
+__all__ = [
+    "Block",
+    "Erased",
+    "Expired",
+    "FaceCount",
+    "GuildSettings",
+    "Job",
+    "Left",
+    "Member",
+    "Owner",
+    "Recovered",
+    "Report",
+    "Store",
+    "StoredDirection",
+    "StoredFace",
+    "database_file",
+]

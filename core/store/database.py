@@ -1,0 +1,235 @@
+"""One SQLite file, safe to use from any thread.
+
+One connection writes, under a lock, in `begin immediate` transactions: two threads never wait for each other's half
+of a change, and another process is waited for at most `BUSY_SECONDS`. Reads take a connection of their own and see a
+snapshot; they never wait for a write (WAL). Both are blocks:
+
+    with database.writing() as db: db.table("faces").insert(row)
+    with database.reading() as db: rows = list(db.query("select …"))
+    with database.erasing(thorough=True) as db: db.execute("delete …")
+
+synchronous=FULL: what `writing()` has left stays after a power cut. secure_delete: erased bytes are overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlite_utils
+
+from core.errors import (
+    BadSetting,
+    EgaoError,
+    ShuttingDown,
+    StoreBusy,
+    StoreDamaged,
+    StoreInUse,
+    StoreNewer,
+    StoreUnwritable,
+)
+from core.store import migrations
+
+BUSY_SECONDS = 5.0  # how long another process's write is waited for
+IDLE_READERS = 4  # reading connections kept open between uses
+SCRUB_TRIES = 2  # of BUSY_SECONDS each, to catch a moment in which nobody reads
+# The header's user_version is free for use: kept in the transaction that erased, it outlives a crash before the vacuum.
+_CLEAN, _VACUUM_DUE = 0, 1
+
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """The file `path`, created if missing (mode 0600), brought up to date on opening."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()  # re-entrant: a writing block inside another joins it
+        self._readers: list[sqlite_utils.Database] = []
+        self._closed = False
+        self._wal_due = False  # erased bytes may still stand in the WAL
+        with self._translated():
+            _make_private(path)
+            self._writer = self._connect()
+            try:
+                self._migrate()
+            except BaseException:
+                self._writer.close()
+                raise
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite_utils.Database]:
+        """A transaction: all of the block, or, if it raises, nothing of it. Raises StoreError classes, ShuttingDown."""
+        with self._lock, self._translated():
+            self._check_open()
+            if self._writer.conn.in_transaction:
+                yield self._writer
+                return
+            self._writer.conn.execute("begin immediate")
+            try:
+                yield self._writer
+                self._writer.conn.execute("commit")
+            except BaseException:
+                self._writer.conn.rollback()
+                raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite_utils.Database]:
+        """A snapshot to read from. It doesn't see what a `writing()` block around it has not yet committed."""
+        self._check_open()
+        with self._translated():
+            try:
+                db = self._readers.pop()
+            except IndexError:
+                db = self._connect()
+                db.conn.execute("pragma query_only = on")
+            db.conn.execute("begin")
+            try:
+                yield db
+            finally:
+                db.conn.rollback()
+                self._put_back(db)
+
+    @contextlib.contextmanager
+    def erasing(self, *, thorough: bool) -> Iterator[sqlite_utils.Database]:
+        """A `writing()` block after which what it deleted is overwritten in the file and gone from the WAL.
+
+        Not `thorough`, a vacuum stays due for a later `scrub`. A block that changed nothing costs nothing.
+        """
+        with self._lock:
+            with self.writing() as db:
+                before = db.conn.total_changes
+                yield db
+                erased = db.conn.total_changes > before
+                if erased:
+                    db.execute(f"pragma user_version = {_VACUUM_DUE}")
+            if erased:
+                self.scrub(vacuum=thorough)
+
+    def scrub(self, *, vacuum: bool) -> bool:
+        """Empty the WAL into the file and, with `vacuum`, write the file anew. False if readers or a full disk hinder.
+
+        secure_delete zeroes a freed cell, but a page that was split may keep stale copies of rows that moved away; only
+        a vacuum is sure to leave none. What was hindered is `scrub_due`, and is done by the next scrub or close.
+        """
+        with self._lock:
+            self._check_open()
+            assert not self._writer.conn.in_transaction
+            try:
+                if vacuum:
+                    self._writer.conn.execute("vacuum")
+                    self._writer.conn.execute(f"pragma user_version = {_CLEAN}")
+                clean = any(self._truncate_wal() for _ in range(SCRUB_TRIES))
+            except sqlite3.OperationalError as error:
+                log.warning("the store could not be scrubbed, will try again: %s", error)
+                clean = False
+            self._wal_due = not clean
+            return clean
+
+    @property
+    def scrub_due(self) -> bool:
+        """Whether erased bytes may still stand somewhere in the file or its WAL."""
+        with self.reading() as db:
+            return self._wal_due or db.execute("pragma user_version").fetchone()[0] == _VACUUM_DUE
+
+    def close(self) -> None:
+        """Wait for the write in progress, empty the WAL and close. Later use raises ShuttingDown."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            while self._readers:
+                self._readers.pop().close()
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._truncate_wal()
+            self._writer.close()
+
+    def _truncate_wal(self) -> bool:
+        busy, _, _ = self._writer.conn.execute("pragma wal_checkpoint(truncate)").fetchone()
+        return not busy
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ShuttingDown
+
+    def _connect(self) -> sqlite_utils.Database:
+        conn = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "secure_delete = on"):
+            conn.execute(f"pragma {pragma}")
+        return sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False)
+
+    def _put_back(self, db: sqlite_utils.Database) -> None:
+        # A reader that outlived close() is closed here; list.append and pop are atomic, a surplus does no harm.
+        if self._closed or len(self._readers) >= IDLE_READERS:
+            db.close()
+        else:
+            self._readers.append(db)
+
+    def _migrate(self) -> None:
+        found = self._writer.conn.execute("pragma application_id").fetchone()[0]
+        if found != migrations.APPLICATION_ID and self._writer.table_names():
+            raise StoreDamaged(path=self.path, reason="it is a file of another program")
+        # Taken whole and immediately, so that of two processes starting at once the second finds the work done.
+        with self.writing() as db:
+            applied = {step.name for step in migrations.steps.applied(db)}
+            if unknown := applied - set(migrations.names()):
+                raise StoreNewer(path=self.path, found=max(unknown))
+            migrations.steps.apply(db)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise told(error, self.path) from error
+        except PermissionError as error:
+            raise BadSetting(name="EGAO_HOME", reason=f"{error.strerror}: {error.filename}") from error
+
+
+def told(error: sqlite3.Error, path: Path) -> Exception:
+    """What SQLite says, as an error for a person; the error itself if it is our own mistake (wrong SQL)."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code, without its details
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(path=path)
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return StoreUnwritable(path=path, reason=str(error))
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreDamaged(path=path, reason=str(error))
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return BadSetting(name="EGAO_HOME", reason=f"{path}: {error}")
+    return error
+
+
+def next_id(db: sqlite_utils.Database, table: str) -> int:
+    """The number that the next row of an autoincrement table gets: a sealed value needs it before the row exists."""
+    row = db.execute("select seq from sqlite_sequence where name = ?", [table]).fetchone()
+    return (row[0] if row else 0) + 1
+
+
+class Hold:
+    """An advisory lock on a file, kept until closed or until the process ends, however it ends."""
+
+    def __init__(self, path: Path, *, exclusive: bool, failed: EgaoError | None = None) -> None:
+        """Raises `failed` (StoreInUse of the folder, unless given) if another process's hold is in the way."""
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._handle)
+            raise failed or StoreInUse(path=path.parent) from None
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def _make_private(path: Path) -> None:
+    """The file exists and only its owner reads it before SQLite writes; its -wal and -shm take the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)

@@ -1,0 +1,127 @@
+"""Erasing people, servers and what has run out. Every function is one transaction, then the file is scrubbed.
+
+Two things outlive the erasure of a member, else erasing oneself would lift a block or refill a quota: blocks, and the
+counted uses of the last 24 hours. Neither holds the member's id in the clear (see `members.py`, `limits.py`).
+"""
+
+# ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import sqlite_utils
+
+from core.store.database import Database
+from core.store.jobs import KEEP_SECONDS, Jobs
+from core.store.limits import DAY
+from core.store.owner import NOBODY, Owner
+
+MEMBER_SECONDS = 365 * DAY  # a consent that was not used for a year is asked for again
+REPORT_SECONDS = 30 * DAY
+VACUUM_SECONDS = 3600.0  # least time between two vacuums of the sweep: each writes the whole file
+
+PERSONAL = ("faces", "jobs", "reports")
+
+
+class Erased(NamedTuple):
+    """What an erasure took away."""
+
+    faces: int = 0
+    jobs: int = 0
+    job_ids: tuple[int, ...] = ()  # those that had not ended: their work is to be stopped
+
+
+class Expired(NamedTuple):
+    """What a sweep took away."""
+
+    faces: int
+    jobs: int  # rows that had ended long ago
+    lapsed: tuple[int, ...]  # jobs failed for having waited too long: their members are to be told
+    members: int
+    reports: int
+
+
+def forget(database: Database, owner: Owner) -> Erased:
+    """Erase a member in one server or in direct messages; the consent too, if nothing of theirs is left anywhere."""
+    guild, member = owner.columns
+    with database.erasing(thorough=True) as db:
+        erased = _erase(db, "guild_id = ? and member_id = ?", guild, member)
+        left = " union all ".join(f"select 1 from {table} where member_id = :member" for table in PERSONAL)
+        db.execute(f"delete from members where member_id = :member and not exists ({left})", {"member": member})
+    return erased
+
+
+def forget_member(database: Database, member_id: int) -> Erased:
+    """Erase a member everywhere, with consent and preferences."""
+    assert member_id != NOBODY
+    with database.erasing(thorough=True) as db:
+        db.execute("delete from members where member_id = ?", [member_id])
+        return _erase(db, "member_id = ?", member_id)
+
+
+def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Erased:
+    """Erase everything that came from a server; `settings_too`: also its settings, blocks and counted uses."""
+    assert guild_id != NOBODY
+    with database.erasing(thorough=True) as db:
+        for table in ("blocks", "uses", "guilds") if settings_too else ():
+            db.execute(f"delete from {table} where guild_id = ?", [guild_id])
+        return _erase(db, "guild_id = ?", guild_id)
+
+
+def forget_messages(database: Database, *message_ids: int) -> Erased:
+    """The messages that held the photos were deleted: erase the faces in them, and the jobs about them."""
+    marks = ", ".join("?" for _ in message_ids)
+    in_faces, in_jobs = f"select face_id from sources where message_id in ({marks})", f"source_message_id in ({marks})"
+    with database.reading() as db:  # most deleted messages are none of ours: not worth waiting for the writer
+        if not db.execute(f"{in_faces} union all select id from jobs where {in_jobs}", message_ids * 2).fetchone():
+            return Erased()
+    with database.erasing(thorough=False) as db:
+        running = _unfinished(db, in_jobs, *message_ids)
+        faces = db.execute(f"delete from faces where id in ({in_faces})", message_ids).rowcount
+        jobs = db.execute(f"delete from jobs where {in_jobs}", message_ids).rowcount
+        return Erased(faces, jobs, running)
+
+
+def expire(database: Database, jobs: Jobs, now: float) -> Expired:
+    """Erase what has run out: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
+    with database.erasing(thorough=False) as db:
+        lapsed = jobs.lapse(db)
+        db.execute(
+            "update jobs set request = null, checkpoint = null where request is not null and expires <= ?", [now]
+        )
+        db.execute("update jobs set token = null where token is not null and token_expires <= ?", [now])
+        db.execute("delete from uses where at <= ?", [now - DAY])
+        return Expired(
+            faces=db.execute("delete from faces where expires <= ?", [now]).rowcount,
+            jobs=db.execute("delete from jobs where finished <= ?", [now - KEEP_SECONDS]).rowcount,
+            lapsed=tuple(lapsed),
+            members=db.execute("delete from members where seen <= ?", [now - MEMBER_SECONDS]).rowcount,
+            reports=db.execute("delete from reports where created <= ?", [now - REPORT_SECONDS]).rowcount,
+        )
+
+
+class Sweeper:
+    """Vacuums after sweeps, but not after each."""
+
+    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+        self._database = database
+        self._now = now
+        self._last = -VACUUM_SECONDS
+
+    def tidy(self) -> None:
+        """Finish what erasures left due, at most once in VACUUM_SECONDS."""
+        waited = self._now() - self._last >= VACUUM_SECONDS
+        if waited and self._database.scrub_due and self._database.scrub(vacuum=True):
+            self._last = self._now()
+
+
+def _erase(db: sqlite_utils.Database, where: str, *facts: int) -> Erased:
+    running = _unfinished(db, where, *facts)
+    counts = {table: db.execute(f"delete from {table} where {where}", facts).rowcount for table in PERSONAL}
+    return Erased(counts["faces"], counts["jobs"], running)
+
+
+def _unfinished(db: sqlite_utils.Database, where: str, *facts: int) -> tuple[int, ...]:
+    rows = db.execute(f"select id from jobs where finished is null and {where}", facts)
+    return tuple(row[0] for row in rows.fetchall())

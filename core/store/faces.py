@@ -1,0 +1,276 @@
+"""Faces: a latent, a small picture and where they came from. Reached only through their owner.
+
+Everything derived from the face is sealed; the photo's hash is kept as a keyed hash of owner and photo, so that equal
+photos of two people leave no equal rows. An expired face is out of reach at once, before the next sweep erases it.
+"""
+
+# ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlite_utils
+
+from core.errors import JobCancelled, NoSuchStoredFace
+from core.store.database import next_id
+from core.store.guilds import retention_seconds
+from core.store.owner import Owner
+from core.store.part import Part, photo_index, to_json
+
+_OWNED = "guild_id = :guild and member_id = :member and (expires is null or expires > :now)"
+_ABOUT = (
+    "id, guild_id, member_id, face, generator, method, details, name, extras, "
+    "channel_id, message_id, created, last_used, expires"
+)
+_PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
+
+
+@dataclass(frozen=True)
+class StoredFace:
+    """All about a kept face but its latent and picture."""
+
+    id: int
+    owner: Owner
+    face: int  # numbered from the left in its photo, from 0
+    box: tuple[float, ...]  # x0, y0, x1, y1 in pixels of the photo
+    quad: tuple[tuple[float, float], ...]  # the four corners of the aligned crop in the photo, from the upper left
+    generator: str  # digest of the generator that the latent belongs to
+    method: str
+    name: str | None  # given by the owner
+    channel_id: int | None  # where its result is shown
+    message_id: int | None
+    created: float  # when the photo was last given
+    last_used: float
+    expires: float | None
+    photo_sha256: str  # of the photo's bytes
+    extras: dict[str, Any] | None  # what else was learned of the face, such as its calibration
+
+
+class FaceCount(NamedTuple):
+    """How many faces are kept of how many members."""
+
+    faces: int
+    members: int
+
+
+class Faces(Part):
+    """Adds, finds and erases faces."""
+
+    def add(
+        self,
+        owner: Owner,
+        *,
+        photo_sha256: str,
+        face: int,
+        box: Sequence[float],
+        quad: Sequence[Sequence[float]],
+        latent: bytes,
+        thumbnail: bytes,
+        generator: str,
+        method: str,
+        source_message_id: int | None = None,
+        source_channel_id: int | None = None,
+        extras: Mapping[str, Any] | None = None,
+        job: int | None = None,
+    ) -> StoredFace:
+        """Keep a face. The same photo, face, generator and method again replaces it under its number.
+
+        `latent` is an .npz file, `thumbnail` an encoded picture. With `job`, the face is kept only if that job is
+        still being worked on, else JobCancelled: what was erased while the work went on doesn't come back.
+        """
+        details = {"photo": photo_sha256, "box": _floats(box), "quad": [_floats(corner) for corner in quad]}
+        key = self._key(owner, photo_sha256, face, generator, method)
+        with self.database.writing() as db:
+            _check_running(db, owner, job)
+            # One that has run out, but was not swept yet, must not lend its number and name to the new one.
+            db.execute("delete from faces where photo = ? and expires <= ?", [key["photo"], self.now()])
+            known = self._numbers(db, owner, key)
+            number = known[0] if known else next_id(db, "faces")
+            guild, member = owner.columns
+            row = {"id": number, "guild_id": guild, "member_id": member, **key, **self._fresh(db, owner)}
+            for column, plain in (("details", to_json(details)), ("latent", latent), ("thumbnail", thumbnail)):
+                row[column] = self._seal(plain, "faces", column, number)
+            row["extras"] = None if extras is None else self._seal(to_json(extras), "faces", "extras", number)
+            if known:
+                db.table("faces").update(number, row)
+            else:
+                db.table("faces").insert(row, pk="id")
+            _add_source(db, number, source_message_id, source_channel_id)
+            return self._one(db, owner, number)
+
+    def find(self, owner: Owner, photo_sha256: str, face: int, *, generator: str, method: str) -> StoredFace | None:
+        """The face of this very photo, if it is kept: no new projection is needed. If it was sent, `renew`."""
+        key = self._key(owner, photo_sha256, face, generator, method)
+        with self.database.reading() as db:
+            known = self._numbers(db, owner, key)
+            return self._one(db, owner, known[0]) if known else None
+
+    def get(self, owner: Owner, face_id: int) -> StoredFace:
+        """One face of the owner's. Raises NoSuchStoredFace, also for a face that is somebody else's."""
+        with self.database.reading() as db:
+            return self._one(db, owner, face_id)
+
+    def of(self, owner: Owner) -> list[StoredFace]:
+        """All faces of the owner, the one that `latest` gives first."""
+        return self._select(owner, "order by chosen desc, id desc")
+
+    def latest(self, owner: Owner, generator: str | None = None) -> StoredFace | None:
+        """The face last given or picked, of this generator if one is named."""
+        wanted = "" if generator is None else "and generator = :generator"
+        found = self._select(owner, f"{wanted} order by chosen desc, id desc limit 1", {"generator": generator})
+        return found[0] if found else None
+
+    def latent(self, owner: Owner, face_id: int) -> bytes:
+        """The .npz file of a face. Raises NoSuchStoredFace."""
+        return self._blob(owner, face_id, "latent")
+
+    def thumbnail(self, owner: Owner, face_id: int) -> bytes:
+        """The small picture of a face. Raises NoSuchStoredFace."""
+        return self._blob(owner, face_id, "thumbnail")
+
+    def renew(
+        self,
+        owner: Owner,
+        face_id: int,
+        *,
+        source_message_id: int | None = None,
+        source_channel_id: int | None = None,
+    ) -> StoredFace:
+        """The same photo was given again: the time it is kept starts anew, and it becomes the latest.
+
+        That message is remembered too: deleting either erases the face.
+        """
+        with self.database.writing() as db:
+            self._update(db, owner, face_id, self._fresh(db, owner))
+            _add_source(db, face_id, source_message_id, source_channel_id)
+            return self._one(db, owner, face_id)
+
+    def pick(self, owner: Owner, face_id: int) -> StoredFace:
+        """Make a face the one that `latest` gives; how long it is kept stays as it is."""
+        with self.database.writing() as db:
+            self._update(db, owner, face_id, {"chosen": self._after_all(db, owner)})
+            return self._one(db, owner, face_id)
+
+    def touch(self, owner: Owner, face_id: int) -> None:
+        """A picture was made from it. Doesn't prolong its time: buttons must not keep a face for ever."""
+        self._change(owner, face_id, {"last_used": self.now()})
+
+    def place(self, owner: Owner, face_id: int, channel_id: int | None, message_id: int | None) -> None:
+        """Where its result is shown."""
+        self._change(owner, face_id, {"channel_id": channel_id, "message_id": message_id})
+
+    def rename(self, owner: Owner, face_id: int, name: str | None) -> None:
+        """Give it a name that only its owner sees, or (None) take it away."""
+        sealed = None if name is None else self._seal(name.encode(), "faces", "name", face_id)
+        self._change(owner, face_id, {"name": sealed})
+
+    def note(self, owner: Owner, face_id: int, extras: Mapping[str, Any] | None) -> None:
+        """Replace what else was learned of the face (JSON)."""
+        sealed = None if extras is None else self._seal(to_json(extras), "faces", "extras", face_id)
+        self._change(owner, face_id, {"extras": sealed})
+
+    def delete(self, owner: Owner, face_id: int) -> None:
+        """Erase one face, from the file too. Raises NoSuchStoredFace."""
+        with self.database.erasing(thorough=False) as db:
+            self._one(db, owner, face_id)
+            db.table("faces").delete(face_id)
+
+    def sources(self, face_id: int) -> list[int]:
+        """The messages in which the photo of a face was given."""
+        with self.database.reading() as db:
+            return [row[0] for row in db.execute("select message_id from sources where face_id = ?", [face_id])]
+
+    def count(self, guild_id: int | None = None) -> FaceCount:
+        """How much is kept of a server, or in all."""
+        where = "" if guild_id is None else "and guild_id = :guild"
+        sql = "select count(*), count(distinct member_id) from faces where (expires is null or expires > :now)"
+        with self.database.reading() as db:
+            return FaceCount(*db.execute(f"{sql} {where}", {"guild": guild_id, "now": self.now()}).fetchone())
+
+    def _key(self, owner: Owner, photo_sha256: str, face: int, generator: str, method: str) -> dict[str, Any]:
+        photo = photo_index(self.vault, owner, photo_sha256)
+        return {"photo": photo, "face": face, "generator": generator, "method": method}
+
+    def _who(self, owner: Owner) -> dict[str, Any]:
+        guild, member = owner.columns
+        return {"guild": guild, "member": member, "now": self.now()}
+
+    def _numbers(self, db: sqlite_utils.Database, owner: Owner, key: Mapping[str, Any]) -> list[int]:
+        same = " and ".join(f"{column} = :{column}" for column in key)
+        rows = db.execute(f"select id from faces where {_OWNED} and {same}", {**self._who(owner), **key})
+        return [row[0] for row in rows]
+
+    def _select(self, owner: Owner, rest: str, more: Mapping[str, Any] | None = None) -> list[StoredFace]:
+        with self.database.reading() as db:
+            rows = list(
+                db.query(f"select {_ABOUT} from faces where {_OWNED} {rest}", {**self._who(owner), **(more or {})})
+            )
+        return [self._face(row) for row in rows]
+
+    def _one(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> StoredFace:
+        sql = f"select {_ABOUT} from faces where {_OWNED} and id = :id"
+        for row in db.query(sql, {**self._who(owner), "id": face_id}):
+            return self._face(row)
+        raise NoSuchStoredFace(face=face_id)
+
+    def _blob(self, owner: Owner, face_id: int, column: str) -> bytes:
+        sql = f"select {column} from faces where {_OWNED} and id = :id"
+        with self.database.reading() as db:
+            row = db.execute(sql, {**self._who(owner), "id": face_id}).fetchone()
+        if row is None:
+            raise NoSuchStoredFace(face=face_id)
+        return self._open(row[0], "faces", column, face_id)
+
+    def _change(self, owner: Owner, face_id: int, changes: Mapping[str, Any]) -> None:
+        with self.database.writing() as db:
+            self._update(db, owner, face_id, changes)
+
+    def _update(self, db: sqlite_utils.Database, owner: Owner, face_id: int, changes: Mapping[str, Any]) -> None:
+        self._one(db, owner, face_id)
+        db.table("faces").update(face_id, dict(changes))
+
+    def _fresh(self, db: sqlite_utils.Database, owner: Owner) -> dict[str, float | None]:
+        now, span = self.now(), retention_seconds(db, owner)
+        expires = None if span is None else now + span
+        return {"created": now, "last_used": now, "expires": expires, "chosen": self._after_all(db, owner)}
+
+    def _after_all(self, db: sqlite_utils.Database, owner: Owner) -> float:
+        """A time of choice later than any other of the owner's, even if the clock was set back."""
+        sql = f"select coalesce(max(chosen), 0) from faces where {_OWNED}"
+        last: float = db.execute(sql, self._who(owner)).fetchone()[0]
+        return max(self.now(), last + 0.001)
+
+    def _face(self, row: Mapping[str, Any]) -> StoredFace:
+        number = row["id"]
+        plain = {
+            column: None if row[column] is None else self._open(row[column], "faces", column, number)
+            for column in ("details", "name", "extras")
+        }
+        details = json.loads(plain["details"] or b"")
+        return StoredFace(
+            owner=Owner.of_columns(row["guild_id"], row["member_id"]),
+            box=tuple(details["box"]),
+            quad=tuple((x, y) for x, y in details["quad"]),
+            name=None if plain["name"] is None else plain["name"].decode(),
+            extras=None if plain["extras"] is None else json.loads(plain["extras"]),
+            photo_sha256=details["photo"],
+            **{column: row[column] for column in _PLAIN},
+        )
+
+
+def _check_running(db: sqlite_utils.Database, owner: Owner, job: int | None) -> None:
+    sql = "select 1 from jobs where id = ? and state = 'running' and guild_id = ? and member_id = ?"
+    if job is not None and db.execute(sql, [job, *owner.columns]).fetchone() is None:
+        raise JobCancelled
+
+
+def _add_source(db: sqlite_utils.Database, face_id: int, message_id: int | None, channel_id: int | None) -> None:
+    if message_id is not None:
+        db.execute("insert or ignore into sources values (?, ?, ?)", [face_id, message_id, channel_id])
+
+
+def _floats(numbers: Sequence[float]) -> list[float]:
+    return [float(number) for number in numbers]  # numpy's are not JSON

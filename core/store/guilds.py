@@ -1,0 +1,117 @@
+"""What the admins of a server have set: one typed object, kept as JSON in one row, checked on the way in and out."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import annotated_types
+import sqlite_utils
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import BadServerSetting
+from core.store.owner import Owner
+from core.store.part import Part, to_json
+
+HOUR = 3600.0
+
+log = logging.getLogger(__name__)
+
+Ids = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(max_length=100)]
+
+
+class GuildSettings(BaseModel):
+    """The rules of one server. The defaults hold where nothing was set, and in direct messages."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    channels: Ids = ()  # where a photo gets a reply by itself; none until an admin opens one
+    roles: Ids = ()  # that may use the bot; none: everyone
+    auto_replies: bool = True
+    whose_photos: Literal["own", "consented", "any"] = "own"  # the strictest, since faces are other people's too
+    strength_max: float = Field(
+        default=3.0, ge=0.5, le=5.0
+    )  # units of neutral-to-happy distance; faces fall apart beyond 3
+    cooldown_seconds: int = Field(default=10, ge=0, le=3600)
+    daily_quota: int = Field(default=50, ge=1, le=1000)  # edits per member in any 24 hours
+    queue_share: int = Field(default=8, ge=1, le=100)  # requests of the whole server waiting at once
+    longest_wait_seconds: int = Field(default=600, ge=30, le=3600)  # refused at the door beyond; a token lives 900 s
+    retention_hours: int = Field(default=48, ge=1, le=720)
+    spoiler: bool = False
+    language: Literal["auto", "en", "ja"] = "auto"  # auto: each member's own
+    report_channel: int | None = Field(default=None, gt=0)
+
+    @classmethod
+    def bounds(cls, name: str) -> tuple[float, float]:
+        """The smallest and largest value of a numeric setting."""
+        limits = cls.model_fields[name].metadata
+        low = next(limit.ge for limit in limits if isinstance(limit, annotated_types.Ge))
+        high = next(limit.le for limit in limits if isinstance(limit, annotated_types.Le))
+        return low, high  # type: ignore[return-value]  # typed there as anything that compares
+
+    def changed(self, changes: Mapping[str, Any]) -> GuildSettings:
+        """These settings with the changes, checked. Raises BadServerSetting naming the first that can't be."""
+        try:
+            return GuildSettings.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadServerSetting(name=str(first["loc"][0]), value=first["input"], reason=first["msg"]) from None
+
+
+class Guilds(Part):
+    """Reads and changes the settings of servers."""
+
+    def get(self, guild_id: int | None) -> GuildSettings:
+        """The settings as they stand; the defaults for a server that set nothing and for None (direct messages)."""
+        if guild_id is None:
+            return GuildSettings()
+        with self.database.reading() as db:
+            return _read(db, guild_id)
+
+    def set(self, guild_id: int, **changes: Any) -> GuildSettings:
+        """Change some settings, keep the rest; holds for the very next request. Raises BadServerSetting.
+
+        A changed retention moves the end of what is already kept: a shorter promise counts for yesterday's faces too.
+        """
+        with self.database.writing() as db:
+            before = _read(db, guild_id)
+            after = before.changed(changes)
+            row = {"guild_id": guild_id, "settings": to_json(after.model_dump()).decode(), "changed": self.now()}
+            db.table("guilds").insert(row, pk="guild_id", replace=True)
+            if after.retention_hours != before.retention_hours:
+                span = after.retention_hours * HOUR
+                db.execute("update faces set expires = created + ? where guild_id = ?", [span, guild_id])
+                db.execute("update jobs set expires = min(expires, created + ?) where guild_id = ?", [span, guild_id])
+        return after
+
+    def all(self) -> dict[int, GuildSettings]:
+        """The settings of every server that set something."""
+        with self.database.reading() as db:
+            rows = list(db.query("select guild_id, settings from guilds"))
+        return {row["guild_id"]: _parsed(row["settings"], row["guild_id"]) for row in rows}
+
+
+def retention_seconds(db: sqlite_utils.Database, owner: Owner) -> float | None:
+    """How long what this owner gives is kept; None: until it is erased (the command line)."""
+    if owner.member_id is None:
+        return None
+    settings = GuildSettings() if owner.guild_id is None else _read(db, owner.guild_id)
+    return settings.retention_hours * HOUR
+
+
+def _read(db: sqlite_utils.Database, guild_id: int) -> GuildSettings:
+    row = db.execute("select settings from guilds where guild_id = ?", [guild_id]).fetchone()
+    return _parsed(row[0], guild_id) if row else GuildSettings()
+
+
+def _parsed(text: str, guild_id: int) -> GuildSettings:
+    """What was kept; a value that this version doesn't take falls back to its default, the others stay."""
+    kept = {name: value for name, value in json.loads(text).items() if name in GuildSettings.model_fields}
+    try:
+        return GuildSettings.model_validate(kept)
+    except ValidationError as error:
+        bad = {str(problem["loc"][0]) for problem in error.errors()}
+        log.warning("server %d: stored settings not usable any more: %s", guild_id, ", ".join(sorted(bad)))
+        return GuildSettings.model_validate({name: value for name, value in kept.items() if name not in bad})

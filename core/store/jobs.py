@@ -1,0 +1,271 @@
+"""Jobs: a row before the work starts, so that nothing accepted is forgotten, whatever stops the process.
+
+    queued -> running -> done | failed | cancelled        (running -> queued: requeue, recover)
+
+Two things are told apart: a job is finished (`finish`: the work is over) and told (`told`: the member has the
+answer). Each succeeds for one caller only, and what is finished but untold is handed out again at the next start: so an
+answer is neither lost nor given by two. A photo is never part of a request; ids to fetch it again, or a latent, are.
+What a request, a token and a checkpoint hold is sealed, and wiped once the member was told.
+"""
+
+# ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlite_utils
+
+from core.errors import Blocked
+from core.store.database import Database, next_id
+from core.store.guilds import GuildSettings, retention_seconds
+from core.store.job import STATES, Ending, Job, Recovered, State
+from core.store.limits import Limits
+from core.store.members import is_blocked
+from core.store.owner import NOBODY, Owner
+from core.store.part import Part, member_index
+from core.store.vault import Vault
+
+LEASE_SECONDS = 600.0  # of work without a word, before the job counts as abandoned
+KEEP_SECONDS = 86_400.0  # a request is kept no longer than this, done or not
+_SEALED = ("request", "token", "checkpoint")
+
+
+class Jobs(Part):
+    """Creates jobs and moves them along."""
+
+    def __init__(self, database: Database, vault: Vault, now: Callable[[], float]) -> None:
+        super().__init__(database, vault, now)
+        self._holder = secrets.token_hex(8)  # tells the jobs that this process runs from an earlier one's
+
+    def create(
+        self,
+        owner: Owner,
+        kind: str,
+        request: bytes,
+        *,
+        once: str | None = None,
+        limits: GuildSettings | None = None,
+        token: str | None = None,
+        token_expires: float | None = None,
+        channel_id: int | None = None,
+        message_id: int | None = None,
+        source_message_id: int | None = None,
+        max_attempts: int = 3,
+    ) -> Job | None:
+        """Accept a request. None if one with the same `once` was accepted before: the same event came twice.
+
+        With `limits`, a use is counted in the same transaction: CoolingDown, QuotaSpent. Raises Blocked.
+        """
+        with self.database.writing() as db:
+            if once is not None and db.execute("select 1 from jobs where once = ?", [once]).fetchone():
+                return None
+            self._refuse_blocked(db, owner)
+            number, now = next_id(db, "jobs"), self.now()
+            guild, member = owner.columns
+            span = retention_seconds(db, owner)
+            row = {
+                "id": number, "guild_id": guild, "member_id": member, "kind": kind, "state": "queued", "once": once,
+                "request": self._seal(request, "jobs", "request", number),
+                "token": None if token is None else self._seal(token.encode(), "jobs", "token", number),
+                "token_expires": token_expires, "attempts": 0, "max_attempts": max_attempts,
+                "channel_id": channel_id, "message_id": message_id, "source_message_id": source_message_id,
+                "created": now, "expires": now + min(KEEP_SECONDS, span or KEEP_SECONDS), "told": 0,
+            }  # fmt: skip
+            db.table("jobs").insert(row, pk="id")
+            if limits is not None:
+                Limits(self.database, self.vault, self.now).take(owner, limits, number)
+            return self._one(db, number)
+
+    def claim(self, job_id: int | None = None, *, lease_seconds: float = LEASE_SECONDS) -> Job | None:
+        """Start working on a queued job (None: the oldest). None if it isn't queued any more."""
+        which = "id = :id" if job_id is not None else "id = (select min(id) from jobs where state = 'queued')"
+        sql = (
+            "update jobs set state = 'running', attempts = attempts + 1, holder = :holder, started = :now, "
+            f"lease = :lease where state = 'queued' and {which} returning id"
+        )
+        facts = {"id": job_id, "holder": self._holder, "now": self.now(), "lease": self.now() + lease_seconds}
+        with self.database.writing() as db:
+            claimed = db.execute(sql, facts).fetchall()
+            return self._one(db, claimed[0][0]) if claimed else None
+
+    def renew(self, job_id: int, lease_seconds: float = LEASE_SECONDS) -> bool:
+        """Still at it. False if the job was cancelled or erased meanwhile: the work is to stop."""
+        return self._running(job_id, {"lease": self.now() + lease_seconds})
+
+    def checkpoint(self, job_id: int, blob: bytes | None) -> bool:
+        """Keep how far the work is, for after a restart. False as for `renew`."""
+        sealed = None if blob is None else self._seal(blob, "jobs", "checkpoint", job_id)
+        return self._running(job_id, {"checkpoint": sealed})
+
+    def requeue(self, job_id: int, *, counted: bool = False) -> bool:
+        """Put a running job back, as at a shutdown. Not `counted`: it doesn't cost one of its attempts."""
+        sql = (
+            "update jobs set state = 'queued', lease = null, holder = null, attempts = attempts - ? "
+            "where id = ? and state = 'running'"
+        )
+        with self.database.writing() as db:
+            return db.execute(sql, [0 if counted else 1, job_id]).rowcount > 0
+
+    def finish(
+        self,
+        job_id: int,
+        state: Ending = "done",
+        *,
+        error: str | None = None,
+        refund: bool = False,
+        told: bool = False,
+    ) -> bool:
+        """End a job, queued or running. True for the one call that ended it.
+
+        `refund` gives the use back: the failure was not the member's. `told`: the member knows already.
+        """
+        with self.database.writing() as db:
+            if not self._end(db, "id = :id", {"id": job_id}, state, error):
+                return False
+            if refund:
+                _refund(db, [job_id])
+            if told:
+                _wipe(db, job_id)
+            return True
+
+    def told(self, job_id: int) -> bool:
+        """The member has the answer; what was needed to give it is wiped. True the first time only."""
+        with self.database.writing() as db:
+            return _wipe(db, job_id)
+
+    def cancel(self, owner: Owner, job_id: int) -> bool:
+        """End a job of one's own. False if it isn't, or has ended."""
+        guild, member = owner.columns
+        where = "id = :id and guild_id = :guild and member_id = :member"
+        with self.database.writing() as db:
+            ended = self._end(db, where, {"id": job_id, "guild": guild, "member": member}, "cancelled", "JobCancelled")
+            return bool(ended)
+
+    def reply(self, job_id: int, channel_id: int, message_id: int) -> bool:
+        """Where the answer is being written."""
+        return self._update(job_id, {"channel_id": channel_id, "message_id": message_id})
+
+    def retoken(self, job_id: int, token: str, expires: float) -> bool:
+        """A newer token to answer with."""
+        sealed = self._seal(token.encode(), "jobs", "token", job_id)
+        return self._update(job_id, {"token": sealed, "token_expires": expires})
+
+    def get(self, job_id: int) -> Job | None:
+        """A job by its number, for the machinery; a member's own are in `of`."""
+        with self.database.reading() as db:
+            return self._one(db, job_id)
+
+    def of(self, owner: Owner) -> list[Job]:
+        """A member's jobs that have not ended, oldest first."""
+        guild, member = owner.columns
+        with self.database.reading() as db:
+            where = "guild_id = :guild and member_id = :member and finished is null"
+            return self._select(db, where, guild=guild, member=member)
+
+    def kept(self, owner: Owner) -> list[Job]:
+        """All of a member's jobs that still have a row, ended or not."""
+        guild, member = owner.columns
+        with self.database.reading() as db:
+            return self._select(db, "guild_id = :guild and member_id = :member", guild=guild, member=member)
+
+    def waiting(self, guild_id: int | None = None) -> int:
+        """How many are queued, of one server or in all."""
+        return self.counts(guild_id)["queued"]
+
+    def counts(self, guild_id: int | None = None, since: float = 0.0) -> dict[State, int]:
+        """Jobs by state, of a server or in all: those not ended, and those ended after `since` (a day is kept)."""
+        sql = (
+            "select state, count(*) from jobs where (:guild is null or guild_id = :guild) "
+            "and (finished is null or finished >= :since) group by state"
+        )
+        with self.database.reading() as db:
+            found = dict(db.execute(sql, {"guild": guild_id, "since": since}).fetchall())
+        return {state: found.get(state, 0) for state in STATES}
+
+    def recover(self) -> Recovered:
+        """At start: running jobs of an earlier process, or with a lapsed lease, are queued again or, with their
+        attempts used up, failed as WorkerDied and refunded. Also hands out what is finished but untold.
+        """
+        stale = "state = 'running' and (holder is not :holder or lease <= :now)"
+        facts = {"holder": self._holder, "now": self.now()}
+        with self.database.writing() as db:
+            dead = self._end(db, f"{stale} and attempts >= max_attempts", facts, "failed", "WorkerDied")
+            _refund(db, dead)
+            db.execute(f"update jobs set state = 'queued', holder = null, lease = null where {stale}", facts)
+            queued, untold = "state = 'queued'", "finished is not null and told = 0"
+            return Recovered(self._select(db, queued), self._select(db, untold))
+
+    def lapse(self, db: sqlite_utils.Database) -> list[int]:
+        """Fail what waited longer than a request may be kept. Part of a sweep; returns the numbers."""
+        lapsed = self._end(db, "expires <= :now", {"now": self.now()}, "failed", "JobTimedOut")
+        _refund(db, lapsed)
+        return lapsed
+
+    def _refuse_blocked(self, db: sqlite_utils.Database, owner: Owner) -> None:
+        if owner.member_id is None:
+            return
+        guilds = {owner.guild_id or NOBODY, NOBODY}
+        if is_blocked(db, *(member_index(self.vault, "block", guild, owner.member_id) for guild in guilds)):
+            raise Blocked
+
+    def _end(
+        self, db: sqlite_utils.Database, where: str, facts: Mapping[str, Any], state: Ending, error: str | None
+    ) -> list[int]:
+        sql = (
+            "update jobs set state = :state, error = :error, finished = :ended, "
+            f"lease = null, holder = null, checkpoint = null where finished is null and {where} returning id"
+        )
+        rows = db.execute(sql, {**facts, "state": state, "error": error, "ended": self.now()}).fetchall()
+        return [row[0] for row in rows]
+
+    def _running(self, job_id: int, changes: Mapping[str, Any]) -> bool:
+        return self._update(job_id, changes, "state = 'running'")
+
+    def _update(self, job_id: int, changes: Mapping[str, Any], where: str = "told = 0") -> bool:
+        columns = ", ".join(f"{column} = :{column}" for column in changes)
+        with self.database.writing() as db:
+            sql = f"update jobs set {columns} where id = :id and {where}"
+            return db.execute(sql, {**changes, "id": job_id}).rowcount > 0
+
+    def _one(self, db: sqlite_utils.Database, job_id: int) -> Job | None:
+        found = self._select(db, "id = :id", id=job_id)
+        return found[0] if found else None
+
+    def _select(self, db: sqlite_utils.Database, where: str, **facts: int) -> list[Job]:
+        return [self._job(row) for row in db.query(f"select * from jobs where {where} order by id", facts)]
+
+    def _job(self, row: dict[str, Any]) -> Job:
+        plain = {
+            column: None if row[column] is None else self._open(row[column], "jobs", column, row["id"])
+            for column in _SEALED
+        }
+        same = {name: row[name] for name in _SAME}
+        return Job(
+            owner=Owner.of_columns(row["guild_id"], row["member_id"]),
+            request=plain["request"],
+            checkpoint=plain["checkpoint"],
+            token=None if plain["token"] is None else plain["token"].decode(),
+            told=bool(row["told"]),
+            **same,
+        )
+
+
+_SAME = (
+    "id", "kind", "state", "token_expires", "attempts", "max_attempts", "lease", "channel_id", "message_id",
+    "source_message_id", "created", "started", "finished", "error",
+)  # fmt: skip
+
+
+def _refund(db: sqlite_utils.Database, job_ids: Sequence[int]) -> None:
+    for job_id in job_ids:
+        db.execute("delete from uses where job_id = ?", [job_id])
+
+
+def _wipe(db: sqlite_utils.Database, job_id: int) -> bool:
+    sql = (
+        "update jobs set told = 1, request = null, token = null, checkpoint = null "
+        "where id = ? and told = 0 and finished is not null"
+    )
+    return db.execute(sql, [job_id]).rowcount > 0

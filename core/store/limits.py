@@ -1,0 +1,90 @@
+"""Cooldown and daily quota: rolling windows of counted uses, kept in SQLite so that a restart doesn't reset them.
+
+A use outlives an erasure (else erasing oneself would refill the quota), so the member stands there only as a keyed
+hash and sealed. Uses leave after 24 hours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import sqlite_utils
+
+from core.errors import CoolingDown, QuotaSpent
+from core.store.database import next_id
+from core.store.guilds import GuildSettings
+from core.store.owner import Owner
+from core.store.part import Part, member_index
+
+DAY = 86_400.0
+
+
+class Left(NamedTuple):
+    """What a member may still do."""
+
+    quota: int  # edits in the rolling day
+    cooldown_seconds: float  # until the next
+
+
+class Limits(Part):
+    """Counts uses and refuses those over the limit."""
+
+    def take(self, owner: Owner, limits: GuildSettings, job: int | None = None) -> int:
+        """Count one use, or raise CoolingDown(seconds) or QuotaSpent(limit, wait, seconds). Returns its number."""
+        with self.database.writing() as db:
+            left, frees = self._left(db, owner, limits)
+            if left.cooldown_seconds > 0:
+                raise CoolingDown(seconds=math.ceil(left.cooldown_seconds))
+            if left.quota <= 0:
+                raise QuotaSpent(limit=limits.daily_quota, wait=in_words(frees), seconds=math.ceil(frees))
+            guild, member = owner.columns
+            number = next_id(db, "uses")
+            sealed = self._seal(str(member).encode(), "uses", "member", number)
+            row = {
+                "id": number,
+                "guild_id": guild,
+                "who": self._who(owner),
+                "member": sealed,
+                "at": self.now(),
+                "job_id": job,
+            }
+            db.table("uses").insert(row, pk="id")
+            return number
+
+    def refund(self, job: int) -> bool:
+        """Give back what a job took: it failed through no fault of the member. False if there is nothing (any more)."""
+        with self.database.writing() as db:
+            return db.execute("delete from uses where job_id = ?", [job]).rowcount > 0
+
+    def times(self, owner: Owner) -> list[float]:
+        """When the uses of the last day were."""
+        with self.database.reading() as db:
+            rows = db.execute("select at from uses where who = ? order by at", [self._who(owner)])
+            return [row[0] for row in rows]
+
+    def left(self, owner: Owner, limits: GuildSettings) -> Left:
+        """What the member may still do."""
+        with self.database.reading() as db:
+            return self._left(db, owner, limits)[0]
+
+    def _who(self, owner: Owner) -> bytes:
+        return member_index(self.vault, "use", *owner.columns)
+
+    def _left(self, db: sqlite_utils.Database, owner: Owner, limits: GuildSettings) -> tuple[Left, float]:
+        """What is left, and the seconds until one more is free."""
+        now = self.now()
+        rows = db.execute("select at from uses where who = ? and at > ? order by at", [self._who(owner), now - DAY])
+        # A clock that was set back must not lock anyone out until it catches up.
+        times = [min(row[0], now) for row in rows]
+        cooldown = times[-1] + limits.cooldown_seconds - now if times else 0.0
+        free = limits.daily_quota - len(times)
+        frees = times[-limits.daily_quota] + DAY - now if free <= 0 else 0.0
+        return Left(max(free, 0), max(cooldown, 0.0)), frees
+
+
+def in_words(seconds: float) -> str:
+    """A span as "3 h 20 min", rounded up to the minute."""
+    minutes = max(1, math.ceil(seconds / 60))
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))

@@ -1,0 +1,130 @@
+"""Members: their consent, what they prefer, and who is kept out."""
+
+# ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import sqlite_utils
+
+from core.errors import Blocked, ConsentNeeded
+from core.store.database import next_id
+from core.store.owner import NOBODY, Owner
+from core.store.part import Part, member_index
+
+SEEN_STEP = 86_400.0  # a write per request only to note the time would be a waste
+
+Visibility = Literal["public", "private"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a member said, the same on every server."""
+
+    id: int
+    consent_version: int | None = None  # of the notice that was agreed to
+    consent_at: float | None = None
+    consent_locale: str | None = None  # the language in which it was read
+    locale: str | None = None  # wished for; None: as Discord says
+    visibility: Visibility | None = None
+    seen: float = 0.0
+
+
+class Block(NamedTuple):
+    """A member who is kept out, since when."""
+
+    member_id: int
+    at: float
+
+
+class Members(Part):
+    """Reads and changes what is known of members. Only what a member said makes a row."""
+
+    def get(self, member_id: int) -> Member:
+        """What is known; for somebody unknown, nothing."""
+        with self.database.reading() as db:
+            for row in db.query("select * from members where member_id = ?", [member_id]):
+                return Member(row.pop("member_id"), **row)
+        return Member(member_id)
+
+    def consent(self, member_id: int, version: int, locale: str) -> Member:
+        """The member agreed to this version of the notice, read in this language."""
+        return self._set(member_id, consent_version=version, consent_at=self.now(), consent_locale=locale)
+
+    def withdraw(self, member_id: int) -> Member:
+        """Take the consent back; preferences and faces stay (see `Store.forget_member`)."""
+        return self._set(member_id, consent_version=None, consent_at=None, consent_locale=None)
+
+    def set_locale(self, member_id: int, locale: str | None) -> Member:
+        """The language wished for."""
+        return self._set(member_id, locale=locale)
+
+    def set_visibility(self, member_id: int, visibility: Visibility | None) -> Member:
+        """Whether results of commands are shown to everyone."""
+        return self._set(member_id, visibility=visibility)
+
+    def has_consented(self, member_id: int, version: int) -> bool:
+        """Whether the member agreed to this version of the notice or a later one."""
+        agreed = self.get(member_id).consent_version
+        return agreed is not None and agreed >= version
+
+    def require(self, owner: Owner, version: int) -> Member:
+        """The member, who may use the bot here. Raises Blocked or ConsentNeeded."""
+        assert owner.member_id is not None
+        if self.is_blocked(owner.guild_id, owner.member_id):
+            raise Blocked
+        member = self.get(owner.member_id)
+        if member.consent_version is None or member.consent_version < version:
+            raise ConsentNeeded
+        return member if self.now() - member.seen < SEEN_STEP else self._set(owner.member_id)
+
+    def block(self, guild_id: int | None, member_id: int) -> bool:
+        """Keep a member out of one server, or (None) out of everything. False if that was so already.
+
+        Outlives the erasure of the member: the id stands there only as a keyed hash and sealed, until unblocked or
+        until the server is forgotten.
+        """
+        guild, who = guild_id or NOBODY, self._block_index(guild_id, member_id)
+        with self.database.writing() as db:
+            if db.execute("select 1 from blocks where who = ?", [who]).fetchone():
+                return False
+            number = next_id(db, "blocks")
+            sealed = self._seal(str(member_id).encode(), "blocks", "member", number)
+            row = {"id": number, "guild_id": guild, "who": who, "member": sealed, "at": self.now()}
+            db.table("blocks").insert(row, pk="id")
+            return True
+
+    def unblock(self, guild_id: int | None, member_id: int) -> bool:
+        """Let a member in again. False if there was no such block."""
+        with self.database.writing() as db:
+            sql = "delete from blocks where who = ?"
+            return db.execute(sql, [self._block_index(guild_id, member_id)]).rowcount > 0
+
+    def is_blocked(self, guild_id: int | None, member_id: int) -> bool:
+        """Whether the member is kept out of this server (None: of direct messages); a block of everything counts."""
+        with self.database.reading() as db:
+            return is_blocked(db, self._block_index(guild_id, member_id), self._block_index(None, member_id))
+
+    def blocked(self, guild_id: int | None) -> list[Block]:
+        """Who is kept out of a server, or (None) of everything."""
+        with self.database.reading() as db:
+            rows = list(
+                db.query("select id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY])
+            )
+        return [Block(int(self._open(row["member"], "blocks", "member", row["id"])), row["at"]) for row in rows]
+
+    def _block_index(self, guild_id: int | None, member_id: int) -> bytes:
+        return member_index(self.vault, "block", guild_id or NOBODY, member_id)
+
+    def _set(self, member_id: int, **changes: int | float | str | None) -> Member:
+        row = {"member_id": member_id, **changes, "seen": self.now()}
+        with self.database.writing() as db:
+            db.table("members").upsert(row, pk="member_id")
+        return self.get(member_id)
+
+
+def is_blocked(db: sqlite_utils.Database, *who: bytes) -> bool:
+    """Whether one of these keyed hashes is of a block."""
+    marks = ", ".join("?" for _ in who)
+    return db.execute(f"select 1 from blocks where who in ({marks})", who).fetchone() is not None

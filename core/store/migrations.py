@@ -1,0 +1,124 @@
+"""The tables, in numbered steps. A step that has shipped is never edited: the next change is a new step.
+
+Columns of type BLOB are sealed (see `vault.py`) or keyed hashes; `SEALED` and `HASHED` name them all, because the
+rotation of the key has to reach every one. A test compares the two with the schema.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+APPLICATION_ID: Final = 0x6567616F  # "egao", in the file's header: a file of another program is refused
+
+SEALED: Final[dict[str, tuple[str, ...]]] = {
+    "checks": ("value",),
+    "faces": ("details", "latent", "thumbnail", "name", "extras"),
+    "jobs": ("request", "token", "checkpoint"),
+    "blocks": ("member",),
+    "uses": ("member",),
+    "reports": ("reason",),
+}
+HASHED: Final[dict[str, str]] = {"faces": "photo", "blocks": "who", "uses": "who"}
+
+steps: Final = Migrations("egao")
+
+
+@steps(name="001 checks")
+def _checks(db: sqlite_utils.Database) -> None:
+    db.execute(f"pragma application_id = {APPLICATION_ID}")
+    # One sealed word that only the right key opens: a wrong key is noticed at once and not at the first face.
+    db.execute("create table checks (id integer primary key, value blob not null)")
+
+
+@steps(name="002 faces")
+def _faces(db: sqlite_utils.Database) -> None:
+    # autoincrement, here and below: the number of an erased row is never given again, so an old button
+    # can't point at a newer face.
+    db.execute("""
+        create table faces (
+            id integer primary key autoincrement,
+            guild_id integer not null, member_id integer not null,
+            photo blob not null, face integer not null, generator text not null, method text not null,
+            details blob not null, latent blob not null, thumbnail blob not null, name blob, extras blob,
+            channel_id integer, message_id integer,
+            created real not null, chosen real not null, last_used real not null, expires real,
+            unique (guild_id, member_id, photo, face, generator, method)
+        )""")
+    db.execute("create index faces_expires on faces (expires) where expires is not null")
+    db.execute("""
+        create table sources (
+            face_id integer not null references faces (id) on delete cascade,
+            message_id integer not null, channel_id integer,
+            primary key (face_id, message_id)
+        ) without rowid""")
+    db.execute("create index sources_message on sources (message_id)")
+
+
+@steps(name="003 jobs")
+def _jobs(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table jobs (
+            id integer primary key autoincrement,
+            guild_id integer not null, member_id integer not null, kind text not null,
+            state text not null check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
+            once text unique, request blob, checkpoint blob,
+            attempts integer not null, max_attempts integer not null, holder text, lease real,
+            token blob, token_expires real,
+            channel_id integer, message_id integer, source_message_id integer,
+            created real not null, started real, finished real, expires real not null,
+            error text, told integer not null
+        )""")
+    db.execute("create index jobs_state on jobs (state)")
+    db.execute("create index jobs_owner on jobs (guild_id, member_id)")
+    db.execute("create index jobs_source on jobs (source_message_id) where source_message_id is not null")
+
+
+@steps(name="004 people")
+def _people(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table members (
+            member_id integer primary key, consent_version integer, consent_at real, consent_locale text,
+            locale text, visibility text check (visibility in ('public', 'private')), seen real not null
+        )""")
+    # Blocks and counted uses outlive an erasure (else erasing oneself would lift them), so they hold no plain id.
+    db.execute("""
+        create table blocks (
+            id integer primary key autoincrement, guild_id integer not null,
+            who blob not null unique, member blob not null, at real not null
+        )""")
+    db.execute("""
+        create table uses (
+            id integer primary key autoincrement, guild_id integer not null,
+            who blob not null, member blob not null, at real not null, job_id integer
+        )""")
+    db.execute("create index uses_who on uses (who, at)")
+
+
+@steps(name="005 servers")
+def _servers(db: sqlite_utils.Database) -> None:
+    db.execute("create table guilds (guild_id integer primary key, settings text not null, changed real not null)")
+    db.execute("""
+        create table reports (
+            id integer primary key autoincrement, guild_id integer not null, member_id integer not null,
+            channel_id integer, message_id integer, reason blob not null, created real not null
+        )""")
+    db.execute("create index reports_guild on reports (guild_id)")
+
+
+@steps(name="006 directions")
+def _directions(db: sqlite_utils.Database) -> None:
+    db.execute("""
+        create table directions (
+            name text not null, generator text not null, sha256 text not null,
+            provenance text not null, fitted_at real not null,
+            primary key (name, generator)
+        )""")
+
+
+def names() -> list[str]:
+    """Every step that this version knows."""
+    with sqlite_utils.Database(memory=True) as nothing:
+        return [step.name for step in steps.pending(nothing)]

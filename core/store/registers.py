@@ -1,0 +1,117 @@
+"""Two small tables: reports of pictures for the admins, and which directions were fitted from what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.store.database import next_id
+from core.store.owner import NOBODY, Owner
+from core.store.part import Part, to_json
+
+
+@dataclass(frozen=True)
+class Report:
+    """A member says that a picture should not be there."""
+
+    id: int
+    guild_id: int | None
+    member_id: int  # who reported
+    channel_id: int | None  # where the picture is
+    message_id: int | None
+    reason: str
+    created: float
+
+
+class Reports(Part):
+    """Open reports, by server. They leave when closed, after 30 days, or with the one who made them."""
+
+    def add(
+        self, guild_id: int | None, member_id: int, *, channel_id: int | None, message_id: int | None, reason: str
+    ) -> int:
+        """Keep a report; returns its number."""
+        with self.database.writing() as db:
+            number = next_id(db, "reports")
+            row = {
+                "id": number, "guild_id": guild_id or NOBODY, "member_id": member_id, "channel_id": channel_id,
+                "message_id": message_id, "reason": self._seal(reason.encode(), "reports", "reason", number),
+                "created": self.now(),
+            }  # fmt: skip
+            db.table("reports").insert(row, pk="id")
+            return number
+
+    def of(self, guild_id: int | None, limit: int = 10) -> list[Report]:
+        """The newest open reports of a server (None: of direct messages)."""
+        with self.database.reading() as db:
+            sql = "select * from reports where guild_id = ? order by id desc limit ?"
+            rows = list(db.query(sql, [guild_id or NOBODY, limit]))
+        return [self._opened(row) for row in rows]
+
+    def by(self, owner: Owner) -> list[Report]:
+        """The open reports that a member made in one place."""
+        with self.database.reading() as db:
+            rows = list(db.query("select * from reports where guild_id = ? and member_id = ?", owner.columns))
+        return [self._opened(row) for row in rows]
+
+    def count(self, guild_id: int | None) -> int:
+        """How many are open."""
+        with self.database.reading() as db:
+            return int(
+                db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0]
+            )
+
+    def close(self, guild_id: int | None, report_id: int) -> bool:
+        """An admin has dealt with it: erase it. False if it isn't of this server."""
+        with self.database.writing() as db:
+            sql = "delete from reports where id = ? and guild_id = ?"
+            return db.execute(sql, [report_id, guild_id or NOBODY]).rowcount > 0
+
+    def _opened(self, row: Mapping[str, Any]) -> Report:
+        """A row of the table as a report."""
+        reason = self._open(row["reason"], "reports", "reason", row["id"]).decode()
+        return Report(**{**row, "guild_id": row["guild_id"] or None, "reason": reason})
+
+
+@dataclass(frozen=True)
+class StoredDirection:
+    """A direction of one generator: which file it is, and how it came about."""
+
+    name: str
+    generator: str  # digest of the generator's weights
+    sha256: str  # of the direction's file
+    provenance: dict[str, Any]
+    fitted_at: float
+
+
+class Directions(Part):
+    """The register of fitted directions. The vectors themselves are files."""
+
+    def put(
+        self, name: str, *, generator: str, sha256: str, provenance: Mapping[str, Any], fitted_at: float
+    ) -> StoredDirection:
+        """Register a direction, in place of an earlier one of this name and generator."""
+        row = {
+            "name": name, "generator": generator, "sha256": sha256,
+            "provenance": to_json(provenance).decode(), "fitted_at": fitted_at,
+        }  # fmt: skip
+        with self.database.writing() as db:
+            db.table("directions").insert(row, pk=("name", "generator"), replace=True)
+        return StoredDirection(name, generator, sha256, dict(provenance), fitted_at)
+
+    def get(self, name: str, generator: str) -> StoredDirection | None:
+        """The direction of this name for this generator."""
+        return next((found for found in self.all() if (found.name, found.generator) == (name, generator)), None)
+
+    def all(self) -> list[StoredDirection]:
+        """Every direction, by name."""
+        with self.database.reading() as db:
+            rows = list(db.query("select * from directions order by name, generator"))
+        return [StoredDirection(**{**row, "provenance": json.loads(row["provenance"])}) for row in rows]
+
+    def delete(self, name: str, generator: str) -> bool:
+        """Take a direction out of the register."""
+        with self.database.writing() as db:
+            sql = "delete from directions where name = ? and generator = ?"
+            return db.execute(sql, [name, generator]).rowcount > 0

@@ -1,0 +1,181 @@
+"""The store as a whole. Open it once, use its parts from any thread, or from the event loop through `run`.
+
+store = Store.open(settings)
+face = await store.run(store.faces.latest, owner)
+await store.aclose()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
+
+from core.errors import BadSetting, ShuttingDown
+from core.settings import Settings
+from core.store import backup, erasure
+from core.store.database import Database, Hold
+from core.store.erasure import Erased, Expired
+from core.store.export import Exporter
+from core.store.faces import Faces
+from core.store.guilds import Guilds
+from core.store.jobs import Jobs
+from core.store.keys import unlock
+from core.store.limits import Limits
+from core.store.members import Members
+from core.store.owner import Owner
+from core.store.registers import Directions, Reports
+from core.store.vault import Vault
+
+THREADS = 4  # of `run`: enough that reads don't wait behind a write; more would only wait for the same lock
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Store:
+    """Faces, jobs, members, servers, limits, reports and directions in `home/egao.sqlite3`."""
+
+    def __init__(self, database: Database, vault: Vault, hold: Hold, now: Callable[[], float]) -> None:
+        """Use `Store.open`."""
+        self.database, self.vault, self.now = database, vault, now
+        self._holds = [hold]
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="egao-store")
+        self.faces = Faces(database, vault, now)
+        self.jobs = Jobs(database, vault, now)
+        self.members = Members(database, vault, now)
+        self.guilds = Guilds(database, vault, now)
+        self.limits = Limits(database, vault, now)
+        self.reports = Reports(database, vault, now)
+        self.directions = Directions(database, vault, now)
+        self._exporter = Exporter(self.faces, self.jobs, self.members, self.limits, self.reports)
+        self._sweeper = erasure.Sweeper(database, now)
+
+    @classmethod
+    def open(cls, settings: Settings, *, now: Callable[[], float] = time.time, exclusive: bool = False) -> Self:
+        """Open the store of these settings, making it, and its key, on first use; then erase what has run out.
+
+        `exclusive` refuses to share it with another process (StoreInUse), and the other way round. Raises StoreError
+        classes, and BadSetting for a home folder or a key that can't be used. Blocks: not on the event loop.
+        """
+        hold = hold_home(settings, exclusive=exclusive)
+        try:
+            database = Database(database_file(settings))
+            try:
+                store = cls(database, unlock(database, settings), hold, now)
+                store.expire()
+            except BaseException:
+                database.close()
+                raise
+        except BaseException:
+            hold.close()
+            raise
+        return store
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a method of the store, or any function that uses it, on the store's threads.
+
+        Cancelling the wait doesn't cut a transaction short: it is done whole or, if it had not begun, not at all.
+        """
+        try:
+            waiting = self._threads.submit(functools.partial(work, *args, **kwargs))
+        except RuntimeError:
+            raise ShuttingDown from None
+        return await asyncio.wrap_future(waiting)
+
+    def close(self) -> None:
+        """Let what was begun end, then close. Later use raises ShuttingDown."""
+        self._threads.shutdown(wait=True)
+        self.database.close()
+        while self._holds:
+            self._holds.pop().close()
+
+    async def aclose(self) -> None:
+        """`close`, from the event loop."""
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def alone(self) -> None:
+        """Be the only bot on this home folder until closed. Raises StoreInUse if there is one."""
+        folder = self.database.path.parent
+        self._holds.append(Hold(folder / "bot.lock", exclusive=True))
+
+    def forget(self, owner: Owner) -> Erased:
+        """Erase a member in one server or in direct messages (a ban, a purge by the admins), or the command line's."""
+        return erasure.forget(self.database, owner)
+
+    def forget_member(self, member_id: int) -> Erased:
+        """Erase a member everywhere."""
+        return erasure.forget_member(self.database, member_id)
+
+    def forget_guild(self, guild_id: int) -> Erased:
+        """Erase a server that was left, with settings, blocks and counted uses."""
+        return erasure.forget_guild(self.database, guild_id, settings_too=True)
+
+    def purge_guild(self, guild_id: int) -> Erased:
+        """Erase the faces, requests and reports of a server; its settings and blocks stay."""
+        return erasure.forget_guild(self.database, guild_id, settings_too=False)
+
+    def forget_source_message(self, *message_ids: int) -> Erased:
+        """The messages that held the photos were deleted: erase the faces and the requests about them."""
+        return erasure.forget_messages(self.database, *message_ids)
+
+    def expire(self) -> Expired:
+        """Erase what has run out. To be called every few minutes."""
+        expired = erasure.expire(self.database, self.jobs, self.now())
+        self._sweeper.tidy()
+        return expired
+
+    def export(self, owner: Owner) -> bytes:
+        """All that is kept of a member in one place, as a zip of JSON, pictures and latents."""
+        return self._exporter.of_owner(owner)
+
+    def export_member(self, member_id: int) -> bytes | None:
+        """All that is kept of a member everywhere; None if that is nothing."""
+        return self._exporter.of_member(member_id)
+
+    def backup(self, path: Path) -> None:
+        """Write a checked copy to `path` (mode 0600) while the store is in use. It opens with the present key only."""
+        backup.write(self.database, path)
+
+    @staticmethod
+    def restore(settings: Settings, path: Path, *, now: Callable[[], float] = time.time) -> None:
+        """Put a backup in the store's place, checked first; what has run out since is erased. Raises StoreInUse."""
+        hold = hold_home(settings, exclusive=True)
+        try:
+            backup.put_back(settings, path, database_file(settings))
+        finally:
+            hold.close()
+        Store.open(settings, now=now).close()
+
+    def integrity(self) -> list[str]:
+        """What is wrong with the file: structure, references, values that don't open. Empty if it is sound."""
+        return backup.problems(self.database, self.vault)
+
+    def size(self) -> int:
+        """Bytes on disk, with the WAL."""
+        path = self.database.path
+        return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+
+
+def database_file(settings: Settings) -> Path:
+    """Where the store stands."""
+    return settings.home / "egao.sqlite3"
+
+
+def hold_home(settings: Settings, *, exclusive: bool) -> Hold:
+    """Keep the home folder for oneself, or keep others from doing so."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Hold(settings.home / "store.lock", exclusive=exclusive)
+    except OSError as error:
+        raise BadSetting(name="EGAO_HOME", reason=f"{settings.home}: {error.strerror}") from error

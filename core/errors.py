@@ -6,7 +6,8 @@ EgaoError
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting
-├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, WrongKey, KeyExposed
+├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit,
+│                         WrongKey, KeyExposed
 ├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
 └── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, StrengthOverLimit,
                           NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
@@ -168,6 +169,10 @@ class StoreNewer(StoreError):
 
 class StoreInUse(StoreError):
     sentence = "egao is running on {path}. Stop it first, then try again."
+
+
+class BackupUnfit(StoreError):
+    sentence = "The backup {path} can't be used ({reason}). Choose another file."
 
 
 class WrongKey(StoreError):

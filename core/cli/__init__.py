@@ -8,12 +8,12 @@ from importlib.metadata import entry_points
 import typer
 from click.exceptions import ClickException
 
-from core.cli import align, directions, edit, faces, generate, models, project, seeds
+from core.cli import align, db, directions, edit, faces, generate, keys, models, project, seeds
 from core.errors import EgaoError
 
 app = typer.Typer(name="egao", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Make the face in a photo smile, or stop smiling. Research and personal use: see the README's licences.")
-for verb in (models, generate, align, seeds, directions, project, edit, faces):
+for verb in (models, generate, align, seeds, directions, project, edit, faces, keys, db):
     verb.register(app)
 for point in entry_points(group="egao.commands"):
     app.command(point.name, context_settings={"ignore_unknown_options": True})(point.load())

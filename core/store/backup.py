@@ -16,10 +16,10 @@ from pathlib import Path
 
 import sqlite_utils
 
-from core.errors import BadSetting, StoreDamaged, StoreNewer
+from core.errors import BackupUnfit, StoreNewer
 from core.settings import Settings
 from core.store import migrations
-from core.store.database import Database, told
+from core.store.database import Database
 from core.store.keys import choose, read_keys, sync_folder
 from core.store.vault import Unopened, Vault
 
@@ -38,7 +38,7 @@ def write(database: Database, path: Path) -> None:
 def put_back(settings: Settings, path: Path, target: Path) -> None:
     """Replace the store at `target` by the copy at `path`, if that is sound and opens with the key of the settings."""
     if not path.is_file():
-        raise BadSetting(name="FILE", reason=f"{path} is not there")
+        raise BackupUnfit(path=path, reason="there is no such file")
     with _fresh(target) as fresh:
         with _opened(path) as conn:
             _refuse_unsound(conn, path)
@@ -81,12 +81,12 @@ def _unopened(db: sqlite_utils.Database, vault: Vault) -> list[str]:
 def _refuse_unsound(conn: sqlite3.Connection, path: Path) -> None:
     try:
         if conn.execute("pragma application_id").fetchone()[0] != migrations.APPLICATION_ID:
-            raise StoreDamaged(path=path, reason="it is not a store of egao")
+            raise BackupUnfit(path=path, reason="it is not a store of egao")
         if said := _structure(conn):
-            raise StoreDamaged(path=path, reason=said[0])
+            raise BackupUnfit(path=path, reason=said[0])
         applied = {row[0] for row in conn.execute("select name from _sqlite_migrations where migration_set = 'egao'")}
     except sqlite3.Error as error:
-        raise told(error, path) from error
+        raise BackupUnfit(path=path, reason=str(error)) from error
     if unknown := applied - set(migrations.names()):
         raise StoreNewer(path=path, found=max(unknown))
 
@@ -97,7 +97,7 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         source.backup(copy)
         copy.execute("pragma journal_mode = delete")  # one file, with nothing beside it
     except sqlite3.Error as error:
-        raise told(error, path) from error
+        raise BackupUnfit(path=path, reason=str(error)) from error
     finally:
         copy.close()
 
@@ -119,7 +119,7 @@ def _fresh(path: Path) -> Iterator[Path]:
     try:
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise BadSetting(name="FILE", reason=f"{path}: {error.strerror}") from error
+        raise BackupUnfit(path=path, reason=error.strerror) from error
     try:
         yield fresh
     finally:

@@ -68,7 +68,7 @@ class Exporter:
 
     def _face(self, owner: Owner, face: StoredFace, archive: zipfile.ZipFile) -> dict[str, Any]:
         picture = self._faces.thumbnail(owner, face.id)
-        kind = next((ending for start, ending in _PICTURES if picture.startswith(start)), "bin")
+        kind = picture_ending(picture)
         files = {f"faces/{face.id}.{kind}": picture, f"faces/{face.id}.npz": self._faces.latent(owner, face.id)}
         for name, content in files.items():
             archive.writestr(name, content)
@@ -95,6 +95,11 @@ class Exporter:
     def _has_traces(self, guild_id: int, member_id: int) -> bool:
         owner = Owner.of_columns(guild_id, member_id)
         return self._members.is_blocked(owner.guild_id, member_id) or bool(self._limits.times(owner))
+
+
+def picture_ending(picture: bytes) -> str:
+    """What the name of a kept picture's file ends in."""
+    return next((ending for start, ending in _PICTURES if picture.startswith(start)), "bin")
 
 
 def _plain(about: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""`egao db backup | restore | check`: the store as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import StoreDamaged
+from core.settings import Settings
+from core.store import Store, database_file
+
+File = Annotated[Path, typer.Argument(help="the backup", metavar="FILE")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    verb = typer.Typer(no_args_is_help=True, help="The store as a file: back it up, put a backup back, check it.")
+    verb.command("backup")(back_up)
+    verb.command("restore")(restore)
+    verb.command("check")(check)
+    app.add_typer(verb, name="db")
+
+
+def back_up(file: File) -> None:
+    """Write a checked copy, also while the bot runs. It is encrypted: keep the key too, and elsewhere.
+
+    What members erase later stays in the copy. Keep no copy for longer than the longest retention of a server.
+    """
+    with Store.open(Settings.load()) as store:
+        store.backup(file)
+    typer.echo(f"{file}: {file.stat().st_size} bytes, checked")
+
+
+def restore(file: File) -> None:
+    """Put a backup in the store's place; what has run out since it was made is erased. Stop the bot first."""
+    settings = Settings.load()
+    Store.restore(settings, file)
+    typer.echo(f"{database_file(settings)} is now what {file} was")
+
+
+def check() -> None:
+    """Read the whole store: structure, references, and whether every encrypted value opens. Exit status 1 if not."""
+    with Store.open(Settings.load()) as store:
+        problems = store.integrity()
+        path = store.database.path
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        raise StoreDamaged(path=path, reason=f"{len(problems)} problems")
+    typer.echo(f"{path} is sound")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import resource
 import struct
 import subprocess
 from pathlib import Path
@@ -71,6 +73,17 @@ def test_the_generator_converts_to_the_same_bytes_again(settings: Settings, tmp_
     out = tmp_path / "again.safetensors"
     convert("generator", weight_path(settings, "generator-ir"), out)
     assert sha256_of(out) == load_manifest().weight("generator").sha256
+
+
+def test_a_conversion_without_room_says_so_as_the_system_does(settings: Settings, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            convert("generator", weight_path(settings, "generator-ir"), tmp_path / "out.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
 
 
 def test_metadata_is_sorted_whatever_the_library_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from core.errors import DiskFull, WeightsCorrupt, WeightsOffline
+from core.errors import BadSetting, DiskFull, WeightsCorrupt, WeightsOffline
 from core.settings import Settings
 from core.weights import Manifest, load_manifest, pull, weights_folder
 from tests.small_index import SmallIndex, entry, manifest_file, serve, source, wheel
@@ -66,17 +66,37 @@ def manifest_of(folder: Path, *entries: str) -> Manifest:
     return load_manifest(manifest_file(folder, *entries))
 
 
+def wait_for_half(index: SmallIndex, process: subprocess.Popen[str]) -> None:
+    """Until the process has received half of an archive; fails at once if it ends before."""
+    while not index.half_sent.wait(0.05):
+        assert process.poll() is None, process.communicate()
+
+
 def contents(settings: Settings) -> dict[str, bytes]:
     """Every file below the weights folder but the lock."""
     folder = weights_folder(settings)
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
-def egao(folder: Path, *entries: str) -> subprocess.Popen[str]:
-    """`egao models pull` over a manifest of these archives, as a process of its own group."""
-    command = [sys.executable, "-c", EGAO, str(manifest_file(folder, *entries)), "models", "pull"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def egao(tmp_path: Path) -> Iterator[Start]:
+    """Starts `egao models pull` over a manifest of some archives, in a process group of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*entries: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", EGAO, str(manifest_file(tmp_path, *entries)), "models", "pull"]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def test_a_pull_brings_every_member_and_leaves_nothing_else(
@@ -202,14 +222,20 @@ def test_a_disk_without_room_is_one_sentence_and_nothing_half_written(
     assert contents(cache) == {}
 
 
+def test_a_cache_that_cannot_be_made_names_the_setting(index: SmallIndex, cache: Settings, tmp_path: Path) -> None:
+    cache.cache.write_text("a file where the folder should be")
+    with pytest.raises(BadSetting, match="EGAO_CACHE"):
+        pull(cache, manifest_of(tmp_path, wheel_entry(index)))
+
+
 def test_a_killed_pull_leaves_no_file_and_the_next_one_completes(
-    index: SmallIndex, cache: Settings, tmp_path: Path
+    index: SmallIndex, cache: Settings, tmp_path: Path, egao: Start
 ) -> None:
     index.hold = True
-    killed = egao(tmp_path, wheel_entry(index))
-    assert index.half_sent.wait(60)
+    killed = egao(wheel_entry(index))
+    wait_for_half(index, killed)
     os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    killed.wait()
     assert list(weights_folder(cache).glob("*.bin")) == []
     assert list(weights_folder(cache).glob(".incoming-*")) != [], "the pull was not in the middle of it"
     index.hold = False
@@ -218,10 +244,10 @@ def test_a_killed_pull_leaves_no_file_and_the_next_one_completes(
     assert list(weights_folder(cache).glob(".incoming-*")) == []
 
 
-def test_an_interrupted_pull_ends_with_one_sentence(index: SmallIndex, cache: Settings, tmp_path: Path) -> None:
+def test_an_interrupted_pull_ends_with_one_sentence(index: SmallIndex, cache: Settings, egao: Start) -> None:
     index.hold = True
-    interrupted = egao(tmp_path, wheel_entry(index))
-    assert index.half_sent.wait(60)
+    interrupted = egao(wheel_entry(index))
+    wait_for_half(index, interrupted)
     os.killpg(interrupted.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
     _, errors = interrupted.communicate(timeout=60)
     assert interrupted.returncode == 130
@@ -231,11 +257,11 @@ def test_an_interrupted_pull_ends_with_one_sentence(index: SmallIndex, cache: Se
     assert contents(cache) == {}
 
 
-def test_two_pulls_at_once_share_one_download(index: SmallIndex, cache: Settings, tmp_path: Path) -> None:
+def test_two_pulls_at_once_share_one_download(index: SmallIndex, cache: Settings, egao: Start) -> None:
     index.hold = True
-    first = egao(tmp_path, wheel_entry(index))
-    assert index.half_sent.wait(60)
-    second = egao(tmp_path, wheel_entry(index))
+    first = egao(wheel_entry(index))
+    wait_for_half(index, first)
+    second = egao(wheel_entry(index))
     assert second.stdout is not None
     assert "waiting" in second.stdout.readline()
     index.release.set()
@@ -247,9 +273,9 @@ def test_two_pulls_at_once_share_one_download(index: SmallIndex, cache: Settings
 
 
 def test_a_failure_on_the_command_line_is_one_line_and_status_one(
-    index: SmallIndex, cache: Settings, tmp_path: Path
+    index: SmallIndex, cache: Settings, egao: Start
 ) -> None:
-    failed = egao(tmp_path, wheel_entry(index, sha256="0" * 64))
+    failed = egao(wheel_entry(index, sha256="0" * 64))
     _, errors = failed.communicate(timeout=60)
     assert failed.returncode == 1
     assert len(errors.strip().splitlines()) == 1

@@ -7,9 +7,12 @@ reading the cache never loads a network.
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 
 def _generator(members: Path, out: Path) -> None:
@@ -35,8 +38,17 @@ def _features(members: Path, out: Path) -> None:
 
 
 def convert(name: str, members: Path, out: Path) -> None:
-    """Run the converter `name` over the folder `members` and write `out`, the same bytes on every machine."""
-    _CONVERTERS[name](members, out)
+    """Run the converter `name` over the folder `members` and write `out`, the same bytes on every machine.
+
+    Raises OSError when `out` can't be written; safetensors has an error of its own, with the number in its text.
+    """
+    try:
+        _CONVERTERS[name](members, out)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), str(error)) from error
     _sort_header(out)
 
 

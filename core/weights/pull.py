@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from core.errors import DiskFull, WeightsCorrupt, WeightsError
+from core.errors import BadSetting, DiskFull, WeightsCorrupt, WeightsError
 from core.settings import Settings
 from core.weights.cache import CHUNK, check, pull_lock, sha256_of, weights_folder
 from core.weights.convert import convert
-from core.weights.index import DISK_FULL, fetch
+from core.weights.index import DISK_FULL, fetch, megabytes
 from core.weights.manifest import Archive, Group, Manifest, Member, Weight
 
 INCOMING = ".incoming-"  # prefix of temporary folders; whoever holds the lock may remove them all
@@ -37,21 +37,26 @@ def pull(
     """Fetch every weight of the groups that is missing or not whole; with `force`, all of them.
 
     Needs no network when nothing is missing. Returns the weights that were fetched. `say` gets a line per step.
-    Raises WeightsOffline, WeightsCorrupt or DiskFull; what was complete by then stays, nothing else does.
+    Raises WeightsOffline, WeightsCorrupt or DiskFull; what was complete by then stays, nothing else does. Raises
+    BadSetting if the cache folder can't be made or written.
     """
     folder = weights_folder(settings)
-    with _disk_full_as_sentence(folder, manifest, groups):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        with pull_lock(folder, lambda: say("another pull is running: waiting for it")):
-            for left in folder.glob(INCOMING + "*"):
-                shutil.rmtree(left, ignore_errors=True)
-            fetched: list[Weight] = []
-            for archive in manifest.archives:
-                wanted = [w for w in archive.weights if w.group in groups and (force or not _whole(settings, w))]
-                if wanted:
+        (folder / ".lock").touch()
+    except OSError as error:
+        raise BadSetting(name="EGAO_CACHE", reason=f"{folder}: {error.strerror}") from None
+    fetched: list[Weight] = []
+    with pull_lock(folder, lambda: say("another pull is running: waiting for it")):
+        for left in folder.glob(INCOMING + "*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for archive in manifest.archives:
+            wanted = [w for w in archive.weights if w.group in groups and (force or not _whole(settings, w))]
+            if wanted:
+                with _disk_full_as_sentence(archive, folder):
                     _pull_archive(archive, wanted, folder, say)
-                    fetched += wanted
-            return fetched
+                fetched += wanted
+    return fetched
 
 
 def _whole(settings: Settings, weight: Weight) -> bool:
@@ -142,13 +147,11 @@ def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _disk_full_as_sentence(folder: Path, manifest: Manifest, groups: tuple[Group, ...]) -> Iterator[None]:
-    """A write that finds no room becomes DiskFull, with what the whole pull needs at its peak."""
+def _disk_full_as_sentence(archive: Archive, folder: Path) -> Iterator[None]:
+    """A write that finds no room becomes DiskFull."""
     try:
         yield
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
-        need = sum(weight.total_bytes for weight in manifest.of_groups(groups))
-        need += 2 * max(archive.bytes for archive in manifest.archives)
-        raise DiskFull(path=folder, need=f"{need / 1e6:.0f} MB") from None
+        raise DiskFull(path=folder, need=megabytes(archive)) from None

@@ -45,7 +45,7 @@ class Expired(NamedTuple):
 def forget(database: Database, owner: Owner) -> Erased:
     """Erase a member in one server or in direct messages; the consent too, if nothing of theirs is left anywhere."""
     guild, member = owner.columns
-    with database.erasing(thorough=True) as db:
+    with database.erasing() as db:
         erased = _erase(db, "guild_id = ? and member_id = ?", guild, member)
         left = " union all ".join(f"select 1 from {table} where member_id = :member" for table in PERSONAL)
         db.execute(f"delete from members where member_id = :member and not exists ({left})", {"member": member})
@@ -55,7 +55,7 @@ def forget(database: Database, owner: Owner) -> Erased:
 def forget_member(database: Database, member_id: int) -> Erased:
     """Erase a member everywhere, with consent and preferences."""
     assert member_id != NOBODY
-    with database.erasing(thorough=True) as db:
+    with database.erasing() as db:
         db.execute("delete from members where member_id = ?", [member_id])
         return _erase(db, "member_id = ?", member_id)
 
@@ -63,7 +63,7 @@ def forget_member(database: Database, member_id: int) -> Erased:
 def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Erased:
     """Erase everything that came from a server; `settings_too`: also its settings, blocks and counted uses."""
     assert guild_id != NOBODY
-    with database.erasing(thorough=True) as db:
+    with database.erasing() as db:
         for table in ("blocks", "uses", "guilds") if settings_too else ():
             db.execute(f"delete from {table} where guild_id = ?", [guild_id])
         return _erase(db, "guild_id = ?", guild_id)
@@ -76,7 +76,7 @@ def forget_messages(database: Database, *message_ids: int) -> Erased:
     with database.reading() as db:  # most deleted messages are none of ours: not worth waiting for the writer
         if not db.execute(f"{in_faces} union all select id from jobs where {in_jobs}", message_ids * 2).fetchone():
             return Erased()
-    with database.erasing(thorough=False) as db:
+    with database.erasing() as db:
         running = _unfinished(db, in_jobs, *message_ids)
         faces = db.execute(f"delete from faces where id in ({in_faces})", message_ids).rowcount
         jobs = db.execute(f"delete from jobs where {in_jobs}", message_ids).rowcount

@@ -174,7 +174,7 @@ class Faces(Part):
 
     def delete(self, owner: Owner, face_id: int) -> None:
         """Erase one face, from the file too. Raises NoSuchStoredFace."""
-        with self.database.erasing(thorough=False) as db:
+        with self.database.erasing() as db:
             self._one(db, owner, face_id)
             db.table("faces").delete(face_id)
 

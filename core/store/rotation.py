@@ -31,7 +31,7 @@ def rotate(settings: Settings) -> int:
     """
     with Store.open(settings, exclusive=True) as store:
         secret = _next_secret(settings, store.vault)
-        with store.database.erasing(thorough=True) as db:
+        with store.database.erasing() as db:
             count = reseal(db, store.vault, Vault(secret))
         if settings.key is None:
             write_keys(key_file(settings), (secret,))

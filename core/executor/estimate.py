@@ -1,9 +1,9 @@
 """How long work takes: a line seconds = a * n + b for each kind of request, fitted as the answers come in.
 
 n counts what the kind is made of: pictures of a render, steps of a projection, frames of an animation, one photo.
-The fit is weighted least squares with exponential forgetting: every new observation multiplies the weight of the
-older ones by `KEEP`, so a line follows a machine that grows slower or faster within some tens of jobs. A line starts
-from two made-up observations on the default line; they weigh little and are forgotten like any other.
+The fit is least squares of the error relative to n, with exponential forgetting: every new observation multiplies the
+weight of the older ones by `KEEP`, so a line follows a machine that grows slower or faster within some tens of jobs.
+A line starts from two made-up observations on the default line; they weigh little and are forgotten like any other.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Line:
 
     def _add(self, n: int, seconds: float, weight: float = 1.0) -> None:
         for place, term in enumerate((1.0, n, n * n, seconds, n * seconds)):
-            self._sums[place] += weight * term
+            self._sums[place] += weight / (n * n) * term  # errors grow with n: what counts is the relative one
 
     def coefficients(self) -> tuple[float, float]:
         """a and b. Where the data would make one of them negative, the best line through the other alone."""
         weight, n, nn, s, ns = self._sums
         spread = weight * nn - n * n
         mean = s / weight
-        if spread <= 1e-6 * max(1.0, n * n):  # as good as one n seen: no slope can be told from a constant
+        if spread <= 1e-6 * n * n:  # as good as one n seen: no slope can be told from a constant
             return (ns / nn, 0.0) if nn else (0.0, mean)
         a = (weight * ns - n * s) / spread
         b = (s - a * n) / weight

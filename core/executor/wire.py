@@ -194,6 +194,7 @@ async def write(writer: asyncio.StreamWriter, message: ToWorker) -> None:
     for start in range(0, len(frame), _SLICE):
         writer.write(frame[start : start + _SLICE])
         await writer.drain()
+        await asyncio.sleep(0)  # drain alone gives no way as long as the worker keeps up
 
 
 def read_blocking(sock: socket.socket) -> Any:

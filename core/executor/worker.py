@@ -276,7 +276,7 @@ def main(fd: int) -> None:
         return
     confine(setup)
     line = Line(sock)
-    logging.basicConfig(level=setup.settings.log_level.upper(), handlers=[LineHandler(line)])
+    logging.basicConfig(level=setup.settings.log_level.upper(), handlers=[LineHandler(line)], format="%(message)s")
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=line.listen, args=(inbox,), daemon=True, name="listen").start()
     began = time.perf_counter()

@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from typing import Any
 
+import discord as library
 import pytest
-import pytest_asyncio
-from PIL import Image
+from discord import http
 
 from tests.discord import patch
 from tests.discord.example_bot import ExampleBot
-from tests.discord.fake import Channel, FakeDiscord, Guild, Member, NotPossible, Upload, replies_to
+from tests.discord.fake import FakeDiscord, NotPossible, Upload, replies_to
+from tests.discord.scene import Scene, eventually, png, scene, seen
 
-
-def png(size: tuple[int, int] = (40, 30), color: str = "orange") -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, color).save(out, "png")
-    return out.getvalue()
-
-
-@dataclass
-class Scene:
-    """A bot online in one server, with one channel and one member."""
-
-    discord: FakeDiscord
-    bot: ExampleBot
-    guild: Guild
-    photos: Channel
-    ann: Member
-
-
-@pytest_asyncio.fixture
-async def scene() -> AsyncIterator[Scene]:
-    async with FakeDiscord() as discord:
-        guild = discord.guild("Studio", locale="ja")
-        photos, ann = guild.channel("photos"), guild.member("Ann", locale="ja")
-        with patch.patched(discord.url):
-            async with ExampleBot() as bot:
-                running = asyncio.create_task(bot.start(discord.token))
-                await discord.wait_ready()
-                await bot.wait_until_ready()
-                yield Scene(discord, bot, guild, photos, ann)
-                await bot.close()
-                with suppress(asyncio.CancelledError):
-                    await running
-        assert discord.rest.unknown == []
-
-
-async def eventually(check: Callable[[], object]) -> None:
-    """For what happens inside the bot, where the fake cannot tell."""
-    for _ in range(300):
-        if check():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("not within 3 s")
-
-
-async def seen(scene: Scene, word: str) -> None:
-    await eventually(lambda: word in scene.bot.seen)
+__all__ = ["scene"]  # a fixture
 
 
 # --- messages and files -------------------------------------------------------------------------
@@ -147,7 +100,8 @@ async def test_a_slash_command_defers_edits_and_follows_up(scene: Scene) -> None
 
 
 async def test_the_client_holds_members_to_what_the_bot_registered(scene: Scene) -> None:
-    for wrong in ({"strength": 2.5}, {}, {"strength": 1.0, "power": 3}):
+    wrongs: list[dict[str, Any]] = [{"strength": 2.5}, {}, {"strength": 1.0, "power": 3}]
+    for wrong in wrongs:
         with pytest.raises(NotPossible):
             scene.ann.slash("smile", scene.photos, **wrong)
     with pytest.raises(NotPossible, match="not offered"):
@@ -216,13 +170,13 @@ async def test_after_fifteen_minutes_the_token_is_dead_and_the_bots_own_still_ed
     application, token = scene.discord.world.application_id, used.token
     scene.discord.clock.advance(15 * 60 + 1)
     hook = scene.bot.http
-    route = patch.http.Route("PATCH", f"/webhooks/{application}/{token}/messages/@original")
-    with pytest.raises(patch.discord.HTTPException) as caught:
+    route = http.Route("PATCH", f"/webhooks/{application}/{token}/messages/@original")
+    with pytest.raises(library.HTTPException) as caught:
         await hook.request(route, json={"content": "late"})
     assert (caught.value.status, caught.value.code) == (401, 50027)
     assert used.original
     channel = scene.bot.get_partial_messageable(scene.photos.id)
     await channel.get_partial_message(used.original.id).edit(content="still here")
     assert used.original.content == "still here"
-    with pytest.raises(patch.discord.NotFound):  # an ephemeral message is out of reach by then
+    with pytest.raises(library.NotFound):  # an ephemeral message is out of reach by then
         await channel.get_partial_message(used.followups[0].id).edit(content="hello?")

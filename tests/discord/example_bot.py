@@ -47,8 +47,8 @@ class Again(ui.DynamicItem[ui.Button[Any]], template=r"again:(?P<n>\d+)"):
 
 
 class Form(ui.Modal, title="Strength"):
-    strength = ui.Label(text="Strength", component=ui.TextInput(custom_id="strength", default="1.0"))
-    photo = ui.Label(text="Photo", component=ui.FileUpload(custom_id="photo", required=False))
+    strength: ui.Label[Any] = ui.Label(text="Strength", component=ui.TextInput(custom_id="strength", default="1.0"))
+    photo: ui.Label[Any] = ui.Label(text="Photo", component=ui.FileUpload(custom_id="photo", required=False))
 
     async def on_submit(self, interaction: Asked) -> None:
         typed, files = self.strength.component, self.photo.component
@@ -173,7 +173,7 @@ def add_commands(bot: ExampleBot) -> None:
     async def refused(interaction: Asked, error: app_commands.AppCommandError) -> None:
         await interaction.response.send_message("for admins", ephemeral=True)
 
-    @settings.autocomplete("hours")
+    @settings.autocomplete("hours")  # type: ignore[arg-type]  # its stub knows text options only
     async def hours(interaction: Asked, typed: int) -> list[app_commands.Choice[int]]:
         return [app_commands.Choice(name=f"{n} h", value=n) for n in (24, 48)]
 

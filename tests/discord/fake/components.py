@@ -78,7 +78,7 @@ def check(components: list[Part], *, v2: bool) -> None:
         custom_id = part.get("custom_id")
         if custom_id in taken:
             raise bad_form("components", "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
-        taken |= {custom_id} - {None}
+        taken |= {custom_id} if custom_id else set()
     _number(every)
 
 

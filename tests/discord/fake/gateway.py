@@ -51,6 +51,7 @@ class Connection:
     def __init__(self, raw: web.Request, ws: web.WebSocketResponse) -> None:
         self.raw, self.ws = raw, ws
         self.session: Session | None = None
+        self.ended_here = False  # this side closed it, so its close code says nothing of the client
         self._frames: asyncio.Queue[str] = asyncio.Queue()
         self._writer = asyncio.create_task(self._write())
 
@@ -130,6 +131,7 @@ class Gateway:
         """End every connection: with this close code, or as if the line broke. Sessions stay resumable."""
         self.note("drop")
         for connection in list(self.connections):
+            connection.ended_here = True
             if code is None:
                 connection.abort()
             else:
@@ -175,14 +177,14 @@ class Gateway:
     def _gone(self, connection: Connection) -> None:
         self.connections.discard(connection)
         session = connection.session
-        if session and connection.ws.close_code in (1000, 1001):  # a client that leaves for good
+        if session and not connection.ended_here and connection.ws.close_code in (1000, 1001):  # left for good
             self.sessions.pop(session.id, None)
             self.note("left")
         else:
             self.note("lost")
 
     async def _take(self, connection: Connection, frame: dict[str, Any]) -> None:
-        op, data = frame["op"], frame.get("d")
+        op, data = frame["op"], frame.get("d") or {}
         if op == HEARTBEAT:
             self.heartbeats += 1
             if not self.silent:
@@ -252,6 +254,7 @@ class Gateway:
         found = [m for m in guild.members.values() if not named or m.user.id in named]
         if data.get("query"):
             found = [m for m in found if m.user.name.casefold().startswith(data["query"].casefold())]
-        answer = {"guild_id": str(guild.id), "members": [m.payload() for m in found[: data.get("limit") or None]]}
+        listed = [member.payload() for member in found[: data.get("limit") or None]]
+        answer: dict[str, Any] = {"guild_id": str(guild.id), "members": listed}
         answer |= {"chunk_index": 0, "chunk_count": 1, "not_found": [], "presences": []}
         connection.session.push("GUILD_MEMBERS_CHUNK", {**answer, "nonce": data.get("nonce")})

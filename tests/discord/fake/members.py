@@ -234,5 +234,5 @@ def _filled(part: parts.Part, given: dict[str, Any], channel: Channel, resolved:
     if kind in (*parts.SELECTS, parts.CHECKBOXES):
         preset = [o["value"] for o in part.get("options", ()) if o.get("default")]
         return {**found, "values": preset if value is None else [value] if isinstance(value, str) else value}
-    preset = part.get("value") or ("" if kind == parts.TEXT_INPUT else None)
-    return {**found, "value": preset if value is None else value}
+    initial = part.get("value") or ("" if kind == parts.TEXT_INPUT else None)
+    return {**found, "value": initial if value is None else value}

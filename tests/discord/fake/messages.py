@@ -106,7 +106,8 @@ class Message:
         self.channel, self.author, self.kind, self.flags = channel, author, kind, flags
         self.world = channel.world
         self.id = self.world.clock.snowflake()
-        self.created, self.edited = self.world.clock.now(), None
+        self.created = self.world.clock.now()
+        self.edited: float | None = None
         self.content, self.deleted = "", False
         self.embeds: list[dict[str, Any]] = []
         self.components: list[dict[str, Any]] = []

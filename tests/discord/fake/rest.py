@@ -133,7 +133,7 @@ async def _read(raw: web.Request, request: Request, limit: int) -> None:
     if raw.content_type.startswith("multipart/"):
         left = limit
         async for part in await raw.multipart():
-            data = bytes(await part.read(decode=False))  # type: ignore[union-attr, call-arg]
+            data = bytes(await part.read(decode=False))  # type: ignore[union-attr]
             left -= len(data)
             if left < 0:
                 raise too_large()

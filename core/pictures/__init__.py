@@ -1,0 +1,9 @@
+"""Pixels to files: encoding with the AI-edit mark, contact sheets, animations."""
+
+from __future__ import annotations
+
+from core.pictures.animation import AnimationKind, animate
+from core.pictures.encode import PictureKind, Source, encode
+from core.pictures.sheet import contact_sheet
+
+__all__ = ["AnimationKind", "PictureKind", "Source", "animate", "contact_sheet", "encode"]

@@ -1,0 +1,59 @@
+"""A sweep of frames as one animated file, forth and back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from core.pictures.encode import xmp
+
+AnimationKind = Literal["webp", "gif"]
+_SHRINK = 0.8
+
+
+def animate(
+    frames: Sequence[np.ndarray], kind: AnimationKind = "webp", *, fps: float = 12, max_bytes: int | None = None
+) -> bytes:
+    """Frames uint8 [H, W, 3] -> an endless loop that runs forth and back, shrunk until it fits into `max_bytes`.
+
+    Both formats carry the AI-edit mark in XMP.
+    """
+    there_and_back = [*frames, *frames[-2:0:-1]]
+    images = [Image.fromarray(frame) for frame in there_and_back]
+    data = _encode(images, kind, fps)
+    while max_bytes is not None and len(data) > max_bytes and min(images[0].size) > 64:
+        size = (int(images[0].width * _SHRINK), int(images[0].height * _SHRINK))
+        images = [image.resize(size, Image.Resampling.LANCZOS) for image in images]
+        data = _encode(images, kind, fps)
+    return data
+
+
+def _encode(images: list[Image.Image], kind: AnimationKind, fps: float) -> bytes:
+    buffer = io.BytesIO()
+    duration = round(1000 / fps)  # milliseconds a frame
+    first, rest = images[0], images[1:]
+    if kind == "webp":
+        first.save(buffer, "WEBP", save_all=True, append_images=rest, duration=duration, loop=0, quality=80, method=3,
+                   xmp=xmp("edited"))  # fmt: skip
+        return buffer.getvalue()
+    # one palette for all frames: a palette a frame makes still parts flicker
+    palette = _shared_palette(images)
+    paletted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
+    paletted[0].save(buffer, "GIF", save_all=True, append_images=paletted[1:], duration=duration, loop=0,
+                     optimize=False, xmp=xmp("edited"))  # fmt: skip
+    return buffer.getvalue()
+
+
+def _shared_palette(images: list[Image.Image]) -> Image.Image:
+    """256 colours over a strip of some frames."""
+    some = images[:: max(1, len(images) // 6)]
+    strip = Image.new("RGB", (some[0].width, sum(image.height for image in some)))
+    top = 0
+    for image in some:
+        strip.paste(image, (0, top))
+        top += image.height
+    return strip.quantize(256, method=Image.Quantize.MEDIANCUT)

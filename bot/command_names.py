@@ -1,5 +1,6 @@
 """Japanese names and descriptions of commands, parameters and choices, keyed by the English that the code registers."""
 
+# ruff: noqa: E501 - a sentence stays on one line, where it can be searched for
 from __future__ import annotations
 
 from typing import Final

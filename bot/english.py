@@ -1,5 +1,6 @@
 """Every sentence that the bot says, in English. bot/japanese.py has the same keys with the same placeholders."""
 
+# ruff: noqa: E501 - a sentence stays on one line, where it can be searched for
 from __future__ import annotations
 
 from typing import Final
@@ -25,6 +26,7 @@ TEXT: Final[dict[str, str]] = {
     "work.resumed": "egao was restarted; carrying on with your photo.",
     "work.cancelled": "Cancelled. Nothing was kept.",
     "work.cancelled.source": "The photo was deleted, so the work was stopped and nothing was kept.",
+    "work.gone": "There is nothing to cancel any more.",
     "button.cancel": "Cancel",
     # Several faces.
     "faces.choose": "### {count} faces found\nWhich one? They are numbered from the left.",
@@ -38,7 +40,7 @@ TEXT: Final[dict[str, str]] = {
     "result.caption": "AI-edited picture · asked for by {member}",
     "result.caption.private": "AI-edited picture",
     "result.kept": "The face is kept until {until}; `/forget` erases it at once.",
-    "result.erased": "The face behind this picture is no longer kept. Send the photo again to change it.",
+    "result.erased": "That face is not kept any more. Send the photo again; `/faces` lists what is kept.",
     "result.smaller": "The picture was made smaller to fit this server's upload limit.",
     "result.download": "Full size, strength {strength}. AI-edited picture.",
     "result.animation": "### From neutral to {strength}",
@@ -106,6 +108,7 @@ TEXT: Final[dict[str, str]] = {
     "mine.faces.none": "No face of yours is kept here.",
     "mine.faces.line": "**{n}. {name}** · until {until}",
     "mine.faces.latest": "used by `/smile`",
+    "mine.faces.page": "Page {page} of {pages}",
     "mine.faces.select": "Choose a face to change",
     "mine.faces.picked": "`/smile` and `/neutral` now use **{name}**.",
     "mine.faces.renamed": "Renamed to **{name}**.",
@@ -114,6 +117,8 @@ TEXT: Final[dict[str, str]] = {
     "button.face.use": "Use this one",
     "button.face.rename": "Rename…",
     "button.face.delete": "Erase",
+    "button.page.back": "◀",
+    "button.page.on": "▶",
     "button.face.back": "Back to the list",
     "modal.rename.title": "Rename the face",
     "modal.rename.label": "New name (only you see it)",
@@ -175,10 +180,13 @@ TEXT: Final[dict[str, str]] = {
     "admin.wait": "Longest wait accepted (seconds)",
     "admin.retention": "Faces are kept for (hours)",
     "admin.spoiler": "Pictures as spoilers",
+    "admin.report": "Reports of pictures go to",
+    "admin.report.pick": "Channel that reports of pictures go to",
     "admin.language": "Language",
     "admin.language.auto": "each member's own",
     "admin.language.en": "English",
     "admin.language.ja": "日本語",
+    "admin.content.off": "The bot runs without the message content permission, so photos in channels are seen only with a mention.",
     "admin.button.limits": "Limits…",
     "admin.button.queue": "Queue and keeping…",
     "admin.button.auto": "Automatic replies: {state}",
@@ -205,9 +213,11 @@ TEXT: Final[dict[str, str]] = {
     "admin.purge.ask": "### Erase all of this server?\nThis erases every face kept from this server ({faces}). It can't be undone.",
     "admin.purge.ask.member": "### Erase what is kept of {member} here?\nIt can't be undone.",
     "admin.purge.confirm": "Erase",
+    "admin.purge.kept": "Nothing was erased.",
     "admin.purge.done": "Erased: {faces} faces.",
     # The bot's own troubles.
     "trouble.unexpected": "Something went wrong inside egao; it was not your photo. Try again. (Reference {reference})",
+    "trouble.operator": "egao can't work just now because of a problem on its own side. Its operator finds the cause in the log. (Reference {reference})",
     "trouble.old": "This button belongs to an older message that can't be used any more.",
     "trouble.modal": "egao was restarted while you were writing. Open the form once more.",
     "trouble.lost": "egao was restarted and could not finish this. {reason}",

@@ -79,7 +79,8 @@ class HealthServer:
     @property
     def port(self) -> int:
         """The port in use; tests ask for any free one with 0."""
-        assert self._runner is not None and self._runner.addresses
+        assert self._runner is not None
+        assert self._runner.addresses
         return int(self._runner.addresses[0][1])
 
     async def _healthz(self, _: web.Request) -> web.Response:

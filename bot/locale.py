@@ -50,6 +50,8 @@ class Speaker:
     def error(self, error: EgaoError) -> str:
         """What went wrong, in the person's words."""
         facts = {name: self._fact(value) for name, value in error.facts.items()}
+        if "wait" in facts and "seconds" in facts:  # a length of time, told in both forms: say it in this language
+            facts["wait"] = self.duration(error.facts["seconds"])
         if self.language == "ja" and error.code in japanese.ERRORS:
             return japanese.ERRORS[error.code].format_map(facts)
         return error.sentence.format_map(facts)

@@ -1,0 +1,188 @@
+"""Who asks, from where, and how they are first answered: a message with a photo, or an interaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import discord
+
+from bot.answers import Answer, expiry
+from bot.gate import Person, owner_of
+from bot.layouts import Page
+from bot.locale import Speaker
+from core.store import Owner
+
+if TYPE_CHECKING:
+    from bot.client import EgaoBot
+
+EXPIRED = 10062  # "unknown interaction": more than three seconds went by
+Manner = Literal["say", "think", "update", "replace"]
+
+
+class Caller(Protocol):
+    """What the service needs to know of whoever asks."""
+
+    say: Speaker
+    private: bool
+
+    @property
+    def bot(self) -> EgaoBot: ...
+    @property
+    def owner(self) -> Owner: ...
+    @property
+    def person(self) -> Person: ...
+    @property
+    def channel_id(self) -> int | None: ...
+    @property
+    def limit(self) -> int:
+        """Largest file that may be posted here, in bytes."""
+        ...
+
+    @property
+    def once(self) -> str:
+        """What makes two deliveries of the same event the same request."""
+        ...
+
+    @property
+    def token(self) -> tuple[str, float] | None:
+        """An interaction's token and until when it is good (Unix seconds)."""
+        ...
+
+    async def reply(self, page: Page, nonce: str) -> Answer:
+        """The first visible reply; the answer to come is edited into it."""
+        ...
+
+    async def more(self, page: Page, nonce: str) -> Answer:
+        """A further message beside the first."""
+        ...
+
+
+@dataclass
+class MessageCaller:
+    """A member posted a photo."""
+
+    bot: EgaoBot
+    message: discord.Message
+    say: Speaker
+    private: bool = False
+
+    @property
+    def owner(self) -> Owner:
+        return owner_of(self.message.guild.id if self.message.guild else None, self.message.author.id)
+
+    @property
+    def person(self) -> Person:
+        return self.message.author
+
+    @property
+    def channel_id(self) -> int:
+        return self.message.channel.id
+
+    @property
+    def limit(self) -> int:
+        return self.message.guild.filesize_limit if self.message.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+    @property
+    def once(self) -> str:
+        return f"m{self.message.id}"
+
+    @property
+    def token(self) -> None:
+        return None
+
+    async def reply(self, page: Page, nonce: str) -> Answer:
+        sent = await self.message.reply(view=page.view, files=page.files(), mention_author=False, nonce=nonce)
+        return self._answer(sent, nonce)
+
+    more = reply
+
+    def _answer(self, sent: discord.Message, nonce: str) -> Answer:
+        return Answer(
+            self.bot, self.say, self.message.author.id, self.channel_id, sent.id, reply_to=self.message.id, nonce=nonce,
+            current=sent.attachments,
+        )
+
+
+@dataclass
+class InteractionCaller:
+    """A member used a command, a context menu or a button.
+
+    `manner` is how it is first answered: "say" a message of its own, "think" (Discord shows that the bot thinks),
+    "update" the message with the button later, "replace" that message at once.
+    """
+
+    interaction: discord.Interaction[EgaoBot]
+    say: Speaker
+    private: bool
+    manner: Manner
+    event: str | None = None  # what this request stands for, if it is more than the interaction
+
+    @property
+    def bot(self) -> EgaoBot:
+        return self.interaction.client
+
+    @property
+    def owner(self) -> Owner:
+        return owner_of(self.interaction.guild_id, self.interaction.user.id)
+
+    @property
+    def person(self) -> Person:
+        return self.interaction.user
+
+    @property
+    def channel_id(self) -> int | None:
+        return self.interaction.channel_id
+
+    @property
+    def limit(self) -> int:
+        return self.interaction.filesize_limit
+
+    @property
+    def once(self) -> str:
+        return self.event or f"i{self.interaction.id}"
+
+    @property
+    def token(self) -> tuple[str, float]:
+        return self.interaction.token, expiry(self.interaction).timestamp()
+
+    async def reply(self, page: Page, nonce: str) -> Answer:
+        answer = self._answer(nonce)
+        try:
+            await self._first(page, answer)
+        except discord.NotFound as error:
+            if error.code != EXPIRED:
+                raise
+            answer.token = None  # too late for the interaction: the answer comes as a message
+        return answer
+
+    async def more(self, page: Page, nonce: str) -> Answer:
+        sent = await self.interaction.followup.send(
+            view=page.view, files=page.files(), ephemeral=self.private, wait=True
+        )
+        answer = self._answer(nonce)
+        answer.message_id, answer.current = sent.id, sent.attachments
+        return answer
+
+    async def _first(self, page: Page, answer: Answer) -> None:
+        response = self.interaction.response
+        done: Any = None
+        if self.manner == "say":
+            done = await response.send_message(view=page.view, files=page.files(), ephemeral=self.private)
+        elif self.manner == "think":
+            done = await response.defer(thinking=True, ephemeral=self.private)
+        elif self.manner == "update":
+            await response.defer()
+        else:
+            await response.edit_message(view=page.view, attachments=page.files())
+        if done is not None:
+            answer.message_id = done.message_id
+        elif self.interaction.message is not None:
+            answer.message_id = self.interaction.message.id
+            answer.current = self.interaction.message.attachments if self.manner == "update" else []
+
+    def _answer(self, nonce: str) -> Answer:
+        return Answer(
+            self.bot, self.say, self.interaction.user.id, self.channel_id, token=self.interaction.token,
+            token_expires=expiry(self.interaction), private=self.private, nonce=nonce,
+        )

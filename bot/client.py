@@ -1,0 +1,164 @@
+"""The bot as Discord sees it: intents, commands, presses, and the events by which data must be erased."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+from discord import app_commands
+from discord.ext import commands, tasks
+
+from bot import recovery
+from bot.consent import Consent
+from bot.health import Metrics
+from bot.locale import CommandTranslator, Speaker, speaker
+from bot.presses import Press, Presses, PressItem, form_press
+from bot.replies import Tree, guarded
+from bot.service import Service
+from bot.work import Photos, Work
+from core.errors import EgaoError
+from core.executor import Executor
+from core.settings import Settings
+from core.store import Store
+
+log = logging.getLogger(__name__)
+
+COGS: Final = (
+    "photo", "edit", "menus", "choice", "result", "report", "consent", "faces", "me", "data", "settings", "admin", "erase",
+)  # fmt: skip
+EXPIRE_MINUTES: Final = 5
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the bot is put together from; they outlive it when it has to connect anew with fewer intents."""
+
+    settings: Settings
+    store: Store
+    executor: Executor
+    photos: Photos
+    generator: str  # digest of the generator that kept latents belong to
+    metrics: Metrics
+
+
+def intents(*, content: bool) -> discord.Intents:
+    """No more than is used. `content` is privileged: the operator has to switch it on at Discord."""
+    return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, moderation=True, message_content=content)
+
+
+class EgaoBot(commands.Bot):
+    """One connection to Discord."""
+
+    def __init__(self, parts: Parts, *, content: bool = True) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,  # asked for by the library; no command is read from messages
+            help_command=None,
+            tree_cls=Tree,
+            intents=intents(content=content),
+            allowed_mentions=discord.AllowedMentions.none(),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            max_messages=None,  # no message is remembered
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+        )
+        self.parts, self.settings, self.store = parts, parts.settings, parts.store
+        self.executor, self.metrics = parts.executor, parts.metrics
+        self.content = content
+        self.presses = Presses()
+        work = Work(self, parts.store, parts.executor, parts.photos, parts.generator)
+        self.service = Service(self, parts.settings, parts.store, work, parts.metrics)
+        self.consent = Consent(self)
+        self.came_up = False
+
+    async def setup_hook(self) -> None:
+        for name in COGS:
+            await self.load_extension(f"cogs.{name}")
+        self.add_dynamic_items(PressItem)
+        await self.tree.set_translator(CommandTranslator())
+        await self.tree.sync()
+
+    async def on_ready(self) -> None:
+        """Also after each lost connection; the first time, what an earlier process left is taken up."""
+        log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))
+        if self.came_up:
+            return
+        self.came_up = True
+        try:
+            await recovery.recover(self, self.store, self.service)
+            await recovery.reconcile(self, self.store)
+        except EgaoError:
+            log.exception("what an earlier process left could not be taken up")
+        self.sweep.start()
+        self.close_choices.start()
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Messages are looked at by the photo cog alone: no prefix commands."""
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """A sent form; commands and buttons find their way by themselves."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            press = form_press(interaction)
+            if press is not None:
+                await self.pressed(press)
+
+    async def pressed(self, press: Press) -> None:
+        """A button, select or form of ours was used."""
+        await guarded(press.interaction, self.presses.handle(press))
+
+    async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
+        """The language to answer in: the server's, if its admins set one, else the member's own."""
+        language = "auto"
+        with contextlib.suppress(EgaoError):  # the store's trouble is told by whoever needs the store
+            language = (await self.store.run(self.store.guilds.get, interaction.guild_id)).language
+        return speaker(language, interaction.locale)
+
+    async def speaker_for(self, message: discord.Message) -> Speaker:
+        """The same for a message, which doesn't say its author's language: as they last consented, else the server's."""
+        guild = message.guild
+        language = (await self.store.run(self.store.guilds.get, guild.id if guild else None)).language
+        member = await self.store.run(self.store.members.get, message.author.id)
+        return speaker(language, member.locale or member.consent_locale, guild.preferred_locale if guild else None)
+
+    async def wants_private(self, interaction: discord.Interaction[Any], show: str | None = None) -> bool:
+        """Whether only the member is to see the result: as they say now, or said before. A direct message is theirs."""
+        if interaction.guild_id is None:
+            return False
+        if show is None:
+            show = (await self.store.run(self.store.members.get, interaction.user.id)).visibility
+        return show == "private"
+
+    @tasks.loop(minutes=EXPIRE_MINUTES)
+    async def sweep(self) -> None:
+        """Erase what has run out."""
+        try:
+            expired = await self.store.run(self.store.expire)
+        except EgaoError as error:
+            log.error("the sweep failed and will be tried again: %s", error)
+        else:
+            await self.service.erased(expired.lapsed)
+
+    @tasks.loop(minutes=1)
+    async def close_choices(self) -> None:
+        """End choices of a face that nobody made."""
+        with contextlib.suppress(EgaoError):
+            await self.service.close_choices()
+
+    async def close(self) -> None:
+        self.sweep.cancel()
+        self.close_choices.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.service.close()
+        await super().close()
+
+    def trouble(self) -> str | None:
+        """What is wrong just now, for /healthz."""
+        if not self.is_ready():
+            return "not connected to Discord"
+        if all(worker.state != "ready" for worker in self.executor.stats().workers):
+            return "no image worker is ready"
+        return None

@@ -1,0 +1,106 @@
+"""Asking before the first photo, and going on with what was asked for once the answer is yes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import discord
+
+from bot.asks import Ask, photo_in
+from bot.callers import Caller, InteractionCaller, MessageCaller
+from bot.gate import CONSENT_VERSION
+from bot.layouts import Page, notice
+from bot.locale import Speaker
+from bot.presses import button, row
+from core.errors import ConsentNeeded, PhotoGone
+
+if TYPE_CHECKING:
+    from bot.client import EgaoBot
+
+PATIENCE: Final = 14 * 60.0  # seconds that a command waits for its consent: as long as its photo's link surely works
+MOST: Final = 1000  # commands waiting for a consent at once; the oldest gives way
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that waits for its member's consent."""
+
+    ask: Ask
+    author_id: int | None
+    limited: bool
+    event: str
+    until: float
+
+
+class Consent:
+    """One per bot."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self._bot = bot
+        self._waiting: dict[int, Waiting] = {}  # by member: of several, the last counts
+
+    async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
+        """Take in a request; a member who has not agreed yet is asked first, and it waits."""
+        try:
+            await self._bot.service.accept(caller, ask, author_id=author_id, limited=limited)
+        except ConsentNeeded:
+            self._keep(caller.person.id, Waiting(ask, author_id, limited, caller.once, time.monotonic() + PATIENCE))
+            await self._ask(caller)
+
+    async def agreed(self, interaction: discord.Interaction[EgaoBot], say: Speaker, message_id: int) -> None:
+        """The member agreed: note it, and go on with what they had asked for, in the message that asked them."""
+        store, member = self._bot.store, interaction.user.id
+        await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
+        waiting = self._waiting.pop(member, None)
+        if waiting is None or waiting.until < time.monotonic():
+            waiting = await self._read_again(interaction, say, message_id)
+        if waiting is None:
+            page = notice(say("consent.thanks.resend"))
+            await interaction.response.edit_message(view=page.view, attachments=[])
+            return
+        private = interaction.message is not None and interaction.message.flags.ephemeral
+        caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
+        await self._bot.service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
+
+    def _keep(self, member_id: int, waiting: Waiting) -> None:
+        self._waiting.pop(member_id, None)
+        self._waiting[member_id] = waiting
+        if len(self._waiting) > MOST:
+            del self._waiting[next(iter(self._waiting))]
+
+    async def _ask(self, caller: Caller) -> None:
+        store = self._bot.store
+        settings = await store.run(store.guilds.get, caller.owner.guild_id)
+        source = caller.message.id if isinstance(caller, MessageCaller) else 0
+        page = question(caller.say, caller.person.id, source, settings.retention_hours)
+        if isinstance(caller, InteractionCaller):
+            caller.private, caller.manner = caller.owner.guild_id is not None, "say"
+        await caller.reply(page, f"consent{source}")
+
+    async def _read_again(
+        self, interaction: discord.Interaction[EgaoBot], say: Speaker, message_id: int
+    ) -> Waiting | None:
+        """What was asked for, from the message with the photo: the bot was restarted since."""
+        if not message_id or interaction.channel_id is None:
+            return None
+        channel = self._bot.get_partial_messageable(interaction.channel_id)
+        try:
+            message = await channel.fetch_message(message_id)
+        except (discord.NotFound, discord.Forbidden):
+            raise PhotoGone from None
+        ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
+        return Waiting(ask, message.author.id, True, f"m{message.id}", 0.0)
+
+
+def question(say: Speaker, member_id: int, message_id: int, retention_hours: int) -> Page:
+    """The notice with its two buttons, meant for one member."""
+    ids = (CONSENT_VERSION, member_id, message_id)
+    return notice(
+        say("consent.notice", retention=retention_hours),
+        row(
+            button(say("consent.agree"), "agree", *ids, style=discord.ButtonStyle.success),
+            button(say("consent.decline"), "decline", *ids),
+        ),
+    )

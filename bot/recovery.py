@@ -1,0 +1,89 @@
+"""What an earlier process left undone: its requests are taken up again, or their members told why not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.answers import Answer
+from bot.asks import Ask
+from bot.replies import trouble
+from bot.service import CHOICE_SECONDS, CHOOSING, Service
+from bot.work import Run
+from core import errors
+from core.store import Job, Store
+
+if TYPE_CHECKING:
+    from bot.client import EgaoBot
+
+log = logging.getLogger(__name__)
+
+
+async def recover(bot: EgaoBot, store: Store, service: Service) -> None:
+    """Called once, when the bot has come up and can post."""
+    left = await store.run(store.jobs.recover)
+    for job in left.untold:
+        run = await _run(bot, store, job)
+        if run is not None:
+            await service.tell(run, trouble(run.ask.say, _error(job.error)))
+        else:
+            await store.run(store.jobs.told, job.id)
+    for job in left.queued:
+        run = await _run(bot, store, job)
+        if run is None:
+            await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", told=True)
+        elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
+            run.faces = int(job.checkpoint.removeprefix(CHOOSING))
+            service.choosing[job.id] = (run, time.monotonic() + CHOICE_SECONDS)
+        else:
+            run.resume = job.checkpoint
+            service.start(run)
+    if left.queued or left.untold:
+        log.info("taken up again: %d requests; told: %d", len(left.queued), len(left.untold))
+
+
+async def reconcile(bot: EgaoBot, store: Store) -> None:
+    """Erase what is kept of servers that removed the bot while it was off; note those that it is in."""
+    known = await store.run(store.guilds.all)
+    present = {guild.id for guild in bot.guilds}
+    for guild_id in present - known.keys():
+        await store.run(store.guilds.set, guild_id)
+    for guild_id in known.keys() - present:
+        try:
+            await bot.fetch_guild(guild_id, with_counts=False)  # an outage must not look like a farewell
+        except (discord.NotFound, discord.Forbidden):
+            erased = await store.run(store.forget_guild, guild_id)
+            log.info("server %d was left while the bot was off: %d faces erased", guild_id, erased.faces)
+        except discord.HTTPException as error:
+            log.warning("server %d could not be asked for (%d); nothing is erased", guild_id, error.status)
+
+
+async def _run(bot: EgaoBot, store: Store, job: Job) -> Run | None:
+    """A request as it stood, from its row; None if the row doesn't say enough (an older version wrote it)."""
+    if job.request is None or job.owner.member_id is None:
+        return None
+    try:
+        ask = Ask.load(job.request)
+    except (ValueError, TypeError, KeyError):
+        log.warning("job %d can't be read and is given up", job.id)
+        return None
+    expires = datetime.fromtimestamp(job.token_expires, UTC) if job.token_expires is not None else None
+    answer = Answer(
+        bot, ask.say, job.owner.member_id, job.channel_id, job.message_id, job.token, expires, ask.private,
+        reply_to=job.source_message_id, nonce=f"egao{job.id}",
+    )
+    return Run(job.id, job.owner, ask, answer, await store.run(store.guilds.get, job.owner.guild_id))
+
+
+def _error(code: str | None) -> errors.EgaoError:
+    """The error of this code, if it can be told without facts; else one that says the same in general."""
+    kind = getattr(errors, code or "", errors.WorkerDied)
+    try:
+        error = kind()
+    except KeyError:
+        return errors.WorkerDied()
+    return error if isinstance(error, errors.EgaoError) and kind is not errors.EgaoError else errors.WorkerDied()

@@ -1,0 +1,301 @@
+"""Takes requests in, sees each of them through, and answers each of them once, over restarts too.
+
+A request is a row before anything is done for it. The reply that shows "got it" is posted at once, progress is edited
+into it, and so is the answer: an answer that is given twice, after a crash between posting and noting it, is the same
+message edited twice. How a request ends is decided by the store (`jobs.finish` is true for one caller only).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import discord
+
+from bot.answers import TOO_LARGE, Answer, AnswerGone
+from bot.asks import Ask
+from bot.callers import Caller
+from bot.follow import Follower, Pace
+from bot.gate import Gate
+from bot.health import Metrics
+from bot.layouts import Page, choose_face, notice, working
+from bot.replies import own_failure, trouble
+from bot.work import Choice, Run, Work
+from core.errors import EgaoError, QueueFull, ShuttingDown, StillBusy
+from core.executor import Progress
+from core.settings import Settings
+from core.store import GuildSettings, Owner, Store
+
+if TYPE_CHECKING:
+    from bot.client import EgaoBot
+
+log = logging.getLogger(__name__)
+
+RETRIES: Final = (1, 3, 10, 30, 60, 60, 120, 120, 300)  # seconds between tries to post an answer while Discord is down
+CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
+CHOICE_SECONDS: Final = 14 * 60.0
+USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
+
+
+class Service:
+    """The requests of all members. `recover` once at the start, `close` at the end."""
+
+    def __init__(self, bot: EgaoBot, settings: Settings, store: Store, work: Work, metrics: Metrics) -> None:
+        self._bot, self._settings, self._store, self._work = bot, settings, store, work
+        self.metrics = metrics
+        self.gate = Gate(store)
+        self.runs: dict[int, Run] = {}
+        self.choosing: dict[int, tuple[Run, float]] = {}  # with the time at which the choice closes
+        self._pace = Pace()
+        self._closing = False
+
+    # -- the door
+
+    async def accept(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
+        """Take a request in, reply, and start on it. `limited`: it counts for the cooldown and the quota.
+
+        Raises AccessError, QueueFull, StillBusy or ShuttingDown before anything was promised.
+        """
+        began = time.monotonic()
+        settings = await self.admit(caller, author_id)
+        self._check_room(caller, ask, settings)
+        job = await self._create(caller, ask, caller.once, settings if limited else None)
+        if job is None:
+            return  # the same event came twice; the first is being answered
+        page = working(ask.say, job)
+        try:
+            answer = await caller.reply(page, f"egao{job}")
+        except discord.HTTPException:
+            await self._store.run(self._store.jobs.finish, job, "failed", error="JobCancelled", refund=True, told=True)
+            raise
+        self.metrics.first_reply.observe(time.monotonic() - began)
+        await self._begin(job, caller.owner, ask, answer, settings)
+
+    async def admit(self, caller: Caller, author_id: int | None = None) -> GuildSettings:
+        """Whether the person may ask at all, just now. Raises AccessError or ShuttingDown."""
+        if self._closing:
+            raise ShuttingDown
+        return await self.gate.admit(caller.owner, caller.person, author_id=author_id)
+
+    async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> None:
+        """The member chose one or more faces of the photo that `parent` is about: a request for each."""
+        numbers = list(faces)
+        settings = await self.admit(caller)
+        self._check_room(caller, parent.ask, settings, len(numbers))
+        for index, number in enumerate(numbers):
+            ask = replace(parent.ask.for_face(number), private=caller.private)
+            job = await self._create(caller, ask, f"j{parent.job_id}:{number}", None)
+            if job is None:
+                continue
+            page, nonce = working(ask.say, job), f"egao{job}"
+            answer = await (caller.more(page, nonce) if index else caller.reply(page, nonce))
+            await self._begin(job, caller.owner, ask, answer, settings)
+        self.choosing.pop(parent.job_id, None)
+        await self._store.run(self._store.jobs.finish, parent.job_id, "done", told=True)
+
+    async def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None) -> int | None:
+        token, expires = caller.token or (None, None)
+        job = await self._store.run(
+            self._store.jobs.create,
+            caller.owner,
+            ask.kind,
+            ask.dump(),
+            once=once,
+            limits=limits,
+            token=token,
+            token_expires=expires,
+            channel_id=caller.channel_id,
+            source_message_id=ask.photo.message_id if ask.photo else None,
+        )
+        return None if job is None else job.id
+
+    async def _begin(self, job: int, owner: Owner, ask: Ask, answer: Answer, settings: GuildSettings) -> None:
+        if answer.channel_id is not None and answer.message_id is not None:
+            await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
+        self.start(Run(job, owner, ask, answer, settings))
+
+    def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> None:
+        """Whether the server has room for more requests, and the changed message no other change under way."""
+        here = [run for run in self.runs.values() if run.owner.guild_id == caller.owner.guild_id]
+        if caller.owner.guild_id is None:  # in direct messages everyone is on their own
+            here = [run for run in here if run.owner == caller.owner]
+        if len(here) + more > settings.queue_share:
+            raise QueueFull(seconds=round(USUAL_SECONDS))
+        same = [run for run in here if run.owner == caller.owner and run.ask.kind == "smile" and ask.kind == "smile"]
+        if any(run.ask.face_id == ask.face_id for run in same):
+            raise StillBusy
+
+    # -- one request
+
+    def start(self, run: Run) -> None:
+        """Begin to work on a request that has its row and its reply."""
+        pause = self._settings.progress_seconds
+        run.follower = Follower(
+            run.answer, lambda progress, preview: working(run.ask.say, run.job_id, progress, preview), self._pace, pause
+        )
+        self.runs[run.job_id] = run
+        self.metrics.waiting.set(len(self.runs))
+        run.task = asyncio.create_task(self._see_through(run), name=f"job-{run.job_id}")
+
+    async def _see_through(self, run: Run) -> None:
+        try:
+            outcome = await self._attempt(run)
+        except asyncio.CancelledError:
+            outcome = run.ending or "closing"
+            await asyncio.shield(self._cut_short(run, outcome))
+        except ShuttingDown:
+            outcome = "closing"
+            await self._put_back(run)
+        except AnswerGone:
+            outcome = "gone"
+            await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", told=True)
+        except Exception as error:
+            outcome = "failed"
+            await self._fail(run, error)
+        finally:
+            self.runs.pop(run.job_id, None)
+            self.metrics.waiting.set(len(self.runs))
+        self.metrics.jobs.labels(run.ask.kind, outcome).inc()
+        if outcome == "done":
+            self.metrics.seconds.labels(run.ask.kind).observe(time.monotonic() - run.began)
+
+    async def _attempt(self, run: Run) -> str:
+        """Do it and give the answer. Returns the outcome; everything else is raised."""
+        job = await self._store.run(self._store.jobs.claim, run.job_id)
+        if job is None:  # cancelled or erased before its turn
+            return "gone"
+        try:
+            page = await self._work.do(run)
+        finally:
+            if run.follower is not None:
+                await run.follower.stop()
+        if isinstance(page, Choice):
+            await self._deliver(run, choose_face(run.ask.say, run.job_id, page.faces))
+            run.faces = len(page.faces)
+            await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
+            if await self._store.run(self._store.jobs.requeue, run.job_id):
+                self.choosing[run.job_id] = (run, time.monotonic() + CHOICE_SECONDS)
+            return "choosing"
+        await self._deliver(run, page)
+        await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True)
+        if run.stored is not None and run.ask.kind == "photo":
+            with contextlib.suppress(EgaoError):  # erased meanwhile
+                place = (run.answer.channel_id, run.answer.message_id)
+                await self._store.run(self._store.faces.place, run.owner, run.stored.id, *place)
+        return "done"
+
+    async def _deliver(self, run: Run, page: Page) -> None:
+        """Post the answer, also through a while in which Discord can't be reached. Raises AnswerGone."""
+        for pause in (*RETRIES, None):
+            try:
+                await run.answer.show(page)
+            except discord.HTTPException as error:
+                if error.status == 413 or error.code == TOO_LARGE:
+                    run.ask = replace(run.ask, limit=run.ask.limit // 2)
+                    page = await self._work.draw(run)
+                elif error.status < 500 and error.status != 429:
+                    raise
+                if pause is None:
+                    raise
+                log.warning("answer of job %d not taken (%s), trying again", run.job_id, error.status)
+            except (OSError, aiohttp.ClientError):
+                if pause is None:
+                    raise
+            else:
+                self.metrics.edits.labels("answer").inc()
+                return
+            await asyncio.sleep(pause)
+
+    # -- the other ends
+
+    async def _fail(self, run: Run, error: Exception) -> None:
+        """End it as failed and tell the member why."""
+        code = error.code if isinstance(error, EgaoError) else "EgaoError"
+        refund = own_failure(error)
+        if not await self._store.run(self._store.jobs.finish, run.job_id, "failed", error=code, refund=refund):
+            return
+        await self.tell(run, trouble(run.ask.say, error))
+
+    async def _cut_short(self, run: Run, why: str) -> None:
+        if run.follower is not None:
+            await run.follower.stop()
+        if why == "closing":
+            await self._put_back(run)
+            return
+        await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", refund=True)
+        key = "work.cancelled" if why == "member" else "work.cancelled.source"
+        await self.tell(run, notice(run.ask.say(key)))
+
+    async def tell(self, run: Run, page: Page) -> None:
+        """Give the last word on a request that has ended; if it can't be given now, it is at the next start."""
+        with contextlib.suppress(AnswerGone):
+            try:
+                await self._deliver(run, page)
+            except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:
+                log.warning("the end of job %d could not be told: %s", run.job_id, failure)
+                if isinstance(failure, discord.Forbidden):
+                    await self._store.run(self._store.jobs.told, run.job_id)  # never will be
+                return
+        await self._store.run(self._store.jobs.told, run.job_id)
+
+    async def _put_back(self, run: Run) -> None:
+        """Leave it to the next start, from where it is."""
+        if run.resume is not None:
+            await self._store.run(self._store.jobs.checkpoint, run.job_id, run.resume)
+        await self._store.run(self._store.jobs.requeue, run.job_id)
+
+    async def cancel(self, owner: Owner, job_id: int) -> Run | None:
+        """A member wants it no more. The run that was ended, or None if there was none of theirs."""
+        if not await self._store.run(self._store.jobs.cancel, owner, job_id):
+            return None
+        waiting = self.choosing.pop(job_id, None)
+        if waiting is not None:
+            await self.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
+            return waiting[0]
+        run = self.runs.get(job_id)
+        if run is not None and run.task is not None:
+            run.ending = "member"
+            run.task.cancel()
+            await asyncio.wait([run.task])
+        return run
+
+    async def erased(self, job_ids: Iterable[int]) -> None:
+        """The rows of these requests were erased: end the work on them."""
+        for job_id in job_ids:
+            waiting = self.choosing.pop(job_id, None)
+            if waiting is not None:
+                await self.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled.source")))
+            run = self.runs.get(job_id)
+            if run is not None and run.task is not None and run.ending is None:
+                run.ending = "erased"
+                run.task.cancel()
+
+    async def close_choices(self, *, now: float | None = None) -> None:
+        """End the choices that were open too long, and say so."""
+        now = time.monotonic() if now is None else now
+        for job_id, (run, until) in list(self.choosing.items()):
+            if until <= now and self.choosing.pop(job_id, None) is not None:
+                await self._store.run(self._store.jobs.finish, job_id, "cancelled", error="JobCancelled")
+                await self.tell(run, notice(run.ask.say("faces.expired")))
+
+    def place(self, job_id: int) -> Progress | None:
+        """Where a running request stands, as last heard."""
+        run = self.runs.get(job_id)
+        return run.follower.newest if run is not None and run.follower is not None else None
+
+    async def close(self) -> None:
+        """Take nothing more in and put back what is not done; the next start answers it."""
+        self._closing = True
+        tasks = [run.task for run in self.runs.values() if run.task is not None]
+        for run in self.runs.values():
+            run.ending = run.ending or "closing"
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.close_seconds)

@@ -1,0 +1,157 @@
+"""`/egao …`: for members who may manage the server. Checked here, whatever Discord shows to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import EgaoBot
+from bot.download import mebibytes
+from bot.gate import owner_of, require_admin
+from bot.layouts import notice
+from bot.locale import Speaker
+from bot.presses import Press, button, row
+from bot.replies import answer, told
+from cogs.settings import panel
+
+DAY = 86_400.0
+LISTED = 5  # reports shown in the status
+Interaction = discord.Interaction[EgaoBot]
+
+
+class AdminCog(
+    commands.GroupCog,
+    group_name="egao",
+    group_description="Set up and look after egao on this server",
+):
+    """Every answer is for the admin alone."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        super().__init__()
+        self.bot = bot
+        self.started = time.monotonic()
+        bot.presses.on("purge", self.purge_confirmed)
+        bot.presses.on("purgenot", self.purge_not)
+
+    @app_commands.command(name="settings", description="See and change egao's settings on this server")
+    @told
+    async def settings(self, interaction: Interaction) -> None:
+        """As they stand, with everything to change them."""
+        guild_id = require_admin(interaction)
+        say = await self.bot.speaker(interaction)
+        settings = await self.bot.store.run(self.bot.store.guilds.get, guild_id)
+        await answer(interaction, panel(say, settings, content=self.bot.content))
+
+    @app_commands.command(name="status", description="Queue, rates, failures and disk")
+    @told
+    async def status(self, interaction: Interaction) -> None:
+        """Numbers of this server, and of the bot where they are nobody's secret."""
+        guild_id = require_admin(interaction)
+        say = await self.bot.speaker(interaction)
+        await answer(interaction, notice(await self._status(say, guild_id)))
+
+    @app_commands.command(name="block", description="Keep a member from using egao here")
+    @app_commands.describe(member="The member")
+    @told
+    async def block(self, interaction: Interaction, member: discord.User) -> None:
+        """And erase what is kept of them here."""
+        guild_id = require_admin(interaction)
+        say, store = await self.bot.speaker(interaction), self.bot.store
+        await store.run(store.members.block, guild_id, member.id)
+        erased = await store.run(store.forget, owner_of(guild_id, member.id))
+        await self.bot.service.erased(erased.job_ids)
+        await answer(interaction, notice(say("admin.blocked", member=member.mention)))
+
+    @app_commands.command(name="unblock", description="Let a blocked member use egao again")
+    @app_commands.describe(member="The member")
+    @told
+    async def unblock(self, interaction: Interaction, member: discord.User) -> None:
+        """Nothing that was erased comes back."""
+        guild_id = require_admin(interaction)
+        say, store = await self.bot.speaker(interaction), self.bot.store
+        was = await store.run(store.members.unblock, guild_id, member.id)
+        await answer(interaction, notice(say("admin.unblocked" if was else "admin.unblocked.not", member=member.mention)))
+
+    @app_commands.command(name="purge", description="Erase kept faces of this server or of one member")
+    @app_commands.describe(member="Only this member's faces")
+    @told
+    async def purge(self, interaction: Interaction, member: discord.User | None = None) -> None:
+        """Asks first: it can't be undone."""
+        guild_id = require_admin(interaction)
+        say, store = await self.bot.speaker(interaction), self.bot.store
+        count = await store.run(store.faces.count, guild_id)
+        if member is None:
+            text = say("admin.purge.ask", faces=count.faces)
+        else:
+            text = say("admin.purge.ask.member", member=member.mention)
+        sure = button(
+            say("admin.purge.confirm"), "purge", member.id if member is not None else 0, style=discord.ButtonStyle.danger
+        )
+        await answer(interaction, notice(text, row(sure, button(say("forget.cancel"), "purgenot"))))
+
+    async def purge_confirmed(self, press: Press) -> None:
+        """Checked again: the button is only as good as who presses it."""
+        guild_id = require_admin(press.interaction)
+        (member_id,) = press.numbers(1)
+        say, store = await self.bot.speaker(press.interaction), self.bot.store
+        await press.interaction.response.defer()
+        if member_id:
+            erased = await store.run(store.forget, owner_of(guild_id, member_id))
+        else:
+            erased = await store.run(store.purge_guild, guild_id)
+        await self.bot.service.erased(erased.job_ids)
+        page = notice(say("admin.purge.done", faces=erased.faces))
+        await press.interaction.edit_original_response(view=page.view)
+
+    async def purge_not(self, press: Press) -> None:
+        """A change of mind."""
+        say = await self.bot.speaker(press.interaction)
+        await press.interaction.response.edit_message(view=notice(say("admin.purge.kept")).view)
+
+    async def _status(self, say: Speaker, guild_id: int) -> str:
+        store, stats = self.bot.store, self.bot.executor.stats()
+        today = await store.run(store.jobs.counts, guild_id, store.now() - DAY)
+        kept = await store.run(store.faces.count, guild_id)
+        reports = await store.run(store.reports.of, guild_id, LISTED)
+        disk = await asyncio.to_thread(shutil.disk_usage, self.bot.settings.home)
+        elapsed = sum(tally.elapsed_seconds for tally in stats.kinds.values())
+        ready = any(worker.state == "ready" for worker in stats.workers)
+        text = say(
+            "admin.status",
+            waiting=sum(stats.waiting.values()),
+            running=stats.running,
+            worker=say("admin.worker.up" if ready else "admin.worker.down"),
+            done=today["done"],
+            failed=today["failed"],
+            uptime=say.duration(time.monotonic() - self.started),
+            total=stats.done,
+            total_failed=stats.failed,
+            pace=say.duration(elapsed / stats.done) if stats.done else say("none"),
+            faces=kept.faces,
+            members=kept.members,
+            blocked=len(await store.run(store.members.blocked, guild_id)),
+            reports=await store.run(store.reports.count, guild_id),
+            disk=mebibytes(disk.free),
+            content=say("on" if self.bot.content else "off"),
+        )
+        link = "https://discord.com/channels/{}/{}/{}"
+        lines = [
+            f"- <@{one.member_id}> {link.format(guild_id, one.channel_id, one.message_id)}: "
+            + discord.utils.escape_markdown(one.reason[:100]).replace("\n", " ")
+            for one in reports
+        ]
+        return "\n".join((text, *((say("admin.status.reports"), *lines) if lines else ())))
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py. Discord hides the group from those who may not manage the server."""
+    cog = AdminCog(bot)
+    assert cog.app_command is not None
+    cog.app_command.default_permissions = discord.Permissions(manage_guild=True)
+    cog.app_command.guild_only = True
+    await bot.add_cog(cog)

@@ -1,0 +1,59 @@
+"""Choosing a face of a photo that shows several, and the Cancel button of everything that is under way."""
+
+from __future__ import annotations
+
+from discord.ext import commands
+
+from bot.callers import InteractionCaller
+from bot.client import EgaoBot
+from bot.gate import owner_of
+from bot.layouts import SHOWN_FACES, notice
+from bot.presses import Outdated, Press
+from bot.replies import answer
+from core.errors import NotYours
+
+
+class ChoiceCog(commands.Cog):
+    """Both name a job by its number; the store knows whose it is."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+        bot.presses.on("pick", self.pick)
+        bot.presses.on("cancel", self.cancel)
+
+    async def pick(self, press: Press) -> None:
+        """One face, or all of them."""
+        (job_id,) = press.numbers(1)
+        say = await self.bot.speaker(press.interaction)
+        await self._check_owner(press, job_id)
+        found = self.bot.service.choosing.get(job_id)
+        if found is None:
+            await answer(press.interaction, notice(say("faces.expired")))
+            return
+        parent = found[0]
+        chosen = press.chosen[0] if press.chosen else ""
+        numbers = range(min(parent.faces, SHOWN_FACES)) if chosen == "all" else [int(chosen)] if chosen.isdecimal() else []
+        if not numbers or max(numbers) >= parent.faces:
+            raise Outdated
+        caller = InteractionCaller(press.interaction, say, parent.ask.private, "replace")
+        await self.bot.service.split(caller, parent, numbers)
+
+    async def cancel(self, press: Press) -> None:
+        """End the request; its message says so."""
+        (job_id,) = press.numbers(1)
+        say = await self.bot.speaker(press.interaction)
+        await self._check_owner(press, job_id)
+        await press.interaction.response.defer()
+        owner = owner_of(press.interaction.guild_id, press.interaction.user.id)
+        if await self.bot.service.cancel(owner, job_id) is None:
+            await answer(press.interaction, notice(say("work.gone")))
+
+    async def _check_owner(self, press: Press, job_id: int) -> None:
+        job = await self.bot.store.run(self.bot.store.jobs.get, job_id)
+        if job is not None and job.owner != owner_of(press.interaction.guild_id, press.interaction.user.id):
+            raise NotYours
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(ChoiceCog(bot))

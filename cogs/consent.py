@@ -1,0 +1,49 @@
+"""The two buttons under the question for consent."""
+
+from __future__ import annotations
+
+from discord.ext import commands
+
+from bot.client import EgaoBot
+from bot.gate import CONSENT_VERSION
+from bot.layouts import notice
+from bot.locale import Speaker
+from bot.presses import Outdated, Press
+from bot.replies import answer
+
+
+class ConsentCog(commands.Cog):
+    """Only the member who was asked may answer."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+        bot.presses.on("agree", self.agree)
+        bot.presses.on("decline", self.decline)
+
+    async def agree(self, press: Press) -> None:
+        """Note the consent to the version that was read, and go on."""
+        say = await self.bot.speaker(press.interaction)
+        version, _, message_id = press.numbers(3)
+        if not await self._asked(press, say):
+            return
+        if version != CONSENT_VERSION:  # the notice has changed since: it has to be read anew
+            raise Outdated
+        await self.bot.consent.agreed(press.interaction, say, message_id)
+
+    async def decline(self, press: Press) -> None:
+        """Nothing is noted of a no."""
+        say = await self.bot.speaker(press.interaction)
+        if await self._asked(press, say):
+            page = notice(say("consent.declined"))
+            await press.interaction.response.edit_message(view=page.view, attachments=[])
+
+    async def _asked(self, press: Press, say: Speaker) -> bool:
+        if press.interaction.user.id == press.numbers(2)[1]:
+            return True
+        await answer(press.interaction, notice(say("consent.other")))
+        return False
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(ConsentCog(bot))

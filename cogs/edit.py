@@ -1,0 +1,125 @@
+"""`/smile`, `/neutral` and `/animate`: on a new photo, or on a kept face without projecting it again."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+from discord.ext import commands
+
+from bot.asks import NEUTRAL, SMILE, Ask, Kind, PhotoRef, Strength
+from bot.callers import InteractionCaller
+from bot.client import EgaoBot
+from bot.gate import check_strength, owner_of
+from bot.replies import told
+from core.errors import NoSuchStoredFace, NothingStored
+from core.store import StoredFace
+
+SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
+LISTED = 25  # Discord shows no more choices
+Interaction = discord.Interaction[EgaoBot]
+
+PHOTO = "A new photo; without one, your latest face is used"
+FACE = "Which face: its number in the photo, or one of your kept faces"
+WHO_SEES = "Who sees the result"
+
+
+class EditCog(commands.Cog):
+    """Always from the original: 1.5 after 1.0 is 1.5, not 2.5."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="smile", description="Change how strongly a face smiles")
+    @app_commands.describe(
+        strength="1 is a natural smile, 0 the photo as it was, negative more serious", photo=PHOTO, face=FACE, show=WHO_SEES
+    )
+    @app_commands.choices(show=SHOW)
+    @told
+    async def smile(
+        self,
+        interaction: Interaction,
+        strength: app_commands.Range[float, -3.0, 3.0],
+        photo: discord.Attachment | None = None,
+        face: str | None = None,
+        show: Choice[str] | None = None,
+    ) -> None:
+        """The range that Discord checks is fixed; the server's own limit is checked here."""
+        settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
+        await self._edit(interaction, "smile", check_strength(strength, settings), photo, face, show)
+
+    @app_commands.command(name="neutral", description="Take the smile off a face")
+    @app_commands.describe(photo=PHOTO, face=FACE, show=WHO_SEES)
+    @app_commands.choices(show=SHOW)
+    @told
+    async def neutral(
+        self,
+        interaction: Interaction,
+        photo: discord.Attachment | None = None,
+        face: str | None = None,
+        show: Choice[str] | None = None,
+    ) -> None:
+        """The strength at which this face no longer smiles is found by the worker."""
+        await self._edit(interaction, "smile", NEUTRAL, photo, face, show)
+
+    @app_commands.command(name="animate", description="Move a face from neutral to a smile")
+    @app_commands.describe(face=FACE, show=WHO_SEES)
+    @app_commands.choices(show=SHOW)
+    @told
+    async def animate(
+        self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None
+    ) -> None:
+        """Of a kept face."""
+        await self._edit(interaction, "animate", SMILE, None, face, show)
+
+    @smile.autocomplete("face")
+    @neutral.autocomplete("face")
+    @animate.autocomplete("face")
+    async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
+        """The member's own faces where they are. Names are theirs: nobody else gets them."""
+        say = await self.bot.speaker(interaction)
+        faces = await self.bot.store.run(self.bot.store.faces.of, owner_of(interaction.guild_id, interaction.user.id))
+        named = [(one.name or say("face.unnamed", n=n), one) for n, one in enumerate(faces, 1)]
+        found = [(name, one) for name, one in named if current.lower() in name.lower()]
+        return [Choice(name=name[:100], value=f"#{one.id}") for name, one in found[:LISTED]]
+
+    async def _edit(
+        self,
+        interaction: Interaction,
+        kind: Kind,
+        strength: Strength,
+        photo: discord.Attachment | None,
+        face: str | None,
+        show: Choice[str] | None,
+    ) -> None:
+        say = await self.bot.speaker(interaction)
+        private = await self.bot.wants_private(interaction, show.value if show is not None else None)
+        limit = interaction.filesize_limit
+        if photo is not None:
+            number = int(face) - 1 if face is not None and face.isdecimal() else None
+            ask = Ask("photo", say.language, limit, private, PhotoRef.of(photo), face=number, strength=strength)
+            caller = InteractionCaller(interaction, say, private, "say")
+            await self.bot.consent.request(caller, ask, author_id=interaction.user.id, limited=True)
+            return
+        stored = await self._stored(interaction, face)
+        ask = Ask(kind, say.language, limit, private, face_id=stored.id, strength=strength)
+        caller = InteractionCaller(interaction, say, private, "think")
+        await self.bot.consent.request(caller, ask, limited=kind == "animate")
+
+    async def _stored(self, interaction: Interaction, face: str | None) -> StoredFace:
+        """The face meant by a choice of the list, a typed name or number, or nothing: the latest."""
+        owner = owner_of(interaction.guild_id, interaction.user.id)
+        faces = await self.bot.store.run(self.bot.store.faces.of, owner)
+        if not faces:
+            raise NothingStored
+        if face is None:
+            return faces[0]
+        for number, one in enumerate(faces, 1):
+            if face in (f"#{one.id}", str(number)) or face.lower() == (one.name or "").lower():
+                return one
+        raise NoSuchStoredFace(face=face)
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(EditCog(bot))

@@ -1,0 +1,86 @@
+"""What a member asks about: help, privacy, the queue; and who sees the results of their commands."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+from discord.ext import commands
+
+from bot.client import EgaoBot
+from bot.gate import owner_of
+from bot.layouts import notice
+from bot.locale import Speaker
+from bot.presses import button, row
+from bot.privacy import privacy
+from bot.replies import answer, told
+from cogs.edit import SHOW
+from core.store import Job
+
+Interaction = discord.Interaction[EgaoBot]
+KINDS = {"photo": "kind.photo", "smile": "kind.smile", "animate": "kind.animate", "download": "kind.download"}
+
+
+class MeCog(commands.Cog):
+    """All answers are for the member alone."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+
+    @app_commands.command(name="help", description="What egao can do and how")
+    @told
+    async def help(self, interaction: Interaction) -> None:
+        """With the limits that hold here."""
+        say = await self.bot.speaker(interaction)
+        settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
+        low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
+        text = say("help.text", low=low, high=high, retention=settings.retention_hours)
+        await answer(interaction, notice(text))
+
+    @app_commands.command(name="privacy", description="How egao treats your photos and data")
+    @told
+    async def privacy(self, interaction: Interaction) -> None:
+        """The whole statement."""
+        say = await self.bot.speaker(interaction)
+        settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
+        await answer(interaction, notice(privacy(say.language, settings.retention_hours)))
+
+    @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
+    @told
+    async def queue(self, interaction: Interaction) -> None:
+        """Each with its place and time, and a button to cancel it."""
+        say = await self.bot.speaker(interaction)
+        owner = owner_of(interaction.guild_id, interaction.user.id)
+        jobs = await self.bot.store.run(self.bot.store.jobs.of, owner)
+        waiting = say("queue.all", count=sum(self.bot.executor.stats().waiting.values()))
+        if not jobs:
+            await answer(interaction, notice(f"{say('queue.none')}\n-# {waiting}"))
+            return
+        lines = [say("queue.line", kind=say(KINDS[job.kind]), state=self._state(say, job)) for job in jobs]
+        cancels = [button(f"{say('button.cancel')} {n}", "cancel", job.id) for n, job in enumerate(jobs[:5], 1)]
+        await answer(interaction, notice("\n".join((say("queue.title"), *lines, f"-# {waiting}")), row(*cancels)))
+
+    @app_commands.command(name="visibility", description="Choose who sees the results of your commands")
+    @app_commands.describe(show="Who sees the result")
+    @app_commands.choices(show=SHOW)
+    @told
+    async def visibility(self, interaction: Interaction, show: Choice[str]) -> None:
+        """Kept for all servers; each command can still say otherwise."""
+        say = await self.bot.speaker(interaction)
+        public = show.value == "public"
+        store = self.bot.store
+        await store.run(store.members.set_visibility, interaction.user.id, "public" if public else "private")
+        await answer(interaction, notice(say("visibility.public" if public else "visibility.private")))
+
+    def _state(self, say: Speaker, job: Job) -> str:
+        if job.id in self.bot.service.choosing:
+            return say("queue.choosing")
+        progress = self.bot.service.place(job.id)
+        if progress is not None and progress.place:
+            return say("queue.waiting", place=progress.place, eta=say.duration(progress.eta_seconds or 1))
+        return say("queue.running")
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(MeCog(bot))

@@ -1,0 +1,49 @@
+"""Apps > Make it smile, Apps > Make it neutral: on any message with a photo, for phones too."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.asks import NEUTRAL, SMILE, Ask, Strength, photo_in
+from bot.callers import InteractionCaller
+from bot.client import EgaoBot
+from bot.replies import guarded
+
+Interaction = discord.Interaction[EgaoBot]
+
+
+class MenuCog(commands.Cog):
+    """Context menus can't be methods for discord.py, so they are made and added here."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+        self.menus = [
+            app_commands.ContextMenu(name="Make it smile", callback=self.make_smile),
+            app_commands.ContextMenu(name="Make it neutral", callback=self.make_neutral),
+        ]
+
+    async def cog_load(self) -> None:
+        for menu in self.menus:
+            self.bot.tree.add_command(menu)
+
+    async def make_smile(self, interaction: Interaction, message: discord.Message) -> None:
+        """A natural smile."""
+        await guarded(interaction, self._edit(interaction, message, SMILE))
+
+    async def make_neutral(self, interaction: Interaction, message: discord.Message) -> None:
+        """No smile."""
+        await guarded(interaction, self._edit(interaction, message, NEUTRAL))
+
+    async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength) -> None:
+        say = await self.bot.speaker(interaction)
+        private = await self.bot.wants_private(interaction)
+        ask = Ask("photo", say.language, interaction.filesize_limit, private, photo_in(message), strength=strength)
+        caller = InteractionCaller(interaction, say, private, "say")
+        await self.bot.consent.request(caller, ask, author_id=message.author.id, limited=True)
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(MenuCog(bot))

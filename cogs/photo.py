@@ -1,0 +1,107 @@
+"""Drop a photo: in a channel that the admins opened, with a mention of the bot, or in a direct message."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+from discord.ext import commands
+
+from bot.asks import Ask, photo_in, pictures
+from bot.callers import MessageCaller
+from bot.client import EgaoBot
+from bot.layouts import Page, notice
+from bot.locale import Speaker
+from bot.replies import trouble
+from core.errors import EgaoError
+
+log = logging.getLogger(__name__)
+
+ORDINARY = (discord.MessageType.default, discord.MessageType.reply)
+
+
+class PhotoCog(commands.Cog):
+    """Looks at messages, and at nothing in them but their pictures and whether the bot is mentioned."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+        self._explained: set[int] = set()  # open channels where it was said that photos can't be seen
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Whatever goes wrong with a photo, its member is told."""
+        if message.author.bot or message.webhook_id is not None or message.type not in ORDINARY:
+            return
+        try:
+            await self._look(message)
+        except Exception as error:
+            say = await self.bot.speaker_for(message) if isinstance(error, EgaoError) else Speaker("en")
+            await self._reply(message, say, trouble(say, error))
+
+    async def _look(self, message: discord.Message) -> None:
+        source = self._source(message)
+        if source is not None:
+            if self._addressed(message) or await self._open(message):
+                await self._take(message, source)
+        elif self._spoken_to(message):
+            say = await self.bot.speaker_for(message)
+            await self._reply(message, say, notice(say("photo.drop.hint")))
+        elif not self.bot.content and message.guild is not None:
+            await self._explain(message)
+
+    async def _take(self, message: discord.Message, source: discord.Message) -> None:
+        say = await self.bot.speaker_for(message)
+        caller = MessageCaller(self.bot, message, say)
+        ask = Ask("photo", say.language, caller.limit, photo=photo_in(source))
+        try:
+            await self.bot.consent.request(caller, ask, author_id=source.author.id, limited=True)
+        except discord.Forbidden:
+            await self._reply(message, say, notice(say("trouble.place")))
+
+    def _source(self, message: discord.Message) -> discord.Message | None:
+        """The message with the photo: this one, or the one that it answers with a mention of the bot."""
+        if pictures(message):
+            return message
+        answered = message.reference.resolved if message.reference is not None else None
+        if isinstance(answered, discord.Message) and pictures(answered) and self._spoken_to(message):
+            return answered
+        return None
+
+    def _addressed(self, message: discord.Message) -> bool:
+        return message.guild is None or (self.bot.user is not None and self.bot.user in message.mentions)
+
+    def _spoken_to(self, message: discord.Message) -> bool:
+        """In a direct message, or by name; an answer to the bot's message alone (a "thank you!") is not."""
+        return message.guild is None or (self.bot.user is not None and self.bot.user.mention in message.content)
+
+    async def _open(self, message: discord.Message) -> bool:
+        if message.guild is None:
+            return False
+        settings = await self.bot.store.run(self.bot.store.guilds.get, message.guild.id)
+        parent = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
+        return settings.auto_replies and bool({message.channel.id, parent} & set(settings.channels))
+
+    async def _explain(self, message: discord.Message) -> None:
+        """Without the content intent a photo in an open channel can't be told from words: say so, once a channel."""
+        if message.channel.id in self._explained or not await self._open(message):
+            return
+        self._explained.add(message.channel.id)
+        say = await self.bot.speaker_for(message)
+        await self._reply(message, say, notice(say("photo.content.off")))
+
+    async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
+        """In the channel; where the bot may not speak, to the member."""
+        try:
+            await message.reply(view=page.view, files=page.files(), mention_author=False)
+        except discord.Forbidden:
+            try:
+                await message.author.send(view=page.view)
+            except discord.HTTPException:
+                log.info("nothing can be said in channel %d, nor to its member", message.channel.id)
+        except discord.HTTPException as error:
+            log.warning("a reply in channel %d failed: %d", message.channel.id, error.status)
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(PhotoCog(bot))

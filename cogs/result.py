@@ -1,0 +1,173 @@
+"""The buttons under a result. Each names a face, its requester and a strength; none of that is taken on trust.
+
+Who presses is checked against the requester named, then against the store's owner; the strength against the server's
+limit as it stands now.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import discord
+from discord.ext import commands
+
+from bot.asks import NEUTRAL, Ask, Kind, Strength
+from bot.callers import InteractionCaller
+from bot.client import EgaoBot
+from bot.gate import check_strength, clamp_strength, owner_of
+from bot.layouts import STEP, notice
+from bot.locale import Speaker
+from bot.presses import Form, Outdated, Press, button, custom_id, row
+from bot.replies import answer
+from core.errors import NoSuchStoredFace, NotYours, StrengthOverLimit
+from core.store import GuildSettings, Owner
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """A press under a result by the person who asked for it."""
+
+    press: Press
+    say: Speaker
+    owner: Owner
+    face_id: int
+    strength: float  # that the message shows
+    settings: GuildSettings
+    private: bool  # the result is shown only to them
+
+    @property
+    def interaction(self) -> discord.Interaction[EgaoBot]:
+        return self.press.interaction
+
+    @property
+    def ids(self) -> tuple[int, int, int]:
+        return self.face_id, self.owner.member_id or 0, round(self.strength * 100)
+
+
+class ResultCog(commands.Cog):
+    """Less, more, neutral, original, exact, animate, full size, delete."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+        for verb, handler in (
+            ("minus", self.minus), ("plus", self.plus), ("neutral", self.neutral), ("original", self.original),
+            ("exact", self.exact), ("exactly", self.exactly), ("animate", self.animate), ("download", self.download),
+            ("delete", self.delete), ("eraseface", self.erase_face),
+        ):  # fmt: skip
+            bot.presses.on(verb, handler)
+
+    async def minus(self, press: Press) -> None:
+        """A step less."""
+        await self._step(press, -STEP)
+
+    async def plus(self, press: Press) -> None:
+        """A step more."""
+        await self._step(press, STEP)
+
+    async def neutral(self, press: Press) -> None:
+        """No smile."""
+        await self._redraw(await self._own(press), NEUTRAL)
+
+    async def original(self, press: Press) -> None:
+        """The photo as it was."""
+        await self._redraw(await self._own(press), 0.0)
+
+    async def exact(self, press: Press) -> None:
+        """Ask for a number."""
+        own = await self._own(press)
+        say, high = own.say, own.settings.strength_max
+        label = say("modal.exact.label", low=say.strength(-high), high=say.strength(high))
+        form = Form(say("modal.exact.title"), custom_id("exactly", *own.ids)).field(
+            "strength", label, hint=say("modal.exact.hint"), default=f"{own.strength:g}", max_length=8
+        )
+        await own.interaction.response.send_modal(form)
+
+    async def exactly(self, press: Press) -> None:
+        """The number, as it was written: with a comma, a full-width digit or a typographic minus too."""
+        own = await self._own(press)
+        text = press.values.get("strength", "").strip()
+        plain = text.replace("−", "-").replace(",", ".").replace("．", ".").replace("＋", "+").replace("－", "-")
+        try:
+            strength = float(plain)
+        except ValueError:
+            strength = math.nan
+        if math.isnan(strength):
+            await answer(own.interaction, notice(own.say("modal.exact.bad", value=discord.utils.escape_markdown(text[:20]))))
+            return
+        await self._redraw(own, check_strength(strength, own.settings))
+
+    async def animate(self, press: Press) -> None:
+        """A moving picture, as a message of its own."""
+        await self._beside(await self._own(press), "animate", limited=True)
+
+    async def download(self, press: Press) -> None:
+        """The strength that is shown, in full size, only for them."""
+        await self._beside(await self._own(press), "download", limited=False)
+
+    async def delete(self, press: Press) -> None:
+        """Take the message away; works also when the face is no longer kept."""
+        _, member_id, _ = press.numbers(3)
+        if press.interaction.user.id != member_id:
+            raise NotYours
+        say = await self.bot.speaker(press.interaction)
+        owner = owner_of(press.interaction.guild_id, member_id)
+        await press.interaction.response.defer()
+        await press.interaction.delete_original_response()
+        try:
+            face = await self.bot.store.run(self.bot.store.faces.get, owner, press.numbers(1)[0])
+        except NoSuchStoredFace:
+            await answer(press.interaction, notice(say("result.deleted.gone")))
+            return
+        erase = button(say("button.erase.face"), "eraseface", face.id, style=discord.ButtonStyle.danger)
+        text = say("result.deleted", until=f"<t:{int(face.expires or 0)}:R>")
+        await answer(press.interaction, notice(text, row(erase)))
+
+    async def erase_face(self, press: Press) -> None:
+        """The face too, if it is theirs."""
+        say = await self.bot.speaker(press.interaction)
+        owner = owner_of(press.interaction.guild_id, press.interaction.user.id)
+        await self.bot.store.run(self.bot.store.faces.delete, owner, press.numbers(1)[0])
+        page = notice(say("result.face.erased"))
+        await press.interaction.response.edit_message(view=page.view)
+
+    async def _own(self, press: Press) -> Pressed:
+        """The press, if it is the requester's. Raises NotYours, NoSuchStoredFace."""
+        face_id, member_id, hundredths = press.numbers(3)
+        interaction = press.interaction
+        if interaction.user.id != member_id:
+            raise NotYours
+        if interaction.message is None:
+            raise Outdated
+        say = await self.bot.speaker(interaction)
+        owner = owner_of(interaction.guild_id, member_id)
+        store = self.bot.store
+        await store.run(store.faces.get, owner, face_id)
+        settings = await store.run(store.guilds.get, interaction.guild_id)
+        strength = clamp_strength(hundredths / 100, settings)
+        return Pressed(press, say, owner, face_id, strength, settings, interaction.message.flags.ephemeral)
+
+    async def _step(self, press: Press, change: float) -> None:
+        own = await self._own(press)
+        strength = clamp_strength(own.strength + change, own.settings)
+        if strength == own.strength:
+            raise StrengthOverLimit(low=-own.settings.strength_max, high=own.settings.strength_max)
+        await self._redraw(own, strength)
+
+    async def _redraw(self, own: Pressed, strength: Strength) -> None:
+        limit = own.interaction.filesize_limit
+        ask = Ask("smile", own.say.language, limit, own.private, face_id=own.face_id, strength=strength, keep=True)
+        caller = InteractionCaller(own.interaction, own.say, own.private, "update")
+        await self.bot.consent.request(caller, ask)
+
+    async def _beside(self, own: Pressed, kind: Kind, *, limited: bool) -> None:
+        private = (kind == "download" and own.owner.guild_id is not None) or own.private
+        limit = own.interaction.filesize_limit
+        ask = Ask(kind, own.say.language, limit, private, face_id=own.face_id, strength=own.strength)
+        caller = InteractionCaller(own.interaction, own.say, private, "think")
+        await self.bot.consent.request(caller, ask, limited=limited)
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(ResultCog(bot))

@@ -1,0 +1,163 @@
+"""The panel of `/egao settings`: what is set, and the controls that set it. Each change holds at once."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import discord
+from discord import ui
+from discord.ext import commands
+
+from bot.client import EgaoBot
+from bot.gate import require_admin
+from bot.layouts import Page, page_of
+from bot.locale import Speaker
+from bot.presses import Form, Outdated, Press, PressItem, button, custom_id, row
+from core.errors import BadServerSetting
+from core.store import GuildSettings
+
+LIMITS = {"strength_max": "admin.strength", "cooldown_seconds": "admin.cooldown", "daily_quota": "admin.quota"}
+QUEUE = {"queue_share": "admin.share", "longest_wait_seconds": "admin.wait", "retention_hours": "admin.retention"}
+FORMS = {"limits": ("admin.limits.title", LIMITS), "queue": ("admin.queue.title", QUEUE)}
+WHOSE = ("own", "consented", "any")
+LANGUAGES = ("auto", "en", "ja")
+MOST_CHANNELS = 25  # a select's limit
+TEXT_CHANNELS = [discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.forum]
+
+
+class SettingsCog(commands.Cog):
+    """Every control checks again that an admin uses it."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+        bot.presses.on("set", self.set)
+        bot.presses.on("setform", self.open_form)
+        bot.presses.on("setnumbers", self.set_numbers)
+
+    async def set(self, press: Press) -> None:
+        """A select was used or a switch turned: `set:<name>` with what was chosen."""
+        name = press.arguments[0] if press.arguments else ""
+        await self._change(press, **self._chosen(name, press.chosen, press.arguments[1:]))
+
+    async def open_form(self, press: Press) -> None:
+        """The numbers, as text fields with what they are now."""
+        guild_id = require_admin(press.interaction)
+        say = await self.bot.speaker(press.interaction)
+        settings = await self.bot.store.run(self.bot.store.guilds.get, guild_id)
+        title, names = FORMS[_form(press)]
+        form = Form(say(title), custom_id("setnumbers", _form(press)))
+        for name, label in names.items():
+            low, high = GuildSettings.bounds(name)
+            hint = say("admin.range", low=f"{low:g}", high=f"{high:g}")
+            form.field(name, say(label), hint=hint, default=f"{getattr(settings, name):g}", max_length=8)
+        await press.interaction.response.send_modal(form)
+
+    async def set_numbers(self, press: Press) -> None:
+        """All of the form or, if one can't be used, none."""
+        say = await self.bot.speaker(press.interaction)
+        names = FORMS[_form(press)][1]
+        changes = {name: unicodedata.normalize("NFKC", value).strip() for name, value in press.values.items() if name in names}
+        try:
+            await self._change(press, **changes)
+        except BadServerSetting as error:
+            name = str(error.facts["name"])
+            low, high = GuildSettings.bounds(name)
+            reason = say("admin.range", low=f"{low:g}", high=f"{high:g}")
+            value = discord.utils.escape_markdown(str(error.facts["value"])[:20])
+            raise BadServerSetting(name=say(names[name]), value=value, reason=reason) from None
+
+    def _chosen(self, name: str, chosen: list[str], more: tuple[str, ...]) -> dict[str, Any]:
+        match name:
+            case "channels" | "roles":
+                return {name: tuple(int(value) for value in chosen)}
+            case "report_channel" | "reportchannel":
+                return {"report_channel": int(chosen[0]) if chosen else None}
+            case "whose" if chosen and chosen[0] in WHOSE:
+                return {"whose_photos": chosen[0]}
+            case "language" if chosen and chosen[0] in LANGUAGES:
+                return {"language": chosen[0]}
+            case "auto" if more:
+                return {"auto_replies": more[0] == "on"}
+            case "spoiler" if more:
+                return {"spoiler": more[0] == "on"}
+        raise Outdated
+
+    async def _change(self, press: Press, **changes: Any) -> None:
+        guild_id = require_admin(press.interaction)
+        settings = await self.bot.store.run(self.bot.store.guilds.set, guild_id, **changes)
+        say = await self.bot.speaker(press.interaction)
+        page = panel(say, settings, content=self.bot.content, saved=True)
+        await press.interaction.response.edit_message(view=page.view)
+
+
+def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool = False) -> Page:
+    """The settings as they stand and their controls."""
+    channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
+        custom_id=custom_id("set", "channels"), placeholder=say("admin.channels.pick"), min_values=0,
+        max_values=MOST_CHANNELS, channel_types=TEXT_CHANNELS,
+        default_values=[discord.Object(one) for one in settings.channels[:MOST_CHANNELS]],
+    )  # fmt: skip
+    roles: ui.RoleSelect[Any] = ui.RoleSelect(
+        custom_id=custom_id("set", "roles"), placeholder=say("admin.roles.pick"), min_values=0, max_values=MOST_CHANNELS,
+        default_values=[discord.Object(one) for one in settings.roles[:MOST_CHANNELS]],
+    )  # fmt: skip
+    reports: ui.ChannelSelect[Any] = ui.ChannelSelect(
+        custom_id=custom_id("set", "reportchannel"), placeholder=say("admin.report.pick"), min_values=0, max_values=1,
+        channel_types=TEXT_CHANNELS[:2],
+        default_values=[discord.Object(settings.report_channel)] if settings.report_channel else [],
+    )  # fmt: skip
+    auto, spoiler = settings.auto_replies, settings.spoiler
+    switches = row(
+        button(say("admin.button.auto", state=say("on" if auto else "off")), "set", "auto", "off" if auto else "on"),
+        button(say("admin.button.spoiler", state=say("on" if spoiler else "off")), "set", "spoiler", "off" if spoiler else "on"),
+        button(say("admin.button.limits"), "setform", "limits", style=discord.ButtonStyle.primary),
+        button(say("admin.button.queue"), "setform", "queue", style=discord.ButtonStyle.primary),
+    )
+    selects = (
+        channels, roles, _options(say, "whose", WHOSE, settings.whose_photos),
+        _options(say, "language", LANGUAGES, settings.language), reports,
+    )  # fmt: skip
+    text = ui.TextDisplay[Any](_text(say, settings, content=content, saved=saved))
+    return page_of([text, *(row(PressItem(select)) for select in selects), switches])
+
+
+def _text(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool) -> str:
+    switch = {True: say("on"), False: say("off")}
+    values = {
+        "admin.channels": " ".join(f"<#{one}>" for one in settings.channels) or say("none"),
+        "admin.roles": " ".join(f"<@&{one}>" for one in settings.roles) or say("admin.everyone"),
+        "admin.auto": switch[settings.auto_replies],
+        "admin.whose": say(f"admin.whose.{settings.whose_photos}"),
+        "admin.spoiler": switch[settings.spoiler],
+        "admin.language": say(f"admin.language.{settings.language}"),
+        "admin.report": f"<#{settings.report_channel}>" if settings.report_channel else say("none"),
+        **{label: f"{getattr(settings, name):g}" for name, label in (LIMITS | QUEUE).items()},
+    }
+    lines = [say("admin.settings.title"), *(f"- {say(label)}: **{value}**" for label, value in values.items())]
+    if not content:
+        lines.append(f"-# ⚠ {say('admin.content.off')}")
+    if saved:
+        lines.append(f"-# ✓ {say('admin.settings.saved')}")
+    return "\n".join(lines)
+
+
+def _options(say: Speaker, name: str, values: tuple[str, ...], current: str) -> ui.Select[Any]:
+    select: ui.Select[Any] = ui.Select(custom_id=custom_id("set", name))
+    for value in values:
+        select.add_option(
+            label=f"{say(f'admin.{name}')}: {say(f'admin.{name}.{value}')}"[:100], value=value, default=value == current
+        )
+    return select
+
+
+def _form(press: Press) -> str:
+    name = press.arguments[0] if press.arguments else ""
+    if name not in FORMS:
+        raise Outdated
+    return name
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(SettingsCog(bot))

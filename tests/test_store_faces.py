@@ -245,7 +245,8 @@ def test_a_value_moved_to_another_row_does_not_open(store: Store) -> None:
     """Whoever can write to the file, but has no key, can't show one member another's face."""
     mine, theirs = keep_face(store, HERE), keep_face(store, Owner(SERVER, BOB))
     with store.database.writing() as db:
-        db.execute("update faces set latent = (select latent from faces where id = ?) where id = ?", [theirs.id, mine.id])
+        sql = "update faces set latent = (select latent from faces where id = ?) where id = ?"
+        db.execute(sql, [theirs.id, mine.id])
     assert any(f"faces.latent:{mine.id}" in problem for problem in store.integrity())
     with pytest.raises(Exception, match="damaged"):
         store.faces.latent(HERE, mine.id)

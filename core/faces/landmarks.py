@@ -112,12 +112,12 @@ class FaceFinder:
             part = np.asarray(Image.fromarray(part).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
         image = self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(part))
         result = self._landmarker.detect(image)
-        size_of = np.array([x1 - x0, y1 - y0], dtype=np.float32)
+        size_of, corner = np.array([x1 - x0, y1 - y0], dtype=np.float32), np.array([x0, y0], dtype=np.float32)
         faces = []
         for points, shapes, matrix in zip(
             result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
         ):
-            landmarks = np.array([[p.x, p.y] for p in points], dtype=np.float32) * size_of + np.float32([x0, y0])
+            landmarks = np.array([[p.x, p.y] for p in points], dtype=np.float32) * size_of + corner
             box = (*landmarks.min(axis=0).tolist(), *landmarks.max(axis=0).tolist())
             blendshapes = {shape.category_name: float(shape.score) for shape in shapes}
             faces.append(Face(0, box, landmarks, blendshapes, _pose(np.asarray(matrix))))
@@ -151,7 +151,7 @@ def _starts(length: int, side: int) -> list[int]:
     if length <= side:
         return [0]
     count = int(np.ceil((length - side) / (side / 2))) + 1
-    return np.linspace(0, length - side, count).round().astype(int).tolist()
+    return [int(start) for start in np.linspace(0, length - side, count).round()]
 
 
 def _same(a: Face, b: Face) -> bool:
@@ -179,7 +179,7 @@ def _close(landmarker: Any) -> None:
 
 
 def _landmarker(model: str) -> tuple[Any, Any]:
-    import mediapipe
+    import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
     options = vision.FaceLandmarkerOptions(
@@ -189,9 +189,10 @@ def _landmarker(model: str) -> tuple[Any, Any]:
         output_facial_transformation_matrixes=True,
     )
     landmarker = vision.FaceLandmarker.create_from_options(options)
-    blank = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.zeros((64, 64, 3), np.uint8))
+    library: Any = mp
+    blank = library.Image(image_format=library.ImageFormat.SRGB, data=np.zeros((64, 64, 3), np.uint8))
     landmarker.detect(blank)  # the graph starts, and has its say on stderr, with the first picture
-    return mediapipe, landmarker
+    return library, landmarker
 
 
 @contextmanager

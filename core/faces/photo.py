@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from core.errors import PhotoTooLarge, UnreadablePhoto
 from core.settings import Settings
@@ -27,7 +27,8 @@ class Photo:
     sha256: str  # of the file's bytes
 
     def __post_init__(self) -> None:
-        assert self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3
+        assert self.pixels.dtype == np.uint8
+        assert self.pixels.shape[2:] == (3,)
 
 
 def load_photo(source: bytes | Path, settings: Settings) -> Photo:
@@ -101,7 +102,7 @@ def _read(path: Path, settings: Settings) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "it is no picture of a known format"
     text = str(error).lower()
     return "it is cut off or damaged" if "truncated" in text or "broken" in text else "it is damaged"

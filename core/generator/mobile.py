@@ -83,8 +83,8 @@ class Block(nn.Module):
         self.conv2 = Separable(outputs, outputs, side, w_dim)
 
     def forward(self, x: Tensor, ws: Tensor) -> Tensor:
-        x = inverse_haar(self.up.modulate(x, ws[:, 0]))
-        return self.conv2(self.conv1(x, ws[:, 1]), ws[:, 2])
+        x = self.conv1(inverse_haar(self.up.modulate(x, ws[:, 0])), ws[:, 1])
+        return self.conv2(x, ws[:, 2])  # type: ignore[no-any-return]
 
 
 class ToImage(Modulation):
@@ -116,7 +116,7 @@ class MobileStyleGAN(nn.Module):
         self.constant = nn.Parameter(torch.empty(channels[0], 4, 4))
         self.stem = Stem(channels[0], self.w_dim)
         self.blocks = nn.ModuleList(
-            Block(*pair, side, self.w_dim) for *pair, side in zip(channels, channels[1:], sides, strict=False)
+            Block(inputs, outputs, side, self.w_dim) for inputs, outputs, side in zip(channels, channels[1:], sides, strict=False)
         )
         self.image = ToImage(channels[-1], self.w_dim)
         self._statistics: tuple[Tensor, float] | None = None
@@ -128,7 +128,8 @@ class MobileStyleGAN(nn.Module):
             state = {name.replace("mapping.", "mapping_layers."): tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
         generator = cls(digest=hashlib.sha256(file.read_bytes()).hexdigest())
         generator.load_state_dict(state)
-        return generator.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        generator.requires_grad_(False).eval()
+        return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def mapping(self, z: Tensor) -> Tensor:
         """z [N, 512] -> w [N, 512]: PixelNorm, then eight times linear, LeakyReLU, root of two."""

@@ -20,7 +20,7 @@ def animate(
 ) -> bytes:
     """Frames uint8 [H, W, 3] -> an endless loop that runs forth and back, shrunk until it fits into `max_bytes`.
 
-    Both formats carry the AI-edit mark in XMP.
+    Both formats carry the AI-edit mark: WebP as XMP, GIF, which Pillow writes no XMP into, as a comment.
     """
     there_and_back = [*frames, *frames[-2:0:-1]]
     images = [Image.fromarray(frame) for frame in there_and_back]
@@ -44,7 +44,7 @@ def _encode(images: list[Image.Image], kind: AnimationKind, fps: float) -> bytes
     palette = _shared_palette(images)
     paletted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
     paletted[0].save(buffer, "GIF", save_all=True, append_images=paletted[1:], duration=duration, loop=0,
-                     optimize=False, xmp=xmp("edited"))  # fmt: skip
+                     optimize=False, comment=xmp("edited"))  # fmt: skip
     return buffer.getvalue()
 
 

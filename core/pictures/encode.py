@@ -40,7 +40,8 @@ def encode(
 
     A PNG that does not fit becomes a JPEG; JPEG and WebP step down in quality, then in size.
     """
-    assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3, (pixels.dtype, pixels.shape)
+    assert pixels.dtype == np.uint8, pixels.dtype
+    assert pixels.shape[2:] == (3,), pixels.shape
     image = Image.fromarray(pixels)
     if kind == "png":
         data = _png(image, source)

@@ -13,8 +13,8 @@ _BACKGROUND, _INK = (250, 250, 248), (40, 40, 40)
 
 def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], side: int = 384) -> np.ndarray:
     """Rows of (label, uint8 [H, W, 3]) -> one picture uint8 [H, W, 3]; each is scaled to fit `side` x `side` pixels."""
-    font = ImageFont.load_default(size=max(14, side // 18))
-    band = round(font.size * 1.8)
+    letters = max(14, side // 18)  # pixels
+    font, band = ImageFont.load_default(size=letters), round(letters * 1.8)
     columns = max(len(row) for row in rows)
     width = _MARGIN + columns * (side + _MARGIN)
     height = _MARGIN + len(rows) * (band + side + _MARGIN)
@@ -25,10 +25,8 @@ def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], side: int = 
         for column, (label, pixels) in enumerate(row):
             left = _MARGIN + column * (side + _MARGIN)
             draw.text((left + side / 2, top + band / 2), label, font=font, fill=_INK, anchor="mm")
-            picture = Image.fromarray(pixels)
-            picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-            if picture.width < side and picture.height < side and max(pixels.shape[:2]) < side:
-                scale = side / max(pixels.shape[:2])
-                picture = picture.resize((round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)), Image.Resampling.BICUBIC)
+            scale = side / max(pixels.shape[:2])
+            size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
+            picture = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
             sheet.paste(picture, (left + (side - picture.width) // 2, top + band + (side - picture.height) // 2))
     return np.array(sheet)

@@ -68,7 +68,7 @@ class _MBConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu6(self.expand(x)) if self.expand is not None else x
         y = self.project(F.relu6(self.depthwise(y)))
-        return x + y if self.residual else y
+        return torch.add(x, y) if self.residual else y
 
 
 class Features(nn.Module):
@@ -106,7 +106,7 @@ class Features(nn.Module):
                 _fold(block.expand, state, f"{name}._expand_conv", f"{name}._bn0")
             _fold(block.depthwise, state, f"{name}._depthwise_conv", f"{name}._bn1")
             _fold(block.project, state, f"{name}._project_conv", f"{name}._bn2")
-        return network.eval().to(memory_format=torch.channels_last)
+        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         assert images.shape[1:] == (3, SIDE, SIDE), images.shape

@@ -7,17 +7,22 @@ optimum is no longer a face of the generator's own distribution but the photo it
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from core.device import fast_dtype
+from core.errors import LatentUnreadable
 from core.generator.protocol import Generator
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample, distance
@@ -32,7 +37,6 @@ class Options:
 
     method: Method = "w"
     steps: int = 1000
-    start: str = "mean"  # see core.projection.start
     seed: int = 0  # of the noise added to w
     learning_rate: float = 0.1
     ramp_up: float = 0.05  # share of the steps over which the rate rises
@@ -45,11 +49,11 @@ class Options:
     exact: bool = True  # float32 gradients; else in the fast precision of the hardware (cosine 0.9998, half the time)
 
     @classmethod
-    def of(cls, method: Method, steps: int | None = None, start: str = "nearest") -> Options:
+    def of(cls, method: Method, steps: int | None = None) -> Options:
         """The published settings for `w`; for `w+` a schedule made for dozens of steps instead of a thousand."""
         if method == "w":
-            return cls("w", steps or 1000, start)
-        return cls("w+", steps or 80, start, learning_rate=0.05, ramp_up=0.05, ramp_down=0.5, w_noise=0.0,
+            return cls("w", steps or 1000)
+        return cls("w+", steps or 80, learning_rate=0.05, ramp_up=0.05, ramp_down=0.5, w_noise=0.0,
                    pixel_weight=2.0, spread_weight=0.02, exact=False)  # fmt: skip
 
 
@@ -67,7 +71,7 @@ class Step:
 
 @dataclass
 class Projection:
-    """One optimisation in progress: iterate `run()`, stop iterating to cancel, `state()` to go on another day."""
+    """One optimisation in progress: iterate `run()`, stop iterating to cancel, `checkpoint()` to go on another day."""
 
     generator: Generator
     features: Features
@@ -77,7 +81,7 @@ class Projection:
 
     def __post_init__(self) -> None:
         torch_device = self.generator.w_average().device
-        image = torch.from_numpy(self.target).permute(2, 0, 1)[None].to(torch_device, torch.float32) / 127.5 - 1
+        image = torch.tensor(self.target).permute(2, 0, 1)[None].to(torch_device, torch.float32) / 127.5 - 1
         self._image = area_downsample(image).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             self._wanted = [tap.clone() for tap in self.features(self._image)]
@@ -134,30 +138,62 @@ class Projection:
         if self._noise:
             loss = loss + options.noise_weight * noise_regularity(self._noise)
         self._adam.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
         renormalise(self._noise)
         return float(loss.detach()), float(perceptual.detach())
 
-    def state(self) -> dict[str, Any]:
-        """All that a later `load_state` needs to go on with the very same steps; torch.save it."""
-        return {
-            "options": asdict(self.options), "digest": self.generator.digest, "done": self._done,
-            "w": self._w.detach().clone(), "noise": [n.detach().clone() for n in self._noise],
-            "adam": self._adam.state_dict(), "random": self._random.get_state(),
-        }  # fmt: skip
+    @property
+    def done(self) -> int:
+        """Steps taken so far."""
+        return self._done
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from `state`. Raises ValueError if it is of another generator or of other options."""
-        if state["digest"] != self.generator.digest or state["options"] != asdict(self.options):
-            raise ValueError("the checkpoint is of another generator or of other options")
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.options.steps
+
+    def checkpoint(self) -> bytes:
+        """All that `resume` needs to go on with the very same steps: tensors and JSON, nothing that can run."""
+        adam = self._adam.state_dict()["state"]
+        tensors = {"w": self._w.detach(), "random": self._random.get_state()}
+        tensors |= {f"noise.{i}": buffer.detach() for i, buffer in enumerate(self._noise)}
+        tensors |= {f"adam.{i}.{name}": value for i, entry in adam.items() for name, value in entry.items()}
+        about = {"of": self._identity(), "done": str(self._done)}
+        return save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, metadata=about)
+
+    def resume(self, checkpoint: bytes) -> None:
+        """Go on from `checkpoint`. Raises LatentUnreadable if it is of another photo, generator or options."""
+        tensors, about = read_tensors(checkpoint)
+        if about.get("of") != self._identity():
+            raise LatentUnreadable(file="The checkpoint", reason="it is of another photo, generator or set of options")
         with torch.no_grad():
-            self._w.copy_(state["w"])
-            for buffer, saved in zip(self._noise, state["noise"], strict=True):
-                buffer.copy_(saved)
-        self._adam.load_state_dict(state["adam"])
-        self._random.set_state(state["random"])
-        self._done = state["done"]
+            self._w.copy_(tensors["w"])
+            for i, buffer in enumerate(self._noise):
+                buffer.copy_(tensors[f"noise.{i}"])
+        saved = self._adam.state_dict()
+        for name, tensor in tensors.items():
+            if name.startswith("adam."):
+                _, index, field_name = name.split(".", 2)
+                saved["state"].setdefault(int(index), {})[field_name] = tensor
+        self._adam.load_state_dict(saved)
+        self._random.set_state(tensors["random"])
+        self._done = int(about["done"])
+
+    def _identity(self) -> str:
+        """A hash over everything that decides where the steps lead."""
+        facts = repr(self.options) + self.generator.digest + hashlib.sha256(self.target.tobytes()).hexdigest()
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def read_tensors(checkpoint: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a checkpoint's bytes. Raises LatentUnreadable if they are no safetensors."""
+    try:
+        tensors = load(checkpoint)
+        length = int.from_bytes(checkpoint[:8], "little")
+        return tensors, json.loads(checkpoint[8 : 8 + length]).get("__metadata__", {})
+    except (SafetensorError, ValueError) as error:
+        raise LatentUnreadable(file="The checkpoint", reason=str(error)) from None
 
 
 def learning_rate(options: Options, progress: float) -> float:

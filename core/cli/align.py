@@ -1,0 +1,34 @@
+"""`egao align`: the faces of a photo, cut out as the generator's training set was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.faces import FaceFinder, align, load_photo
+from core.pictures import encode
+from core.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("align")(align_photo)
+
+
+def align_photo(
+    photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the crops")] = Path("out"),
+    size: Annotated[int, typer.Option(min=64, max=2048, help="side of a crop in pixels")] = 1024,
+) -> None:
+    """Cut every usable face out as FFHQ aligns; faces are numbered from 1 at the left."""
+    settings = Settings.load()
+    loaded = load_photo(photo, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    with FaceFinder(settings) as finder:
+        for face in finder.require(loaded.pixels):
+            file = out / f"{photo.stem}-face{face.index + 1}.png"
+            file.write_bytes(encode(align(loaded.pixels, face.landmarks, size).image, "png"))
+            yaw, pitch, roll = (round(angle) for angle in face.pose)
+            typer.echo(f"face {face.index + 1}: {face.width:.0f} pixels wide, yaw {yaw}, pitch {pitch}, roll {roll}: {file}")

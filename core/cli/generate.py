@@ -1,0 +1,40 @@
+"""`egao generate`: pictures of seeds, as the published generate.py draws them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from core.device import use_threads
+from core.generator import load_generator, seed_w
+from core.generator.render import Renderer
+from core.pictures import encode
+from core.seeds import parse_seeds
+from core.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("generate")(generate)
+
+
+def generate(
+    seeds: Annotated[str, typer.Option(help="seeds: 600-603 (both ends), or 1,5,9")],
+    truncation: Annotated[float, typer.Option(min=0.0, max=2.0, help="psi: 0 the average face, 1 no truncation")] = 0.7,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for seed0600.png and so on")] = Path("out"),
+) -> None:
+    """Draw the faces of some seeds in full precision: z = RandomState(seed).randn(1, 512)."""
+    settings = Settings.load()
+    use_threads(settings)
+    wanted = parse_seeds(seeds)
+    generator = load_generator(settings)
+    renderer = Renderer(generator, "exact")
+    out.mkdir(parents=True, exist_ok=True)
+    for seed in track(wanted, description="drawing", transient=True):
+        pixels = renderer.images(generator.broadcast(seed_w(generator, [seed], truncation)))[0]
+        (out / f"seed{seed:04d}.png").write_bytes(encode(pixels, "png", source="generated"))
+    typer.echo(f"{len(wanted)} pictures in {out}")
+

@@ -1,0 +1,65 @@
+"""`egao project`: the latent of a face, by the published projector or with every style freed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from core.cli.projecting import project_with_progress
+from core.edit import Editor, Models
+from core.latents import to_npz
+from core.pictures import animate, contact_sheet, encode
+from core.projection import DEFAULT_METHOD
+from core.settings import Settings
+
+VIDEO_FRAMES = 48  # at most, spread over the steps
+VIDEO_SIDE = 512  # pixels
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("project")(project)
+
+
+def project(
+    photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
+    method: Annotated[str, typer.Option(help="w: the published projector; w+: every style free")] = DEFAULT_METHOD,
+    steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="default: w 1000, w+ 80")] = None,
+    start: Annotated[str, typer.Option(help="mean, nearest, or a seed such as seed:303")] = "default",
+    face: Annotated[int, typer.Option(min=1, help="which face, counted from the left")] = 1,
+    video: Annotated[bool, typer.Option("--video", help="also write the optimisation as an animated WebP")] = False,
+    previews: Annotated[int, typer.Option(min=0, help="write a preview every so many steps; 0 for none")] = 0,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the latent and the pictures")] = Path("out"),
+) -> None:
+    """Find the latent of a face and write it as .npz (w [1, num_ws, 512]) with a picture beside the photo's crop.
+
+    Interrupted, it goes on from where it was when it is called again with the same photo and options.
+    """
+    editor = Editor(Models(Settings.load()))
+    loaded, faces = editor.look(photo)
+    aligned = editor.align(loaded, editor.pick(faces, face)).image
+    out.mkdir(parents=True, exist_ok=True)
+    name = f"{photo.stem}-face{face}"
+    projecting = editor.projecting(aligned, method, steps, start)
+    frames: list[np.ndarray] = []
+
+    def show(step: int, ws: np.ndarray) -> None:
+        picture = editor.models.renderer.images(ws)[0]
+        if previews and (step % previews == 0 or step == projecting.steps):
+            (out / f"{name}-step{step:04d}.png").write_bytes(encode(picture, "png"))
+        if video:
+            frames.append(contact_sheet([[("photo", aligned), (f"step {step}", picture)]], VIDEO_SIDE))
+
+    every = previews or max(1, projecting.steps // VIDEO_FRAMES)
+    project_with_progress(projecting, method, out / f"{name}.checkpoint", show if video or previews else None, every)
+    ws = projecting.ws
+    (out / f"{name}.npz").write_bytes(to_npz(ws))
+    picture = editor.models.renderer.images(ws)[0]
+    sheet = contact_sheet([[("photo", aligned), (f"{method}, {projecting.done} steps", picture)]], 768)
+    (out / f"{name}-projected.png").write_bytes(encode(sheet, "png"))
+    if video:
+        (out / f"{name}-projection.webp").write_bytes(animate(frames, "webp", fps=12))
+    typer.echo(f"face {face}: {out / name}.npz, {out / name}-projected.png")

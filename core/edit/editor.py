@@ -1,0 +1,97 @@
+"""The edit itself: find the faces, project one, move its latent, draw it. The command line and the worker both use this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.directions.direction import apply
+from core.edit.models import Models
+from core.edit.strength import NEUTRAL, Strength, neutral_strength
+from core.emotion import smile_score
+from core.errors import NoSuchFace
+from core.faces import Aligned, Face, Photo, align, load_photo
+from core.projection import Projecting, start_projection
+
+_SCORE_SIDE = 512  # pixels: the landmarker sees as well as at 1024, in a quarter of the time
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One picture of a face at one strength."""
+
+    asked: Strength
+    strength: float  # what "neutral" came to, else the same as asked
+    pixels: np.ndarray  # uint8 [R, R, 3]
+    smile: float  # smile score of the picture, 0..1; nan where the landmarker sees no face in it
+
+    @property
+    def label(self) -> str:
+        """For file names and captions: "neutral", "smile +1.5"."""
+        return NEUTRAL if self.asked == NEUTRAL else f"smile {self.strength:+g}"
+
+
+class Editor:
+    """All that can be done with a photo. One thread at a time; the networks are loaded on first use."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+
+    def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
+        """The photo and its usable faces, left to right. Raises PhotoError."""
+        photo = load_photo(source, self.models.settings)
+        return photo, self.models.finder.require(photo.pixels)
+
+    @staticmethod
+    def pick(faces: Sequence[Face], number: int) -> Face:
+        """Face `number`, counted from 1 at the left. Raises NoSuchFace."""
+        if not 1 <= number <= len(faces):
+            raise NoSuchFace(face=number, count=len(faces))
+        return faces[number - 1]
+
+    def align(self, photo: Photo, face: Face) -> Aligned:
+        """The face as FFHQ aligns, at the generator's resolution."""
+        return align(photo.pixels, face.landmarks, self.models.generator.resolution)
+
+    def projecting(self, aligned: np.ndarray, method: str, steps: int | None = None, start: str = "default") -> Projecting:
+        """Begin to project an aligned face uint8 [R, R, 3]; iterate its `run()`, then read its `ws`."""
+        models = self.models
+        return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start)
+
+    def variants(self, ws: np.ndarray, asked: Sequence[Strength], direction: str = "smile") -> list[Variant]:
+        """The face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, drawn in one batch."""
+        strengths = [self.neutral(ws, direction) if one == NEUTRAL else float(one) for one in asked]
+        pictures = self.draw(ws, strengths, direction)
+        return [
+            Variant(one, strength, picture, self.smile(picture))
+            for one, strength, picture in zip(asked, strengths, pictures, strict=True)
+        ]
+
+    def neutral(self, ws: np.ndarray, direction: str = "smile") -> float:
+        """The strength at which this face no longer smiles; 0 if it does not."""
+        return neutral_strength(lambda strengths: [self.smile(p) for p in self.draw(ws, strengths, direction)])
+
+    @staticmethod
+    def resized(picture: np.ndarray, side: int) -> np.ndarray:
+        """uint8 [R, R, 3] -> [side, side, 3]."""
+        if picture.shape[0] == side:
+            return picture
+        return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
+
+    def smile(self, picture: np.ndarray) -> float:
+        """Smile score 0..1 of the largest face in uint8 [R, R, 3]; nan if none is seen."""
+        faces = self.models.finder.find(self.resized(picture, _SCORE_SIDE))
+        if not faces:
+            return float("nan")
+        return smile_score(max(faces, key=lambda face: face.box[2] - face.box[0]))
+
+    def draw(self, ws: np.ndarray, strengths: Sequence[float], direction: str = "smile") -> np.ndarray:
+        """The face ws [1, num_ws, w_dim] moved by each strength: uint8 [N, R, R, 3]."""
+        base = torch.from_numpy(ws).expand(len(strengths), -1, -1)
+        moved = apply(self.models.direction(direction), base, torch.tensor(strengths, dtype=torch.float32))
+        return self.models.renderer.images(moved)

@@ -1,0 +1,51 @@
+"""The networks that an edit needs, loaded when first used and kept."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from core.device import choose_device, use_threads
+from core.directions.direction import Direction, load_direction
+from core.emotion import EmotionClassifier
+from core.faces import FaceFinder
+from core.generator import Generator, load_generator
+from core.generator.render import Renderer
+from core.projection.features import Features
+from core.settings import Settings
+
+
+class Models:
+    """One set of networks for one thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        use_threads(settings)
+        self.settings = settings
+        self.device = choose_device(settings)
+        self._directions: dict[str, Direction] = {}
+
+    @cached_property
+    def generator(self) -> Generator:
+        generator = load_generator(self.settings)
+        return generator.to(self.device) if self.device.type != "cpu" else generator  # type: ignore[attr-defined]
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        return Renderer(self.generator)
+
+    @cached_property
+    def features(self) -> Features:
+        return Features.load(self.settings).to(self.device)
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        return FaceFinder(self.settings)
+
+    @cached_property
+    def emotion(self) -> EmotionClassifier:
+        return EmotionClassifier(self.settings)
+
+    def direction(self, name: str) -> Direction:
+        """Raises NoSuchDirection, WeightsUnfit."""
+        if name not in self._directions:
+            self._directions[name] = load_direction(name, self.settings, self.generator)
+        return self._directions[name]

@@ -1,0 +1,43 @@
+"""Latent files: the interchange form of the field, an .npz with one array `w` of shape [1, num_ws, 512], float32."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import LatentOfAnotherModel, LatentUnreadable
+from core.generator import Generator
+
+
+def to_npz(ws: np.ndarray) -> bytes:
+    """ws [1, num_ws, w_dim] -> the bytes of a latent file; the same ws gives the same bytes."""
+    assert ws.ndim == 3, ws.shape
+    assert len(ws) == 1, ws.shape
+    buffer = io.BytesIO()
+    np.savez(buffer, w=np.ascontiguousarray(ws, dtype=np.float32))
+    return buffer.getvalue()
+
+
+def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
+    """A latent file -> ws float32 [1, num_ws, w_dim]; a single w [1, 512] or [1, 1, 512] is broadcast.
+
+    Never unpickles. Raises LatentUnreadable, and LatentOfAnotherModel when the number of styles does not fit.
+    """
+    name = "This" if isinstance(source, bytes) else str(source)
+    try:
+        with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as archive:
+            w = np.asarray(archive["w"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise LatentUnreadable(file=name, reason=str(error) or type(error).__name__) from None
+    if w.ndim == 2:
+        w = w[:, None]
+    if w.ndim != 3 or w.shape[0] != 1 or w.shape[2] != generator.w_dim or not np.isfinite(w).all():
+        raise LatentUnreadable(file=name, reason=f"the array w has shape {list(w.shape)} or holds no finite numbers")
+    if w.shape[1] == 1:
+        w = np.repeat(w, generator.num_ws, axis=1)
+    if w.shape[1] != generator.num_ws:
+        raise LatentOfAnotherModel(found=w.shape[1], expected=generator.num_ws)
+    return w

@@ -25,6 +25,11 @@ if grep -q 'No matching distribution' .venv/torch.log; then \
 else cat .venv/torch.log >&2; fi
 endef
 
+# MediaPipe and OpenCV are linked against the system's OpenGL, even when they compute on the CPU.
+define OPEN_LIBRARIES
+import ctypes, cv2; from importlib.resources import files; ctypes.CDLL(str(files("mediapipe") / "tasks/c/libmediapipe.so"))
+endef
+
 .PHONY: demo test check bot setup clean
 .DELETE_ON_ERROR:
 
@@ -58,6 +63,9 @@ $(READY): pyproject.toml data/constraints.txt
 	@echo "egao: installing torch $(TORCH) and the other packages into .venv (about 1 GB to download)"
 	@$(PIP) install -qq --no-deps 'torch===$(TORCH)' 2> .venv/torch.log || { $(EXPLAIN_TORCH); exit 1; }
 	@$(PIP) install -qq -c .venv/constraints.txt -e '.[eval,dev]'
+	@$(BIN)/python -c '$(OPEN_LIBRARIES)' 2> .venv/libraries.log || { tail -n 1 .venv/libraries.log >&2; \
+	  echo "egao: the face finder needs system libraries that pip can't bring; on Debian and Ubuntu:" \
+	  "apt-get install libgl1 libegl1 libgles2 libglib2.0-0" >&2; exit 1; }
 	@touch $@
 
 clean:

@@ -78,9 +78,10 @@ class Plane:
 
 
 def share(hits: int, of: int) -> dict[str, Any]:
-    """hits/of with its 95 % score interval (Wilson 1927), which stays honest near 0 and 1. Nothing of nothing is 0..1."""
+    """hits/of with its 95 % score interval (Wilson 1927), which stays honest near 0 and 1; of nothing it is 0..1."""
     z = 1.959964  # two-sided 95 % of the normal distribution
     part = hits / of if of else 0.5
     centre = (hits + z * z / 2) / (of + z * z)
     half = z / (of + z * z) * math.sqrt(of * part * (1 - part) + z * z / 4)
-    return {"hits": hits, "of": of, "share": round(part, 4), "interval": [round(centre - half, 4), round(centre + half, 4)]}
+    bounds = [round(centre - half, 4), round(centre + half, 4)]
+    return {"hits": hits, "of": of, "share": round(part, 4), "interval": bounds}

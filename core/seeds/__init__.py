@@ -7,11 +7,11 @@ made again; the labels of seeds 600-2600 also ship in `data/seeds/labels.npz`, s
 from __future__ import annotations
 
 from core.seeds.build import build, parse_seeds
-from core.seeds.labels import SeedSet, load_seed_set, load_shipped, save_labels
+from core.seeds.labels import TRUNCATION, SeedSet, load_seed_set, load_shipped, save_labels
 from core.seeds.measure import MEASURES
 from core.seeds.table import SeedTable
 
 __all__ = [
-    "MEASURES", "SeedSet", "SeedTable",
+    "MEASURES", "TRUNCATION", "SeedSet", "SeedTable",
     "build", "load_seed_set", "load_shipped", "parse_seeds", "save_labels",
 ]  # fmt: skip

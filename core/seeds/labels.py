@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.emotion import HAPPY, NEUTRAL
 from core.errors import WeightsUnfit
 from core.generator import Generator, seed_w
-from core.seeds.table import SeedTable
+from core.seeds.table import FILE, SeedTable
 from core.settings import Settings
 
 TRUNCATION = 0.7  # the original's; clean faces, and variety enough
@@ -41,7 +41,8 @@ class SeedSet:
     @property
     def emotions(self) -> NDArray[np.intp]:
         """The likeliest emotion of each seed, [N], an index into EMOTIONS."""
-        return np.argmax(self.probabilities, axis=1)
+        emotions: NDArray[np.intp] = np.argmax(self.probabilities, axis=1)
+        return emotions
 
     @property
     def happy(self) -> NDArray[np.bool_]:
@@ -68,16 +69,16 @@ class SeedSet:
         return SeedSet(self.generator, self.truncation, **arrays)
 
 
-def load_seed_set(settings: Settings, generator: Generator, truncation: float = TRUNCATION) -> SeedSet:
-    """The built set if there is one, otherwise the labels that ship with egao.
+def load_seed_set(settings: Settings, generator: Generator, truncation: float = TRUNCATION) -> tuple[SeedSet, str]:
+    """The built set if there is one, otherwise the labels that ship with egao; and in words which of the two.
 
     Raises WeightsUnfit if there is neither for this generator at this truncation.
     """
     with SeedTable.open(settings) as table:
         columns = table.columns(generator.digest, truncation)
     if columns is not None:
-        return SeedSet(generator.digest, truncation, **columns)
-    return load_shipped(generator, truncation)
+        return SeedSet(generator.digest, truncation, **columns), f"the built set in {settings.home / FILE}"
+    return load_shipped(generator, truncation), "the labels that ship with egao"
 
 
 def load_shipped(generator: Generator, truncation: float = TRUNCATION) -> SeedSet:

@@ -1,0 +1,91 @@
+"""`egao seeds build | list | export`: the generated faces that directions are learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from core.device import use_threads
+from core.emotion import EMOTIONS, EmotionClassifier
+from core.faces.landmarks import FaceFinder
+from core.generator import load_generator
+from core.generator.render import Renderer
+from core.seeds import TRUNCATION, SeedSet, SeedTable, build, load_seed_set, parse_seeds, save_labels
+from core.settings import Settings
+
+Truncation = Annotated[float, typer.Option(min=0.05, max=1.0, help="psi: 0 the average face, 1 no truncation")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    verb = typer.Typer(no_args_is_help=True, help="Generated faces, judged: what directions are learned from.")
+    verb.command("build")(build_seeds)
+    verb.command("list")(list_seeds)
+    verb.command("export")(export_seeds)
+    app.add_typer(verb, name="seeds")
+
+
+def build_seeds(
+    seeds: Annotated[str, typer.Option(help="seeds: 600-2600 (both ends), or 1,5,9")] = "600-2600",
+    truncation: Truncation = TRUNCATION,
+) -> None:
+    """Render seeds, classify them and store them; what is stored already is not done again."""
+    settings = Settings.load()
+    use_threads(settings)
+    wanted = parse_seeds(seeds)
+    generator = load_generator(settings)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    )
+    with SeedTable.open(settings) as table, FaceFinder(settings) as finder:
+        todo = table.missing(table.set_id(generator.name, generator.digest, truncation), wanted)
+        if len(todo) < len(wanted):
+            typer.echo(f"{len(wanted) - len(todo)} of {len(wanted)} seeds are there already")
+        if todo:
+            with bar:
+                task = bar.add_task("seeds", total=len(todo))
+                build(
+                    todo, truncation, generator, Renderer(generator), EmotionClassifier(settings), finder, table,
+                    lambda count: bar.advance(task, count),
+                )  # fmt: skip
+    list_seeds(truncation)
+
+
+def list_seeds(truncation: Truncation = TRUNCATION) -> None:
+    """Count the emotions of the seed set that directions would be learned from."""
+    settings = Settings.load()
+    seeds, origin = load_seed_set(settings, load_generator(settings), truncation)
+    Console().print(_counts(seeds, origin))
+
+
+def export_seeds(
+    out: Annotated[Path, typer.Option("-o", "--out", help="the .npz file to write")],
+    seeds: Annotated[str, typer.Option(help="range to write, both ends included")] = "600-2600",
+    truncation: Truncation = TRUNCATION,
+) -> None:
+    """Write the labels without the latents, which follow from the seeds: the form that ships with egao."""
+    settings = Settings.load()
+    wanted, generator = parse_seeds(seeds), load_generator(settings)
+    chosen, _ = load_seed_set(settings, generator, truncation)
+    chosen = chosen.within(min(wanted), max(wanted))
+    save_labels(chosen, generator.name, out)
+    typer.echo(f"{len(chosen.seeds)} seeds in {out}")
+
+
+def _counts(seeds: SeedSet, origin: str) -> Table:
+    first, last, count = seeds.seeds[0], seeds.seeds[-1], len(seeds.seeds)
+    table = Table(title=f"{count} seeds, {first}-{last}, truncation {seeds.truncation}", caption=f"from {origin}")
+    for heading in ("emotion", "seeds", "share", "mean smile score"):
+        table.add_column(heading, justify="left" if heading == "emotion" else "right")
+    for index, emotion in enumerate(EMOTIONS):
+        chosen = seeds.emotions == index
+        smile = seeds.smile[chosen & ~np.isnan(seeds.smile)]
+        score = f"{smile.mean():.2f}" if len(smile) else "-"
+        table.add_row(emotion, str(chosen.sum()), f"{chosen.mean():.1%}", score)
+    return table

@@ -1,0 +1,138 @@
+"""Directions side by side: how they were learned, how alike they are, what they do to faces they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.table import Table
+
+from core.directions.direction import Direction, apply
+from core.directions.effect import Bench, Subjects, effect, subjects
+from core.generator import seed_w
+from core.pictures import contact_sheet
+
+STRENGTHS = (-1.5, -1.0, 1.0, 1.5)
+SWEEP = tuple(range(-3, 4))
+SWEEP_SEEDS = (5000, 5001, 5003, 5004)
+
+
+def cosines(directions: Sequence[Direction]) -> NDArray[np.float64]:
+    """Cosine between what each pair of directions adds to ws, [N,N]; 1 where they are the same but for the unit."""
+    flat = np.stack([direction.step().ravel().astype(np.float64) for direction in directions])
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    result: NDArray[np.float64] = flat @ flat.T
+    return result
+
+
+def report(
+    directions: Sequence[Direction],
+    bench: Bench,
+    seeds: Sequence[int],
+    truncation: float,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> dict[str, Any]:
+    """One object that JSON can hold: per direction its provenance and effects, and the cosines between all.
+
+    `seeds` must not be among those that the directions were fitted to. Neutral ones are moved by the positive
+    STRENGTHS and happy ones by the negative. Calls `on_progress` with the share of the work that is done.
+    """
+    neutral, happy = subjects(bench, seeds, truncation)
+    rows = []
+    for index, direction in enumerate(directions):
+        effects = [effect(bench, direction, neutral if s > 0 else happy, s) for s in STRENGTHS]
+        rows.append({"name": direction.name, **direction.provenance, "effects": [asdict(e) for e in effects]})
+        on_progress((index + 1) / len(directions))
+    return {
+        "seeds": [int(seeds[0]), int(seeds[-1])],
+        "neutral": _start(neutral),
+        "happy": _start(happy),
+        "directions": rows,
+        "cosines": {
+            a.name: {b.name: round(float(value), 3) for b, value in zip(directions, values, strict=True)}
+            for a, values in zip(directions, cosines(directions), strict=True)
+        },
+    }
+
+
+def _start(faces: Subjects) -> dict[str, Any]:
+    smile = faces.looks.smile
+    return {"count": len(smile), "smile": round(float(np.nanmean(smile)), 3) if len(smile) else None}
+
+
+def tables(made: dict[str, Any]) -> list[Table]:
+    """The report for a terminal: how each was learned, what it does, and how alike they are."""
+    return [_learned(made), _effects(made), _cosines(made)]
+
+
+def _learned(made: dict[str, Any]) -> Table:
+    table = Table(title="Learned")
+    for column in ("direction", "from", "C", "happy / other", "validation", "held-out test (95 %)", "unit in w"):
+        table.add_column(column)
+    for row in made["directions"]:
+        test, c = row["test"], row["C"]
+        table.add_row(
+            row["name"],
+            row["task"],
+            "-" if c is None else f"{c:.2g}",
+            " / ".join(str(count) for count in row["fitted_on"].values()),
+            f"{row['validation']['share']:.1%}",
+            f"{test['share']:.1%} of {test['of']} ({test['interval'][0]:.1%} - {test['interval'][1]:.1%})",
+            f"{row['unit']:.2f}",
+        )
+    return table
+
+
+def _effects(made: dict[str, Any]) -> Table:
+    neutral, happy = made["neutral"]["count"], made["happy"]["count"]
+    table = Table(
+        title=f"Done to {neutral} neutral and {happy} happy faces of seeds {made['seeds'][0]}-{made['seeds'][1]}",
+        caption="change of the smile score by strength; what else moved is the mean of the strongest both ways",
+    )
+    for column in ("direction", *(f"{s:+}" for s in STRENGTHS), f"not happy at {STRENGTHS[0]}",
+                   f"happy at {STRENGTHS[-1]:+}", "head turned", "top rows"):  # fmt: skip
+        table.add_column(column)
+    for row in made["directions"]:
+        effects = row["effects"]
+        ends = effects[0], effects[-1]
+        table.add_row(
+            row["name"],
+            *(f"{one['change']:+.2f}" for one in effects),
+            *(f"{one['reached']['hits']}/{one['reached']['of']}" for one in ends),
+            f"{np.mean([one['turned'] for one in ends]):.1f}°",
+            f"{np.mean([one['border'] for one in ends]):.1f}",
+        )
+    return table
+
+
+def _cosines(made: dict[str, Any]) -> Table:
+    table = Table(title="Cosine between directions")
+    for column in ("", *made["cosines"]):
+        table.add_column(column)
+    for name, row in made["cosines"].items():
+        table.add_row(name, *(f"{value:.2f}" for value in row.values()))
+    return table
+
+
+def sweep(
+    direction: Direction, bench: Bench, truncation: float, seeds: Sequence[int] = SWEEP_SEEDS, size: int = 256
+) -> NDArray[np.uint8]:
+    """A picture, uint8 [H,W,3]: a row for each seed, a column for each strength of SWEEP, `size` pixels a face."""
+    strengths = torch.tensor(SWEEP, dtype=torch.float32)
+    rows = []
+    for seed, w in zip(seeds, seed_w(bench.generator, seeds, truncation), strict=True):
+        ws = apply(direction, bench.generator.broadcast(w.expand(len(SWEEP), -1)), strengths)
+        faces = [_small(image, size) for batch in bench.renderer.batches(ws) for image in batch]
+        labels = [f"{seed}: {strength:+d}" for strength in SWEEP]
+        rows.append(list(zip(labels, faces, strict=True)))
+    return contact_sheet(rows, side=size)
+
+
+def _small(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Shrunk at once, so that a sheet never holds all its faces at full size."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))

@@ -60,7 +60,7 @@ $(READY): pyproject.toml data/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@rm -f .venv/.ready-*
 	@sed 's/^torch==.*/torch===$(TORCH)/' data/constraints.txt > .venv/constraints.txt
-	@echo "egao: installing torch $(TORCH) and the other packages into .venv (about 1 GB to download)"
+	@echo "egao: installing torch $(TORCH) and the other packages into .venv (about 0.5 GB to download, 2.2 GB on disk)"
 	@$(PIP) install -qq --no-deps 'torch===$(TORCH)' 2> .venv/torch.log || { $(EXPLAIN_TORCH); exit 1; }
 	@$(PIP) install -qq -c .venv/constraints.txt -e '.[eval,dev]'
 	@$(BIN)/python -c '$(OPEN_LIBRARIES)' 2> .venv/libraries.log || { tail -n 1 .venv/libraries.log >&2; \

@@ -12,6 +12,6 @@ __all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "tru
 
 def load_generator(settings: Settings) -> Generator:
     """The generator of the pulled weights, on the CPU and frozen. Raises WeightsMissing when they are not there."""
-    from core.weights.cache import weight_path  # the weights package converts with this one
+    from core.weights.cache import weight_path  # here: the weights package converts with this one
 
     return MobileStyleGAN.load(weight_path(settings, "generator"))

@@ -154,7 +154,7 @@ class MobileStyleGAN(nn.Module):
 
     def features(self, ws: Tensor, side: int) -> Tensor:
         """Activations [N, C, side, side] after the block that ends at `side`: a cheap stand-in for the whole image."""
-        x = self._stem(ws)
+        x: Tensor = self._stem(ws)
         for index, block in enumerate(self.blocks):
             x = block(x, ws[:, 1 + 3 * index : 4 + 3 * index])
             if x.shape[-1] == side:

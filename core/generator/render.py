@@ -50,7 +50,7 @@ class Renderer:
     def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
         """ws [N, num_ws, w_dim] -> uint8 [n, R, R, 3] a batch at a time, so that a caller may stop or show progress."""
         ws = torch.as_tensor(ws, dtype=torch.float32)
-        for part in ws.split(BATCH):
+        for part in torch.split(ws, BATCH):
             with torch.inference_mode():
                 yield to_pixels(self._network.synthesis(part.to(self.device, self.dtype)))
 

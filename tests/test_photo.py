@@ -1,0 +1,163 @@
+"""Files from strangers: every kind comes out upright in sRGB, and every bad one is refused in a sentence."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from core.errors import PhotoError, PhotoTooLarge, UnreadablePhoto
+from core.faces import load_photo
+from core.settings import Settings
+
+LIMITS = Settings.load({"EGAO_MAX_PIXELS": "2000000", "EGAO_MAX_BYTES": "3000000"})
+
+
+def _file(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _gradient() -> Image.Image:
+    """A picture whose corners all differ: red grows to the right, green downwards."""
+    y, x = np.mgrid[0:64, 0:96]
+    return Image.fromarray(np.stack([x * 2.6, y * 3.9, np.full_like(x, 60)], axis=-1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_comes_out_upright(orientation: int) -> None:
+    turns: dict[int, list[Image.Transpose]] = {
+        1: [], 2: [Image.Transpose.FLIP_LEFT_RIGHT], 3: [Image.Transpose.ROTATE_180], 4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE], 6: [Image.Transpose.ROTATE_90], 7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }  # fmt: skip
+    stored = _gradient()
+    for turn in turns[orientation]:
+        stored = stored.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = load_photo(_file(stored, "PNG", exif=exif), LIMITS).pixels
+    assert np.array_equal(pixels, np.asarray(_gradient()))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "CMYK"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    grey = _gradient().convert("L").convert("RGB") if mode in ("L", "LA", "1") else _gradient()
+    data = _file(grey.convert(mode), "JPEG" if mode == "CMYK" else "PNG", **({"quality": 95} if mode == "CMYK" else {}))
+    pixels = load_photo(data, LIMITS).pixels
+    assert pixels.shape == (64, 96, 3)
+    tolerance = {"P": 30, "CMYK": 6, "1": 130}.get(mode, 0)  # the web palette, dithered; JPEG; black and white
+    assert np.abs(pixels.astype(int) - np.asarray(grey)).mean() <= tolerance
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    ramp = np.linspace(0, 65535, 96, dtype=np.uint16)[None].repeat(64, axis=0)
+    pixels = load_photo(_file(Image.fromarray(ramp)), LIMITS).pixels
+    assert np.abs(pixels[0, :, 0].astype(float) - ramp[0] / 257).max() <= 0.5
+
+
+def test_transparency_is_laid_on_white() -> None:
+    layer = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    layer.putpixel((0, 0), (255, 0, 0, 255))
+    pixels = load_photo(_file(layer), LIMITS).pixels
+    assert pixels[0, 0].tolist() == [255, 0, 0]
+    assert pixels[4, 4].tolist() == [255, 255, 255]
+
+
+def test_a_transparent_palette_entry_is_laid_on_white_too() -> None:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, 0, 0, 255])
+    pixels = load_photo(_file(image, transparency=1), LIMITS).pixels
+    assert pixels[4, 4].tolist() == [255, 255, 255]
+
+
+def test_an_embedded_profile_is_converted_to_srgb() -> None:
+    plain = Image.new("RGB", (8, 8), (120, 120, 120))
+    xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    lab = load_photo(_file(plain, "PNG", icc_profile=b"not a profile"), LIMITS).pixels
+    assert lab[0, 0].tolist() == [120, 120, 120], "a broken profile is ignored"
+    assert load_photo(_file(plain, "PNG", icc_profile=xyz), LIMITS).pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_no_truncation_is_accepted_or_crashes(kind: str) -> None:
+    data = _file(_gradient(), kind)
+    for length in {0, 1, 8, 20, 60, len(data) // 3, len(data) // 2, len(data) - 30}:
+        with pytest.raises(UnreadablePhoto):
+            load_photo(data[:length], LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO", "PPM", "PDF", "EPS"])
+def test_other_formats_are_refused(kind: str) -> None:
+    with pytest.raises(UnreadablePhoto, match="JPEG, PNG or WebP"):
+        load_photo(_file(_gradient(), kind), LIMITS)
+
+
+def _png_header(width: int, height: int) -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    body = b"IDAT" + zlib.compress(b"\0" * 64)
+    chunks = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, body))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("size", [(12_000, 12_000), (40_000, 1), (2**31 - 1, 2**31 - 1), (1500, 1500)])
+def test_absurd_sizes_are_refused_from_the_header(size: tuple[int, int]) -> None:
+    with pytest.raises(PhotoTooLarge):
+        load_photo(_png_header(*size), LIMITS)
+
+
+def test_too_many_bytes_are_refused_before_decoding(tmp_path: Path) -> None:
+    file = tmp_path / "large.jpg"
+    file.write_bytes(b"\xff\xd8" + b"\0" * LIMITS.max_bytes)
+    for source in (file, file.read_bytes()):
+        with pytest.raises(PhotoTooLarge):
+            load_photo(source, LIMITS)
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePhoto, match="No such file"):
+        load_photo(tmp_path / "none.png", LIMITS)
+
+
+def test_what_follows_a_jpeg_is_ignored() -> None:
+    data = _file(_gradient(), "JPEG", quality=95)
+    assert np.array_equal(load_photo(data + b"PK\x03\x04" + b"z" * 500, LIMITS).pixels, load_photo(data, LIMITS).pixels)
+
+
+def test_of_an_animation_the_first_frame_is_taken() -> None:
+    second = Image.new("RGB", (96, 64), "blue")
+    data = _file(_gradient(), "WEBP", save_all=True, append_images=[second], lossless=True)
+    assert np.array_equal(load_photo(data, LIMITS).pixels, np.asarray(_gradient()))
+
+
+@pytest.fixture(scope="module")
+def sound_files(astronaut: NDArray[np.uint8]) -> list[bytes]:
+    small = Image.fromarray(np.ascontiguousarray(astronaut[::4, ::4]))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return [_file(small, kind, exif=exif) for kind in ("PNG", "JPEG", "WEBP")]
+
+
+@hypothesis_settings(max_examples=300, deadline=5000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(which=st.integers(0, 2), cuts=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=8)), min_size=1, max_size=6))
+def test_mutated_files_give_a_photo_or_a_sentence(sound_files: list[bytes], which: int, cuts: list[tuple[float, bytes]]) -> None:
+    data = bytearray(sound_files[which])
+    for place, junk in cuts:
+        start = int(place * len(data))
+        data[start : start + len(junk)] = junk
+    try:
+        photo = load_photo(bytes(data), LIMITS)
+    except PhotoError as error:
+        assert str(error).endswith(".")
+    else:
+        assert photo.pixels.size <= 3 * LIMITS.max_pixels

@@ -1,33 +1,59 @@
-"""The `egao` command: one file per verb, each with a `register(app)`; commands of other packages come by entry point."""
+"""The `egao` command: one file per verb, each with a `register(app)`; commands of other packages come by entry point.
+
+A verb's module is imported when the verb is called, so that `egao models` does not wait for torch.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 import typer
-from click.exceptions import ClickException
+from typer.core import TyperGroup
 
-from core.cli import align, db, directions, edit, faces, generate, keys, models, project, seeds
 from core.errors import EgaoError
 
-app = typer.Typer(name="egao", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Make the face in a photo smile, or stop smiling. Research and personal use: see the README's licences.")
-for verb in (models, generate, align, seeds, directions, project, edit, faces, keys, db):
-    verb.register(app)
-for point in entry_points(group="egao.commands"):
-    app.command(point.name, context_settings={"ignore_unknown_options": True})(point.load())
+VERBS = (
+    "edit", "project", "align", "generate", "faces", "directions", "seeds", "train", "models", "keys", "db",
+)  # fmt: skip
+_GROUP = "egao.commands"
+
+
+class _Lazy(TyperGroup):
+    """Finds a command by the name of its module in this package, or of its entry point."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer carries its own click
+        return [*VERBS, *sorted(point.name for point in entry_points(group=_GROUP))]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        host = typer.Typer()
+        if cmd_name in VERBS:
+            import_module(f"core.cli.{cmd_name}").register(host)
+        else:
+            points = entry_points(group=_GROUP, name=cmd_name)
+            if not points:
+                return None
+            host.command(cmd_name)(next(iter(points)).load())
+        return typer.main.get_group(host).commands[cmd_name]
+
+
+app = typer.Typer(
+    cls=_Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Make the face in a photo smile, or stop smiling. Research and personal use: see the README's licences.",
+)  # fmt: skip
+
+
+@app.callback()
+def _root() -> None:
+    """Typer wants a function to hang the group on."""
 
 
 def main() -> None:
     """Run the command line; an EgaoError becomes its sentence on stderr and exit status 1."""
     try:
-        app(standalone_mode=False)
+        app(prog_name="egao")
     except EgaoError as error:
         print(f"egao: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-    except ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)

@@ -138,4 +138,4 @@ def test_generate_writes_numbered_pictures(settings: Settings, tmp_path: Path, m
     assert sorted(file.name for file in tmp_path.iterdir()) == ["seed0600.png", "seed0601.png"]
     data = (tmp_path / "seed0600.png").read_bytes()
     assert b"digitalsourcetype/trainedAlgorithmicMedia" in data
-    assert Image.open(io.BytesIO(data)).size == (1024, 1024)
+    assert Image.open(io.BytesIO(data)).size == (1024, 1024)  # in memory: nothing to close

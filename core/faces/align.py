@@ -105,7 +105,7 @@ def _fade(padded: np.ndarray, pad: tuple[tuple[int, int], tuple[int, int]], side
     mixed = padded + (blurred - padded) * blur
     median = np.median(mixed.reshape(-1, 3)[:: max(1, mixed.size // 300_000)], axis=0)
     mixed += (median - mixed) * fade
-    return mixed.round().clip(0, 255).astype(np.uint8)
+    return np.asarray(mixed.round().clip(0, 255), dtype=np.uint8)
 
 
 def _outside(length: int, before: int, after: int) -> np.ndarray:

@@ -76,7 +76,7 @@ class FaceFinder:
         for window in _windows(*pixels.shape[:2]):
             # nobody means the passers-by behind a portrait, and looking for them costs seconds on a large photo
             least = max(MIN_FACE, max((face.width for face in found), default=0.0) / _PASSER_BY)
-            if (window[2] - window[0]) * _SHARE * 2 < least:
+            if found and (window[2] - window[0]) * _SHARE * 2 < least:
                 break
             for rough in self._detect(pixels, window):
                 if len(found) < MAX_FACES and not any(_same(rough, known) for known in found):

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
@@ -45,7 +46,9 @@ def for_operator(error: EgaoError) -> bool:
 
 def own_failure(error: Exception) -> bool:
     """Whether it was no fault of the member's: what it cost them is given back."""
-    return not isinstance(error, EgaoError) or isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
+    if not isinstance(error, EgaoError) or type(error) is EgaoError:  # a mistake in the code, here or in the worker
+        return True
+    return isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
 
 
 def explain(say: Speaker, error: BaseException) -> str:
@@ -57,7 +60,7 @@ def explain(say: Speaker, error: BaseException) -> str:
     if isinstance(error, EgaoError) and type(error) is not EgaoError and not for_operator(error):
         return say.error(error)
     reference = secrets.token_hex(3)
-    if isinstance(error, EgaoError):
+    if isinstance(error, EgaoError) and type(error) is not EgaoError:
         log.error("%s: %s (reference %s)", error.code, error, reference)
         return say("trouble.operator", reference=reference)
     log.error("unexpected error (reference %s)", reference, exc_info=error)
@@ -108,7 +111,9 @@ def told(
     ) -> None:
         await guarded(interaction, callback(self, interaction, *args, **kwargs))
 
-    return cast(Callable[Concatenate[Holder, discord.Interaction[EgaoBot], P], Coroutine[Any, Any, None]], wrapper)
+    # discord.py would look its annotations up in this module: they are looked up here, in the callback's own.
+    wrapper.__signature__ = inspect.signature(callback, eval_str=True)  # type: ignore[attr-defined]
+    return cast(Any, wrapper)  # type: ignore[no-any-return]  # the same signature: see `wraps`
 
 
 class Tree(app_commands.CommandTree["EgaoBot"]):

@@ -1,0 +1,88 @@
+"""Training of the preview head and of the encoder, on drawn faces alone.
+
+    egao train preview-head      # whole images of a few hundred faces: least squares, then a few hundred steps
+    egao train encoder           # thousands of faces drawn by that head at 128 pixels
+
+Every batch follows from the seed and the number of the step, and a checkpoint holds the whole state, so that a training
+that was interrupted ends with the very same weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Loss = Callable[[nn.Module, np.random.RandomState], Tensor]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast. Equal schedules and seeds give equal weights on one kind of machine."""
+
+    steps: int
+    batch: int
+    rate: float
+    seed: int = 0
+    warm_up: float = 0.03  # share of the steps over which the rate rises; then it falls as a half cosine
+    checkpoint_every: int = 50
+
+    def rate_at(self, step: int) -> float:
+        done = step / self.steps
+        return self.rate * min(1.0, (done + 1 / self.steps) / self.warm_up) * (0.5 + 0.5 * math.cos(math.pi * done))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is known after a step."""
+
+    step: int
+    steps: int
+    loss: float
+
+
+class Training:
+    """Adam over a module's trainable parameters, resumable from `checkpoint` if that file exists."""
+
+    def __init__(self, module: nn.Module, loss: Loss, schedule: Schedule, checkpoint: Path) -> None:
+        self.module, self.loss, self.schedule, self.checkpoint = module, loss, schedule, checkpoint
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self.adam = torch.optim.AdamW(self.parameters, lr=schedule.rate, weight_decay=1e-4, betas=(0.9, 0.98))
+        self.done = 0
+        if checkpoint.is_file():
+            self._restore(torch.load(checkpoint, weights_only=True))
+
+    def run(self) -> Iterator[Trained]:
+        """Train to the end, yielding after every step; stop iterating to stop, and begin anew later to go on."""
+        while self.done < self.schedule.steps:
+            random = np.random.RandomState((self.schedule.seed * 1_000_003 + self.done) % 2**32)
+            self.adam.param_groups[0]["lr"] = self.schedule.rate_at(self.done)
+            loss = self.loss(self.module, random)
+            self.adam.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.parameters, 5.0)
+            self.adam.step()
+            self.done += 1
+            if self.done % self.schedule.checkpoint_every == 0 or self.done == self.schedule.steps:
+                self._save()
+            yield Trained(self.done, self.schedule.steps, float(loss.detach()))
+
+    def _save(self) -> None:
+        state = {"schedule": asdict(self.schedule), "done": self.done, "module": self.module.state_dict(),
+                 "adam": self.adam.state_dict()}  # fmt: skip
+        temporary = self.checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        if state["schedule"] != asdict(self.schedule):
+            return  # of another plan: begin anew
+        self.module.load_state_dict(state["module"])
+        self.adam.load_state_dict(state["adam"])
+        self.done = state["done"]

@@ -1,0 +1,52 @@
+"""Trained parts on disk: fp16 safetensors that name the generator which they belong to, with a model card beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from core.errors import WeightsMissing, WeightsUnfit
+from core.generator.protocol import Generator
+
+SHIPPED = Path(str(files("data"))) / "fast"
+M = TypeVar("M", bound=nn.Module)
+PREVIEW, ENCODER = "preview-head.safetensors", "encoder.safetensors"
+
+
+def save_trained(module: nn.Module, file: Path, generator: Generator, facts: dict[str, str]) -> None:
+    """Write the module's state in float16 with `facts` (strings) and the generator's digest as metadata."""
+    state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in module.state_dict().items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".part")
+    save_file(state, temporary, metadata={**facts, "generator": generator.digest})
+    temporary.replace(file)
+
+
+def load_trained(module: M, file: Path, generator: Generator) -> M:
+    """Fill the module (float32, frozen) from a file of `save_trained`.
+
+    Raises WeightsMissing if there is none and WeightsUnfit if it was trained for another generator.
+    """
+    if not file.is_file():
+        raise WeightsMissing(name=file.stem)
+    with safe_open(str(file), framework="pt") as tensors:
+        found = (tensors.metadata() or {}).get("generator", "unknown")
+        if found != generator.digest:
+            raise WeightsUnfit(name=file.stem, found=found[:12], expected=generator.digest[:12])
+        state = {name: tensors.get_tensor(name).float() for name in tensors.keys()}  # noqa: SIM118
+    module.load_state_dict(state)
+    module.requires_grad_(False).eval().to(generator.w_average().device)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
+
+
+def file_hash(file: Path) -> str:
+    """sha256 of a file, in hex."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -40,7 +40,6 @@ class Metrics:
             buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1),
         )
         self.worst_lag = Gauge("egao_loop_lag_worst_seconds", "Longest hold of the event loop", registry=self.registry)
-        self.edits = Counter("egao_edits", "Message edits by what they showed", ["what"], registry=self.registry)
 
     async def watch_loop(self) -> None:
         """Measure how late the event loop is, for ever. Runs as a task of its own."""

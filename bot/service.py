@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import discord
 
-from bot.answers import TOO_LARGE, Answer, AnswerGone
+from bot.answers import Answer, AnswerGone
 from bot.asks import Ask
 from bot.callers import Caller
+from bot.delivery import deliver
 from bot.follow import Follower, Pace
 from bot.gate import Gate
 from bot.health import Metrics
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRIES: Final = (1, 3, 10, 30, 60, 60, 120, 120, 300)  # seconds between tries to post an answer while Discord is down
 CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
 CHOICE_SECONDS: Final = 14 * 60.0
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
@@ -176,41 +176,19 @@ class Service:
             if run.follower is not None:
                 await run.follower.stop()
         if isinstance(page, Choice):
-            await self._deliver(run, choose_face(run.ask.say, run.job_id, page.faces))
+            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces))
             run.faces = len(page.faces)
             await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
             if await self._store.run(self._store.jobs.requeue, run.job_id):
                 self.choosing[run.job_id] = (run, time.monotonic() + CHOICE_SECONDS)
             return "choosing"
-        await self._deliver(run, page)
+        await deliver(run, self._work, page)
         await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True)
         if run.stored is not None and run.ask.kind == "photo":
             with contextlib.suppress(EgaoError):  # erased meanwhile
                 place = (run.answer.channel_id, run.answer.message_id)
                 await self._store.run(self._store.faces.place, run.owner, run.stored.id, *place)
         return "done"
-
-    async def _deliver(self, run: Run, page: Page) -> None:
-        """Post the answer, also through a while in which Discord can't be reached. Raises AnswerGone."""
-        for pause in (*RETRIES, None):
-            try:
-                await run.answer.show(page)
-            except discord.HTTPException as error:
-                if error.status == 413 or error.code == TOO_LARGE:
-                    run.ask = replace(run.ask, limit=run.ask.limit // 2)
-                    page = await self._work.draw(run)
-                elif error.status < 500 and error.status != 429:
-                    raise
-                if pause is None:
-                    raise
-                log.warning("answer of job %d not taken (%s), trying again", run.job_id, error.status)
-            except (OSError, aiohttp.ClientError):
-                if pause is None:
-                    raise
-            else:
-                self.metrics.edits.labels("answer").inc()
-                return
-            await asyncio.sleep(pause)
 
     # -- the other ends
 
@@ -236,7 +214,7 @@ class Service:
         """Give the last word on a request that has ended; if it can't be given now, it is at the next start."""
         with contextlib.suppress(AnswerGone):
             try:
-                await self._deliver(run, page)
+                await deliver(run, self._work, page)
             except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:
                 log.warning("the end of job %d could not be told: %s", run.job_id, failure)
                 if isinstance(failure, discord.Forbidden):

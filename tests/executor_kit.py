@@ -18,7 +18,7 @@ CREATE = "tests.executor_workbench:create"
 # The lines of the tests' workbench, so that forecasts are about right from the first job.
 LINES = {
     "FindFaces": Start(a=0.001, b=0.0, low=1, high=2),
-    "Render": Start(a=0.002, b=0.01, low=1, high=8),
+    "Render": Start(a=0.001, b=0.004, low=1, high=8),
     "Project": Start(a=0.02, b=0.0, low=5, high=20),
     "Animate": Start(a=0.01, b=0.0, low=5, high=20),
 }
@@ -39,6 +39,7 @@ async def executor(
     limits: Limits | None = None,
     patience: Patience = QUICKLY,
     workers: int = 1,
+    split: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Executor]:
     ours = Executor(
@@ -48,10 +49,12 @@ async def executor(
         limits=limits,
         patience=patience,
         estimates=LINES,
+        split=split,
     )
     await ours.start()
     try:
-        yield ours
+        async with asyncio.timeout(30):
+            yield ours
     finally:
         await ours.close(0)
 

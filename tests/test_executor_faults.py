@@ -104,17 +104,17 @@ async def test_an_error_that_poisons_the_process_ends_it() -> None:
 
 
 async def test_the_watchdog_ends_a_hung_worker_and_only_the_hung_job_fails() -> None:
-    async with executor(patience=replace(QUICKLY, silence=0.5)) as ours:
-        long = asyncio.create_task(ours.submit(Project(b"steps 0.02", steps=20), BEN))
+    async with executor(patience=replace(QUICKLY, silence=0.4)) as ours:
+        long = asyncio.create_task(ours.submit(Project(b"steps 0.02", steps=10), BEN))
         await until(lambda: ours.stats().running == 1)
         with pytest.raises(JobTimedOut):
             await ours.submit(FindFaces(b"hang"), ANN)
-        assert (await long).latent.endswith(b" 20")
+        assert (await long).latent.endswith(b" 10")
         assert ours.stats().restarts == 1
 
 
 async def test_a_stopped_worker_is_noticed_and_its_job_done_by_the_next() -> None:
-    async with executor(patience=replace(QUICKLY, silence=0.5)) as ours:
+    async with executor(patience=replace(QUICKLY, silence=0.4)) as ours:
         os.kill(pid_of(ours), signal.SIGSTOP)
         assert await works(ours)
         assert ours.stats().restarts == 1
@@ -122,7 +122,7 @@ async def test_a_stopped_worker_is_noticed_and_its_job_done_by_the_next() -> Non
 
 async def test_slow_steps_are_not_a_hang() -> None:
     async with executor(patience=replace(QUICKLY, silence=0.4)) as ours:
-        assert await ours.submit(Project(b"steps 0.2", steps=4), ANN)
+        assert await ours.submit(Project(b"steps 0.15", steps=4), ANN)
         assert ours.stats().restarts == 0
 
 

@@ -32,10 +32,7 @@ def devices(settings: Settings) -> tuple[str, ...]:
     if settings.device == "cpu" or _torch_without_gpu():
         return (settings.device if settings.device == "cuda" else "cpu",)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        count = len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
-    else:
-        count = _count_gpus()
+    count = _count_gpus() if visible is None else sum(name.strip() not in ("", "-1") for name in visible.split(","))
     if count:
         return tuple(f"cuda:{number}" for number in range(count))
     return (settings.device if settings.device == "cuda" else "cpu",)

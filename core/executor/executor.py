@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,8 @@ from dataclasses import replace
 from typing import Self, TypeVar, cast
 
 from core.errors import EgaoError, JobCancelled, JobTimedOut, ShuttingDown, WorkerDied
-from core.executor.devices import devices, worker_environment, worker_settings
+from core.executor.crew import HOPELESS, hire, lost
+from core.executor.devices import devices
 from core.executor.door import Limits, crowded, refusal, too_long
 from core.executor.estimate import DEFAULTS, Estimates, Start
 from core.executor.job import Job, Lane, OnProgress, Place
@@ -20,15 +20,14 @@ from core.executor.plan import Plan
 from core.executor.queue import Owner
 from core.executor.requests import Asks, Progress, Request, Result
 from core.executor.seat import Patience, Seat
-from core.executor.stats import Stats, Tally, WorkerStats
-from core.executor.wire import Done, Setup
+from core.executor.stats import Stats, Tally
+from core.executor.wire import Done
 from core.settings import Settings
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 _TELL_EVERY = 0.2  # seconds between two rounds of telling people their place
 _MOST_DEATHS = 5  # workers that may die around a job with nobody to blame
-_HOPELESS = 3  # starts in a row that come to nothing
 
 
 class Executor:
@@ -46,11 +45,17 @@ class Executor:
         limits: Limits | None = None,
         patience: Patience | None = None,
         estimates: Mapping[str, Start] = DEFAULTS,
+        split: bool | None = None,
     ) -> None:
-        """`workbench` names a factory as "module:function"; `devices` one worker each, None: found out at the start."""
+        """`workbench` names a factory as "module:function"; `devices` are found out at the start if None.
+
+        There is one worker for each device. `split` makes it two, one for what is quick and one, standing back, for
+        projections, so that a picture does not wait for the end of a step: None means on a processor, not on a GPU.
+        """
         self._settings = settings
         self._workbench = workbench
         self._devices = devices
+        self._split = split
         self._limits, self._patience = limits or Limits(), patience or Patience()
         self._estimates = Estimates(estimates)
         self._plan = Plan(self._estimates, self._limits.pictures)
@@ -78,12 +83,9 @@ class Executor:
         """Start the workers and wait for the first. Raises what its workbench raised, or WorkerDied."""
         self._started = asyncio.get_running_loop().create_future()
         names = self._devices if self._devices is not None else await asyncio.to_thread(devices, self._settings)
-        for number, device in enumerate(names):
-            settings = worker_settings(self._settings, device, len(names))
-            setup = Setup(self._workbench, settings, os.getpid(), self._limits.memory)
-            environment = worker_environment(settings, device)
-            name = f"worker {number}"
-            self._seats.append(Seat(name, device, setup, environment, self._patience, self, self._spawner))
+        self._seats = hire(
+            self._settings, self._workbench, names, self._split, self._limits.memory, self._patience, self, self._spawner
+        )
         for seat in self._seats:
             seat.open()
         try:
@@ -151,9 +153,9 @@ class Executor:
         """
         if self._closing:
             raise ShuttingDown
-        if self._seats and all(seat.failures >= _HOPELESS for seat in self._seats):
-            raise self._seats[0].error or WorkerDied()
         job = Job(request, owner, on_progress)
+        if (error := lost(self._seats, job.lane)) is not None:
+            raise error
         share = self._limits.per_guild if guild_share is None else guild_share
         blockers = crowded(job, self._jobs.values(), len(self._plan), share, self._limits)
         if blockers is not None:
@@ -187,10 +189,7 @@ class Executor:
         return None if job.done else self._plan.forecast(self._seats).get(job)
 
     def stats(self) -> Stats:
-        workers = [
-            WorkerStats(seat.name, seat.device, seat.state, seat.pid, seat.restarts, len(seat.jobs))
-            for seat in self._seats
-        ]
+        workers = [seat.stats() for seat in self._seats]
         oldest = min((job.submitted for job in self._jobs.values()), default=None)
         return Stats(
             waiting={lane.value: self._plan.waiting(lane) for lane in Lane},
@@ -237,13 +236,9 @@ class Executor:
         """Give a job the answer of its work, or the reason why there is none, and count it."""
         if job.done:
             return
-        tally = self._tallies.setdefault(job.kind, Tally())
         now = time.monotonic()
-        failed = isinstance(answer, EgaoError)
-        tally.failed, tally.done = tally.failed + failed, tally.done + (not failed)
-        tally.work_seconds += work
-        tally.waited_seconds += (job.started or now) - job.submitted
-        tally.elapsed_seconds += now - job.submitted
+        waited, elapsed = (job.started or now) - job.submitted, now - job.submitted
+        self._tallies.setdefault(job.kind, Tally()).add(not isinstance(answer, EgaoError), work, waited, elapsed)
         self._finish(job, answer)
 
     def _look_if_idle(self) -> None:
@@ -273,13 +268,13 @@ class Executor:
     def failing(self, seat: Seat) -> None:
         """A worker does not come up. At the start that is the end; later, people are told and it goes on trying."""
         if self._started is not None and not self._started.done() and all(
-            seat.error or seat.failures >= _HOPELESS for seat in self._seats
+            seat.error or seat.failures >= HOPELESS for seat in self._seats
         ):
             self._started.set_exception(seat.error or WorkerDied())
-        if all(seat.failures >= _HOPELESS for seat in self._seats):
-            for job in list(self._jobs.values()):
+        for job in list(self._jobs.values()):
+            if (error := lost(self._seats, job.lane)) is not None:
                 self._plan.remove(job)
-                self._settle(job, seat.error or WorkerDied())
+                self._settle(job, error)
 
     def progressed(self, job: Job, progress: Progress) -> None:
         job.step(progress)

@@ -126,4 +126,6 @@ class Job:
     @property
     def units(self) -> int:
         """Steps worked on since it was last begun."""
-        return 1 if self.first is None or self.last is None else self.last.step - self.first.step + 1
+        if self.first is None or self.last is None:
+            return 1
+        return max(1, self.last.step - max(0, self.first.step - 1))  # the first report may come before the first step

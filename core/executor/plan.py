@@ -69,7 +69,7 @@ class Plan:
         seats = list(seats)
         places: dict[Job, Place] = {}
         for lane in Lane:
-            places.update(self._forecast(lane, seats))
+            places.update(self._forecast(lane, [seat for seat in seats if lane in seat.serves]))
         return places
 
     def _forecast(self, lane: Lane, seats: Sequence[Seat]) -> dict[Job, Place]:

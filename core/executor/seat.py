@@ -15,6 +15,7 @@ from core.errors import EgaoError
 from core.executor.job import Job, Lane
 from core.executor.process import Process, describe
 from core.executor.requests import Animate, Progress, Project
+from core.executor.stats import WorkerStats
 from core.executor.wire import At, BadFrame, Begin, Done, Drop, Dropped, Quick, Ready, Setup, Step, Stop, Unready
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ class Patience:
     """How long, in seconds, a worker is waited for."""
 
     start: float = 300.0  # to load its models
-    silence: float = 90.0  # between two signs of life while it has work; longer than any step or batch of renders
-    cancel: float = 20.0  # to come to the end of the step in which its job was cancelled
+    silence: float = 120.0  # between two signs of life while it has work; longer than any step or batch of renders
+    cancel: float = 60.0  # to come to the end of the step in which its job was cancelled
     stop: float = 3.0  # to leave when asked
     backoff: float = 0.25  # before the second start that came to nothing; doubled each time, up to 30
 
@@ -53,8 +54,9 @@ class Seat:
         patience: Patience,
         office: Office,
         spawner: ThreadPoolExecutor,
+        serves: frozenset[Lane] = frozenset(Lane),
     ) -> None:
-        self.name, self.device = name, device
+        self.name, self.device, self.serves = name, device, serves
         self.state: State = "down"
         self.restarts = 0
         self.failures = 0  # starts in a row that came to nothing
@@ -82,8 +84,12 @@ class Seat:
     def jobs(self) -> dict[int, Job]:
         return {number: job for lane in self.lanes.values() for number, job in lane.items()}
 
+    def stats(self) -> WorkerStats:
+        return WorkerStats(self.name, self.device, self.state, self.pid, self.restarts, len(self.jobs))
+
     def free(self, lane: Lane) -> bool:
-        return self.state == "ready" and not self.lanes[lane] and not self._leaving.is_set()
+        able = lane in self.serves and self.state == "ready" and not self._leaving.is_set()
+        return able and not self.lanes[lane]
 
     def assign(self, lane: Lane, jobs: Sequence[Job], units: int) -> None:
         """Give a free lane its next job, or its next batch."""

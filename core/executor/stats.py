@@ -16,6 +16,13 @@ class Tally:
     waited_seconds: float = 0.0  # from the request until a worker began, the last time
     elapsed_seconds: float = 0.0  # from the request to the answer
 
+    def add(self, ok: bool, work: float, waited: float, elapsed: float) -> None:
+        self.done += ok
+        self.failed += not ok
+        self.work_seconds += work
+        self.waited_seconds += waited
+        self.elapsed_seconds += elapsed
+
 
 @dataclass(frozen=True)
 class WorkerStats:

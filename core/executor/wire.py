@@ -38,6 +38,7 @@ class Setup:
     settings: Settings  # without secrets
     parent: int  # the process that the worker must not outlive
     memory: int | None = None  # bytes of its own data that it may hold
+    nice: int = 0  # how far it stands back for others, 0 to 19
 
 
 @dataclass(frozen=True)

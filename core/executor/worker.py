@@ -3,19 +3,19 @@
 Run as `python -m core.executor.worker FD`, FD being its end of a socket to the bot. A second thread only listens.
 The rule of the work loop: take in what has come; answer one batch of quick requests if there is one; do one step of
 one long job, of each in turn; repeat. So a picture waits for one step at most, and pictures never stop a projection.
+(On a processor, where a step takes several times as long as a picture, the executor starts two workers instead and
+gives the long jobs to one that stands back; this loop is then the rule within each.)
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import importlib
 import logging
 import os
 import queue
-import resource
 import signal
 import socket
 import sys
@@ -23,11 +23,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from core.errors import EgaoError
 from core.executor import wire
+from core.executor.confine import confine, stand_back
 from core.executor.requests import (
     Animated,
     FindFaces,
@@ -45,7 +45,6 @@ from core.executor.wire import At, BadFrame, Begin, Done, Drop, Dropped, FromWor
 
 log = logging.getLogger("core.executor.worker")
 _POISONED = 70  # exit status after an error that no later job in this process would survive
-_PR_SET_PDEATHSIG = 1
 
 
 class Line:
@@ -247,20 +246,6 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
-def confine(setup: Setup) -> None:
-    """Die with the bot, be the first to go when memory runs out, and leave signals to the bot to decide on."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # a service manager signals the whole group; the bot ends us in order
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("500")
-    if os.getppid() != setup.parent:  # it died before the line above
-        os._exit(1)
-    if setup.memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
-
-
 def build(setup: Setup) -> Workbench:
     module, _, function = setup.factory.partition(":")
     return cast(Workbench, getattr(importlib.import_module(module), function)(setup.settings))
@@ -287,6 +272,8 @@ def main(fd: int) -> None:
             log.error("the workbench %s cannot be made", setup.factory, exc_info=error)
         line.send(wire.Unready(wire.portable(error) if isinstance(error, EgaoError) else EgaoError()))
         return
+    if setup.nice:
+        stand_back(setup.nice)  # only now: a worker that starts keeps people waiting
     line.send(wire.Ready(time.perf_counter() - began))
     Bench(line, workbench, inbox).run()
     sys.stdout.flush()

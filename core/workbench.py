@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from core.edit import Editor, Models
-from core.errors import EgaoError
+from core.errors import EgaoError, LatentUnreadable
 from core.executor.requests import (
     Animate,
     Animated,
@@ -57,7 +58,8 @@ class EditorWorkbench:
         method = DEFAULT_METHOD if request.method == "default" else request.method
         projecting = self.editor.projecting(aligned, method, request.steps)
         if request.resume is not None:
-            projecting.resume(request.resume)
+            with contextlib.suppress(LatentUnreadable):  # of an earlier version or other options: from the start
+                projecting.resume(request.resume)
         seconds = {"align": time.perf_counter() - began}
         yield Progress(projecting.done, projecting.steps, preview=_small(aligned))
         shown = began = time.perf_counter()

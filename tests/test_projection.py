@@ -1,0 +1,192 @@
+"""The projector against its published schedule, on the real networks; few steps, since every step is the same code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from core.errors import BadSetting, LatentOfAnotherModel, LatentUnreadable, WeightsUnfit
+from core.faces import FaceFinder, align
+from core.generator import Generator, seed_w
+from core.generator.render import Renderer
+from core.latents import from_npz, to_npz
+from core.projection import Options, Projection, start_projection
+from core.projection.features import Features, area_downsample, distance
+from core.projection.noise import noise_regularity, renormalise
+from core.projection.projector import learning_rate
+from core.projection.start import find_start, fit_table, load_table, save_table
+from core.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def features(settings: Settings) -> Features:
+    return Features.load(settings)
+
+
+@pytest.fixture(scope="module")
+def drawn(generator: Generator) -> NDArray[np.uint8]:
+    """A face that the generator can draw exactly."""
+    return np.asarray(Renderer(generator, "exact").images(generator.broadcast(seed_w(generator, [5003])))[0])
+
+
+def _error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Mean squared difference at 256 pixels, range 0..1."""
+    small = [area_downsample(torch.tensor(x).permute(2, 0, 1)[None].float() / 255) for x in (a, b)]
+    return float((small[0] - small[1]).square().mean())
+
+
+def test_distance_is_zero_for_the_same_and_larger_for_another_face(features: Features, generator: Generator) -> None:
+    pictures = Renderer(generator, "exact").images(generator.broadcast(seed_w(generator, [5003, 5004])))
+    one, other = (area_downsample(torch.tensor(p).permute(2, 0, 1)[None].float() / 127.5 - 1) for p in pictures)
+    blurred = torch.nn.functional.avg_pool2d(one, 3, stride=1, padding=1, count_include_pad=False)
+    same, blur, different = (float(distance(features(one), features(x))) for x in (one, blurred, other))
+    assert same == 0
+    assert 0 < blur < different
+
+
+def test_schedule_is_the_published_one() -> None:
+    options = Options.of("w")
+    assert (options.steps, options.learning_rate, options.w_noise, options.noise_weight) == (1000, 0.1, 0.05, 1e5)
+    rates = [learning_rate(options, step / 1000) for step in (0, 25, 50, 500, 750, 875, 999)]
+    assert rates == pytest.approx([0, 0.05, 0.1, 0.1, 0.1, 0.05, 0.1 * (0.5 - 0.5 * np.cos(np.pi * 0.004))], abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["w", "w+"])
+def test_a_projection_comes_closer_and_repeats_itself(
+    generator: Generator, features: Features, drawn: NDArray[np.uint8], method: str
+) -> None:
+    def run() -> tuple[list[float], NDArray[np.float32]]:
+        options = Options.of(method, 12)  # type: ignore[arg-type]
+        projection = Projection(generator, features, drawn, generator.w_average(), options)
+        return [step.distance for step in projection.run()], projection.ws
+
+    distances, ws = run()
+    assert distances[-1] < 0.75 * distances[0]
+    assert ws.shape == (1, generator.num_ws, 512)
+    assert (ws == ws[:, :1]).all() == (method == "w"), "only w+ frees the styles"
+    again, same = run()
+    assert again == distances
+    assert np.array_equal(ws, same)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["w", "w+"])
+def test_a_checkpoint_goes_on_with_the_same_steps(
+    generator: Generator, features: Features, drawn: NDArray[np.uint8], method: str
+) -> None:
+    def fresh() -> Projection:
+        return Projection(generator, features, drawn, generator.w_average(), Options.of(method, 6))  # type: ignore[arg-type]
+
+    whole = fresh()
+    list(whole.run())
+    first = fresh()
+    for step in first.run():
+        if step.step == 3:
+            break
+    second = fresh()
+    second.resume(first.checkpoint())
+    assert [step.step for step in second.run()] == [4, 5, 6]
+    assert np.array_equal(second.ws, whole.ws)
+
+
+def test_a_checkpoint_of_something_else_is_refused(generator: Generator, features: Features, drawn: NDArray[np.uint8]) -> None:
+    one = Projection(generator, features, drawn, generator.w_average(), Options.of("w", 6))
+    other = Projection(generator, features, drawn[::-1].copy(), generator.w_average(), Options.of("w", 6))
+    for checkpoint in (one.checkpoint(), b"", b"\x80\x04not a checkpoint"):
+        with pytest.raises(LatentUnreadable):
+            other.resume(checkpoint)
+
+
+def test_noise_regularity_sees_correlation_and_renormalising_keeps_it_noise() -> None:
+    random = torch.Generator().manual_seed(1)
+    white = torch.randn(64, 64, generator=random)
+    smooth = torch.nn.functional.avg_pool2d(white[None, None], 5, stride=1, padding=2)[0, 0]
+    smooth = smooth / smooth.std()
+    assert float(noise_regularity([white])) < 0.1 < 1 < float(noise_regularity([smooth]))
+    shifted = white * 3 + 2
+    renormalise([shifted])
+    assert float(shifted.mean()) == pytest.approx(0, abs=1e-6)
+    assert float(shifted.square().mean()) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_nearest_start_is_the_seed_that_looks_like_it(
+    generator: Generator, features: Features, drawn: NDArray[np.uint8]
+) -> None:
+    table = load_table(generator)
+    assert len(table.seeds) == 2001
+    for seed in (700, 1500):
+        picture = Renderer(generator, "exact").images(generator.broadcast(seed_w(generator, [seed])))[0]
+        assert torch.equal(find_start("nearest", generator, features, picture), seed_w(generator, [seed])[0])
+    average = generator.w_average()
+    near, truth = find_start("nearest", generator, features, drawn), seed_w(generator, [5003])[0]
+    assert float((near - truth).norm()) < 1.4 * float((average - truth).norm())
+
+
+def test_a_table_fits_again_and_belongs_to_its_generator(generator: Generator, features: Features, tmp_path: Path) -> None:
+    shipped = load_table(generator)
+    table = fit_table(generator, features, [700, 701, 702])
+    expected = [shipped.codes[list(shipped.seeds).index(seed)] for seed in table.seeds]
+    refit = (table.mean + table.codes @ table.basis.T - shipped.mean) @ shipped.basis
+    assert np.allclose(refit, expected, atol=0.05), "the shipped table holds what rendering these seeds shows"
+    save_table(table, tmp_path / "t.safetensors")
+    assert load_table(generator, tmp_path / "t.safetensors").seeds.tolist() == [700, 701, 702]
+    save_table(type(table)(table.seeds, table.mean, table.basis, table.codes, "0" * 64), tmp_path / "o.safetensors")
+    with pytest.raises(WeightsUnfit):
+        load_table(generator, tmp_path / "o.safetensors")
+
+
+def test_unknown_methods_and_starts_are_sentences(
+    generator: Generator, features: Features, settings: Settings, drawn: NDArray[np.uint8]
+) -> None:
+    for method, start in (("e4e", "mean"), ("w", "elsewhere"), ("w", "seed:x"), ("w", "seed:99999999999")):
+        with pytest.raises(BadSetting):
+            start_projection(generator, features, drawn, settings, method, 3, start)
+
+
+@pytest.mark.slow
+def test_the_sample_photo_is_recognisable_after_a_few_dozen_steps(
+    generator: Generator, features: Features, settings: Settings, astronaut: NDArray[np.uint8]
+) -> None:
+    with FaceFinder(settings) as finder:
+        (face,) = finder.require(astronaut)
+    aligned = align(astronaut, face.landmarks).image
+    projection = start_projection(generator, features, aligned, settings, "w+", 30)
+    list(projection.run())
+    assert _error(Renderer(generator).images(projection.ws)[0], aligned) < 0.02  # the mean face: 0.11
+
+
+def test_latent_files_are_the_interchange_form(generator: Generator, tmp_path: Path) -> None:
+    ws = generator.broadcast(seed_w(generator, [1])).numpy().copy()
+    data = to_npz(ws)
+    assert to_npz(ws) == data
+    file = tmp_path / "w.npz"
+    file.write_bytes(data)
+    with np.load(file) as archive:
+        assert archive["w"].shape == (1, generator.num_ws, 512)
+        assert archive["w"].dtype == np.float32
+    assert np.array_equal(from_npz(file, generator), ws)
+    one = tmp_path / "one.npz"
+    np.savez(one, w=ws[:, 0])
+    assert np.array_equal(from_npz(one, generator), ws), "a single w serves every style"
+
+
+def test_bad_latent_files_are_sentences(generator: Generator, tmp_path: Path) -> None:
+    ws = generator.broadcast(seed_w(generator, [1])).numpy()
+    cases = {"none": None, "empty": b"", "text": b"hello", "other": {"x": ws}, "short": {"w": ws[:, :, :10]},
+             "nan": {"w": ws * np.nan}, "objects": {"w": np.array([{"a": 1}], dtype=object)}}  # fmt: skip
+    for name, content in cases.items():
+        file = tmp_path / f"{name}.npz"
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        elif content is not None:
+            np.savez(file, **content)
+        with pytest.raises(LatentUnreadable, match="latent file"):
+            from_npz(file, generator)
+    np.savez(tmp_path / "18.npz", w=np.zeros((1, 18, 512), np.float32))
+    with pytest.raises(LatentOfAnotherModel, match="18 styles"):
+        from_npz(tmp_path / "18.npz", generator)

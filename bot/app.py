@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 import sys
 from typing import Final
 
+import aiohttp
 import discord
 
 from bot.client import EgaoBot, Parts
@@ -27,6 +29,7 @@ from core.weights import load_manifest, weight_path
 log = logging.getLogger(__name__)
 
 CONFIGURATION: Final = 78  # EX_CONFIG of sysexits.h
+PAUSES: Final = (2, 5, 10, 30, 60)  # seconds between two tries to reach Discord at the start
 HELP: Final = "https://discord.com/developers/applications"
 
 
@@ -81,32 +84,42 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         watching = asyncio.create_task(metrics.watch_loop())
         stack.callback(watching.cancel)
-        await _connect(Parts(settings, store, executor, photos, generator, metrics), token, stack)
+        await _connect(Parts(settings, store, executor, photos, generator, metrics), token)
 
 
-async def _connect(parts: Parts, token: str, stack: contextlib.AsyncExitStack) -> None:
-    """Stay connected. Without the message content intent, do without it: commands, mentions and DMs still work."""
-    for content in (True, False):
-        bot = EgaoBot(parts, content=content)
-        async with contextlib.AsyncExitStack() as pages:
-            if parts.settings.http_port:
-                await pages.enter_async_context(HealthServer(parts.settings.http_port, parts.metrics, bot.trouble))
-            pages.push_async_callback(bot.close)
-            try:
-                await bot.start(token)
-                return
-            except discord.LoginFailure:
-                raise BadSetting(
-                    name="DISCORD_TOKEN", reason=f"Discord refused it; copy it again from {HELP}, Bot > Reset Token"
-                ) from None
-            except discord.PrivilegedIntentsRequired:
-                if not content:
-                    raise
-                log.warning(
-                    "the message content intent is off: photos in channels can't be seen, everything else works. "
-                    "Switch it on at %s, Bot > Privileged Gateway Intents, and start again",
-                    HELP,
-                )
+async def _connect(parts: Parts, token: str) -> None:
+    """Stay connected until told to stop. A Discord that can't be reached is waited for; see also `_once`."""
+    content = True
+    for pause in itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])):
+        try:
+            await _once(parts, token, content=content)
+            return
+        except discord.PrivilegedIntentsRequired:
+            if not content:
+                raise
+            content = False  # commands, mentions and direct messages still work
+            log.warning(
+                "the message content intent is off: photos in channels can't be seen without a mention, everything "
+                "else works. Switch it on at %s, Bot > Privileged Gateway Intents, and start again",
+                HELP,
+            )
+        except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
+            log.warning("Discord can't be reached (%s), trying again in %d s", type(error).__name__, pause)
+            await asyncio.sleep(pause)
+
+
+async def _once(parts: Parts, token: str, *, content: bool) -> None:
+    """One client's life. discord.py itself reconnects after a lost connection."""
+    bot = EgaoBot(parts, content=content)
+    async with contextlib.AsyncExitStack() as stack:
+        if parts.settings.http_port:
+            await stack.enter_async_context(HealthServer(parts.settings.http_port, parts.metrics, bot.trouble))
+        stack.push_async_callback(bot.close)
+        try:
+            await bot.start(token)
+        except discord.LoginFailure:
+            reason = f"Discord refused it; copy it again from {HELP}, Bot > Reset Token"
+            raise BadSetting(name="DISCORD_TOKEN", reason=reason) from None
 
 
 async def _alone(store: Store) -> None:
@@ -129,5 +142,6 @@ def _log(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
     for name in ("discord", "aiohttp", "PIL"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -82,6 +82,11 @@ class EgaoBot(commands.Bot):
         await self.tree.set_translator(CommandTranslator())
         await self.tree.sync()
 
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Not after closing: the library's own "ready" may come due just then, and find no loop to run on."""
+        if not self.is_closed():
+            super().dispatch(event_name, *args, **kwargs)
+
     async def on_ready(self) -> None:
         """Also after each lost connection; the first time, what an earlier process left is taken up."""
         log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))

@@ -27,7 +27,6 @@ JAPANESE: Final[dict[str, str]] = {
     "face": "顔",
     "member": "メンバー",
     "show": "表示",
-    "private": "自分だけ",
     "everyone": "全員",
     "only me": "自分だけ",
     "Make it smile": "笑顔にする",

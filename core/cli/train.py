@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def train_preview_head(folder: Folder = None, out: Out = SHIPPED, steps: Steps = None, faces: Faces = None) -> None:
     """Fit the head that turns features at 128 pixels into a 256-pixel image. The encoder needs it."""
-    settings, generator, place = _prepare(folder)
+    generator, place = _prepare(folder, Settings.load())
     schedule = replace(HEAD_SCHEDULE, steps=steps or HEAD_SCHEDULE.steps)
     drawn = _fill(head_set(generator, place / "exact", **_given(faces)))
     training = train_head(generator, place, schedule, drawn.faces)
@@ -53,7 +53,8 @@ def train_preview_head(folder: Folder = None, out: Out = SHIPPED, steps: Steps =
 
 def train_the_encoder(folder: Folder = None, out: Out = SHIPPED, steps: Steps = None, faces: Faces = None) -> None:
     """Train the network that reads the latent from a photo."""
-    settings, generator, place = _prepare(folder)
+    settings = Settings.load()
+    generator, place = _prepare(folder, settings)
     schedule = replace(ENCODER_SCHEDULE, steps=steps or ENCODER_SCHEDULE.steps)
     drawn = _fill(encoder_set(generator, out / PREVIEW, place / "drawn", **_given(faces)))
     trunk = Features.load(settings)
@@ -63,15 +64,14 @@ def train_the_encoder(folder: Folder = None, out: Out = SHIPPED, steps: Steps = 
     _keep(training, out / ENCODER, generator, schedule, drawn.faces, loss, scores)
 
 
-def _prepare(folder: Path | None) -> tuple[Settings, FeatureGenerator, Path]:
-    settings = Settings.load()
+def _prepare(folder: Path | None, settings: Settings) -> tuple[FeatureGenerator, Path]:
     use_threads(settings)
     generator = cast(FeatureGenerator, load_generator(settings))
     assert isinstance(generator, torch.nn.Module)
     generator.to(choose_device(settings))
     place = folder or settings.cache / "training"
     place.mkdir(parents=True, exist_ok=True)
-    return settings, generator, place
+    return generator, place
 
 
 def _given(faces: int | None) -> dict[str, int]:

@@ -143,7 +143,8 @@ class Work:
 
     async def _project(self, run: Run, ref: PhotoRef, data: bytes, digest: str, face: FoundFace) -> StoredFace:
         wait = float(run.settings.longest_wait_seconds)
-        request = Project(data, face.index, METHOD, resume=run.resume)
+        steps = self._bot.settings.projection_steps or None
+        request = Project(data, face.index, METHOD, steps, run.resume)
         done = await self._executor.submit(request, run.owner, self._follow(run), longest_wait=wait)
         return await self._store.run(
             self._store.faces.add,

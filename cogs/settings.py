@@ -68,10 +68,12 @@ class SettingsCog(commands.Cog):
             raise BadServerSetting(name=say(names[name]), value=value, reason=reason) from None
 
     def _chosen(self, name: str, chosen: list[str], more: tuple[str, ...]) -> dict[str, Any]:
+        if name in {"channels", "roles", "reportchannel"} and not all(value.isdecimal() for value in chosen):
+            raise Outdated
         match name:
             case "channels" | "roles":
                 return {name: tuple(int(value) for value in chosen)}
-            case "report_channel" | "reportchannel":
+            case "reportchannel":
                 return {"report_channel": int(chosen[0]) if chosen else None}
             case "whose" if chosen and chosen[0] in WHOSE:
                 return {"whose_photos": chosen[0]}

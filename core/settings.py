@@ -51,6 +51,7 @@ class Settings(BaseModel):
     download_seconds: float = Field(20.0, gt=0, description="longest time that downloading one photo may take")
     progress_seconds: float = Field(3.0, gt=0, description="shortest pause between two progress edits of one message")
     close_seconds: float = Field(8.0, gt=0, description="longest time that stopping may take before work is put back")
+    projection_steps: int = Field(0, ge=0, description="steps of the bot's projections; 0 means the method's own number")
     discord_token: SecretStr | None = Field(None, description="the bot's token, read from DISCORD_TOKEN")
 
     @classmethod

@@ -169,11 +169,11 @@ def speaking(monkeypatch: pytest.MonkeyPatch, locales: dict[int, str]) -> Iterat
     """simcord's people all speak en-US; let these (by user id) speak something else."""
     original = interactions.base_payload
 
-    def payload(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        made: dict[str, Any] = original(*args, **kwargs)
+    def payload(*args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        record, made = original(*args, **kwargs)
         user = made.get("user") or made["member"]["user"]
         made["locale"] = locales.get(int(user["id"]), "en-US")
-        return made
+        return record, made
 
     with monkeypatch.context() as patch:
         patch.setattr(interactions, "base_payload", payload)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ShuttingDown, StoreBusy, StoreUnwritable
-from core.store import Owner, Store
+from core.errors import QuotaSpent, ShuttingDown, StoreBusy, StoreUnwritable
+from core.store import GuildSettings, Owner, Store
 from tests.store_kit import ALICE, BOB, SERVER, files, keep_face, raw, rows, settings_at
 
 HERE = Owner(SERVER, ALICE)
@@ -113,6 +113,25 @@ def test_threads_do_not_step_on_each_other(store: Store) -> None:
     assert store.faces.count(SERVER) == (24, 12)
     assert store.jobs.counts(SERVER)["done"] == 24
     assert store.integrity() == []
+
+
+def test_two_stores_on_one_file_see_each_others_changes_before_they_decide(store: Store, tmp_path: Path) -> None:
+    """A transaction that began by reading and only then asked to write would find its snapshot stale and fail."""
+    limits = GuildSettings(daily_quota=12, cooldown_seconds=0)
+    with Store.open(settings_at(tmp_path)) as other:
+        both = threading.Barrier(2)
+
+        def take(one: Store) -> int:
+            taken = 0
+            for _ in range(10):
+                both.wait()
+                with contextlib.suppress(QuotaSpent):
+                    one.limits.take(HERE, limits)
+                    taken += 1
+            return taken
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sum(pool.map(take, (store, other))) == 12
 
 
 async def test_the_event_loop_runs_on_while_a_write_waits(store: Store) -> None:

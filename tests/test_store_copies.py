@@ -82,12 +82,26 @@ def test_a_damaged_store_is_replaced_by_a_backup(store: Store, tmp_path: Path) -
     store.backup(tmp_path / "copy.db")
     store.close()
     (tmp_path / "egao.sqlite3").write_bytes(b"rubbish" * 1000)
-    (tmp_path / "egao.sqlite3-wal").write_bytes(b"more rubbish")
     with pytest.raises(StoreDamaged):
         Store.open(settings_at(tmp_path))
     Store.restore(settings_at(tmp_path), tmp_path / "copy.db", now=store.now)
     with Store.open(settings_at(tmp_path), now=store.now) as restored:
         assert restored.faces.get(HERE, face.id) == face
+
+
+def test_the_log_of_a_killed_process_does_not_get_into_the_backup(store: Store, tmp_path: Path) -> None:
+    face = keep_face(store, HERE)
+    store.backup(tmp_path / "copy.db")
+    keep_face(store, Owner(SERVER, BOB))
+    log = tmp_path / "egao.sqlite3-wal"
+    as_if_killed = log.read_bytes()
+    store.close()
+    log.write_bytes(as_if_killed)
+    Store.restore(settings_at(tmp_path), tmp_path / "copy.db", now=store.now)
+    with Store.open(settings_at(tmp_path), now=store.now) as restored:
+        assert restored.faces.get(HERE, face.id) == face
+        assert restored.faces.of(Owner(SERVER, BOB)) == []
+        assert restored.integrity() == []
 
 
 def test_what_is_no_backup_is_refused_and_the_store_stays(store: Store, tmp_path: Path) -> None:
@@ -104,6 +118,11 @@ def test_what_is_no_backup_is_refused_and_the_store_stays(store: Store, tmp_path
         with pytest.raises(BackupUnfit, match=name):
             Store.restore(settings_at(tmp_path), tmp_path / name)
     conn = sqlite3.connect(tmp_path / "copy.db")
+    conn.execute("insert into sources (face_id, message_id) values (999, 1)")  # of a face that isn't there
+    conn.commit()
+    with pytest.raises(BackupUnfit, match="points at nothing"):
+        Store.restore(settings_at(tmp_path), tmp_path / "copy.db")
+    conn.execute("delete from sources where face_id = 999")
     conn.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('egao', '999 later', '')")
     conn.commit()
     conn.close()

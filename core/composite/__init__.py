@@ -1,0 +1,7 @@
+"""Back into the photo: what an edit changes, laid into the person's own picture at its own resolution."""
+
+from __future__ import annotations
+
+from core.composite.original import Original, Rendered, composite
+
+__all__ = ["Original", "Rendered", "composite"]

@@ -1,0 +1,78 @@
+"""The edit's change of shade, fitted to the photo. Pictures are float32 [1, 3, H, W] in levels of 255, on one mesh."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from core.composite.warp import blur, smoothstep
+
+_FINEST = 0.004  # in face sizes: finer than this, edited and reconstructed differ by misplaced edges and noise
+_DETAIL = 0.007  # finer than this is skin, hair and grain: always the photo's
+_LIGHT = 0.05  # wider than this the photo's own light and complexion are kept
+_BROAD = 0.08  # wider than this a change is light or complexion rather than expression
+_BROAD_LIMIT = 14.0  # levels to which such a change is held
+_TINT = 0.5  # share of a change of tint that is taken: an expression is mostly shade
+_HAIRY = 1.8, 3.0  # times the face's usual detail from which, and at which, it is a beard
+_RESHAPED = 3.0, 9.0  # levels of change in folds and edges from which, and at which, they are drawn anew
+
+
+def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, size: float) -> Tensor:
+    """What the edit adds to the photo's shade."""
+    made = blur((edited - reconstructed) * light(photo, reconstructed, size), _FINEST * size)
+    grey = made.mean(dim=1, keepdim=True)
+    made = grey + _TINT * (made - grey)
+    broad = blur(made, _BROAD * size)
+    return made - broad + _BROAD_LIMIT * torch.tanh(broad / _BROAD_LIMIT)
+
+
+def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
+    """The factor that gives `picture` the light and complexion of the photo."""
+    return _factor(blur(photo, _LIGHT * size), blur(picture, _LIGHT * size))
+
+
+def _factor(wanted: Tensor, present: Tensor) -> Tensor:
+    """wanted / present, its tint taken by half: two complexions differ by more than light, and lips and teeth less so."""
+    factor = ((wanted + 8) / (present + 8)).clamp(0.4, 1.6)
+    grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
+    return (factor * grey.clamp(0.4, 1.6)).sqrt()
+
+
+def reshaped(made: Tensor, size: float) -> Tensor:
+    """Where the `change` made is strong enough in folds and edges that the photo's own must go: [1, 1, H, W], 0..1.
+
+    A fold that the photo shows deeper than the reconstruction, or a little beside it, would else stay as a ghost.
+    """
+    strength = (made - blur(made, 0.06 * size)).abs().mean(dim=1, keepdim=True)
+    return smoothstep(blur(strength, 0.015 * size), *_RESHAPED)
+
+
+def redrawn(photo: Tensor, reconstructed: Tensor, edited: Tensor, size: float) -> Tensor:
+    """What to add to the photo so that between `_DETAIL` and `_LIGHT` it is the edited picture, finer than that the photo.
+
+    Lines that stand out of the detail around them are creases, and go with the shade that they belong to.
+    """
+    smooth = blur(photo, _DETAIL * size)
+    detail = photo - smooth
+    limit = 2.5 * blur(detail.abs(), 0.04 * size) + 1
+    crease = detail - limit * torch.tanh(detail / limit)
+    return blur(edited, _DETAIL * size) * light(photo, reconstructed, size) - smooth - crease
+
+
+def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
+    """Where the photo has much more fine detail than the median of the `skin`: a beard, [1, 1, H, W], 0..1."""
+    grey = photo.mean(dim=1, keepdim=True)
+    detail = blur((grey - blur(grey, _DETAIL * size)).abs(), 0.025 * size)
+    usual = detail[skin > 0.5]
+    if not usual.numel():
+        return torch.zeros_like(skin)
+    return smoothstep(detail / (usual.median() + 0.5), *_HAIRY)
+
+
+def fitted_mean(photo: Tensor, edited: Tensor, where: Tensor, size: float) -> Tensor:
+    """The factor that gives `edited` the photo's light, as seen `where` [1, 1, H, W] both show the same thing."""
+
+    def mean(image: Tensor) -> Tensor:
+        return (blur(image * where, 0.06 * size) + 1) / (blur(where, 0.06 * size) + 1e-2)
+
+    return _factor(mean(photo), mean(edited))

@@ -1,0 +1,43 @@
+"""Where an edit may change the photo, and how far it does there. Weights are float32 [1, 1, H, W], 0..1."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.composite.mesh import BROWS, CHEEKS, COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, OVAL, Points, lowness
+from core.composite.warp import blur, smoothstep
+
+_SEEN = 1.5, 5.0  # levels of change below which it is the generator's restlessness, and above which it is taken whole
+_OTHER = 60.0, 110.0  # levels by which photo and reconstruction must differ to be of different things
+
+
+def point_weights(points: Points) -> NDArray[np.float64]:
+    """For each mesh point [V]: skin that the edit may change, the lips, the eyes, each 0..1; [V, 3].
+
+    Skin fades to nothing at the rim, and upwards from the cheeks to the brows.
+    """
+    down = points[CHEEKS] - points[BROWS]
+    skin = np.clip(((points - points[BROWS]) @ down) / (down @ down), 0, 1)
+    skin[list(OVAL)] *= 0.8 * lowness()
+    skin[COUNT:] = 0
+    lips, eyes = np.zeros(len(points)), np.zeros(len(points))
+    lips[[i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row]] = 1
+    eyes[[i for eye in EYES for row in eye for i in row]] = 1
+    return np.stack([skin, lips, eyes], axis=1)
+
+
+def significance(change: Tensor, size: float) -> Tensor:
+    """1 where the edit's change [1, 3, H, W] in levels of 255 is seen, 0 where it is but noise."""
+    return smoothstep(blur(change.abs().mean(dim=1, keepdim=True), 0.02 * size), *_SEEN)
+
+
+def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float) -> Tensor:
+    """1 where photo and reconstruction, on the same mesh, show different things: a hand, a microphone, hair.
+
+    `skin` says where they are compared at all; a difference that the whole face shares is light.
+    """
+    difference = blur(photo - reconstructed, 0.02 * size)
+    common = (difference * skin).sum(dim=(2, 3), keepdim=True) / skin.sum().clamp(min=1)
+    return smoothstep(blur((difference - common).norm(dim=1, keepdim=True), 0.01 * size), *_OTHER)

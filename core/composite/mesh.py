@@ -1,0 +1,116 @@
+"""The landmarker's 478 points as a mesh: its triangles, the holes of eyes and mouth filled, and a rim round the oval.
+
+The rim is a copy of the oval pushed outwards. Nothing moves on it and nothing is changed beyond it, so that what the
+edit does to the jaw runs out in a band of neck or backdrop instead of stopping at a line.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]  # [V, 2], x and y in pixels from the corner (0, 0)
+
+COUNT = 468  # the irises' ten points are no part of the surface
+NOSE_TIP = 1
+BROWS, CHEEKS = 9, 195  # between the brows; on the nose, as high as the cheeks
+
+# Closed loop, clockwise as seen in the picture, from the top of the forehead.
+OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
+        136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
+# Each pair runs from one corner to the other, above and below; the corners are in both.
+LIPS_INSIDE = ((78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308), (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308))
+LIPS_OUTSIDE = ((61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291), (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291))
+EYES = (
+    ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
+    ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362)),
+)
+# Bone, or nearly: forehead and temples, the corners of the eyes, the bridge of the nose. An expression hardly moves them.
+STEADY = (10, 338, 297, 332, 284, 251, 389, 109, 67, 103, 54, 21, 162, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 4)
+
+# How far the rim lies outside the oval, and how much of the edit's motion the oval itself takes, by the oval's points
+# from the forehead (0) to the chin (1): ears and hair stay as they are, the jaw moves.
+_CHIN = OVAL.index(152)
+_RIM_TOP, _RIM_CHIN = 0.01, 0.09  # in face sizes
+
+
+def face_size(points: Points) -> float:
+    """The side of a square as large as the face's oval, in pixels: the unit in which this package gives lengths."""
+    x, y = np.asarray(points, dtype=np.float64)[list(OVAL)].T
+    return float(np.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2))
+
+
+def lowness() -> NDArray[np.float64]:
+    """For each point of the oval 0 from the forehead down to the ear lobes, rising to 1 along the jaw."""
+    steps = np.abs(np.arange(len(OVAL)) - _CHIN)  # 0 at the chin, 18 at the forehead
+    return _smoothstep(1 - (steps - 4) / 5)
+
+
+def rim_margin(size: float) -> NDArray[np.float64]:
+    """Distance of the rim from each point of the oval, [36], in the unit of `size`: wide below the jaw, narrow elsewhere."""
+    margin: NDArray[np.float64] = (_RIM_TOP + (_RIM_CHIN - _RIM_TOP) * lowness()) * size
+    return margin
+
+
+def with_rim(points: Points) -> Points:
+    """The mesh's points and the rim's, [468 + 36, 2], from 468 or more landmarks."""
+    inner = np.asarray(points, dtype=np.float64)[:COUNT]
+    oval = inner[list(OVAL)]
+    away = oval - oval.mean(axis=0)
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    return np.concatenate([inner, oval + away * rim_margin(face_size(points))[:, None]])
+
+
+@cache
+def triangles() -> NDArray[np.intp]:
+    """[T, 3] indices into the points of `with_rim`, eyes and mouth filled. The mouth's come first, then the eyes'."""
+    from mediapipe.tasks.python.vision import FaceLandmarksConnections
+
+    edges = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three edges a triangle, one after the other
+    skin = [(edges[i].start, edges[i].end, edges[i + 1].end) for i in range(0, len(edges), 3)]
+    assert all(len(set(triangle)) == 3 for triangle in skin)
+    filled = [triangle for above, below in (LIPS_INSIDE, *EYES) for triangle in _strip(above, below)]
+    count = len(OVAL)
+    band = []
+    for i, (here, there) in enumerate(zip(OVAL, (*OVAL[1:], OVAL[0]), strict=True)):
+        outer, further = COUNT + i, COUNT + (i + 1) % count
+        band += [(here, there, outer), (there, further, outer)]
+    return np.array(filled + skin + band, dtype=np.intp)
+
+
+@cache
+def neighbours() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Both ends of every edge of the surface (no rim, nothing across eyes and mouth), each edge in both directions."""
+    from mediapipe.tasks.python.vision import FaceLandmarksConnections
+
+    pairs = {(c.start, c.end) for c in FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION}
+    both = np.array(sorted(pairs | {(b, a) for a, b in pairs}), dtype=np.intp)
+    return both[:, 0], both[:, 1]
+
+
+def smooth(values: NDArray[np.float64], fixed: NDArray[np.bool_], rounds: int) -> NDArray[np.float64]:
+    """Values [468, K] averaged with their neighbours' mean, `rounds` times; points that are `fixed` [468] keep theirs."""
+    start, end = neighbours()
+    count = np.bincount(start, minlength=COUNT)[:, None]
+    for _ in range(rounds):
+        total = np.zeros_like(values)
+        np.add.at(total, start, values[end])
+        values = np.where(fixed[:, None], values, (values + total / count) / 2)
+    return values
+
+
+def _strip(above: tuple[int, ...], below: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Triangles between two rows of points that share their ends."""
+    made = []
+    for i in range(len(above) - 1):
+        corners = (above[i], above[i + 1], below[i + 1], below[i])
+        made += [(corners[0], corners[1], corners[2]), (corners[0], corners[2], corners[3])]
+    return [triangle for triangle in made if len(set(triangle)) == 3]
+
+
+def _smoothstep(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    x = np.clip(x, 0, 1)
+    result: NDArray[np.float64] = x * x * (3 - 2 * x)
+    return result

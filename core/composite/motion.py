@@ -1,0 +1,121 @@
+"""Where the edit takes each landmark of the photo's own face.
+
+Only the expression is taken over: what turns, shifts or scales the whole head between reconstruction and edit is fitted
+on the bones of the face and taken out, and what is no more than the landmarker's noise is dropped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.composite.mesh import (
+    BROWS,
+    CHEEKS,
+    COUNT,
+    EYES,
+    LIPS_INSIDE,
+    LIPS_OUTSIDE,
+    NOSE_TIP,
+    OVAL,
+    STEADY,
+    Points,
+    face_size,
+    lowness,
+    rim_margin,
+    smooth,
+)
+
+_NOISE, _MOVED = 0.0012, 0.004  # in face sizes: below the first a motion is noise, above the second it is taken whole
+_UPPER = 0.35  # share of the motion that brows and upper lids take: a stare is not what was asked for
+_LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
+_DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
+
+
+def target_points(photo: Points, reconstructed: Points, edited: Points) -> Points:
+    """The photo's landmarks after the edit, [468, 2], from three sets of landmarks [478, 2] in photo pixels."""
+    photo, reconstructed, edited = (np.asarray(points, dtype=np.float64)[:COUNT] for points in (photo, reconstructed, edited))
+    size = face_size(photo)
+    motion = without_head(reconstructed, edited) - reconstructed
+    precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
+    precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
+    motion = smooth(motion * _share(photo)[:, None], precise, rounds=4)
+    _hold_oval(motion, rim_margin(size))
+    length = np.linalg.norm(motion, axis=1) / size
+    motion *= _ramp(length, _NOISE, _MOVED)[:, None]
+    target = photo + motion
+    _close_mouth(target, photo, reconstructed, edited)
+    return target
+
+
+def without_head(reconstructed: Points, edited: Points) -> Points:
+    """The edited landmarks with the head put back: a similarity fitted on STEADY, the nose free to slide as a turn lets it.
+
+    An affine map would fit the forehead better and carry its errors to the chin, where nothing holds it.
+    """
+    size, centre = face_size(reconstructed), edited.mean(axis=0)
+    away = edited - centre
+    depth = size * np.exp(-0.5 * np.square((edited - edited[NOSE_TIP]) / (_DEPTH_REACH * size)).sum(axis=1))
+    one, none = np.ones(len(edited)), np.zeros(len(edited))
+    # unknowns: scale and turn (a, b of a + ib), shift x and y, slide of the nose x and y
+    of_x = np.column_stack([away[:, 0], -away[:, 1], one, none, depth, none])
+    of_y = np.column_stack([away[:, 1], away[:, 0], none, one, none, depth])
+    steady = list(STEADY)
+    fit, *_ = np.linalg.lstsq(np.concatenate([of_x[steady], of_y[steady]]), reconstructed[steady].T.ravel(), rcond=None)
+    return np.column_stack([of_x @ fit, of_y @ fit])
+
+
+def mouth_gap(points: Points) -> float:
+    """Mean distance between the inner lips over the middle of the mouth, in pixels; 0 where they overlap."""
+    above, below = (np.asarray(points)[list(row[3:8])] for row in LIPS_INSIDE)
+    return float(max(0.0, ((below - above) @ _down(points)).mean()))
+
+
+def _down(points: Points) -> NDArray[np.float64]:
+    """Unit vector from forehead to chin."""
+    axis = np.asarray(points[152] - points[10], dtype=np.float64)
+    result: NDArray[np.float64] = axis / np.linalg.norm(axis)
+    return result
+
+
+def _share(photo: Points) -> NDArray[np.float64]:
+    """How much of the motion each point takes, [468]: forehead and the face's sides none, brows and eyes part."""
+    down = photo[CHEEKS] - photo[BROWS]
+    height = ((photo - photo[BROWS]) @ down) / (down @ down)  # 0 at the brows, 1 on the nose
+    share = _UPPER + (1 - _UPPER) * _ramp(height, 0.1, 0.9)
+    share *= _ramp(height, -0.6, 0.0)
+    share[list(OVAL)] = lowness()
+    return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *_LIPS)), rounds=3)[:, 0]
+
+
+def _hold_oval(motion: NDArray[np.float64], margin: NDArray[np.float64]) -> None:
+    """Keep the oval's points within the rim, in place: motions saturate at half the `margin` [36] to it."""
+    oval = list(OVAL)
+    length = np.linalg.norm(motion[oval], axis=1) + 1e-9
+    limit = 0.5 * margin
+    motion[oval] *= (limit * np.tanh(length / limit) / length)[:, None]
+
+
+def _close_mouth(target: Points, photo: Points, reconstructed: Points, edited: Points) -> None:
+    """Set the inner lips so that a mouth which the edit closes is closed, in place.
+
+    Differences of landmarks would leave it ajar wherever the photo's mouth stands further open than the reconstruction's:
+    where the edit narrows the gap, its share is taken instead. Nowhere may the lips cross.
+    """
+    down = _down(photo)
+    rows = [np.array(row[1:-1]) for row in LIPS_INSIDE]
+    gaps = [np.maximum((points[rows[1]] - points[rows[0]]) @ down, 0) for points in (photo, reconstructed, edited)]
+    of_photo, before, after = gaps
+    narrower = after < before
+    wanted = np.where(narrower, of_photo * after / np.maximum(before, 1e-6), of_photo + after - before)
+    now = (target[rows[1]] - target[rows[0]]) @ down
+    half = ((wanted - now) / 2)[:, None] * down
+    for inner, outer, sign in ((LIPS_INSIDE[0], LIPS_OUTSIDE[0], -1.0), (LIPS_INSIDE[1], LIPS_OUTSIDE[1], 1.0)):
+        target[list(inner[1:-1])] += sign * half
+        target[list(outer[1:-1])] += sign * half * 0.5  # the lip moves with its edge
+
+
+def _ramp(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    x = np.clip((x - low) / (high - low), 0, 1)
+    result: NDArray[np.float64] = x * x * (3 - 2 * x)
+    return result

@@ -1,0 +1,93 @@
+"""The inside of the mouth: the photo's own teeth where it shows them, the generator's where it does not.
+
+Teeth do not move with the lips. A mouth that closes slides its lips over the photo's teeth where they are; one that
+opens a little further stretches what is seen; only what was never seen is drawn by the generator, in the photo's light,
+sharpness and grain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.composite.mesh import LIPS_INSIDE, Points
+from core.composite.warp import blur, outline, polygon
+
+LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
+_SHUT = 0.004  # in face sizes: a gap below this is a closed mouth
+_STRETCH = 0.5, 0.75  # shares of the new gap which the photo shows: stretched from the second, drawn anew at the first
+_SEAM = 0.008  # in face sizes, width of the line along the lips' edge that belongs to the inside
+_SOFT = 0.004
+_SOFTER = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels of blur that are tried
+_MOST_GRAIN = 8.0  # levels
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """How the photo's mouth becomes the edited one; gaps between the lips in face sizes."""
+
+    before: float
+    after: float
+
+    @property
+    def stays_shut(self) -> bool:
+        return max(self.before, self.after) < _SHUT
+
+    @property
+    def own(self) -> float:
+        """How much of the inside is the photo's own, 0..1, where the mouth opens further."""
+        x = (self.before / max(self.after, 1e-6) - _STRETCH[0]) / (_STRETCH[1] - _STRETCH[0])
+        x = float(np.clip(x, 0, 1))
+        return x * x * (3 - 2 * x)
+
+
+def inside(target: Points, height: int, width: int, size: float) -> Tensor:
+    """How far each pixel is inside the edited mouth, its seam included: float32 [1, 1, H, W], points in its pixels."""
+    loop = target[LOOP]
+    covered: Tensor = blur(torch.maximum(polygon(loop, height, width), outline(loop, height, width, _SEAM * size)), _SOFT * size)
+    return covered
+
+
+def shown(photo: Points, height: int, width: int, size: float) -> Tensor:
+    """How surely each pixel is the inside of the photo's own mouth, not its lips."""
+    return ((blur(polygon(photo[LOOP], height, width), 2 * _SOFT * size) - 0.6) / 0.35).clamp(0, 1)
+
+
+def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
+    """The photo's teeth as dark as those of the edited picture: lips that come down throw a shadow."""
+
+    def mean(image: Tensor) -> Tensor:
+        grey = image.mean(dim=1, keepdim=True)
+        return (blur(grey * where, 0.02 * size) + 1) / (blur(where, 0.02 * size) + 0.02)
+
+    return own * ((mean(drawn) + 10) / (mean(own) + 10)).clamp(0.45, 1.1)
+
+
+def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
+    """`drawn` as sharp and as grainy as the photo; both [1, 3, H, W] are compared where `around` [1, 1, H, W] is 1.
+
+    The generator's skin and the photo's, side by side, tell: edges (the strongest detail) how soft it must become, the
+    quieter half of the skin how much grain it lacks; pores and hairs are no grain.
+    """
+    edges, quiet = _roughness(photo, around)
+    for sigma in _SOFTER:
+        softened = blur(drawn, sigma)
+        present = _roughness(softened, around)
+        if present[0] <= 1.15 * edges:
+            break
+    missing = min(max(quiet**2 - present[1] ** 2, 0.0) ** 0.5, _MOST_GRAIN)
+    noise: Tensor = blur(torch.randn(drawn[:, :1].shape, generator=torch.Generator().manual_seed(0)), 0.5)
+    return softened + noise * (missing / _roughness(noise, torch.ones_like(noise))[1])
+
+
+def _roughness(image: Tensor, around: Tensor) -> tuple[float, float]:
+    """Standard deviation of the finest detail, in levels, at the strongest edges of the region and in its quieter half."""
+    grey = image.mean(dim=1, keepdim=True)
+    power = blur((grey - blur(grey, 1.0)).square(), 2.0)[around > 0.5]
+    if power.numel() < 64:
+        return 1e3, 1e-3  # nothing to compare: leave the picture as it is
+    ordered = power.sort().values.sqrt()
+    return float(ordered[int(0.97 * len(ordered))]) + 1e-3, float(ordered[int(0.4 * len(ordered))]) + 1e-3

@@ -1,0 +1,193 @@
+"""An edited face back in the photo that it came from: only what the edit changes, at the photo's own resolution.
+
+Three pictures are brought onto the mesh that the photo's face has after the edit: the photo itself, the reconstruction
+and the edited picture. There the photo's pixels already are where the edit wants them, so skin keeps its pores and a
+beard its hairs; what edited and reconstructed still differ by is the change of shading (folds, cheeks, lips), and is
+added, as an expression ratio image adds it (Liu, Shan and Zhang 2001). Only the inside of a mouth that the photo never
+showed is the generator's own. Beyond the mesh not a bit of the photo changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.composite import colour, mask, mouth
+from core.composite.mesh import COUNT, Points, face_size, with_rim
+from core.composite.motion import mouth_gap, target_points
+from core.composite.warp import Raster, blur, grid, resize, sample
+from core.faces import Aligned, Face
+
+Picture = NDArray[np.uint8]
+_WORKING = 320  # pixels of face size at which masks, shades and fields are computed; they have nothing finer to say
+_SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """A picture of the generator, aligned as the photo's crop, and the landmarks found in it."""
+
+    pixels: Picture  # [R, R, 3]
+    landmarks: Points  # [478, 2] in its own pixels
+
+
+def composite(
+    photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered, edited: Rendered, onto: Picture | None = None
+) -> Picture:
+    """One edit of one face: uint8 [H, W, 3]. For several edits of a face keep an `Original`."""
+    return Original(photo, aligned, face, reconstructed).edit(edited, onto)
+
+
+class Original:
+    """A face in its photo, and its reconstruction: what all edits of the face share."""
+
+    def __init__(self, photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered) -> None:
+        """photo [H, W, 3]; `face` found in it; `aligned` cut from it; `reconstructed` drawn from the face's latent."""
+        assert photo.dtype == np.uint8
+        assert photo.ndim == 3
+        self.photo, self.matrix, self.reconstructed = photo, aligned.matrix, reconstructed
+        self.points: Points = np.asarray(face.landmarks, dtype=np.float64)
+        self.size = face_size(self.points)
+        self.mesh = with_rim(self.points)
+        self.reconstructed_points = self.to_photo(reconstructed.landmarks)
+
+    @cached_property
+    def reconstructed_mesh(self) -> Points:
+        """The reconstruction's mesh in photo pixels."""
+        return with_rim(self.reconstructed_points)
+
+    def to_photo(self, points: Points) -> Points:
+        """Pixels of the aligned crop [N, 2] -> pixels of the photo."""
+        result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
+        return result
+
+    def edit(self, edited: Rendered, onto: Picture | None = None) -> Picture:
+        """The photo with this face edited, or `onto` (the photo with other faces of it edited already): a new array."""
+        result = (self.photo if onto is None else onto).copy()
+        made = _Edit(self, edited)
+        x0, y0, x1, y1 = made.window
+        if min(x1 - x0, y1 - y0) >= _SMALLEST:
+            pixels, changed = made.pixels()
+            result[y0:y1, x0:x1][changed] = pixels[changed]
+        return result
+
+
+class _Edit:
+    """One edit of an `Original`: the window of the photo that it touches, and what it puts there."""
+
+    def __init__(self, original: Original, edited: Rendered) -> None:
+        self.original, self.edited = original, edited
+        points = original.to_photo(edited.landmarks)
+        target = target_points(original.points, original.reconstructed_points, points)
+        self.target = np.concatenate([target, original.mesh[COUNT:]])
+        self.edited_mesh = with_rim(points)
+        height, width = original.photo.shape[:2]
+        both = np.concatenate([self.target, original.mesh])
+        x0, y0 = np.maximum(np.floor(both.min(axis=0)) - 2, 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(both.max(axis=0)) + 2, [width, height]).astype(int)
+        self.window = int(x0), int(y0), int(x1), int(y1)
+        self.corner = np.array([x0, y0], dtype=np.float64)
+
+    def pixels(self) -> tuple[Picture, NDArray[np.bool_]]:
+        """The window's pixels [h, w, 3] and which of them [h, w] the edit may have changed."""
+        x0, y0, x1, y1 = self.window
+        height, width = y1 - y0, x1 - x0
+        photo = _tensor(self.original.photo[y0:y1, x0:x1])
+        move, to_edited, added, light = self._fields(photo)
+        move, added = resize(move, height, width), resize(added, height, width)
+        result = sample(photo, grid(height, width) + move) + added
+        changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
+        change = mouth.Mouth(mouth_gap(self.original.points) / self.original.size, mouth_gap(self.target) / self.original.size)
+        if not change.stays_shut:
+            self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), light)
+        return result[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
+
+    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """On the working grid [1, K, h, w]: where each pixel comes from in the photo and in the edited picture (offsets in
+        photo pixels), what is added to it, and the factor that gives the edited picture the photo's light."""
+        original = self.original
+        scale = min(1.0, _WORKING / original.size)
+        height, width = (max(_SMALLEST, round(side * scale)) for side in photo.shape[2:])
+        per = np.array([width / photo.shape[3], height / photo.shape[2]])  # working pixels per photo pixel
+        size = original.size * scale
+        raster = Raster((self.target - self.corner) * per, height, width)
+        fields = [mesh - self.target for mesh in (original.mesh, original.reconstructed_mesh, self.edited_mesh)]
+        drawn = raster.interpolate(np.concatenate([*fields, mask.point_weights(self.target)], axis=1))
+        move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
+
+        here = self._photo_grid(height, width, per)
+        small = resize(photo, height, width)
+        of_photo = sample(small, grid(height, width) + move * _column(per))
+        reconstructed = self._sample_crop(original.reconstructed.pixels, here + to_reconstructed, scale)
+        edited = self._sample_crop(self.edited.pixels, here + to_edited, scale)
+
+        skin = skin * blur(skin, 0.02 * size).sqrt()
+        kept = blur(mask.disagreement(of_photo, reconstructed, skin * (1 - lips), size), 0.01 * size)
+        free = skin * (1 - kept)
+        inner = mouth.inside((self.target - self.corner) * per, height, width, size)
+        made = colour.change(of_photo, reconstructed, edited, size)
+        made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
+        weight = free * mask.significance(made * free, size) * (1 - 0.75 * eyes)
+        anew = colour.reshaped(made, size) * (1 - inner) * (1 - lips)
+        anew = anew * (1 - colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size))
+        fresh = colour.redrawn(of_photo, reconstructed, edited, size)
+        added = torch.lerp(made, fresh, anew) * weight
+        light = colour.fitted_mean(of_photo, edited, free * (1 - inner).square(), size)
+        return move * (1 - kept), to_edited, added, light
+
+    def _fill_mouth(
+        self, result: Tensor, photo: Tensor, changed: Tensor, change: mouth.Mouth, to_edited: Tensor, light: Tensor
+    ) -> None:
+        """Put the inside of the mouth into `result` [1, 3, h, w] in place, at the photo's own resolution."""
+        size, height, width = self.original.size, *photo.shape[2:]
+        target, before = self.target - self.corner, self.original.mesh - self.corner
+        both = np.concatenate([target[mouth.LOOP], before[mouth.LOOP]])
+        margin = 0.06 * size
+        x0, y0 = np.clip(np.floor(both.min(axis=0) - margin), 0, [width, height]).astype(int)
+        x1, y1 = np.clip(np.ceil(both.max(axis=0) + margin), 0, [width, height]).astype(int)
+        if min(x1 - x0, y1 - y0) < 2:
+            return
+        box, corner = (..., slice(y0, y1), slice(x0, x1)), np.array([x0, y0])
+        extent = (int(y1 - y0), int(x1 - x0))
+        where = self._photo_grid(height, width, np.ones(2))[box] + to_edited[box]
+        drawn = self._sample_crop(self.edited.pixels, where, 1.0) * resize(light, height, width)[box]
+        around = 1 - blur(mouth.inside(target - corner, *extent, size), 0.02 * size)
+        drawn = mouth.textured(drawn, result[box], (around > 0.98).float())
+        inner = mouth.inside(target - corner, *extent, size)
+        if change.after < change.before:
+            own = mouth.shown(before - corner, *extent, size)
+            content = torch.lerp(drawn, mouth.shaded(photo[box], drawn, inner * own, size), own)
+        else:
+            content = torch.lerp(drawn, result[box], change.own)
+        result[box] = torch.lerp(result[box], content, inner)
+        changed[box] |= inner[:, 0] > 0.002
+
+    def _photo_grid(self, height: int, width: int, per: NDArray[np.float64]) -> Tensor:
+        """Photo coordinates of the pixels of a grid over the window with `per` [2] of its pixels to a photo pixel."""
+        return grid(height, width) / _column(per) + _column(self.corner)
+
+    def _sample_crop(self, pixels: Picture, where: Tensor, scale: float) -> Tensor:
+        """A picture of the generator at photo coordinates [1, 2, h, w], for a grid of `scale` pixels to a photo pixel."""
+        inverse = np.linalg.inv(self.original.matrix)
+        density = scale / np.sqrt(abs(np.linalg.det(inverse[:2, :2])))  # grid pixels to a pixel of the picture
+        image = _tensor(pixels)
+        if density < 0.95:  # averaged first, or fine detail would break up
+            side = max(_SMALLEST, round(len(pixels) * density))
+            image = resize(image, side, side)
+            inverse[:2] *= side / len(pixels)
+        turn = torch.tensor(inverse[:2, :2], dtype=torch.float32)
+        return sample(image, torch.einsum("ij,njhw->nihw", turn, where) + _column(inverse[:2, 2]))
+
+
+def _column(values: NDArray[np.float64]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+
+
+def _tensor(pixels: Picture) -> Tensor:
+    """uint8 [H, W, 3] -> float32 [1, 3, H, W], 0..255."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float()

@@ -1,0 +1,115 @@
+"""Pixels that follow a mesh: fields between meshes of the same triangles, and sampling along them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from core.composite.mesh import NOSE_TIP, Points, triangles
+
+
+class Raster:
+    """A mesh drawn on a grid: which triangle each pixel lies in, and where inside it."""
+
+    def __init__(self, points: Points, height: int, width: int) -> None:
+        """points [V, 2] of `with_rim`, in the grid's own pixels."""
+        corners = points[triangles()]  # [T, 3, 2]
+        centre = corners.mean(axis=1)
+        # painted from the outside in: where a turned face folds over itself, what is nearer to the nose is in front
+        order = np.argsort(-np.linalg.norm(centre - points[NOSE_TIP], axis=1), kind="stable")
+        canvas = Image.new("I", (width, height), -1)
+        draw = ImageDraw.Draw(canvas)
+        for index in order:
+            draw.polygon([(x - 0.5, y - 0.5) for x, y in corners[index].tolist()], fill=int(index))
+        self.triangle = np.asarray(canvas)  # int32 [H, W], -1 outside
+        self.inside = self.triangle >= 0
+        self._chosen = self.triangle[self.inside]
+        self._weights = _barycentric(corners[self._chosen], self.inside)
+
+    def interpolate(self, values: NDArray[np.float64], outside: float = 0.0) -> Tensor:
+        """Values [V, K] at the mesh's points -> float32 [1, K, H, W], linear inside each triangle."""
+        at_corners = values[triangles()[self._chosen]]  # [N, 3, K]
+        field = np.full((values.shape[1], *self.inside.shape), outside, dtype=np.float32)
+        field[:, self.inside] = np.einsum("nc,nck->kn", self._weights, at_corners)
+        return torch.from_numpy(field)[None]
+
+
+def polygon(points: Points, height: int, width: int) -> Tensor:
+    """1 inside the closed polygon [N, 2] of a grid's pixels, 0 outside: float32 [1, 1, H, W]."""
+    canvas = Image.new("L", (width, height))
+    ImageDraw.Draw(canvas).polygon([(x - 0.5, y - 0.5) for x, y in points.tolist()], fill=1)
+    return torch.from_numpy(np.array(canvas, dtype=np.float32))[None, None]
+
+
+def outline(points: Points, height: int, width: int, thickness: float) -> Tensor:
+    """1 within half the `thickness` of the closed line through points [N, 2], 0 elsewhere: float32 [1, 1, H, W]."""
+    canvas = Image.new("L", (width, height))
+    closed = [(x - 0.5, y - 0.5) for x, y in [*points.tolist(), points[0].tolist()]]
+    ImageDraw.Draw(canvas).line(closed, fill=1, width=max(1, round(thickness)), joint="curve")
+    return torch.from_numpy(np.array(canvas, dtype=np.float32))[None, None]
+
+
+def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Weights [N, 3] of the corners [N, 3, 2] at each pixel of `inside` in turn; a pixel drawn beyond an edge is clipped."""
+    y, x = np.nonzero(inside)
+    here = np.stack([x, y], axis=1) + 0.5 - corners[:, 0]
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
+    second = (here[:, 0] * b[:, 1] - here[:, 1] * b[:, 0]) / area
+    third = (a[:, 0] * here[:, 1] - a[:, 1] * here[:, 0]) / area
+    weights = np.clip(np.stack([1 - second - third, second, third], axis=1), 0, 1)
+    result: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return result
+
+
+def grid(height: int, width: int) -> Tensor:
+    """The centres of a grid's pixels, float32 [1, 2, H, W]: x, then y."""
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    return torch.stack([x, y])[None].float()
+
+
+def sample(image: Tensor, where: Tensor, mode: str = "bicubic") -> Tensor:
+    """image [1, C, H, W] at where [1, 2, h, w], in pixels from its corner; the border goes on beyond it."""
+    size = torch.tensor([image.shape[3], image.shape[2]], dtype=torch.float32).view(1, 2, 1, 1)
+    return F.grid_sample(image, (where / size * 2 - 1).permute(0, 2, 3, 1), mode, "border", align_corners=False)
+
+
+def resize(image: Tensor, height: int, width: int) -> Tensor:
+    """image [1, C, H, W] -> [1, C, height, width]: averaged when made smaller, linear when made larger."""
+    if image.shape[2:] == (height, width):
+        return image
+    return F.interpolate(image, (height, width), mode="bilinear", antialias=True)
+
+
+def blur(image: Tensor, sigma: float) -> Tensor:
+    """Gaussian of `sigma` pixels over [1, C, H, W], its border going on; wide ones are made on a smaller copy."""
+    height, width = image.shape[2:]
+    shrink = int(sigma / 3)
+    if shrink > 1 and min(height, width) > 4 * shrink:
+        small = resize(image, -(-height // shrink), -(-width // shrink))
+        return resize(_gauss(small, sigma / shrink), height, width)
+    return _gauss(image, sigma)
+
+
+def _gauss(image: Tensor, sigma: float) -> Tensor:
+    if sigma < 0.2:
+        return image
+    reach = int(np.ceil(3 * sigma))
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    taps = taps / taps.sum()
+    channels = image.shape[1]
+    for shape, pad in (((1, -1), (reach, reach, 0, 0)), ((-1, 1), (0, 0, reach, reach))):
+        kernel = taps.reshape(1, 1, *shape).expand(channels, 1, -1, -1)
+        image = F.conv2d(F.pad(image, pad, mode="replicate"), kernel, groups=channels)
+    return image
+
+
+def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    """0 up to `low`, 1 from `high` on, smooth between."""
+    x = ((x - low) / (high - low)).clamp(0, 1)
+    return x * x * (3 - 2 * x)

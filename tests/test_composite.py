@@ -1,0 +1,294 @@
+"""Edited faces back in their photo. The faces are generated and pasted into larger pictures, so their latents are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from core.composite import Original, Rendered, composite
+from core.composite.mesh import face_size, triangles, with_rim
+from core.composite.motion import mouth_gap, target_points
+from core.edit import Editor, Models
+from core.emotion import smile_score
+from core.faces import Aligned, Face, FaceFinder, align
+from core.generator import Generator, seed_w
+from core.settings import Settings
+
+Pixels = NDArray[np.uint8]
+SEEDS = (5007, 5000)  # one neutral with closed lips, one smiling with teeth
+STRENGTHS = (0.0, -1.5, 0.75, 1.5)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A generated face drawn at STRENGTHS, with the landmarks of each picture."""
+
+    drawn: tuple[Rendered, ...]
+
+    def at(self, strength: float) -> Rendered:
+        return self.drawn[STRENGTHS.index(strength)]
+
+
+@pytest.fixture(scope="module")
+def finder(settings: Settings) -> Iterator[FaceFinder]:
+    with FaceFinder(settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def people(settings: Settings, generator: Generator, finder: FaceFinder) -> dict[int, Person]:
+    models = Models(settings)
+    models.__dict__.update(generator=generator, finder=finder)
+    editor, made = Editor(models), {}
+    for seed in SEEDS:
+        ws = generator.broadcast(seed_w(generator, [seed], 0.7)).numpy()
+        pictures = editor.draw(ws, STRENGTHS)
+        made[seed] = Person(tuple(Rendered(p, finder.find(p)[0].landmarks) for p in pictures))
+    return made
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo with one generated face in it."""
+
+    photo: Pixels
+    aligned: Aligned
+    face: Face
+    person: Person
+
+    def edit(self, strength: float) -> Pixels:
+        return composite(self.photo, self.aligned, self.face, self.person.at(0.0), self.person.at(strength))
+
+    def face_region(self) -> NDArray[np.bool_]:
+        """Everything that an edit may touch: the face's oval and a tenth of its size around it."""
+        height, width = self.photo.shape[:2]
+        y, x = np.mgrid[:height, :width] + 0.5
+        low, high = self.face.landmarks.min(axis=0), self.face.landmarks.max(axis=0)
+        reach = 0.1 * face_size(self.face.landmarks)
+        inside: NDArray[np.bool_] = (x > low[0] - reach) & (x < high[0] + reach) & (y > low[1]) & (y < high[1] + reach)
+        return inside
+
+
+def scene(person: Person, finder: FaceFinder, side: int = 640, at: tuple[int, int] = (90, 60), grain: float = 3.0) -> Scene:
+    """The person `side` pixels large, upper left corner `at`, in a larger backdrop; all of it with a camera's grain."""
+    random = np.random.RandomState(1)
+    small = Image.fromarray(person.at(0.0).pixels).resize((side, side), Image.Resampling.LANCZOS)
+    backdrop = Image.fromarray(random.randint(60, 200, (9, 11, 3)).astype(np.uint8)).resize((side + 200, side + 140))
+    backdrop.paste(small, at)
+    photo = (np.asarray(backdrop) + random.normal(0, grain, (side + 140, side + 200, 1))).round().clip(0, 255).astype(np.uint8)
+    x, y = at
+    quad = np.array([[x, y], [x, y + side], [x + side, y + side], [x + side, y]], dtype=np.float64)
+    scale = side / person.at(0.0).pixels.shape[0]
+    matrix = np.array([[scale, 0, x], [0, scale, y], [0, 0, 1.0]])
+    face = max(finder.find(photo), key=lambda one: one.width)
+    return Scene(photo, Aligned(person.at(0.0).pixels, quad, matrix), face, person)
+
+
+@pytest.fixture(scope="module")
+def neutral(people: dict[int, Person], finder: FaceFinder) -> Scene:
+    return scene(people[5007], finder)
+
+
+@pytest.fixture(scope="module")
+def smiling(people: dict[int, Person], finder: FaceFinder) -> Scene:
+    return scene(people[5000], finder)
+
+
+def smile(finder: FaceFinder, pixels: Pixels) -> float:
+    return smile_score(finder.find(pixels)[0])
+
+
+def detail(pixels: Pixels, where: NDArray[np.bool_]) -> float:
+    """Root mean square of what is finer than two pixels, in levels."""
+    grey = Image.fromarray(pixels).convert("L")
+    fine = np.asarray(grey, dtype=np.float64) - np.asarray(grey.filter(ImageFilter.GaussianBlur(1.5)))
+    return float(np.sqrt(np.square(fine[where]).mean()))
+
+
+@pytest.mark.parametrize("strength", [-1.5, 1.5])
+@pytest.mark.parametrize("which", ["neutral", "smiling"])
+def test_nothing_outside_the_face_changes_by_a_bit(which: str, strength: float, request: pytest.FixtureRequest) -> None:
+    where: Scene = request.getfixturevalue(which)
+    changed = (where.edit(strength) != where.photo).any(axis=2)
+    assert changed.mean() > 0.01
+    assert not changed[~where.face_region()].any()
+
+
+def test_forehead_hair_and_ears_stay(neutral: Scene) -> None:
+    changed = (neutral.edit(1.5) != neutral.photo).any(axis=2)
+    eyes_top = neutral.face.landmarks[[159, 386], 1].min() - 0.3 * face_size(neutral.face.landmarks)
+    assert not changed[: int(eyes_top)].any()
+
+
+def test_an_edit_that_changes_nothing_gives_the_photo(neutral: Scene, smiling: Scene) -> None:
+    for where in (neutral, smiling):
+        np.testing.assert_array_equal(where.edit(0.0), where.photo)
+
+
+def test_the_photo_given_is_left_alone(neutral: Scene) -> None:
+    before = neutral.photo.copy()
+    neutral.edit(1.5)
+    np.testing.assert_array_equal(neutral.photo, before)
+
+
+def test_the_smile_arrives_in_the_photo(neutral: Scene, smiling: Scene, finder: FaceFinder) -> None:
+    rising = [smile(finder, neutral.edit(strength)) for strength in STRENGTHS if strength >= 0]
+    wanted = smile(finder, neutral.person.at(1.5).pixels)
+    assert rising == sorted(rising)
+    assert rising[-1] > rising[0] + 0.75 * (wanted - rising[0])
+    before, after = smile(finder, smiling.photo), smile(finder, smiling.edit(-1.5))
+    assert before > 0.4
+    assert after < 0.15
+
+
+@pytest.mark.parametrize("strength", [0.75, 1.5])
+def test_skin_keeps_the_photos_texture(neutral: Scene, strength: float) -> None:
+    result = neutral.edit(strength)
+    cheeks = np.zeros(neutral.photo.shape[:2], dtype=bool)
+    reach = int(0.07 * face_size(neutral.face.landmarks))
+    for point in neutral.face.landmarks[[205, 425]].astype(int):
+        cheeks[point[1] - reach : point[1] + reach, point[0] - reach : point[0] + reach] = True
+    assert (result != neutral.photo).any(axis=2)[cheeks].mean() > 0.3
+    assert 0.8 < detail(result, cheeks) / detail(neutral.photo, cheeks) < 1.25
+
+
+def test_no_seam_where_the_change_ends(neutral: Scene, smiling: Scene) -> None:
+    for where, strength in ((neutral, 1.5), (smiling, -1.5)):
+        result = where.edit(strength)
+        changed = Image.fromarray(((result != where.photo).any(axis=2) * 255).astype(np.uint8))
+        solid = changed.filter(ImageFilter.MedianFilter(7))
+        edge = np.asarray(solid.filter(ImageFilter.MaxFilter(5))) != np.asarray(solid.filter(ImageFilter.MinFilter(5)))
+        energies = []
+        for pixels in (result, where.photo):
+            y, x = np.gradient(pixels.astype(np.float64).mean(axis=2))
+            energies.append(float((x * x + y * y)[edge].mean()))
+        assert energies[0] < 1.1 * energies[1]
+
+
+def test_new_teeth_are_as_soft_as_the_photo(people: dict[int, Person], finder: FaceFinder) -> None:
+    sharp = scene(people[5007], finder, grain=0.0)
+    soft_photo = np.asarray(Image.fromarray(sharp.photo).filter(ImageFilter.GaussianBlur(2.5)))
+    soft = replace(sharp, photo=soft_photo)
+    results = [sharp.edit(1.5), soft.edit(1.5)]
+    again = finder.find(results[0])[0].landmarks
+    assert mouth_gap(again) > 0.02 * face_size(again)
+    mouth = np.zeros(sharp.photo.shape[:2], dtype=bool)
+    (x0, y0), (x1, y1) = again[[61, 291, 13, 14]].min(axis=0).astype(int), again[[61, 291, 13, 14]].max(axis=0).astype(int)
+    mouth[y0:y1, x0:x1] = True
+    assert detail(results[1], mouth) < 0.6 * detail(results[0], mouth)
+
+
+def test_a_reconstruction_that_sits_elsewhere_is_put_in_place(neutral: Scene) -> None:
+    """Some pixels beside and a little larger: landmarks tell where it belongs."""
+    shift = np.array([[1.015, 0, 5.0], [0, 1.015, -8.0], [0, 0, 1]])
+    moved = replace(neutral, aligned=replace(neutral.aligned, matrix=neutral.aligned.matrix @ shift))
+    difference = np.abs(moved.edit(1.5).astype(int) - neutral.edit(1.5)).mean(axis=2)
+    assert difference[neutral.face_region()].mean() < 1.5
+
+
+def test_what_hides_the_face_stays(neutral: Scene) -> None:
+    """A dark rod over a cheek, which the generator knows nothing of."""
+    photo = neutral.photo.copy()
+    x, y = neutral.face.landmarks[425].astype(int)
+    rod = (slice(y - 60, y + 140), slice(x + 10, x + 70))
+    photo[rod] = (12, 16, 20)
+    result = replace(neutral, photo=photo).edit(1.5)
+    core = (slice(y - 40, y + 120), slice(x + 22, x + 58))
+    assert np.abs(result[core].astype(int) - photo[core]).max() <= 3
+    assert (result != photo).any(axis=2).mean() > 0.01
+
+
+CUTS = (np.s_[:430, :], np.s_[:, :360], np.s_[300:, :])  # rows and columns of the photo that are left
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=["chin", "side", "forehead"])
+def test_a_face_that_the_photo_cuts_off(neutral: Scene, cut: tuple[slice, slice]) -> None:
+    photo = neutral.photo[cut].copy()
+    offset = np.array([cut[1].start or 0, cut[0].start or 0])
+    matrix = neutral.aligned.matrix.copy()
+    matrix[:2, 2] -= offset
+    face = replace(neutral.face, landmarks=neutral.face.landmarks - offset.astype(np.float32))
+    aligned = Aligned(neutral.aligned.image, neutral.aligned.quad - offset, matrix)
+    result = composite(photo, aligned, face, neutral.person.at(0.0), neutral.person.at(1.5))
+    assert result.shape == photo.shape
+    assert (result != photo).any()
+
+
+def test_a_face_wholly_outside_changes_nothing(neutral: Scene) -> None:
+    face = replace(neutral.face, landmarks=neutral.face.landmarks + np.float32(5000))
+    result = composite(neutral.photo, neutral.aligned, face, neutral.person.at(0.0), neutral.person.at(1.5))
+    np.testing.assert_array_equal(result, neutral.photo)
+
+
+def test_two_faces_one_after_the_other(people: dict[int, Person], finder: FaceFinder) -> None:
+    left, right = (scene(people[seed], finder, side=420) for seed in SEEDS)
+    photo = np.concatenate([left.photo, right.photo], axis=1)
+    shift = np.float32([left.photo.shape[1], 0])
+    matrix = right.aligned.matrix.copy()
+    matrix[0, 2] += shift[0]
+    originals = [
+        Original(photo, left.aligned, left.face, left.person.at(0.0)),
+        Original(
+            photo, replace(right.aligned, matrix=matrix), replace(right.face, landmarks=right.face.landmarks + shift),
+            right.person.at(0.0),
+        ),
+    ]  # fmt: skip
+    edits = [left.person.at(1.5), right.person.at(-1.5)]
+    both = originals[1].edit(edits[1], onto=originals[0].edit(edits[0]))
+    other_way = originals[0].edit(edits[0], onto=originals[1].edit(edits[1]))
+    np.testing.assert_array_equal(both, other_way)
+    np.testing.assert_array_equal(both[:, : int(shift[0])], left.edit(1.5))
+    assert (both != photo).any(axis=2)[:, int(shift[0]) :].any()
+
+
+def test_a_small_face_and_the_sample_photo(astronaut: Pixels, people: dict[int, Person], finder: FaceFinder) -> None:
+    """Another person's reconstruction is the worst there can be: it still takes the smile away and leaves the rest."""
+    face = finder.require(astronaut)[0]
+    aligned = align(astronaut, face.landmarks)
+    person = people[5000]
+    result = composite(astronaut, aligned, face, person.at(0.0), person.at(-1.5))
+    assert smile(finder, result) < smile(finder, astronaut) - 0.2
+    changed = (result != astronaut).any(axis=2)
+    assert 0 < changed.mean() < 0.12
+
+
+def test_the_mesh_covers_the_face_once(neutral: Scene) -> None:
+    """Every edge of the mesh has a triangle on either side, but for the rim's outer line."""
+    edges: dict[frozenset[int], int] = {}
+    for a, b, c in triangles():
+        for edge in (frozenset((a, b)), frozenset((b, c)), frozenset((c, a))):
+            edges[edge] = edges.get(edge, 0) + 1
+    outer = [edge for edge, count in edges.items() if count == 1]
+    assert set(edges.values()) == {1, 2}
+    assert len(outer) == 36
+    assert all(min(edge) >= 468 for edge in outer)
+    assert len(with_rim(neutral.face.landmarks)) == 468 + 36
+
+
+def test_a_turned_head_is_no_expression(neutral: Scene) -> None:
+    points = np.asarray(neutral.face.landmarks, dtype=np.float64)
+    angle = np.radians(4)
+    turn = 1.04 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = (points - points.mean(axis=0)) @ turn.T + points.mean(axis=0) + [12.0, -7.0]
+    target = target_points(points, points, turned)
+    assert np.abs(target - points[:468]).max() < 0.002 * face_size(points)
+
+
+def test_lips_that_the_edit_closes_are_closed(smiling: Scene) -> None:
+    """Though the photo's mouth stands further open than the reconstruction's."""
+    photo = np.asarray(smiling.face.landmarks, dtype=np.float64)
+    edited = photo.copy()
+    above, below = [82, 13, 312], [87, 14, 317]
+    middle = (edited[above] + edited[below]) / 2
+    edited[above] = edited[below] = middle
+    reconstructed = photo.copy()
+    reconstructed[above] = middle + 0.6 * (photo[above] - middle)
+    reconstructed[below] = middle + 0.6 * (photo[below] - middle)
+    target = target_points(photo, reconstructed, edited)
+    gaps = np.linalg.norm(target[above] - target[below], axis=1)
+    assert gaps.max() < 0.003 * face_size(photo)

@@ -42,7 +42,7 @@ def list_faces(as_json: Json = False) -> None:
         return
     table = Table("face", "name", "photo (sha256)", "in the photo", "method", "generator", "last used")
     for face in faces:
-        photo, number = face.photo_sha256[:12], f"number {face.face} from the left"
+        photo, number = face.photo_sha256[:12], f"number {face.face + 1} from the left"
         table.add_row(str(face.id), face.name, photo, number, face.method, face.generator[:12], _time(face.last_used))
     Console().print(table)
 

@@ -116,7 +116,8 @@ class Database:
         """Empty the WAL into the file and, with `vacuum`, write the file anew. False if readers or a full disk hinder.
 
         secure_delete zeroes a freed cell, but a page that was split may keep stale copies of rows that moved away (seen
-        in one of fifty erasures); only a vacuum, 0.7 s for 100 MB, is sure to leave none. What was hindered is `scrub_due`, and is done by the next scrub or close.
+        in one of fifty erasures); only a vacuum, 0.7 s for 100 MB, is sure to leave none. What was hindered is
+        `scrub_due`, and is done by the next scrub.
         """
         with self._lock:
             self._check_open()

@@ -87,9 +87,7 @@ def expire(database: Database, jobs: Jobs, now: float) -> Expired:
     """Erase what has run out: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
     with database.erasing(thorough=False) as db:
         lapsed = jobs.lapse(db)
-        db.execute(
-            "update jobs set request = null, checkpoint = null where request is not null and expires <= ?", [now]
-        )
+        db.execute("update jobs set request = null, checkpoint = null where request is not null and expires <= ?", [now])
         db.execute("update jobs set token = null where token is not null and token_expires <= ?", [now])
         db.execute("delete from uses where at <= ?", [now - DAY])
         return Expired(

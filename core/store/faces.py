@@ -22,8 +22,7 @@ from core.store.part import Part, photo_index, to_json
 
 _OWNED = "guild_id = :guild and member_id = :member and (expires is null or expires > :now)"
 _ABOUT = (
-    "id, guild_id, member_id, face, generator, method, details, name, extras, "
-    "channel_id, message_id, created, last_used, expires"
+    "id, guild_id, member_id, face, generator, method, details, name, extras, channel_id, message_id, created, last_used, expires"
 )
 _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
 
@@ -82,6 +81,7 @@ class Faces(Part):
         still being worked on, else JobCancelled: what was erased while the work went on doesn't come back.
         """
         details = {"photo": photo_sha256, "box": _floats(box), "quad": [_floats(corner) for corner in quad]}
+        plain = {"details": to_json(details), "latent": latent, "thumbnail": thumbnail}
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.writing() as db:
             _check_running(db, owner, job)
@@ -91,13 +91,9 @@ class Faces(Part):
             number = known[0] if known else next_id(db, "faces")
             guild, member = owner.columns
             row = {"id": number, "guild_id": guild, "member_id": member, **key, **self._fresh(db, owner)}
-            for column, plain in (("details", to_json(details)), ("latent", latent), ("thumbnail", thumbnail)):
-                row[column] = self._seal(plain, "faces", column, number)
+            row |= {column: self._seal(value, "faces", column, number) for column, value in plain.items()}
             row["extras"] = None if extras is None else self._seal(to_json(extras), "faces", "extras", number)
-            if known:
-                db.table("faces").update(number, row)
-            else:
-                db.table("faces").insert(row, pk="id")
+            db.table("faces").upsert(row, pk="id")
             _add_source(db, number, source_message_id, source_channel_id)
             return self._one(db, owner, number)
 
@@ -205,9 +201,7 @@ class Faces(Part):
 
     def _select(self, owner: Owner, rest: str, more: Mapping[str, Any] | None = None) -> list[StoredFace]:
         with self.database.reading() as db:
-            rows = list(
-                db.query(f"select {_ABOUT} from faces where {_OWNED} {rest}", {**self._who(owner), **(more or {})})
-            )
+            rows = list(db.query(f"select {_ABOUT} from faces where {_OWNED} {rest}", {**self._who(owner), **(more or {})}))
         return [self._face(row) for row in rows]
 
     def _one(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> StoredFace:

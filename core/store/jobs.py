@@ -238,8 +238,7 @@ class Jobs(Part):
 
     def _job(self, row: dict[str, Any]) -> Job:
         plain = {
-            column: None if row[column] is None else self._open(row[column], "jobs", column, row["id"])
-            for column in _SEALED
+            column: None if row[column] is None else self._open(row[column], "jobs", column, row["id"]) for column in _SEALED
         }
         same = {name: row[name] for name in _SAME}
         return Job(

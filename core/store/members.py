@@ -109,9 +109,7 @@ class Members(Part):
     def blocked(self, guild_id: int | None) -> list[Block]:
         """Who is kept out of a server, or (None) of everything."""
         with self.database.reading() as db:
-            rows = list(
-                db.query("select id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY])
-            )
+            rows = list(db.query("select id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY]))
         return [Block(int(self._open(row["member"], "blocks", "member", row["id"])), row["at"]) for row in rows]
 
     def _block_index(self, guild_id: int | None, member_id: int) -> bytes:

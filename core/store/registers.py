@@ -28,9 +28,7 @@ class Report:
 class Reports(Part):
     """Open reports, by server. They leave when closed, after 30 days, or with the one who made them."""
 
-    def add(
-        self, guild_id: int | None, member_id: int, *, channel_id: int | None, message_id: int | None, reason: str
-    ) -> int:
+    def add(self, guild_id: int | None, member_id: int, *, channel_id: int | None, message_id: int | None, reason: str) -> int:
         """Keep a report; returns its number."""
         with self.database.writing() as db:
             number = next_id(db, "reports")
@@ -58,9 +56,7 @@ class Reports(Part):
     def count(self, guild_id: int | None) -> int:
         """How many are open."""
         with self.database.reading() as db:
-            return int(
-                db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0]
-            )
+            return int(db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0])
 
     def close(self, guild_id: int | None, report_id: int) -> bool:
         """An admin has dealt with it: erase it. False if it isn't of this server."""
@@ -88,9 +84,7 @@ class StoredDirection:
 class Directions(Part):
     """The register of fitted directions. The vectors themselves are files."""
 
-    def put(
-        self, name: str, *, generator: str, sha256: str, provenance: Mapping[str, Any], fitted_at: float
-    ) -> StoredDirection:
+    def put(self, name: str, *, generator: str, sha256: str, provenance: Mapping[str, Any], fitted_at: float) -> StoredDirection:
         """Register a direction, in place of an earlier one of this name and generator."""
         row = {
             "name": name, "generator": generator, "sha256": sha256,

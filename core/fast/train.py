@@ -53,7 +53,8 @@ class Training:
     def __init__(self, module: nn.Module, loss: Loss, schedule: Schedule, checkpoint: Path) -> None:
         self.module, self.loss, self.schedule, self.checkpoint = module, loss, schedule, checkpoint
         self.parameters = [p for p in module.parameters() if p.requires_grad]
-        self.adam = torch.optim.AdamW(self.parameters, lr=schedule.rate, weight_decay=1e-4, betas=(0.9, 0.98))
+        groups = [{"params": [p], "lr": schedule.rate, "share": _share(p)} for p in self.parameters]
+        self.adam = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
         self.done = 0
         if checkpoint.is_file():
             self._restore(torch.load(checkpoint, weights_only=True))
@@ -62,7 +63,8 @@ class Training:
         """Train to the end, yielding after every step; stop iterating to stop, and begin anew later to go on."""
         while self.done < self.schedule.steps:
             random = np.random.RandomState((self.schedule.seed * 1_000_003 + self.done) % 2**32)
-            self.adam.param_groups[0]["lr"] = self.schedule.rate_at(self.done)
+            for group in self.adam.param_groups:
+                group["lr"] = self.schedule.rate_at(self.done) * group["share"]
             loss = self.loss(self.module, random)
             self.adam.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -86,3 +88,10 @@ class Training:
         self.module.load_state_dict(state["module"])
         self.adam.load_state_dict(state["adam"])
         self.done = state["done"]
+
+
+def _share(parameter: nn.Parameter) -> float:
+    """What a parameter takes of the rate. Adam moves all inputs of a unit alike, so a unit with many moves too far
+    (Yang & Hu, Tensor Programs V): beyond 512 inputs the share falls as one over their number."""
+    inputs = parameter[0].numel() if parameter.ndim > 1 else 1
+    return min(1.0, 512 / inputs)

@@ -24,7 +24,7 @@ from core.projection.features import Features, area_downsample
 FACES = 3000
 FIRST = 100_000  # number of the first face: none of the head's
 HELD_OUT = range(9_000_000, 9_000_032)  # seeds to score on, at truncation 0.7
-SCHEDULE = Schedule(steps=1800, batch=16, rate=3e-4, checkpoint_every=100)
+SCHEDULE = Schedule(steps=1500, batch=16, rate=2e-4, checkpoint_every=100)
 _OFFSET_WEIGHT = 0.02  # keeps the styles near one w, where edits work
 _IMAGE_EVERY, _IMAGE_FACES = 8, 4  # an image costs five times a latent: every eighth step, four of the batch
 _IMAGE_WEIGHT = 0.5

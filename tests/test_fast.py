@@ -1,0 +1,261 @@
+"""The fast projection: its parts fit the generator, its start is near, its end is like the photo, its training goes on."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.errors import LatentUnreadable, WeightsMissing, WeightsUnfit
+from core.faces import FaceFinder, align
+from core.fast.augment import augment
+from core.fast.data import DrawnSet, training_ws
+from core.fast.encoder import SIDE, Encoder
+from core.fast.lbfgs import Lbfgs
+from core.fast.preview import FEATURE_SIDE, Preview, forward_haar
+from core.fast.project import FastOptions, FastProjection
+from core.fast.train import Schedule, Training
+from core.fast.train_encoder import train_encoder
+from core.fast.train_head import head_set, score_head, train_head
+from core.fast.trained import ENCODER, PREVIEW, SHIPPED, load_trained
+from core.generator import seed_w
+from core.generator.mobile import MobileStyleGAN, inverse_haar
+from core.projection.features import Features, area_downsample, distance
+from core.settings import Settings
+
+SEEDS = range(7_000_000, 7_000_004)  # in no training set and in no other evaluation
+
+
+@pytest.fixture(scope="module")
+def features(settings: Settings) -> Features:
+    return Features.load(settings)
+
+
+@pytest.fixture(scope="module")
+def head(generator: MobileStyleGAN) -> Preview:
+    return load_trained(Preview.shaped_for(generator), SHIPPED / PREVIEW, generator)
+
+
+@pytest.fixture(scope="module")
+def encoder(generator: MobileStyleGAN) -> Encoder:
+    return Encoder.load(generator)
+
+
+@pytest.fixture(scope="module")
+def face(settings: Settings, astronaut: np.ndarray) -> np.ndarray:
+    """The sample photo's face as FFHQ aligns: uint8 [1024, 1024, 3]."""
+    with FaceFinder(settings) as finder:
+        (found,) = finder.require(astronaut)
+    return align(astronaut, found.landmarks, 1024).image
+
+
+def whole(generator: MobileStyleGAN, ws: Tensor) -> Tensor:
+    """ws -> images [N, 3, 256, 256]."""
+    with torch.inference_mode():
+        return area_downsample(generator.synthesis(ws)).contiguous(memory_format=torch.channels_last)
+
+
+def squared_error(a: Tensor, b: Tensor) -> float:
+    """In the unit of 0..1."""
+    return float((a - b).square().mean() / 4)
+
+
+def unit(pixels: np.ndarray) -> Tensor:
+    return area_downsample(torch.tensor(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1)
+
+
+def test_haar_steps_undo_each_other() -> None:
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.allclose(inverse_haar(forward_haar(x)), x, atol=1e-5)
+
+
+def test_lbfgs_reaches_the_bottom_of_a_narrow_valley() -> None:
+    def rosenbrock(x: Tensor) -> tuple[float, Tensor]:
+        x = x.clone().requires_grad_(True)
+        loss = 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
+        return float(loss.detach()), torch.autograd.grad(loss, x)[0]
+
+    descent = Lbfgs(torch.tensor([-1.2, 1.0], dtype=torch.double), first_length=0.1)
+    descent.look(rosenbrock)
+    losses = [descent.loss]
+    while descent.loss > 1e-9 and len(losses) < 80 and descent.step(rosenbrock):
+        losses.append(descent.loss)
+    assert torch.allclose(descent.x, torch.ones(2, dtype=torch.double), atol=1e-3)
+    assert losses == sorted(losses, reverse=True)  # no step went up
+
+
+def test_preview_shows_what_the_whole_network_shows(generator: MobileStyleGAN, head: Preview) -> None:
+    scores = score_head(head, generator, range(60_000, 60_004))
+    assert scores["explained"] > 0.94
+    assert scores["squared_error"] < 0.004
+
+
+def test_preview_gives_every_style_a_gradient(generator: MobileStyleGAN, head: Preview) -> None:
+    ws = generator.broadcast(seed_w(generator, SEEDS[:1])).clone().requires_grad_(True)
+    head(generator.features(ws, FEATURE_SIDE), ws).square().mean().backward()
+    assert ws.grad is not None
+    assert bool((ws.grad.abs().sum(dim=2) > 0).all())
+
+
+def test_encoder_start_is_far_nearer_than_the_mean(generator: MobileStyleGAN, features: Features, encoder: Encoder) -> None:
+    w = seed_w(generator, SEEDS)
+    images = whole(generator, generator.broadcast(w))
+    with torch.inference_mode():
+        found = encoder(images)
+        mean = generator.w_average()
+        assert (found.mean(dim=1) - w).square().sum() < 0.6 * (mean - w).square().sum()
+        again, average = whole(generator, found), whole(generator, generator.broadcast(mean[None])).expand_as(images)
+        assert squared_error(again, images) < 0.5 * squared_error(average, images)
+        assert distance(features(again), features(images)).mean() < 0.85 * distance(features(average), features(images)).mean()
+
+
+def test_encoder_bears_spoiled_photos(generator: MobileStyleGAN, encoder: Encoder) -> None:
+    w = seed_w(generator, SEEDS)
+    images = area_downsample(whole(generator, generator.broadcast(w)), SIDE)
+    with torch.inference_mode():
+        found = encoder(augment(images, np.random.RandomState(1)))
+    assert (found.mean(dim=1) - w).square().sum() < 0.8 * (generator.w_average() - w).square().sum()
+
+
+@pytest.mark.parametrize("name", [PREVIEW, ENCODER])
+def test_parts_of_another_generator_are_refused(generator: MobileStyleGAN, name: str) -> None:
+    other = copy.copy(generator)
+    other.digest = "0" * 64
+    with pytest.raises(WeightsUnfit, match="belongs to another generator"):
+        load_trained(Preview.shaped_for(other) if name == PREVIEW else Encoder(23, 512), SHIPPED / name, other)
+
+
+def test_missing_part_is_a_sentence(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing):
+        load_trained(Preview.shaped_for(generator), tmp_path / PREVIEW, generator)
+
+
+def test_shipped_parts_are_small() -> None:
+    assert sum((SHIPPED / name).stat().st_size for name in (PREVIEW, ENCODER)) <= 16_000_000
+
+
+def test_fast_reaches_the_astronaut(
+    generator: MobileStyleGAN, features: Features, encoder: Encoder, head: Preview, face: np.ndarray
+) -> None:
+    projection = FastProjection(generator, features, encoder, head, face)
+    steps = list(projection.run())
+    assert [step.step for step in steps] == list(range(1, len(steps) + 1))
+    assert len(steps) == projection.done <= projection.steps
+    ws = projection.ws
+    assert ws.shape == (1, generator.num_ws, generator.w_dim)
+    assert ws.dtype == np.float32
+    with torch.inference_mode():
+        start = whole(generator, encoder(unit(face)))
+    end = whole(generator, torch.from_numpy(ws))
+    assert squared_error(end, unit(face)) < 0.014
+    assert squared_error(end, unit(face)) < 0.4 * squared_error(start, unit(face))
+    spread = np.sqrt(np.square(ws - ws.mean(axis=1, keepdims=True)).sum(axis=2).mean()) / generator.w_deviation()
+    assert spread < 0.5  # styles that far apart still take an edit
+
+
+def test_fast_stops_when_nothing_is_gained(
+    generator: MobileStyleGAN, features: Features, encoder: Encoder, head: Preview, face: np.ndarray
+) -> None:
+    options = FastOptions(cheap=50, exact=0, gain=0.5, patience=2)
+    projection = FastProjection(generator, features, encoder, head, face, options)
+    assert sum(1 for _ in projection.run()) < 20
+
+
+def test_fast_goes_on_from_a_checkpoint(
+    generator: MobileStyleGAN, features: Features, encoder: Encoder, head: Preview, face: np.ndarray
+) -> None:
+    options = FastOptions(cheap=4, exact=1, refresh=2)
+
+    def begin(target: np.ndarray = face, with_options: FastOptions = options) -> FastProjection:
+        return FastProjection(generator, features, encoder, head, target, with_options)
+
+    straight, broken, resumed = begin(), begin(), begin()
+    list(straight.run())
+    for step in broken.run():
+        if step.step == 3:
+            break
+    resumed.resume(broken.checkpoint())
+    assert resumed.done == 3
+    list(resumed.run())
+    assert np.abs(resumed.ws - straight.ws).max() < 1e-4
+    with pytest.raises(LatentUnreadable):
+        begin(with_options=replace(options, cheap=9)).resume(broken.checkpoint())
+    with pytest.raises(LatentUnreadable):
+        begin(target=face[::-1].copy()).resume(broken.checkpoint())
+
+
+def test_drawn_faces_follow_from_their_number(generator: MobileStyleGAN) -> None:
+    many, one = training_ws(generator, range(4)), training_ws(generator, range(3, 4))
+    assert torch.allclose(many[3:], one, atol=1e-5)
+    spread = (many - many.mean(dim=1, keepdim=True)).square().sum(dim=(1, 2))
+    assert (spread > 1).tolist() == [False, False, True, True]  # plain, plain, mixed, jittered
+
+
+def test_a_set_goes_on_where_it_was_left(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    drawn: list[int] = []
+
+    def draw(ws: Tensor) -> Tensor:
+        drawn.append(len(ws))
+        return ws.mean(dim=(1, 2))[:, None, None, None].expand(-1, 3, 8, 8)
+
+    first = DrawnSet(tmp_path, generator, draw, 8, 136)
+    for done in first.fill():
+        if done == 68:  # four after the last note of what is done
+            break
+    again = DrawnSet(tmp_path, generator, draw, 8, 136)
+    assert again.done == 64
+    list(again.fill())
+    assert sum(drawn) == 68 + 72
+    assert np.abs(again.ws[:, 0]).max(axis=1).min() > 0  # every row was written
+    assert DrawnSet(tmp_path, generator, draw, 8, 136, drawn_by="another head").done == 0
+
+
+def train(training: Training, until: int | None = None) -> nn.Module:
+    for step in training.run():
+        if step.step == until:
+            break
+    return training.module
+
+
+def assert_same_weights(a: nn.Module, b: nn.Module, of: nn.Module) -> None:
+    states = [module.state_dict() for module in (a, b, of)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0])  # it did learn
+
+
+def test_training_of_the_head_resumes_to_the_same_weights(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    schedule = Schedule(steps=4, batch=2, rate=1e-3, checkpoint_every=2)
+    list(head_set(generator, tmp_path / "exact", 8).fill())
+
+    def begin() -> Training:
+        return train_head(generator, tmp_path, schedule, 8)
+
+    untouched = copy.deepcopy(begin().module)
+    straight = train(begin())
+    (tmp_path / "preview-head.pt").unlink()
+    train(begin(), until=3)
+    resumed = begin()
+    assert resumed.done == 2
+    assert_same_weights(straight, train(resumed), untouched)
+
+
+def test_training_of_the_encoder_resumes_to_the_same_weights(
+    generator: MobileStyleGAN, features: Features, tmp_path: Path
+) -> None:
+    schedule = Schedule(steps=4, batch=4, rate=1e-4, checkpoint_every=2)
+
+    def begin() -> Training:
+        return train_encoder(generator, features, tmp_path, schedule, 16)
+
+    untouched = copy.deepcopy(begin().module)
+    straight = train(begin())
+    (tmp_path / "encoder.pt").unlink()
+    train(begin(), until=3)
+    resumed = begin()
+    assert resumed.done == 2
+    assert_same_weights(straight, train(resumed), untouched)

@@ -126,7 +126,7 @@ def test_too_many_bytes_are_refused_before_decoding(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UnreadablePhoto, match="No such file"):
+    with pytest.raises(UnreadablePhoto, match="no such file"):
         load_photo(tmp_path / "none.png", LIMITS)
 
 

@@ -1,0 +1,125 @@
+"""MediaPipe's two networks behind plain arrays. The only module that knows MediaPipe's classes and its noise."""
+
+from __future__ import annotations
+
+import os
+import weakref
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.faces.detect import NOTED, Find
+
+_DETECTOR = "face_detector.tflite"  # in the landmarker's bundle: BlazeFace, short range
+_FACES = 3  # that the landmarker looks for in a window of one; beside it there may be others
+_RIGHT_EYE, _LEFT_EYE = 0, 1  # of the detector's six points; the person's own right
+
+
+@dataclass(frozen=True, eq=False)
+class RawFace:
+    """What the landmarker says of a face."""
+
+    landmarks: NDArray[np.float64]  # [478, 2], pixels of the picture it was given
+    blendshapes: dict[str, float]  # 52 names, 0..1
+    transformation: NDArray[np.float64]  # [4, 4]: canonical face -> camera; x to the right, y up, z to the viewer
+
+
+class Native:
+    """Detector and landmarker of one bundle. Use from one thread; `close` frees them."""
+
+    def __init__(self, bundle: Path) -> None:
+        import mediapipe  # 0.5 s, and a hundred megabytes
+
+        self._mp: Any = mediapipe
+        with _silent():
+            self._detector = _detector(bundle)
+            self._landmarker = _landmarker(bundle)
+            blank = np.zeros((64, 64, 3), np.uint8)
+            self.detect(blank)  # the graphs start, and have their say on stderr, with the first picture
+            self.landmarks(blank)
+        self.close = weakref.finalize(self, _close, self._detector, self._landmarker)
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Find]:
+        """Finds in uint8 [H, W, 3], any size; the network sees 128 pixels of it."""
+        finds = []
+        extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
+        for detection in self._detector.detect(self._image(pixels)).detections:
+            box, points = detection.bounding_box, detection.keypoints
+            centre = np.array([box.origin_x + box.width / 2, box.origin_y + box.height / 2])
+            eyes = np.array([[points[i].x, points[i].y] for i in (_RIGHT_EYE, _LEFT_EYE)]) * extent
+            line = eyes[1] - eyes[0]
+            length = float(np.hypot(*line))
+            if length > 0 and box.width > 0:
+                finds.append(Find(centre, line / length * box.width / 2, float(detection.categories[0].score)))
+        return finds
+
+    def landmarks(self, pixels: NDArray[np.uint8]) -> list[RawFace]:
+        """Faces in a window uint8 [H, W, 3] around one face."""
+        result = self._landmarker.detect(self._image(pixels))
+        extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
+        found = zip(
+            result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
+        )
+        return [
+            RawFace(
+                np.array([[point.x, point.y] for point in points]) * extent,
+                {shape.category_name: float(shape.score) for shape in shapes},
+                np.asarray(matrix, dtype=np.float64),
+            )
+            for points, shapes, matrix in found
+        ]
+
+    def _image(self, pixels: NDArray[np.uint8]) -> Any:
+        return self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
+
+
+def _detector(bundle: Path) -> Any:
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    with zipfile.ZipFile(bundle) as archive:
+        model = archive.read(_DETECTOR)
+    options = vision.FaceDetectorOptions(
+        base_options=BaseOptions(model_asset_buffer=model), min_detection_confidence=NOTED
+    )
+    return vision.FaceDetector.create_from_options(options)
+
+
+def _landmarker(bundle: Path) -> Any:
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(bundle)),
+        num_faces=_FACES,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    return vision.FaceLandmarker.create_from_options(options)
+
+
+def _close(*tasks: Any) -> None:
+    for task in tasks:
+        try:
+            task.close()
+        except RuntimeError:
+            # at interpreter exit the library's own thread pool is gone already; the process frees the model, and
+            # without a handle its __del__ has nothing left to complain about
+            task._handle = None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Send file descriptor 2 nowhere while native code starts: its log has no switch that this build obeys."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)

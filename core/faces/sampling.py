@@ -1,0 +1,72 @@
+"""Cutting a tilted square out of a photo, antialiased. Coordinates are continuous: (0, 0) is the photo's corner."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+OUTSIDE = (128, 128, 128)  # where there is no photo: no edge against most of what is
+
+
+def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """The similarity float64 [3, 3] from the pixels of a `size` x `size` square to the photo's.
+
+    `centre` [2] is the square's centre and `right` [2] half its upper edge, both in photo pixels. The square's y axis
+    is `right` turned a quarter clockwise, so it is never mirrored.
+    """
+    down = np.array([-right[1], right[0]])
+    columns = np.stack([2 * right / size, 2 * down / size, centre - right - down], axis=1)
+    return np.vstack([columns, [0.0, 0.0, 1.0]])
+
+
+def through(matrix: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Points [N, 2] through an affine [3, 3]."""
+    moved: NDArray[np.float64] = np.asarray(points, dtype=np.float64) @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved
+
+
+def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """The square uint8 [size, size, 3] that `matrix` (square pixels -> photo pixels) lays over uint8 [H, W, 3].
+
+    What is coarser in the square than in the photo is averaged: by whole blocks first, then from a square of twice
+    the size. Outside the photo the square is grey.
+    """
+    part, low = _around(pixels, matrix, size)
+    image = Image.fromarray(part)
+    scale = float(np.hypot(*matrix[:2, 0]))  # photo pixels per pixel of the square
+    blocks = max(1, int(scale))
+    if blocks > 1:
+        image = image.reduce(blocks)
+    finer = 2 if scale > blocks else 1  # the blocks left between one and two photo pixels per pixel
+    to_image = np.diag([1 / blocks, 1 / blocks, 1.0]) @ _shift(-low) @ matrix @ np.diag([1 / finer, 1 / finer, 1.0])
+    result = image.transform(
+        (size * finer, size * finer), Image.Transform.AFFINE, to_image[:2].ravel().tolist(),
+        Image.Resampling.BICUBIC, fillcolor=OUTSIDE,
+    )  # fmt: skip
+    if finer > 1:
+        result = result.resize((size, size), Image.Resampling.LANCZOS)
+    return np.array(result)
+
+
+def _around(
+    pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of the photo under the square, with a margin for the filters, and the coordinates of its corner.
+
+    A square that lies beside the photo gets one grey pixel.
+    """
+    corners = through(matrix, np.array([[0, 0], [0, size], [size, size], [size, 0]]))
+    margin = 4 * max(1.0, float(np.hypot(*matrix[:2, 0])))
+    limits = [pixels.shape[1], pixels.shape[0]]
+    low = np.clip(np.floor(corners.min(axis=0) - margin), 0, limits).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0) + margin), 0, limits).astype(int)
+    part = np.ascontiguousarray(pixels[low[1] : high[1], low[0] : high[0]])
+    if part.size == 0:
+        part = np.full((1, 1, 3), OUTSIDE, dtype=np.uint8)
+    return part, low.astype(np.float64)
+
+
+def _shift(by: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Translation [3, 3]."""
+    return np.array([[1.0, 0.0, by[0]], [0.0, 1.0, by[1]], [0.0, 0.0, 1.0]])

@@ -48,6 +48,7 @@ class Answer:
     private: bool = False
     reply_to: int | None = None  # the message that held the photo
     nonce: str | None = None  # a post that is tried again after a crash is the same post
+    unsure: bool = False  # whether such a post was made before is not known: Discord failed, or this process is a new one
     current: Sequence[discord.Attachment] = field(default=())  # files of the message as it is now
 
     @property
@@ -105,6 +106,9 @@ class Answer:
                 message_id=self.reply_to, channel_id=self.channel_id, fail_if_not_exists=False
             )
         self._remember(await self._channel().send(**options))
+        if self.unsure and self.nonce is not None:  # if it was, Discord gave that one back, as it looked then
+            self.unsure = False
+            await self._edit(page)
 
     async def _send_direct(self, page: Page) -> None:
         try:
@@ -147,3 +151,8 @@ class Answer:
 def expiry(interaction: discord.Interaction[Any]) -> datetime:
     """Until when the token of an interaction is relied on."""
     return interaction.created_at + TOKEN_LIFE
+
+
+def will_pass(error: Exception) -> bool:
+    """Whether it is worth trying again later: Discord or the line to it fails, not what was asked of it."""
+    return not isinstance(error, discord.HTTPException) or error.status >= 500 or error.status == 429

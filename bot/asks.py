@@ -54,6 +54,7 @@ class Ask:
     face: int | None = None  # number in the photo from 0; None: the only one, or ask
     face_id: int | None = None
     strength: Strength | None = None  # None with a photo: both the neutral and the smiling picture
+    pictures: int = 1  # in the message; the first is used, and the result says so
     keep: bool = False  # the answer changes a result and keeps its original and neutral pictures
 
     @property

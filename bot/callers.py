@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import aiohttp
 import discord
 
-from bot.answers import Answer, expiry
+from bot.answers import Answer, expiry, will_pass
 from bot.gate import Person, owner_of
 from bot.layouts import Page
 from bot.locale import Speaker
@@ -50,7 +51,11 @@ class Caller(Protocol):
         ...
 
     async def reply(self, page: Page, nonce: str) -> Answer:
-        """The first visible reply; the answer to come is edited into it."""
+        """The first visible reply; the answer to come is edited into it.
+
+        Raises discord.HTTPException where the bot may not reply. A Discord that fails just now is no reason to give
+        up: the answer is posted when it is ready.
+        """
         ...
 
     async def more(self, page: Page, nonce: str) -> Answer:
@@ -92,16 +97,20 @@ class MessageCaller:
         return None
 
     async def reply(self, page: Page, nonce: str) -> Answer:
-        sent = await self.message.reply(view=page.view, files=page.files(), mention_author=False, nonce=nonce)
-        return self._answer(sent, nonce)
+        answer = Answer(
+            self.bot, self.say, self.message.author.id, self.channel_id, reply_to=self.message.id, nonce=nonce
+        )
+        try:
+            sent = await self.message.reply(view=page.view, files=page.files(), mention_author=False, nonce=nonce)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if not will_pass(error):
+                raise
+            answer.unsure = True
+        else:
+            answer.message_id, answer.current = sent.id, sent.attachments
+        return answer
 
     more = reply
-
-    def _answer(self, sent: discord.Message, nonce: str) -> Answer:
-        return Answer(
-            self.bot, self.say, self.message.author.id, self.channel_id, sent.id, reply_to=self.message.id, nonce=nonce,
-            current=sent.attachments,
-        )
 
 
 @dataclass
@@ -150,10 +159,13 @@ class InteractionCaller:
         answer = self._answer(nonce)
         try:
             await self._first(page, answer)
-        except discord.NotFound as error:
-            if error.code != EXPIRED:
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if isinstance(error, discord.NotFound) and error.code == EXPIRED:
+                answer.token = None  # too late for the interaction: the answer comes as a message
+            elif will_pass(error):
+                answer.unsure = True
+            else:
                 raise
-            answer.token = None  # too late for the interaction: the answer comes as a message
         return answer
 
     async def more(self, page: Page, nonce: str) -> Answer:

@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot.answers import TOO_LARGE
+from bot.answers import TOO_LARGE, will_pass
 from bot.layouts import Page
 from bot.work import Run, Work
 
@@ -32,7 +32,7 @@ async def deliver(run: Run, work: Work, page: Page) -> None:
                 largest = max((len(part.data) for part in page.attached if part.data), default=run.ask.limit)
                 run.ask = replace(run.ask, limit=largest // 2)
                 page = await work.draw(run)
-            elif error.status < 500 and error.status != 429:
+            elif not will_pass(error):
                 raise
             if pause is None:
                 raise

@@ -19,11 +19,8 @@ TEXT: Final[dict[str, str]] = {
     "work.title": "Working on your photo",
     "work.received": "Got it. Reading the photo…",
     "work.queued": "Waiting: number {place} in the queue, about {eta}.",
-    "work.finding": "Looking for the face…",
     "work.projecting": "Finding this face in the generator…",
     "work.step": "Step {step} of {steps}, about {eta} left.",
-    "work.rendering": "Drawing the pictures…",
-    "work.resumed": "egao was restarted; carrying on with your photo.",
     "work.cancelled": "Cancelled. Nothing was kept.",
     "work.cancelled.source": "The photo was deleted, so the work was stopped and nothing was kept.",
     "work.gone": "There is nothing to cancel any more.",
@@ -41,7 +38,6 @@ TEXT: Final[dict[str, str]] = {
     "result.caption.private": "AI-edited picture",
     "result.kept": "The face is kept until {until}; `/forget` erases it at once.",
     "result.erased": "That face is not kept any more. Send the photo again; `/faces` lists what is kept.",
-    "result.smaller": "The picture was made smaller to fit this server's upload limit.",
     "result.download": "Full size, strength {strength}. AI-edited picture.",
     "result.animation": "### From neutral to {strength}",
     "result.deleted": "The picture is deleted. The face itself is kept until {until}.",
@@ -49,7 +45,6 @@ TEXT: Final[dict[str, str]] = {
     "result.face.erased": "The face and everything made from it are erased.",
     "alt.original": "The face as it is in the photo",
     "alt.neutral": "AI-edited: the same face with a neutral expression",
-    "alt.reconstruction": "AI-generated: the face as the generator sees it, not edited",
     "alt.smile": "AI-edited: the same face at strength {strength}",
     "alt.animation": "AI-edited animation: the face going from neutral to strength {strength}",
     "alt.preview": "A preview of the work so far",
@@ -91,12 +86,11 @@ TEXT: Final[dict[str, str]] = {
     ),
     "consent.agree": "I agree",
     "consent.decline": "No, thank you",
-    "consent.thanks": "Thank you. You can take this back at any time with `/forget`.",
     "consent.thanks.resend": "Thank you. Now send the photo or the command once more.",
     "consent.declined": "Nothing was read or kept. You can change your mind any time by sending a photo.",
     "consent.other": "This question is for somebody else. Send a photo of your own to be asked.",
     # Asking for a photo.
-    "photo.several": "That message has {count} pictures; working on the first.",
+    "photo.several": "The message had {count} pictures; this is of the first. Send the others one by one.",
     "photo.content.off": (
         "I can't see pictures in channels here, because the bot runs without the message content permission. "
         "Mention me in the message with the photo, use `/smile`, or Apps > Make it smile."
@@ -162,7 +156,6 @@ TEXT: Final[dict[str, str]] = {
     # Admins.
     "admin.settings.title": "### egao on this server",
     "admin.settings.saved": "Saved.",
-    "admin.settings.bad": "{name}: {value} can't be used. {reason}",
     "admin.channels": "Channels where a photo gets a reply",
     "admin.channels.pick": "Channels where a photo gets a reply by itself",
     "admin.roles": "Roles that may use egao",
@@ -219,8 +212,6 @@ TEXT: Final[dict[str, str]] = {
     "trouble.unexpected": "Something went wrong inside egao; it was not your photo. Try again. (Reference {reference})",
     "trouble.operator": "egao can't work just now because of a problem on its own side. Its operator finds the cause in the log. (Reference {reference})",
     "trouble.old": "This button belongs to an older message that can't be used any more.",
-    "trouble.modal": "egao was restarted while you were writing. Open the form once more.",
-    "trouble.lost": "egao was restarted and could not finish this. {reason}",
     "trouble.place": "I may not post pictures in this channel. Ask an admin for the permission to attach files.",
     "trouble.finished": "{member}, your picture is ready, but the reply that only you could see has expired. Run `/smile` to see it.",
 }

@@ -99,7 +99,7 @@ class Work:
         """Fetch the photo and keep its face; which one may have to be asked first."""
         data = await self._fetch(ref)
         digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-        found = (await self._executor.submit(FindFaces(data), run.owner)).faces
+        found = (await self._executor.submit(FindFaces(data), run.owner, self._follow(run))).faces
         number = run.ask.face
         if number is None and len(found) > 1:
             return Choice(found)
@@ -183,6 +183,7 @@ class Work:
         shown = Shown(
             stored.id, stored.owner.member_id or 0, strengths[-1] if strengths else 0.0, tuple(files),
             public=not run.ask.private, spoiler=run.settings.spoiler, expires=stored.expires,
+            notes=(run.ask.say("photo.several", count=run.ask.pictures),) if run.ask.pictures > 1 else (),
         )
         return result(run.ask.say, shown)
 

@@ -52,7 +52,7 @@ class PhotoCog(commands.Cog):
     async def _take(self, message: discord.Message, source: discord.Message) -> None:
         say = await self.bot.speaker_for(message)
         caller = MessageCaller(self.bot, message, say)
-        ask = Ask("photo", say.language, caller.limit, photo=photo_in(source))
+        ask = Ask("photo", say.language, caller.limit, photo=photo_in(source), pictures=len(pictures(source)))
         try:
             await self.bot.consent.request(caller, ask, author_id=source.author.id, limited=True)
         except discord.Forbidden:

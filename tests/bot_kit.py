@@ -138,16 +138,18 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(home: Path, *, content: bool = True, **environ: str) -> AsyncIterator[World]:
-    """The world, up and running."""
+async def running(
+    home: Path, *, content: bool = True, workbench: str = CREATE, patience: float = 20.0, **environ: str
+) -> AsyncIterator[World]:
+    """The world, up and running. `patience`: seconds that one act of a member may take to settle."""
     settings = Settings.load({"EGAO_HOME": str(home), "EGAO_DEVICE": "cpu", "EGAO_PROGRESS_SECONDS": "0.001", **environ})
     store = await asyncio.to_thread(Store.open, settings)
     photos = CdnPhotos()
-    async with HeldExecutor(settings, CREATE, devices=["cpu"], split=False) as executor:
+    async with HeldExecutor(settings, workbench, devices=["cpu"], split=False) as executor:
         world = World(Parts(settings, store, executor, photos, GENERATOR, Metrics()), photos)
         if not content:
             world.bot = world.make_bot(content=False)
-        env = simcord.Env(world.bot, settle_timeout=20.0, approved_intents=intents(content=content))
+        env = simcord.Env(world.bot, settle_timeout=patience, approved_intents=intents(content=content))
         logging.getLogger().addHandler(world.ear)
         await env.start()  # not `simcord.run`: it can't be left from another task, as a fixture is
         try:

@@ -15,9 +15,12 @@ from bot import english, japanese, privacy
 from bot.command_names import JAPANESE
 from bot.locale import Speaker, speaker
 from core import errors
+from core.store import erasure, jobs
+from core.store.limits import DAY
 from tests.bot_kit import World, labels, running, speaking, text
 from tests.bot_workbench import photo
 
+ROOT = Path(__file__).parent.parent
 JA = Speaker("ja")
 
 
@@ -46,6 +49,14 @@ def test_both_catalogues_have_the_same_sentences_with_the_same_placeholders() ->
     assert english.TEXT.keys() == japanese.TEXT.keys()
     for key, sentence in english.TEXT.items():
         assert placeholders(sentence) == placeholders(japanese.TEXT[key]), key
+
+
+def test_every_sentence_is_said_somewhere() -> None:
+    files = [path for folder in ("bot", "cogs") for path in (ROOT / folder).glob("*.py")]
+    code = "".join(path.read_text("utf-8") for path in files if path.stem not in {"english", "japanese"})
+    put_together = ("admin.whose.", "admin.language.")
+    unsaid = [key for key in english.TEXT if f'"{key}"' not in code and f"'{key}'" not in code]
+    assert all(key.startswith(put_together) for key in unsaid), unsaid
 
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)
@@ -91,6 +102,11 @@ def test_the_first_that_says_anything_decides(candidates: tuple[str | None, ...]
 def test_the_privacy_statement_fits_into_a_message(language: Any) -> None:
     assert len(privacy.privacy(language, 48)) <= 4000
     assert "48" in privacy.privacy(language, 48)
+
+
+def test_the_times_that_the_privacy_statement_names_are_the_stores() -> None:
+    assert (erasure.MEMBER_SECONDS, erasure.REPORT_SECONDS) == (365 * DAY, 30 * DAY)
+    assert jobs.KEEP_SECONDS == DAY
 
 
 def names(command: Any) -> Iterator[str]:

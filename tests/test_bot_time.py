@@ -154,6 +154,13 @@ async def test_an_answer_waits_until_discord_takes_it(world: World) -> None:
     assert not world.store.jobs.of(world.owner(world.ann))
 
 
+async def test_a_reply_that_discord_fails_to_take_does_not_lose_the_request(world: World) -> None:
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=500, times=1)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2
+
+
 async def test_a_deleted_reply_ends_the_work_quietly(world: World) -> None:
     gate = hold(world)
     await world.ann.send(world.channel, attachments=[("me.png", photo())])

@@ -31,13 +31,13 @@ from core.projection.projector import Step, read_tensors
 class FastOptions:
     """How to project fast. Weights are relative to the perceptual distance."""
 
-    cheap: int = 40  # steps through the head, at most
-    exact: int = 4  # steps through the whole network, at most
+    cheap: int = 36  # steps through the head, at most
+    exact: int = 2  # steps through the whole network, at most: each costs five cheap ones
     refresh: int = 8  # cheap steps between two looks at what the head gets wrong
     pixel_weight: float = 2.0
     spread_weight: float = 0.02  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
     style_scale: float = 2.0  # of a style's own coordinates against those that all styles share
-    face_weight: float = 2.0  # of the inner face against the rim of the picture, in both distances
+    face_weight: float = 4.0  # of the inner face against the rim of the picture, in both distances
     patience: int = 6  # steps over which a gain is judged
     gain: float = 0.02  # share of the loss that those steps must gain, or the phase ends
 

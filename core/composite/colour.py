@@ -9,21 +9,27 @@ from core.composite.warp import blur, smoothstep
 
 _FINEST = 0.004  # in face sizes: finer than this, edited and reconstructed differ by misplaced edges and noise
 _DETAIL = 0.007  # finer than this is skin, hair and grain: always the photo's
-_LIGHT = 0.05  # wider than this the photo's own light and complexion are kept
+_LIGHT = 0.07  # wider than this the photo's own light and complexion are kept
 _BROAD = 0.08  # wider than this a change is light or complexion rather than expression
-_BROAD_LIMIT = 14.0  # levels to which such a change is held
-_TINT = 0.5  # share of a change of tint that is taken: an expression is mostly shade
-_HAIRY = 1.8, 3.0  # times the face's usual detail from which, and at which, it is a beard
-_RESHAPED = 3.0, 9.0  # levels of change in folds and edges from which, and at which, they are drawn anew
+_BROAD_LIMIT = 8.0  # levels to which such a change is held
+_TINT = 0.3  # share of a change of tint that is taken: an expression is mostly shade
+_SHAVED = 0.4  # share of a change of shade that is refused in a beard
+_HAIRY = 2.0, 3.5  # times the detail of the smoother third of the skin from which, and at which, it is a beard
+_RESHAPED = 3.0, 7.0  # levels of change in folds and edges from which, and at which, they are drawn anew
 
 
-def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, size: float) -> Tensor:
-    """What the edit adds to the photo's shade."""
+def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, size: float) -> Tensor:
+    """What the edit adds to the photo's shade; in a `beard` [1, 1, H, W] less, for generators shave while they smile."""
     made = blur((edited - reconstructed) * light(photo, reconstructed, size), _FINEST * size)
     grey = made.mean(dim=1, keepdim=True)
-    made = grey + _TINT * (made - grey)
-    broad = blur(made, _BROAD * size)
-    return made - broad + _BROAD_LIMIT * torch.tanh(broad / _BROAD_LIMIT)
+    made = (1 - _SHAVED * beard) * (grey + _TINT * (1 - beard) * (made - grey))
+    wide = broad(made, size)
+    return made - wide + _BROAD_LIMIT * torch.tanh(wide / _BROAD_LIMIT)
+
+
+def broad(made: Tensor, size: float) -> Tensor:
+    """The part of a change that is wider than a fold."""
+    return blur(made, _BROAD * size)
 
 
 def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
@@ -43,11 +49,12 @@ def reshaped(made: Tensor, size: float) -> Tensor:
 
     A fold that the photo shows deeper than the reconstruction, or a little beside it, would else stay as a ghost.
     """
-    strength = (made - blur(made, 0.06 * size)).abs().mean(dim=1, keepdim=True)
-    return smoothstep(blur(strength, 0.015 * size), *_RESHAPED)
+    strength = (made - broad(made, size)).abs().mean(dim=1, keepdim=True)
+    core = smoothstep(blur(strength, 0.015 * size), *_RESHAPED)
+    return (1.5 * blur(core, 0.02 * size)).clamp(0, 1)
 
 
-def redrawn(photo: Tensor, reconstructed: Tensor, edited: Tensor, size: float) -> Tensor:
+def redrawn(photo: Tensor, edited: Tensor, size: float) -> Tensor:
     """What to add to the photo so that between `_DETAIL` and `_LIGHT` it is the edited picture, finer than that the photo.
 
     Lines that stand out of the detail around them are creases, and go with the shade that they belong to.
@@ -56,17 +63,17 @@ def redrawn(photo: Tensor, reconstructed: Tensor, edited: Tensor, size: float) -
     detail = photo - smooth
     limit = 2.5 * blur(detail.abs(), 0.04 * size) + 1
     crease = detail - limit * torch.tanh(detail / limit)
-    return blur(edited, _DETAIL * size) * light(photo, reconstructed, size) - smooth - crease
+    return blur(edited, _DETAIL * size) * light(photo, edited, size) - smooth - crease
 
 
 def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
-    """Where the photo has much more fine detail than the median of the `skin`: a beard, [1, 1, H, W], 0..1."""
-    grey = photo.mean(dim=1, keepdim=True)
+    """Where the photo has much more fine detail than the smoother part of the `skin`: a beard, [1, 1, H, W], 0..1."""
+    grey = (photo.mean(dim=1, keepdim=True) + 16).log() * 100  # contrast, not levels: a dark beard is a beard too
     detail = blur((grey - blur(grey, _DETAIL * size)).abs(), 0.025 * size)
     usual = detail[skin > 0.5]
     if not usual.numel():
         return torch.zeros_like(skin)
-    return smoothstep(detail / (usual.median() + 0.5), *_HAIRY)
+    return smoothstep(detail / (usual.quantile(0.3) + 0.5), *_HAIRY)
 
 
 def fitted_mean(photo: Tensor, edited: Tensor, where: Tensor, size: float) -> Tensor:

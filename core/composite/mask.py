@@ -20,7 +20,7 @@ def point_weights(points: Points) -> NDArray[np.float64]:
     """
     down = points[CHEEKS] - points[BROWS]
     skin = np.clip(((points - points[BROWS]) @ down) / (down @ down), 0, 1)
-    skin[list(OVAL)] *= 0.8 * lowness()
+    skin[list(OVAL)] *= 0.4 * lowness()
     skin[COUNT:] = 0
     lips, eyes = np.zeros(len(points)), np.zeros(len(points))
     lips[[i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row]] = 1

@@ -29,6 +29,8 @@ from core.composite.mesh import (
 _NOISE, _MOVED = 0.0012, 0.004  # in face sizes: below the first a motion is noise, above the second it is taken whole
 _UPPER = 0.35  # share of the motion that brows and upper lids take: a stare is not what was asked for
 _LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
+_RELAXED = 0.1  # share of its width that a mouth loses from a plain smile to rest
+_OVAL_SHARE = 0.25  # a chin that drops further needs a neck that the photo does not show
 _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
 
 
@@ -40,7 +42,7 @@ def target_points(photo: Points, reconstructed: Points, edited: Points) -> Point
     precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
     precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
     motion = smooth(motion * _share(photo)[:, None], precise, rounds=4)
-    _hold_oval(motion, rim_margin(size))
+    _hold(motion, photo, rim_margin(size))
     length = np.linalg.norm(motion, axis=1) / size
     motion *= _ramp(length, _NOISE, _MOVED)[:, None]
     target = photo + motion
@@ -71,6 +73,12 @@ def mouth_gap(points: Points) -> float:
     return float(max(0.0, ((below - above) @ _down(points)).mean()))
 
 
+def relaxing(before: Points, after: Points) -> float:
+    """How far the mouth goes back from a smile, 0 (not) to 1: by how much it becomes narrower."""
+    widths = [float(np.linalg.norm(points[LIPS_OUTSIDE[0][-1]] - points[LIPS_OUTSIDE[0][0]])) for points in (before, after)]
+    return float(np.clip((1 - widths[1] / widths[0]) / _RELAXED, 0, 1))
+
+
 def _down(points: Points) -> NDArray[np.float64]:
     """Unit vector from forehead to chin."""
     axis = np.asarray(points[152] - points[10], dtype=np.float64)
@@ -88,12 +96,13 @@ def _share(photo: Points) -> NDArray[np.float64]:
     return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *_LIPS)), rounds=3)[:, 0]
 
 
-def _hold_oval(motion: NDArray[np.float64], margin: NDArray[np.float64]) -> None:
-    """Keep the oval's points within the rim, in place: motions saturate at half the `margin` [36] to it."""
-    oval = list(OVAL)
-    length = np.linalg.norm(motion[oval], axis=1) + 1e-9
-    limit = 0.5 * margin
-    motion[oval] *= (limit * np.tanh(length / limit) / length)[:, None]
+def _hold(motion: NDArray[np.float64], photo: Points, margin: NDArray[np.float64]) -> None:
+    """Keep every point this side of the rim, in place: motions saturate at a share of the `margin` [36] from the oval to
+    the rim, plus the way to the oval. On the far side of a turned face cheek and oval lie on one line, and would fold."""
+    ways = np.linalg.norm(photo[:, None] - photo[list(OVAL)], axis=2)  # [468, 36]
+    nearest = ways.argmin(axis=1)
+    limit = _OVAL_SHARE * margin[nearest] + ways[np.arange(COUNT), nearest]
+    motion /= (1 + (np.linalg.norm(motion, axis=1) / limit) ** 4)[:, None] ** 0.25
 
 
 def _close_mouth(target: Points, photo: Points, reconstructed: Points, edited: Points) -> None:

@@ -1,8 +1,8 @@
 """The inside of the mouth: the photo's own teeth where it shows them, the generator's where it does not.
 
-Teeth do not move with the lips. A mouth that closes slides its lips over the photo's teeth where they are; one that
-opens a little further stretches what is seen; only what was never seen is drawn by the generator, in the photo's light,
-sharpness and grain.
+Teeth do not move with the lips. A mouth that closes a little slides its lips over the photo's teeth where they are; one
+that opens a little further stretches what is seen. A mouth that becomes another one is drawn by the generator, in the
+photo's light, sharpness and grain: half of each would be neither's teeth.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.composite.warp import blur, outline, polygon
 
 LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
 _SHUT = 0.004  # in face sizes: a gap below this is a closed mouth
-_STRETCH = 0.5, 0.75  # shares of the new gap which the photo shows: stretched from the second, drawn anew at the first
+_KEPT = 0.55, 0.7  # smaller gap over larger: from the second on the teeth are the photo's, up to the first drawn anew
 _SEAM = 0.008  # in face sizes, width of the line along the lips' edge that belongs to the inside
 _SOFT = 0.004
 _SOFTER = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels of blur that are tried
@@ -37,10 +37,14 @@ class Mouth:
         return max(self.before, self.after) < _SHUT
 
     @property
+    def opens(self) -> bool:
+        return self.after >= self.before
+
+    @property
     def own(self) -> float:
-        """How much of the inside is the photo's own, 0..1, where the mouth opens further."""
-        x = (self.before / max(self.after, 1e-6) - _STRETCH[0]) / (_STRETCH[1] - _STRETCH[0])
-        x = float(np.clip(x, 0, 1))
+        """How much of the inside is the photo's own, 0..1."""
+        share = min(self.before, self.after) / max(self.before, self.after, 1e-6)
+        x = float(np.clip((share - _KEPT[0]) / (_KEPT[1] - _KEPT[0]), 0, 1))
         return x * x * (3 - 2 * x)
 
 
@@ -79,8 +83,9 @@ def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
         if present[0] <= 1.15 * edges:
             break
     missing = min(max(quiet**2 - present[1] ** 2, 0.0) ** 0.5, _MOST_GRAIN)
-    noise: Tensor = blur(torch.randn(drawn[:, :1].shape, generator=torch.Generator().manual_seed(0)), 0.5)
-    return softened + noise * (missing / _roughness(noise, torch.ones_like(noise))[1])
+    noise = blur(torch.randn(drawn[:, :1].shape, generator=torch.Generator().manual_seed(0)), 0.5)
+    grain: Tensor = noise * (missing / _roughness(noise, torch.ones_like(noise))[1])
+    return softened + grain
 
 
 def _roughness(image: Tensor, around: Tensor) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from core.composite import colour, mask, mouth
 from core.composite.mesh import COUNT, Points, face_size, with_rim
-from core.composite.motion import mouth_gap, target_points
+from core.composite.motion import mouth_gap, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
 from core.faces import Aligned, Face
 
@@ -120,6 +121,9 @@ class _Edit:
         drawn = raster.interpolate(np.concatenate([*fields, mask.point_weights(self.target)], axis=1))
         move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
 
+        # where a turned face folds over itself, neighbours come from far apart; only the lips need the sharp field
+        move = torch.lerp(blur(move, 0.01 * size), move, lips) * torch.from_numpy(raster.inside)
+
         here = self._photo_grid(height, width, per)
         small = resize(photo, height, width)
         of_photo = sample(small, grid(height, width) + move * _column(per))
@@ -130,12 +134,13 @@ class _Edit:
         kept = blur(mask.disagreement(of_photo, reconstructed, skin * (1 - lips), size), 0.01 * size)
         free = skin * (1 - kept)
         inner = mouth.inside((self.target - self.corner) * per, height, width, size)
-        made = colour.change(of_photo, reconstructed, edited, size)
+        beard = colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size)
+        made = colour.change(of_photo, reconstructed, edited, beard, size)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
         weight = free * mask.significance(made * free, size) * (1 - 0.75 * eyes)
-        anew = colour.reshaped(made, size) * (1 - inner) * (1 - lips)
-        anew = anew * (1 - colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size))
-        fresh = colour.redrawn(of_photo, reconstructed, edited, size)
+        skinny = (1 - lips) * (1 - inner)
+        anew = colour.reshaped(made * skinny, size) * skinny * (1 - beard) * relaxing(original.points, self.target)
+        fresh = colour.redrawn(of_photo, edited, size) + colour.broad(made, size)
         added = torch.lerp(made, fresh, anew) * weight
         light = colour.fitted_mean(of_photo, edited, free * (1 - inner).square(), size)
         return move * (1 - kept), to_edited, added, light
@@ -159,11 +164,11 @@ class _Edit:
         around = 1 - blur(mouth.inside(target - corner, *extent, size), 0.02 * size)
         drawn = mouth.textured(drawn, result[box], (around > 0.98).float())
         inner = mouth.inside(target - corner, *extent, size)
-        if change.after < change.before:
-            own = mouth.shown(before - corner, *extent, size)
-            content = torch.lerp(drawn, mouth.shaded(photo[box], drawn, inner * own, size), own)
-        else:
+        if change.opens:
             content = torch.lerp(drawn, result[box], change.own)
+        else:
+            shown = mouth.shown(before - corner, *extent, size) * change.own
+            content = torch.lerp(drawn, mouth.shaded(photo[box], drawn, inner * shown, size), shown)
         result[box] = torch.lerp(result[box], content, inner)
         changed[box] |= inner[:, 0] > 0.002
 
@@ -184,7 +189,7 @@ class _Edit:
         return sample(image, torch.einsum("ij,njhw->nihw", turn, where) + _column(inverse[:2, 2]))
 
 
-def _column(values: NDArray[np.float64]) -> Tensor:
+def _column(values: NDArray[np.floating[Any]]) -> Tensor:
     return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
 
 

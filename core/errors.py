@@ -5,7 +5,7 @@ EgaoError
 │                         PhotoUnreachable, ExplicitPhoto
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace, NothingStored
-├── SettingsError         BadSetting, BadServerSetting
+├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit,
 │                         WrongKey, KeyExposed
 ├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
@@ -145,6 +145,10 @@ class BadSetting(SettingsError):
 
 class BadServerSetting(SettingsError):
     sentence = "{name} can't be {value} ({reason})."
+
+
+class BadSeeds(SettingsError):
+    sentence = "These seeds can't be used: {reason}."
 
 
 class StoreError(EgaoError):

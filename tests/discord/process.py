@@ -32,7 +32,7 @@ class BotProcess:
     ) -> None:
         self.discord, self.module, self.home = discord, module, home
         self.log_path = home / f"{module.rpartition('.')[2]}.log"
-        self._environ = dict(environ or {})
+        self.environ_now = dict(environ or {})  # of the next start
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
 
@@ -56,7 +56,7 @@ class BotProcess:
         own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DISCORD_TOKEN": self.discord.token}
         own |= {"FAKE_DISCORD_URL": self.discord.url, "EGAO_HOME": str(self.home)}
         own["EGAO_CDN_HOSTS"] = self.discord.url.removeprefix("http://")
-        return {**kept, **own, **self._environ}
+        return {**kept, **own, **self.environ_now}
 
     async def start(self) -> None:
         assert not self.running

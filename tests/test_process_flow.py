@@ -1,0 +1,278 @@
+"""The real bot, `python -m bot` with the real weights, in front of a Discord on loopback: what a member goes through.
+
+One process serves the tests in the order in which they stand; Ann's result of the first is what the later ones change.
+Projections take two or a few steps: enough for a face that smiles as it is told to, not for one that anybody knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from core.emotion import smile_score
+from core.faces import FaceFinder
+from core.settings import Settings
+from tests.discord.fake import Delivery, Member, Message, replies_to
+from tests.discord.process import alive
+from tests.discord.stage import (
+    WORKING,
+    Stage,
+    answered,
+    is_result,
+    picture,
+    results_for,
+    staged,
+    strength_of,
+    until_shown,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+STEPS, LONG_STEPS = 2, 6  # of a projection; the long ones are interrupted
+FIRST_REPLY = 2.0  # seconds within which a member sees that their photo was noticed
+STEP = re.compile(rf"Step [1-{LONG_STEPS - 1}] of {LONG_STEPS}\b")
+Score = Callable[[bytes], float]
+
+
+@dataclass
+class Ann:
+    """A member with a result, as the first test leaves it."""
+
+    member: Member
+    result: Message
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    home = tmp_path_factory.mktemp("bot")
+    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_PROJECTION_STEPS": str(STEPS)}
+    async with staged(home, **environ) as stage:
+        await stage.open(cooldown_seconds="0")
+        yield stage
+        assert stage.discord.rest.unknown == []
+        assert "Traceback" not in stage.bot.log
+
+
+@pytest.fixture(scope="module")
+def score(settings: Settings) -> Iterator[Score]:
+    """Smile score 0..1 of the one face in an encoded picture."""
+    with FaceFinder(settings) as finder:
+
+        def of(data: bytes) -> float:
+            shown = Image.open(io.BytesIO(data)).convert("RGB").resize((512, 512))
+            (face,) = finder.find(np.asarray(shown))
+            return smile_score(face)
+
+        yield of
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ann(stage: Stage, astronaut_png: bytes) -> Ann:
+    """Ann has sent the photo and has the answer."""
+    member = stage.guild.member("Ann")
+    return Ann(member, await stage.result(await stage.drop(member, astronaut_png)))
+
+
+def first_reply_after(posted: Message, reply: Message) -> float:
+    """Seconds from the member's message to the bot's."""
+    return reply.revisions[0].at - posted.revisions[0].at
+
+
+def difference(one: bytes, other: bytes) -> float:
+    """Mean absolute difference of two encoded pictures, in 8-bit values."""
+    a, b = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.float32) for data in (one, other))
+    return float(np.abs(a - b).mean())
+
+
+async def test_a_photo_is_noticed_at_once_and_read_only_after_the_member_agreed(stage: Stage, astronaut_png: bytes) -> None:
+    eve = stage.guild.member("Eve")
+    posted = eve.upload(stage.photos, astronaut_png)
+    reply = await stage.photos.wait_message(replies_to(posted), WORKING)
+    assert first_reply_after(posted, reply) < FIRST_REPLY
+    assert "Before your first photo" in reply.text
+    await eve.press(reply, "No, thank you").wait_message(lambda m: "Nothing was read" in m.text, WORKING)
+    path = f"/{posted.attachments[0].id}/"
+    assert not [fetch for fetch in stage.discord.cdn.fetches if path in fetch.path], "no consent, no download"
+
+
+async def test_a_photo_becomes_three_pictures_whose_smiles_rise(ann: Ann, score: Score) -> None:
+    result = ann.result
+    posted = result.reference
+    assert posted is not None
+    assert posted.author is ann.member.user
+    assert [one.filename.split(".")[0] for one in result.pictures] == ["original", "neutral", "edited"]
+    assert [(one.width, one.height) for one in result.pictures] == [(1024, 1024)] * 3
+    scores = {kind: score(picture(result, kind).data) for kind in ("neutral", "original", "edited")}
+    assert scores["neutral"] < scores["original"] < scores["edited"], scores
+    assert scores["neutral"] < 0.3
+    assert "AI-edited" in result.text
+    assert f"<@{ann.member.id}>" in result.text
+    assert not result.pinged, "nobody is pinged by an answer"
+
+
+async def test_progress_was_shown_in_the_message_that_became_the_answer(ann: Ann) -> None:
+    texts = [revision.text for revision in ann.result.revisions]
+    first = next(n for n, text in enumerate(texts) if "Reading the photo" in text)
+    assert any("generator" in text for text in texts[first:-1]), texts
+
+
+async def test_smile_on_the_kept_face_is_drawn_without_projecting_again(stage: Stage, ann: Ann, score: Score) -> None:
+    used = ann.member.slash("smile", stage.photos, strength=1.5)
+    result = await answered(used)
+    assert used.answered_after is not None
+    assert used.answered_after < stage.discord.rules.answer_within
+    assert strength_of(result) == 1.5
+    assert score(picture(result, "edited").data) > score(picture(ann.result, "edited").data)
+    assert picture(result, "original").sha256 == picture(ann.result, "original").sha256
+    assert not any("generator" in revision.text for revision in result.revisions)
+
+
+async def test_neutral_on_the_kept_face(stage: Stage, ann: Ann, score: Score) -> None:
+    result = await answered(ann.member.slash("neutral", stage.photos))
+    assert strength_of(result) < 0
+    assert score(picture(result, "edited").data) < 0.3 < score(picture(result, "original").data)
+
+
+async def test_a_press_changes_the_result_in_its_place(stage: Stage, ann: Ann) -> None:
+    kept = [picture(ann.result, kind).sha256 for kind in ("original", "neutral")]
+    before, count = picture(ann.result, "edited").data, len(stage.photos.messages)
+    used = ann.member.press(ann.result, "+ More")
+    await stage.discord.world.until(lambda: strength_of(ann.result) == 1.25, WORKING, "strength 1.25")
+    assert used.answered_after is not None
+    assert used.answered_after < stage.discord.rules.answer_within
+    assert difference(picture(ann.result, "edited").data, before) > 0.3
+    assert [picture(ann.result, kind).sha256 for kind in ("original", "neutral")] == kept
+    assert len(stage.photos.messages) == count
+    ann.member.press(ann.result, "− Less")
+    await stage.discord.world.until(lambda: strength_of(ann.result) == 1.0, WORKING, "strength 1")
+    assert difference(picture(ann.result, "edited").data, before) < 1.0, "always from the original: the same picture"
+
+
+async def test_somebody_else_may_not_press(stage: Stage, ann: Ann) -> None:
+    used = stage.guild.member("Ben").press(ann.result, "+ More")
+    told = await used.wait_message(within=WORKING)
+    assert told.ephemeral
+    assert strength_of(ann.result) == 1.0
+
+
+async def test_a_slow_cdn_holds_nobody_up(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
+    posted = ann.member.upload(stage.photos, astronaut_png)
+    slow = Delivery(delay=0.5, drip=(len(astronaut_png) // 12, 0.25))
+    stage.discord.cdn.deliver(posted.attachments[0], slow)
+    reply = await stage.photos.wait_message(replies_to(posted), WORKING)
+    assert first_reply_after(posted, reply) < FIRST_REPLY
+    helped = ann.member.slash("help", stage.photos)
+    await helped.wait_answer(WORKING)
+    (fetch,) = [one for one in stage.discord.cdn.fetches if f"/{posted.attachments[0].id}/" in one.path]
+    assert not fetch.done, "the photo is still on its way while others are answered"
+    await until_shown(stage.discord, reply)
+    assert fetch.sent == len(astronaut_png)
+
+
+async def test_a_photo_that_does_not_arrive_is_told(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
+    posted = ann.member.upload(stage.photos, astronaut_png)
+    stage.discord.cdn.deliver(posted.attachments[0], Delivery(cut_after=1000, drip=(500, 0.0)))
+    told = await stage.photos.wait_message(lambda m: m.reference is posted and not m.buttons, WORKING)
+    assert "photo" in told.text
+    assert not told.pictures
+
+
+async def test_429s_and_errors_delay_the_answer_but_neither_lose_nor_double_it(
+    stage: Stage, ann: Ann, astronaut_png: bytes
+) -> None:
+    faults = stage.discord.faults
+    first = faults.rate_limit(r"/messages$", method="POST", retry_after=0.3, times=2)
+    edits = faults.rate_limit(r"/messages/\d+$", method="PATCH", retry_after=0.5, times=2, is_global=True)
+    spoilt = faults.error(r"/messages$", method="POST", status=502, applied=True)
+    broken = faults.reset(r"/messages/\d+$", method="PATCH")
+    posted = ann.member.upload(stage.photos, astronaut_png)
+    try:
+        reply = await stage.photos.wait_message(replies_to(posted), WORKING)
+        await until_shown(stage.discord, reply)
+    finally:
+        faults.clear()
+    assert (first.hits, edits.hits, spoilt.hits, broken.hits) == (2, 2, 1, 1)
+    assert [m for m in stage.photos.messages if m.reference is posted] == [reply]
+
+
+async def test_a_drop_of_the_gateway_in_the_middle_of_a_job(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
+    gateway, ben = stage.discord.gateway, next(m for m in stage.guild.members.values() if m.user.name == "Ben")
+    resumed = gateway.count("resumed")
+    reply = await stage.drop(ben, astronaut_png)
+    await stage.discord.world.until(lambda: "generator" in reply.text, WORKING, "projection under way")
+    await gateway.drop()
+    meanwhile = ann.member.upload(stage.photos, astronaut_png)  # Discord keeps it for the session that comes back
+    await gateway.wait_for("resumed", resumed + 1, WORKING)
+    assert gateway.count("identify") == 1, "the same session went on"
+    await until_shown(stage.discord, await stage.photos.wait_message(replies_to(meanwhile), WORKING))
+    await until_shown(stage.discord, reply)
+    assert results_for(ben, stage.photos) == [reply]
+    assert len([m for m in stage.photos.messages if m.reference is meanwhile]) == 1
+
+
+async def _interrupted(stage: Stage, message: Message) -> None:
+    """Wait until the projection that the message tells of is under way."""
+    await stage.discord.world.until(lambda: STEP.search(message.text), WORKING, f"step in {message}")
+
+
+async def _all_gone(pids: list[int]) -> None:
+    for _ in range(200):
+        if not any(alive(pid) for pid in pids):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"workers outlived the bot: {[pid for pid in pids if alive(pid)]}")
+
+
+async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_restart(
+    stage: Stage, astronaut_png: bytes
+) -> None:
+    stage.bot.environ_now["EGAO_PROJECTION_STEPS"] = str(LONG_STEPS)
+    assert await stage.bot.stop(60) == 0
+    await stage.restart()
+    cleo = stage.guild.member("Cleo")
+    reply = await stage.drop(cleo, astronaut_png)
+    await _interrupted(stage, reply)
+    workers = stage.bot.children()
+    assert await stage.bot.stop(60) == 0
+    await _all_gone(workers)
+    assert not is_result(reply)
+    await stage.restart()
+    await until_shown(stage.discord, reply)
+    assert results_for(cleo, stage.photos) == [reply]
+    assert [m for m in stage.photos.messages if m.reference is reply.reference] == [reply]
+    assert sum("Strength" in revision.text for revision in reply.revisions) == 1
+
+
+async def test_sigkill_in_the_middle_of_a_projection_and_the_answer_after_the_restart(
+    stage: Stage, astronaut_png: bytes
+) -> None:
+    cleo = next(m for m in stage.guild.members.values() if m.user.name == "Cleo")
+    picture_of = Image.open(io.BytesIO(astronaut_png))
+    other = io.BytesIO()
+    picture_of.crop((0, 0, 500, 500)).save(other, "png")  # another photo: the first is known by now
+    used = cleo.slash("smile", stage.photos, strength=1.5, photo=other.getvalue())
+    reply = await used.wait_message(within=WORKING)
+    await _interrupted(stage, reply)
+    workers = stage.bot.children()
+    await stage.bot.kill()
+    await _all_gone(workers)
+    await stage.restart()
+    await until_shown(stage.discord, reply)
+    assert strength_of(reply) == 1.5
+    assert used.messages == [reply]
+    assert sum("Strength" in revision.text for revision in reply.revisions) == 1
+
+
+async def test_buttons_of_before_the_restarts_still_work(stage: Stage, ann: Ann) -> None:
+    ann.member.press(ann.result, "+ More")
+    await stage.discord.world.until(lambda: strength_of(ann.result) == 1.25, WORKING, "strength 1.25")
+    photos = [m.reference.id for m in stage.photos.messages if m.reference is not None and is_result(m)]
+    assert len(photos) == len(set(photos)), "one result for each photo, whatever happened in between"

@@ -107,4 +107,4 @@ def to_bytes(images: Tensor) -> np.ndarray:
 
 def to_unit(images: np.ndarray) -> Tensor:
     """uint8 [N, H, W, 3] -> float32 [N, 3, H, W] of -1..1, channels_last."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1  # a copy: decoded images are read-only

@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
+from core.device import fast_dtype
 from core.errors import BadSetting, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
@@ -77,11 +78,12 @@ def fit_table(
     generator: Generator, features: Features, seeds: Sequence[int], on_progress: Callable[[int], None] = lambda done: None
 ) -> Table:
     """Render the seeds, look at them, and keep the principal components of what is seen."""
-    network = network_in(generator, torch.float32)
+    dtype = fast_dtype(generator.w_average().device)
+    network = network_in(generator, dtype)
     vectors = []
     for index, seed in enumerate(seeds):
         with torch.inference_mode():
-            image = network.synthesis(generator.broadcast(seed_w(generator, [seed], TRUNCATION)))
+            image = network.synthesis(generator.broadcast(seed_w(generator, [seed], TRUNCATION)).to(dtype)).float()
         vectors.append(pooled(features, image)[0].cpu().numpy())
         on_progress(index + 1)
     matrix = np.stack(vectors).astype(np.float64)

@@ -21,6 +21,7 @@ from core.emotion import smile_score
 from core.faces import FaceFinder
 from core.settings import Settings
 from tests.discord.fake import Delivery, Member, Message, replies_to
+from tests.discord.fake.cdn import Fetch
 from tests.discord.process import alive
 from tests.discord.stage import (
     WORKING,
@@ -163,15 +164,20 @@ async def test_somebody_else_may_not_press(stage: Stage, ann: Ann) -> None:
     assert strength_of(ann.result) == 1.0
 
 
+def _fetch(stage: Stage, posted: Message) -> Fetch | None:
+    """The download of the photo, once it has begun."""
+    path = f"/{posted.attachments[0].id}/"
+    return next((fetch for fetch in stage.discord.cdn.fetches if path in fetch.path), None)
+
+
 async def test_a_slow_cdn_holds_nobody_up(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
     posted = ann.member.upload(stage.photos, astronaut_png)
-    slow = Delivery(delay=0.5, drip=(len(astronaut_png) // 12, 0.25))
+    slow = Delivery(delay=0.5, drip=(len(astronaut_png) // 12, 0.5))
     stage.discord.cdn.deliver(posted.attachments[0], slow)
     reply = await stage.photos.wait_message(replies_to(posted), WORKING)
     assert first_reply_after(posted, reply) < FIRST_REPLY
-    helped = ann.member.slash("help", stage.photos)
-    await helped.wait_answer(WORKING)
-    (fetch,) = [one for one in stage.discord.cdn.fetches if f"/{posted.attachments[0].id}/" in one.path]
+    fetch = await stage.discord.world.until(lambda: _fetch(stage, posted), WORKING, "download")
+    await ann.member.slash("help", stage.photos).wait_answer(WORKING)
     assert not fetch.done, "the photo is still on its way while others are answered"
     await until_shown(stage.discord, reply)
     assert fetch.sent == len(astronaut_png)

@@ -85,6 +85,7 @@ class Cdn:
     async def handle(self, raw: web.Request) -> web.StreamResponse:
         fetch = Fetch(raw.path, time.monotonic())
         self.fetches.append(fetch)
+        self.world.changed()
         try:
             return await self._serve(raw, fetch)
         finally:

@@ -1,0 +1,86 @@
+"""Faces that are kept already, put into a bot's home before it starts: a generated face, whose latent is known."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bot.gate import CONSENT_VERSION
+from bot.work import METHOD
+from core.edit import NEUTRAL, Editor, Models
+from core.generator import seed_w
+from core.latents import to_npz
+from core.pictures import encode
+from core.settings import Settings
+from core.store import Owner, Store
+from core.weights import load_manifest
+from tests.discord.fake import Member
+
+
+@dataclass(frozen=True)
+class Known:
+    """A photo and what projecting it would give."""
+
+    photo: bytes  # a file as a member uploads it
+    latent: bytes
+    aligned: bytes  # an encoded picture of the face
+    neutral: float  # the strength at which it does not smile
+
+
+def known_face(editor: Editor, seed: int, truncation: float = 0.7) -> Known:
+    """The face of a seed as a photo of its own."""
+    generator = editor.models.generator
+    ws = np.asarray(generator.broadcast(seed_w(generator, [seed], truncation)).numpy().copy())
+    (variant, neutral) = editor.variants(ws, [0.0, NEUTRAL])
+    return Known(_photo(variant.pixels), to_npz(ws), encode(variant.pixels, "jpeg"), neutral.strength)
+
+
+def _photo(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "jpeg", quality=92)
+    return out.getvalue()
+
+
+def variant_of(photo: bytes, number: int) -> bytes:
+    """Another file that shows the same: JPEG readers stop at the end of the picture."""
+    return photo + number.to_bytes(4, "big")
+
+
+async def keep(settings: Settings, known: Known, members: Sequence[Member], copies: int = 1) -> dict[Member, list[int]]:
+    """Have every member's consent and `copies` faces of theirs in the store; the faces' ids, by member."""
+
+    def fill() -> dict[Member, list[int]]:
+        generator = load_manifest().weight("generator").contents[0][2]
+        ids: dict[Member, list[int]] = {}
+        with Store.open(settings) as store:
+            for member in members:
+                owner = Owner(member.guild.id, member.id)
+                store.members.consent(member.id, CONSENT_VERSION, member.user.locale)
+                for copy in range(copies):
+                    photo = variant_of(known.photo, copy) if copy else known.photo
+                    face = store.faces.add(
+                        owner, photo_sha256=hashlib.sha256(photo).hexdigest(), face=0, box=(0, 0, 1024, 1024), quad=(),
+                        latent=known.latent, thumbnail=known.aligned, generator=generator, method=METHOD,
+                        extras={"neutral": known.neutral},
+                    )  # fmt: skip
+                    ids.setdefault(member, []).append(face.id)
+        return ids
+
+    return await asyncio.to_thread(fill)
+
+
+def editor_in(settings: Settings) -> Editor:
+    """An editor of the process's own."""
+    return Editor(Models(settings))
+
+
+def home_settings(home: Path, **environ: str) -> Settings:
+    """Settings for a bot that lives in `home`, with this machine's weights."""
+    return Settings.load({"EGAO_HOME": str(home), "EGAO_CACHE": str(Settings.load().cache), "EGAO_DEVICE": "cpu", **environ})

@@ -228,6 +228,7 @@ ERRORS: Final[dict[str, str]] = {
     "LatentError": "保存された顔か方向のデータを使えません。写真をもう一度送ってください。",
     "LatentUnreadable": "{file}は潜在ベクトルのファイルではありません（{reason}）。形[1, num_ws, 512]の配列wを持つ.npzが必要です。",
     "LatentOfAnotherModel": "この潜在ベクトルのスタイル数は{found}ですが、生成モデルは{expected}を使います。写真をもう一度処理してください。",
+    "FaceLost": "強さ{strength}では顔として描けなくなります。0に近い値にしてください。",
     "NoSuchDirection": "{name}という方向はありません。使えるのは{known}です。",
     "NoSuchStoredFace": "保存された顔{face}はありません。写真をもう一度送るか、保存中の顔を確かめてください：egao faces list",
     "NothingStored": "ここにはまだあなたの顔のデータがありません。コマンドに写真を付けるか、写真を送ってください。",

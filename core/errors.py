@@ -4,7 +4,7 @@ EgaoError
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
 │                         PhotoUnreachable, ExplicitPhoto
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
-├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchStoredFace, NothingStored
+├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit,
 │                         WrongKey, KeyExposed
@@ -127,6 +127,10 @@ class NoSuchDirection(LatentError):
     sentence = "There is no direction called {name}. There are: {known}."
 
 
+class FaceLost(LatentError):
+    sentence = "At strength {strength} the picture stops being a face. Choose a strength nearer to 0."
+
+
 class NoSuchStoredFace(LatentError):
     sentence = "There is no stored face {face}. Send the photo again, or list what is kept: egao faces list"
 
@@ -180,7 +184,7 @@ class BackupUnfit(StoreError):
 
 
 class WrongKey(StoreError):
-    sentence = "The store at {path} is encrypted with another key than {source}. Put that key back; without it nothing kept can be read."
+    sentence = "The store at {path} is encrypted with another key than {source}. Put that key back: else nothing can be read."
 
 
 class KeyExposed(StoreError):

@@ -81,11 +81,11 @@ def test_faces_are_counted_from_one(editor: Editor, astronaut_png: bytes) -> Non
 
 @pytest.mark.slow
 def test_egao_edit_from_photo_to_pictures(
-    settings: Settings, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, astronaut_path: Path, astronaut: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EGAO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
-    call = ["edit", str(astronaut_path), "--method", "w+", "--steps", "12", "--smile", "-1.5", "--smile", "1.5", "--neutral",
+    call = ["edit", str(astronaut_path), "--steps", "16", "--smile", "-1.5", "--smile", "1.5", "--neutral",
             "--json", "-o", str(tmp_path / "out")]  # fmt: skip
     result = CliRunner().invoke(app, call, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -98,7 +98,13 @@ def test_egao_edit_from_photo_to_pictures(
     assert neutral["smile_after"] < 0.3
     for variant in face["variants"]:
         data = Path(variant["file"]).read_bytes()
-        assert Image.open(io.BytesIO(data)).size == (1024, 1024)
+        edited = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        assert edited.shape == astronaut.shape, "back in the photo, at its own size"
+        changed = np.argwhere((edited != astronaut).any(axis=2))
+        x0, y0, x1, y1 = face["box"]
+        assert len(changed)
+        assert (changed.min(axis=0) >= [y0 - 30, x0 - 30]).all(), "nothing but the face changes"
+        assert (changed.max(axis=0) <= [y1 + 30, x1 + 30]).all()
         assert b"compositeWithTrainedAlgorithmicMedia" in data
     assert set(face["seconds"]) == {"align", "project", "render"}
     first = {v["file"]: Path(v["file"]).read_bytes() for v in face["variants"]}

@@ -43,6 +43,7 @@ class _Task:
     steps: int | None
     out: Path
     animation: bool
+    crop: bool
     quiet: bool
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -58,6 +59,7 @@ def edit(
     direction: Annotated[str, typer.Option(help="see: egao directions report")] = "smile",
     method: Annotated[str, typer.Option(help="how to project: w, w+")] = DEFAULT_METHOD,
     steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="of the projection")] = None,
+    crop: Annotated[bool, typer.Option("--crop", help="write the aligned face, not the photo")] = False,
     animated: Annotated[bool, typer.Option("--animate", help="also a sweep as WebP and GIF")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the pictures")] = Path("out"),
@@ -70,16 +72,23 @@ def edit(
     strengths: tuple[Strength, ...] = (*(smile or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
         raise BadSetting(name="--smile", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
-    task = _Task(photo, strengths, direction, method, steps, out, animated, as_json)
+    task = _Task(photo, strengths, direction, method, steps, out, animated, crop, as_json)
     settings = Settings.load()
     editor = Editor(Models(settings))
     loaded, faces = editor.look(photo)
     chosen = faces if face == "all" else [editor.pick(faces, _number(face))]
     out.mkdir(parents=True, exist_ok=True)
     with Store.open(settings) as store:
-        reports = [_edit_face(editor, store, task, loaded, one) for one in chosen]
+        together: dict[str, np.ndarray] = {}  # by label: the photo with every chosen face edited
+        reports = [_edit_face(editor, store, task, loaded, one, together) for one in chosen]
+    files = {}
+    if len(chosen) > 1 and not crop:
+        files = {label: str(_write(out / f"{photo.stem}-all-{label}.png", pixels)) for label, pixels in together.items()}
     if as_json:
-        typer.echo(json.dumps({"photo": str(photo), "faces_in_photo": len(faces), "faces": reports}, indent=1))
+        answer = {"photo": str(photo), "faces_in_photo": len(faces), "faces": reports, "together": files}
+        typer.echo(json.dumps(answer, indent=1))
+    for file in () if as_json else files.values():
+        typer.echo(f"all faces: {file}")
 
 
 def _number(face: str) -> int:
@@ -88,7 +97,9 @@ def _number(face: str) -> int:
     return int(face)
 
 
-def _edit_face(editor: Editor, store: Store, task: _Task, photo: Photo, face: Face) -> dict[str, Any]:
+def _edit_face(
+    editor: Editor, store: Store, task: _Task, photo: Photo, face: Face, together: dict[str, np.ndarray]
+) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     began = time.perf_counter()
     aligned = editor.align(photo, face)
@@ -96,12 +107,19 @@ def _edit_face(editor: Editor, store: Store, task: _Task, photo: Photo, face: Fa
     ws, reused = _latent(editor, store, task, photo, face, aligned, seconds)
     began = time.perf_counter()
     variants = editor.variants(ws, task.strengths, task.direction)
+    crops = [variant.pixels for variant in variants]
+    if not task.crop:
+        original = editor.original(photo, face, aligned, ws)
+        for variant in variants:
+            label = variant.label.replace(" ", "")
+            together[label] = editor.into_photo(original, variant, together.get(label)).pixels
+        variants = [editor.into_photo(original, variant) for variant in variants]
     seconds["render"] = time.perf_counter() - began
     before = editor.smile(aligned.image)
     latent = task.file(face, "latent.npz")
     latent.write_bytes(to_npz(ws))
     files = [_write(task.file(face, f"{variant.label.replace(' ', '')}.png"), variant.pixels) for variant in variants]
-    sheet = _write(task.file(face, "sheet.png"), _sheet(aligned.image, editor.draw(ws, [0.0])[0], variants))
+    sheet = _write(task.file(face, "sheet.png"), _sheet(editor, photo, ws, variants, crops))
     report: dict[str, Any] = {
         "face": face.index + 1, "box": [round(edge, 1) for edge in face.box], "latent": str(latent), "stored": reused,
         "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()}, "sheet": str(sheet),
@@ -142,8 +160,14 @@ def _latent(
     return ws, False
 
 
-def _sheet(aligned: np.ndarray, projected: np.ndarray, variants: list[Variant]) -> np.ndarray:
-    return contact_sheet([[("photo", aligned), ("projected", projected), *((v.label, v.pixels) for v in variants)]], 512)
+def _sheet(
+    editor: Editor, photo: Photo, ws: np.ndarray, variants: list[Variant], crops: list[np.ndarray]
+) -> np.ndarray:
+    """The photo and its edits above, what the generator drew for them below."""
+    drawn = [(v.label, crop) for v, crop in zip(variants, crops, strict=True)]
+    below = [("projected", editor.draw(ws, [0.0])[0]), *drawn]
+    above = [("photo", photo.pixels), *((v.label, v.pixels) for v in variants)]
+    return contact_sheet([above, below], 512)
 
 
 def _animate(editor: Editor, task: _Task, face: Face, ws: np.ndarray) -> list[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from core.composite import Original, Rendered
 from core.directions.direction import apply
 from core.edit.models import Models
 from core.edit.strength import NEUTRAL, Strength, neutral_strength
 from core.emotion import smile_score
-from core.errors import NoSuchFace
+from core.errors import FaceLost, NoSuchFace
 from core.faces import Aligned, Face, Photo, align, load_photo
 from core.projection import Projecting, start_projection
 
@@ -75,6 +76,28 @@ class Editor:
     def neutral(self, ws: np.ndarray, direction: str = "smile") -> float:
         """The strength at which this face no longer smiles; 0 if it does not."""
         return neutral_strength(lambda strengths: [self.smile(p) for p in self.draw(ws, strengths, direction)])
+
+    def original(self, photo: Photo, face: Face, aligned: Aligned, ws: np.ndarray) -> Original:
+        """What all edits of this face in its own photo share; `ws` is its latent. Raises FaceLost."""
+        return Original(photo.pixels, aligned, face, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
+
+    def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None) -> Variant:
+        """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
+
+        Only what the edit changes comes from the generator; beyond the face no pixel changes. The smile score becomes
+        that of the face in the photo.
+        """
+        pixels = original.edit(self._landmarked(variant.pixels, variant.strength), onto)
+        at = original.points.mean(axis=0)
+        faces = self.models.finder.find(pixels)
+        nearest = min(faces, key=lambda face: float(np.hypot(*(face.landmarks.mean(axis=0) - at))), default=None)
+        return replace(variant, pixels=pixels, smile=float("nan") if nearest is None else smile_score(nearest))
+
+    def _landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
+        faces = self.models.finder.find(picture)
+        if not faces:
+            raise FaceLost(strength=f"{strength:g}")
+        return Rendered(picture, max(faces, key=lambda face: face.width).landmarks.astype(np.float64))
 
     @staticmethod
     def resized(picture: np.ndarray, side: int) -> np.ndarray:

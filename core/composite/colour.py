@@ -77,9 +77,12 @@ def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
 
 
 def fitted_mean(photo: Tensor, edited: Tensor, where: Tensor, size: float) -> Tensor:
-    """The factor that gives `edited` the photo's light, as seen `where` [1, 1, H, W] both show the same thing."""
+    """The factor that gives `edited` the photo's light, as seen `where` [1, 1, H, W] both show the same thing.
+
+    It hardly brightens: teeth are the lightest of a face already, and would lose their shape.
+    """
 
     def mean(image: Tensor) -> Tensor:
         return (blur(image * where, 0.06 * size) + 1) / (blur(where, 0.06 * size) + 1e-2)
 
-    return _factor(mean(photo), mean(edited))
+    return _factor(mean(photo), mean(edited)).clamp(max=1.1)

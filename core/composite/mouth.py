@@ -70,6 +70,17 @@ def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
     return own * ((mean(drawn) + 10) / (mean(own) + 10)).clamp(0.45, 1.1)
 
 
+def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
+    """`drawn` with its lights held below the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine."""
+    bright = photo.mean(dim=1, keepdim=True)[around > 0.5]
+    top = float(bright.sort().values[int(0.98 * bright.numel())]) if bright.numel() else 245.0
+    top = min(max(top, 60.0), 245.0)
+    grey = drawn.mean(dim=1, keepdim=True).clamp(min=1)
+    knee = 0.85 * top
+    held = grey.clamp(max=knee) + (top - knee) * torch.tanh((grey - knee).clamp(min=0) / (top - knee))
+    return drawn * (held / grey)
+
+
 def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
     """`drawn` as sharp and as grainy as the photo; both [1, 3, H, W] are compared where `around` [1, 1, H, W] is 1.
 

@@ -162,7 +162,8 @@ class _Edit:
         where = self._photo_grid(height, width, np.ones(2))[box] + to_edited[box]
         drawn = self._sample_crop(self.edited.pixels, where, 1.0) * resize(light, height, width)[box]
         around = 1 - blur(mouth.inside(target - corner, *extent, size), 0.02 * size)
-        drawn = mouth.textured(drawn, result[box], (around > 0.98).float())
+        skin = (around > 0.98).float()
+        drawn = mouth.not_brighter(mouth.textured(drawn, result[box], skin), photo[box], skin)
         inner = mouth.inside(target - corner, *extent, size)
         if change.opens:
             content = torch.lerp(drawn, result[box], change.own)

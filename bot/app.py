@@ -28,17 +28,21 @@ from core.weights import load_manifest, weight_path
 
 log = logging.getLogger(__name__)
 
+WORKBENCH: Final = "core.workbench:create"
 CONFIGURATION: Final = 78  # EX_CONFIG of sysexits.h
 PAUSES: Final = (2, 5, 10, 30, 60)  # seconds between two tries to reach Discord at the start
 HELP: Final = "https://discord.com/developers/applications"
 
 
-def main(settings: Settings | None = None) -> int:
-    """Run the bot until it is told to stop. Returns the exit status; says on stderr what is wrong."""
+def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int:
+    """Run the bot until it is told to stop. Returns the exit status; says on stderr what is wrong.
+
+    `workbench` names what the workers run, as "module:function"; load tests bring a quick one.
+    """
     try:
         settings = settings or Settings.load()
         _log(settings)
-        return asyncio.run(serve(settings))
+        return asyncio.run(serve(settings, workbench))
     except EgaoError as error:
         print(f"egao: {error}", file=sys.stderr)  # noqa: T201 - the command line's own voice
         return CONFIGURATION if isinstance(error, (SettingsError, WeightsError, WrongKey)) else 1
@@ -46,9 +50,9 @@ def main(settings: Settings | None = None) -> int:
         return 0
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, workbench: str = WORKBENCH) -> int:
     """The same on a running loop. SIGTERM and SIGINT end it: what is being worked on is put back for the next start."""
-    serving = asyncio.create_task(_serve(settings))
+    serving = asyncio.create_task(_serve(settings, workbench))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, serving)
@@ -68,7 +72,7 @@ def _stop(serving: asyncio.Task[None]) -> None:
         serving.cancel()
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, workbench: str) -> None:
     token = settings.discord_token.get_secret_value() if settings.discord_token is not None else ""
     if not token:
         raise BadSetting(name="DISCORD_TOKEN", reason=f"it is missing; make a bot at {HELP} and copy its token")
@@ -79,7 +83,7 @@ async def _serve(settings: Settings) -> None:
         await _alone(store)
         metrics = Metrics()
         photos = await stack.enter_async_context(Downloader(settings))
-        executor = Executor(settings)
+        executor = Executor(settings, workbench)
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         watching = asyncio.create_task(metrics.watch_loop())

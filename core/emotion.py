@@ -73,9 +73,8 @@ class EmotionClassifier:
 def face_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network's input, float32 [64,64], -1..1: the grey face cut out of an aligned picture, uint8 [S,S,3]."""
     assert image.shape == (len(image), len(image), 3), image.shape
-    left, top, right, bottom = (edge * image.shape[0] / 256 for edge in CROP_256)
-    box = (left, top, right, bottom)
-    grey = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)
+    left, top, right, bottom = (round(edge * len(image) / 256) for edge in CROP_256)
+    grey = Image.fromarray(image[top:bottom, left:right]).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return ((np.asarray(grey) / 255 - 0.5) * 2).astype(np.float32)
 
 

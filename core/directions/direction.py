@@ -103,6 +103,7 @@ def save_direction(direction: Direction, folder: Path) -> Path:
     part = path.with_suffix(".part")
     tensors = {"vector": np.ascontiguousarray(direction.vector), "styles": np.ascontiguousarray(direction.styles)}
     save_file(tensors, part, metadata={"direction": json.dumps(about, ensure_ascii=False)})
+    part.chmod(0o644)  # safetensors writes for the owner alone, but a direction is no secret
     part.replace(path)
     return path
 

@@ -6,6 +6,7 @@
     svm           normal of a linear SVM, happy against the rest, C by cross-validation
     svm-neutral   the same, happy against the truly neutral
     logistic      normal of a logistic regression, happy against the truly neutral, C by cross-validation
+    smile         the default: svm, given only to the styles that act at 8 to 32 pixels
 
 C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
 then fitted on both. The test part is seen by none of this. Arithmetic is float64 and no solver draws random numbers.
@@ -13,7 +14,7 @@ then fitted on both. The test part is seen by none of this. Arithmetic is float6
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,13 +23,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from core.directions.direction import Direction
-from core.directions.split import Plane, Split, Task
+from core.directions.direction import DEFAULT, Direction
+from core.directions.split import Plane, Split, Task, share
+from core.errors import BadSeeds
 from core.generator import Generator
 from core.seeds import SeedSet
 
-C_GRID = tuple(float(c) for c in np.logspace(-4, 0, 9))  # the best is near 0.01; both ends do worse
+C_GRID = tuple(float(c) for c in np.logspace(-3, 0, 7))  # an SVM is best near 0.01, logistic regression near 0.1
 FOLDS = 5
+LEAST = 20  # seeds of each class in the training part
 _MOST_STEPS = 10_000  # of a solver; it stops by its tolerance long before
 
 
@@ -50,17 +53,34 @@ METHODS = {
     "logistic": Method("logistic", "neutral"),
 }
 
+# Of the ways that make 90 % of fresh faces smile at +1.5 and stop at -1.5, the one that moves the least else: the
+# styles below 8 pixels turn and resize the head, those above 32 colour it, and the smile hardly needs either.
+DEFAULT_METHOD = "svm"
+DEFAULT_SIDES = (8, 32)  # pixels, both ends included
+ALL = (*METHODS, DEFAULT)
+
 
 def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
-    """Learn the direction of one of METHODS. It applies to every style alike, and its length is one unit.
+    """Learn the direction of one of ALL. One unit of it is the same way in w, whichever styles take it.
 
     `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.
     """
+    if name != DEFAULT:
+        return _fit(seeds, name, generator, confident)
+    low, high = DEFAULT_SIDES
+    whole = _fit(seeds, DEFAULT_METHOD, generator, confident)
+    styles = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
+    return replace(whole, name=name, styles=styles, provenance={**whole.provenance, "sides": list(DEFAULT_SIDES)})
+
+
+def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
     assert seeds.generator == generator.digest, "the seeds are another generator's"
     method, split = METHODS[name], Split.of(len(seeds.seeds))
     w = seeds.w.astype(np.float64)
     whole = Task.of(seeds, method.against)
+    _refuse_few(whole, split)
     fitted = whole.confident(seeds, confident) if confident else whole
+    _refuse_few(fitted, split)
     train, known = fitted.part(split.train), fitted.part(split.known)
     c = _choose_c(method, w[train[0]], train[1])
     first = _plane(method, c, w[train[0]], train[1])  # only to be judged on the validation part
@@ -74,6 +94,7 @@ def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None
         "fitted_on": {"happy": int(known[1].sum()), method.against: int((~known[1]).sum())},
         "validation": _accuracy(first, whole, w, split.validation),
         "test": _accuracy(plane, whole, w, split.test),
+        "cross_validated": _cross_validated(method, c, whole, w),
         "unit": float(unit),  # distance in w from the mean neutral face to the mean happy face along the direction
         "generator": generator.name,
         "truncation": seeds.truncation,
@@ -82,6 +103,15 @@ def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None
     }
     styles = np.ones(generator.num_ws, dtype=np.float32)
     return Direction(name, (unit * plane.normal).astype(np.float32), styles, generator.digest, provenance)
+
+
+def _refuse_few(task: Task, split: Split) -> None:
+    """Every fold needs some of each class; a useful direction needs hundreds, so this only stops the pointless."""
+    positive = task.part(split.train)[1]
+    fewest = min(int(positive.sum()), int((~positive).sum()))
+    if fewest < LEAST:
+        reason = f"there are {fewest} of one class to learn from, at least {LEAST} are needed; run: egao seeds build"
+        raise BadSeeds(reason=reason)
 
 
 def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -129,6 +159,15 @@ def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) ->
     best = int((right_above + right_below).argmax())
     edges = np.concatenate([[-np.inf], values[order], [np.inf]])
     return float((edges[best] + edges[best + 1]) / 2)
+
+
+def _cross_validated(method: Method, c: float | None, task: Task, w: NDArray[np.float64]) -> dict[str, Any]:
+    """Every seed judged by a plane that was fitted without its fold: the narrowest honest interval of a small set."""
+    index, positive = task.part(np.arange(len(w)))
+    x, hits = w[index], 0
+    for fitted, held in StratifiedKFold(FOLDS, shuffle=True, random_state=1).split(x, positive):
+        hits += _plane(method, c, x[fitted], positive[fitted]).accuracy(x[held], positive[held])["hits"]
+    return share(hits, len(index))
 
 
 def _accuracy(plane: Plane, task: Task, w: NDArray[np.float64], part: NDArray[np.intp]) -> dict[str, Any]:

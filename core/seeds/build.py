@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.emotion import EmotionClassifier
-from core.errors import BadSetting
+from core.errors import BadSeeds
 from core.generator import Generator, seed_w
 from core.seeds.measure import measure
 from core.seeds.table import SeedTable
@@ -23,13 +23,13 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def parse_seeds(text: str) -> list[int]:
-    """`600-2600` (both ends included), `7`, or several with commas. Raises BadSetting for anything else."""
+    """`600-2600` (both ends included), `7`, or several with commas. Raises BadSeeds for anything else."""
     seeds: list[int] = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last or last >= 2**32:  # RandomState takes 32 bits
-            raise BadSetting(name="--seeds", reason=f"{part.strip()!r} is not a seed or a range such as 600-2600")
+            raise BadSeeds(reason=f"{part.strip()!r} is neither a number nor a range such as 600-2600")
         seeds.extend(range(first, last + 1))
     return list(dict.fromkeys(seeds))
 

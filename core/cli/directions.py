@@ -1,0 +1,126 @@
+"""`egao directions list | fit | report`: learn what a smile is from the seed set, and compare ways of learning it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from core.device import use_threads
+from core.directions import Direction, load_direction, names, save_direction
+from core.directions.direction import fitted_folder
+from core.directions.effect import Bench
+from core.emotion import EmotionClassifier
+from core.errors import BadSeeds, NoSuchDirection
+from core.faces import FaceFinder
+from core.generator import load_generator
+from core.generator.render import Renderer
+from core.pictures import encode
+from core.seeds import TRUNCATION, load_seed_set, load_shipped, parse_seeds
+from core.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    verb = typer.Typer(no_args_is_help=True, help="Directions: what a strength of 1 adds to a face.")
+    verb.command("list")(list_directions)
+    verb.command("fit")(fit_directions)
+    verb.command("report")(report_directions)
+    app.add_typer(verb, name="directions")
+
+
+def list_directions() -> None:
+    """Show every direction that --direction takes, and how it was learned."""
+    settings = Settings.load()
+    table = Table()
+    for heading in ("name", "learned with", "from", "held-out accuracy", "unit in w"):
+        table.add_column(heading)
+    for name in names(settings):
+        about = load_direction(name, settings).provenance
+        test = about["test"]
+        accuracy = f"{test['share']:.1%} ({test['interval'][0]:.1%} - {test['interval'][1]:.1%})"
+        table.add_row(name, about["method"], about["task"], accuracy, f"{about['unit']:.2f}")
+    Console().print(table)
+
+
+def fit_directions(
+    method: Annotated[list[str] | None, typer.Option(help="one or more; all by default, and smile from the best")] = None,
+    confident: Annotated[
+        float | None, typer.Option(min=0.05, max=1.0, help="fit only to this share of each class, the surest")
+    ] = None,
+    shipped: Annotated[bool, typer.Option("--shipped", help="use the labels that ship, even if a set was built")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="folder; by default where --direction looks")] = None,
+) -> None:
+    """Learn directions from the built seed set, or from the labels that ship where none was built."""
+    from core.directions.fit import ALL, fit  # scikit-learn takes a second to load
+
+    settings = Settings.load()
+    use_threads(settings)
+    for name in method or ():
+        if name not in ALL:
+            raise NoSuchDirection(name=name, known=", ".join(ALL))
+    generator = load_generator(settings)
+    if shipped:
+        seeds, origin = load_shipped(generator), "the labels that ship with egao"
+    else:
+        seeds, origin = load_seed_set(settings, generator)
+    typer.echo(f"{len(seeds.seeds)} seeds, {seeds.happy.sum()} happy, {seeds.neutral.sum()} neutral: {origin}")
+    for name in method or ALL:
+        direction = fit(seeds, name, generator, confident)
+        path = save_direction(direction, out or fitted_folder(settings))
+        test = direction.provenance["test"]
+        low, high = test["interval"]
+        typer.echo(f"{name}: {test['share']:.1%} of {test['of']} held out ({low:.1%} to {high:.1%}) -> {path}")
+
+
+def report_directions(
+    method: Annotated[list[str] | None, typer.Option(help="one or more names; all by default")] = None,
+    seeds: Annotated[str, typer.Option(help="faces to try them on, none that they were learned from")] = "5000-5039",
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for a sweep picture of each")] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
+) -> None:
+    """Compare directions: how they were learned, how alike they are, what they do to fresh faces; and draw sweeps."""
+    from core.directions.report import report, tables
+
+    settings = Settings.load()
+    use_threads(settings)
+    generator = load_generator(settings)
+    directions = [load_direction(name, settings, generator) for name in method or names(settings)]
+    wanted = parse_seeds(seeds)
+    _refuse_known(wanted, directions)
+    with FaceFinder(settings) as finder, Progress(transient=True, console=Console(stderr=True)) as progress:
+        bench = Bench(generator, Renderer(generator), EmotionClassifier(settings), finder)
+        task = progress.add_task("directions", total=1.0)
+        made = report(directions, bench, wanted, TRUNCATION, lambda share: progress.update(task, completed=share))
+        made["sweeps"] = _draw_sweeps(directions, bench, out)
+    if as_json:
+        typer.echo(json.dumps(made, indent=1))
+        return
+    for table in tables(made):
+        Console().print(table)
+    typer.echo(f"sweeps in {out}")
+
+
+def _refuse_known(seeds: list[int], directions: list[Direction]) -> None:
+    """A direction must be judged on faces that it was not fitted to."""
+    for direction in directions:
+        first, last = direction.provenance["seeds"]
+        if any(first <= seed <= last for seed in seeds):
+            raise BadSeeds(reason=f"{direction.name} was learned from {first}-{last}; take others, such as 5000-5039")
+
+
+def _draw_sweeps(directions: list[Direction], bench: Bench, out: Path) -> dict[str, Any]:
+    from core.directions.report import sweep
+
+    out.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for direction in directions:
+        file = out / f"sweep-{direction.name}.png"
+        file.write_bytes(encode(sweep(direction, bench, TRUNCATION), "png", source="generated"))
+        files[direction.name] = str(file)
+    return files

@@ -36,14 +36,22 @@ class Lbfgs:
         self.loss, self.gradient = evaluate(self.x)
 
     def step(self, evaluate: Evaluate) -> bool:
-        """Move once to a lower loss; False if there is none along the way down."""
-        direction = self._direction()
+        """Move once to a lower loss; False if there is none along the way down.
+
+        Where the remembered curvature leads nowhere (the objective has changed, or bends the other way), it is forgotten
+        and the plain gradient is tried.
+        """
+        if self.moves and self._try(self._direction(), evaluate):
+            return True
+        self.moves.clear()
+        self.bends.clear()
+        return self._try(self._direction(), evaluate)
+
+    def _try(self, direction: Tensor, evaluate: Evaluate) -> bool:
+        """Shorten the way along `direction` until the loss falls as Armijo asks."""
         slope = float((direction * self.gradient).sum())
-        if slope >= 0:  # the remembered curvature misleads
-            self.moves.clear()
-            self.bends.clear()
-            direction = self._direction()
-            slope = float((direction * self.gradient).sum())
+        if slope >= 0:
+            return False
         length = 1.0
         for _ in range(_TRIALS):
             x = self.x + length * direction

@@ -1,25 +1,27 @@
-"""Faces are found, numbered, measured and aligned; the sample photo and pictures made of it."""
+"""Faces are found, once each, at any size and tilt; numbered, measured, and refused where an edit can't use them."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import dlib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from typer.testing import CliRunner
 
-from core.cli import app
 from core.emotion import smile_score
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
-from core.faces import FaceFinder, align, ffhq_quad
+from core.faces import Face, FaceFinder
+from core.faces.landmarks import _pose
 from core.generator import Generator, seed_w
 from core.generator.render import Renderer
 from core.settings import Settings
-from core.weights import weight_path
+
+Pixels = NDArray[np.uint8]
+HEAD = (90, 0, 350, 260)  # of the sample photo: left, top, right, bottom
 
 
 @pytest.fixture(scope="module")
@@ -28,142 +30,167 @@ def finder(settings: Settings) -> Iterator[FaceFinder]:
         yield one
 
 
-def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def _resized(pixels: Pixels, scale: float) -> Pixels:
     size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
 
-def test_the_sample_smiles_at_the_camera(finder: FaceFinder, astronaut: NDArray[np.uint8]) -> None:
+def _sample(astronaut_path: Path, name: str) -> Pixels:
+    """Another free picture of the package that carries the sample photo."""
+    with Image.open(astronaut_path.parent / name) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _wall(astronaut: Pixels, heads: list[tuple[int, int, int, float]]) -> Pixels:
+    """A grey wall 2000 x 1200 with heads: centre x, centre y, side in pixels, degrees clockwise."""
+    wall = Image.new("RGB", (2000, 1200), (128, 128, 128))
+    for x, y, side, degrees in heads:
+        head = Image.fromarray(astronaut).crop(HEAD).resize((side, side), Image.Resampling.LANCZOS)
+        mask = Image.new("L", head.size, 255)
+        turned, shape = (part.rotate(-degrees, Image.Resampling.BICUBIC, expand=True) for part in (head, mask))
+        wall.paste(turned, (x - turned.width // 2, y - turned.height // 2), shape)
+    return np.asarray(wall)
+
+
+def test_the_sample_smiles_at_the_camera(finder: FaceFinder, astronaut: Pixels) -> None:
     (face,) = finder.require(astronaut)
     assert face.landmarks.shape == (478, 2)
     assert 150 < face.box[0] < face.box[2] < 300
+    assert len(face.blendshapes) == 52
     assert smile_score(face) > 0.7
     assert max(abs(angle) for angle in face.pose) < 15
 
 
-def test_pose_signs(finder: FaceFinder, astronaut: NDArray[np.uint8]) -> None:
-    turned = np.asarray(Image.fromarray(astronaut).rotate(-20, Image.Resampling.BICUBIC, center=(220, 110)))
-    (upright,), (clockwise,) = finder.find(astronaut), finder.find(turned)
-    assert clockwise.pose[2] - upright.pose[2] == pytest.approx(20, abs=3)
-    (mirrored,) = finder.find(np.ascontiguousarray(astronaut[:, ::-1]))
-    assert mirrored.pose[0] == pytest.approx(-upright.pose[0], abs=2)
-    assert mirrored.pose[2] == pytest.approx(-upright.pose[2], abs=2)
+def test_the_points_lie_on_what_they_name(finder: FaceFinder, astronaut: Pixels) -> None:
+    """Read off the enlarged sample photo by eye: outer corners of the eyes, pupils, corners of the mouth, chin."""
+    (face,) = finder.find(astronaut)
+    seen = {33: (194, 101), 263: (258, 104), 468: (203, 101), 473: (247, 103), 61: (203, 140), 291: (246, 139), 152: (224, 178)}
+    for index, place in seen.items():
+        assert np.hypot(*(face.landmarks[index] - place)) < 3, f"{index}: {face.landmarks[index]}"
 
 
-def test_faces_are_numbered_from_the_left(finder: FaceFinder, generator: Generator) -> None:
-    pictures = Renderer(generator).images(generator.broadcast(seed_w(generator, [600, 603, 601])))
-    faces = finder.find(np.concatenate([_resized(picture, 0.4) for picture in pictures], axis=1))
-    assert [face.index for face in faces] == [0, 1, 2]
-    assert [int(face.centre[0]) // 410 for face in faces] == [0, 1, 2]
+def test_a_tilted_photo_turns_points_and_roll_and_nothing_else(finder: FaceFinder, astronaut: Pixels) -> None:
+    head = np.ascontiguousarray(astronaut[:300, 70:370])
+    (upright,) = finder.find(head)
+    for turns in (1, 2, 3):
+        (face,) = finder.find(np.ascontiguousarray(np.rot90(head, -turns)))  # quarters clockwise
+        back = face.landmarks - 150
+        for _ in range(turns):
+            back = np.stack([back[:, 1], -back[:, 0]], axis=1)
+        assert np.hypot(*(back + 150 - upright.landmarks).T).mean() < 1.0, f"{turns} quarters"
+        assert (face.pose[2] - upright.pose[2] - 90 * turns + 180) % 360 - 180 == pytest.approx(0, abs=2)
+        assert face.pose[:2] == pytest.approx(upright.pose[:2], abs=2)
 
 
-def test_small_faces_of_a_large_picture_are_found_once(finder: FaceFinder, astronaut: NDArray[np.uint8]) -> None:
-    wall = np.full((1200, 2000, 3), 128, np.uint8)
-    head = _resized(np.ascontiguousarray(astronaut[:260, 90:350]), 0.6)
-    places = [(100, 60), (900, 700), (1700, 300), (300, 950)]
-    for x, y in places:
-        wall[y : y + head.shape[0], x : x + head.shape[1]] = head
-    assert [round(float(face.centre[0])) // 100 for face in finder.find(wall)] == sorted((x + 78) // 100 for x, _ in places)
+def test_a_mirrored_photo_looks_the_other_way(finder: FaceFinder, generator: Generator) -> None:
+    picture = Renderer(generator).images(generator.broadcast(seed_w(generator, [20009], 1.0)))[0]
+    (face,), (mirrored,) = finder.find(picture), finder.find(np.ascontiguousarray(picture[:, ::-1]))
+    assert abs(face.pose[0]) > 15
+    assert mirrored.pose[0] == pytest.approx(-face.pose[0], abs=3)
+    assert mirrored.pose[1] == pytest.approx(face.pose[1], abs=3)
+    assert mirrored.pose[2] == pytest.approx(-face.pose[2], abs=3)
+    nose, cheeks = face.landmarks[1, 0], face.landmarks[[234, 454], 0].mean()
+    assert (nose > cheeks) == (face.pose[0] > 0), "a positive yaw points the nose to the picture's right"
 
 
-def test_no_face_is_said(finder: FaceFinder) -> None:
+@pytest.mark.parametrize(
+    ("axis", "degrees", "expected"),
+    [("x", -20, (0, 20, 0)), ("y", 30, (30, 0, 0)), ("z", 15, (0, 0, -15))],
+    ids=["nose up", "nose to the right", "head counter-clockwise"],
+)
+def test_angles_of_known_rotations(axis: str, degrees: float, expected: tuple[float, float, float]) -> None:
+    """The right-hand rule about x (right), y (up), z (to the viewer)."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix = np.eye(4)
+    i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    matrix[[i, i, j, j], [i, j, i, j]] = c, -s, s, c
+    assert _pose(matrix * [[2, 2, 2, 1]] * 1.0) == pytest.approx(expected, abs=1e-9), "whatever the head's size"
+
+
+def test_every_face_of_a_crowd_is_found_once(finder: FaceFinder, astronaut: Pixels) -> None:
+    heads = [
+        (200, 200, 300, 0.0), (520, 150, 110, 20.0), (700, 160, 90, -30.0), (950, 220, 220, 90.0),
+        (1250, 150, 100, 180.0), (1500, 200, 160, -75.0), (1800, 250, 260, 10.0), (150, 600, 120, 0.0),
+        (420, 620, 200, 150.0), (800, 700, 320, -15.0), (1300, 650, 100, 45.0), (1700, 800, 240, 0.0),
+        (300, 1000, 100, 0.0), (1100, 1050, 120, -100.0),
+    ]  # fmt: skip
+    faces = finder.find(_wall(astronaut, heads))
+    assert len(faces) == len(heads)
+    assert [face.index for face in faces] == list(range(len(heads)))
+    for face, (x, y, side, degrees) in zip(faces, sorted(heads), strict=True):
+        assert np.hypot(*(face.centre - [x, y])) < 0.2 * side, "numbered left to right"
+        assert (face.pose[2] - degrees + 180) % 360 - 180 == pytest.approx(0, abs=8)
+        assert face.width == pytest.approx(0.33 * side, rel=0.15)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0, 8.0])
+def test_points_scale_with_the_photo(finder: FaceFinder, astronaut: Pixels, scale: float) -> None:
+    (face,), (scaled,) = finder.find(astronaut), finder.find(_resized(astronaut, scale))
+    assert np.hypot(*(scaled.landmarks / scale - face.landmarks).T).mean() < 0.02 * face.width
+
+
+def test_a_passer_by_is_not_counted(finder: FaceFinder, astronaut: Pixels) -> None:
+    faces = finder.find(_wall(astronaut, [(600, 600, 1000, 0.0), (1500, 300, 200, 0.0), (1700, 900, 110, 0.0)]))
+    assert [round(face.centre[0] / 100) for face in faces] == [6, 15]
+
+
+@pytest.mark.parametrize("name", ["cell.png", "clock_motion.png", "coffee.png", "chelsea.png", "rocket.jpg", "gravel.png"])
+def test_no_face_is_seen_where_there_is_none(finder: FaceFinder, astronaut_path: Path, name: str) -> None:
+    pixels = _sample(astronaut_path, name)
+    assert finder.find(pixels) == []
     with pytest.raises(NoFace):
-        finder.require(np.full((400, 400, 3), 90, np.uint8))
-    with pytest.raises(NoFace):
-        finder.require(np.zeros((1, 1, 3), np.uint8))
+        finder.require(_resized(pixels, 2.5))
 
 
-def test_a_small_face_is_said_with_its_size(finder: FaceFinder, astronaut: NDArray[np.uint8]) -> None:
-    assert finder.require(_resized(np.ascontiguousarray(astronaut[:300, 60:380]), 0.6)), "55 pixels are enough"
-    with pytest.raises(FaceTooSmall, match=r"\d+ pixels across"):
-        finder.require(_resized(astronaut, 0.45))
+@pytest.mark.parametrize("size", [(1, 1), (3, 700), (700, 3), (64, 64), (5000, 40)])
+def test_odd_shapes_hold_no_face(finder: FaceFinder, size: tuple[int, int]) -> None:
+    assert finder.find(np.full((*size, 3), 90, np.uint8)) == []
 
 
-def test_a_face_in_profile_is_refused(finder: FaceFinder, astronaut: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.faces import landmarks
-
-    monkeypatch.setattr(landmarks, "MAX_YAW", 0.1)  # no free photo of a profile: the sample is turned by one degree
-    with pytest.raises(FaceTurnedAway):
-        finder.require(astronaut)
-
-
-def _dlib_quad(pixels: NDArray[np.uint8], predictor: dlib.shape_predictor) -> NDArray[np.float64]:
-    """The data set's own alignment: dlib's 68 points, eyes 36-41 and 42-47, mouth corners 48 and 54."""
-    (box,) = dlib.get_frontal_face_detector()(pixels, 1)[:1]
-    p = np.array([[part.x, part.y] for part in predictor(pixels, box).parts()], dtype=np.float64)
-    left, right, mouth = p[36:42].mean(axis=0), p[42:48].mean(axis=0), (p[48] + p[54]) / 2
-    eyes = (left + right) / 2
-    x = (right - left) - np.flipud(mouth - eyes) * [-1, 1]
-    x /= np.hypot(*x)
-    x *= max(np.hypot(*(right - left)) * 2.0, np.hypot(*(mouth - eyes)) * 1.8)
-    y = np.flipud(x) * [-1, 1]
-    centre = eyes + (mouth - eyes) * 0.1
-    return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
+def test_a_small_face_is_said_with_its_size(finder: FaceFinder, astronaut: Pixels) -> None:
+    assert finder.require(_resized(astronaut, 0.7)), "56 pixels are enough"
+    for scale in (0.5, 0.3):
+        with pytest.raises(FaceTooSmall) as caught:
+            finder.require(_resized(astronaut, scale))
+        assert caught.value.facts["pixels"] == pytest.approx(84 * scale, abs=5)
 
 
-def test_the_square_is_that_of_the_original_alignment(
-    finder: FaceFinder, settings: Settings, astronaut: NDArray[np.uint8], generator: Generator
-) -> None:
-    predictor = dlib.shape_predictor(str(weight_path(settings, "identity-landmarks")))
-    drawn = Renderer(generator).images(generator.broadcast(seed_w(generator, [5000, 5001, 5002, 5003])))
-    errors = []
-    for pixels in [astronaut, *(_resized(picture, 0.5) for picture in drawn)]:
-        expected = _dlib_quad(pixels, predictor)
-        quad = ffhq_quad(finder.find(pixels)[0].landmarks)
-        errors.append(np.hypot(*(quad - expected).T).mean() / np.hypot(*(expected[3] - expected[0])))
-    assert max(errors) < 0.04
-    assert np.mean(errors) < 0.02
+def test_a_small_face_beside_a_large_one_is_left_out(finder: FaceFinder, astronaut: Pixels) -> None:
+    wall = _wall(astronaut, [(300, 300, 100, 0.0), (1200, 600, 500, 0.0)])
+    assert len(finder.find(wall)) == 2
+    (face,) = finder.require(wall)
+    assert face.index == 0
+    assert face.centre[0] > 1000
 
 
-def test_aligning_an_aligned_face_changes_little(finder: FaceFinder, generator: Generator) -> None:
-    """The generator draws faces where FFHQ has them."""
-    picture = Renderer(generator).images(generator.broadcast(seed_w(generator, [600])))[0]
-    quad = ffhq_quad(finder.find(picture)[0].landmarks)
-    assert np.abs(quad - [[0, 0], [0, 1024], [1024, 1024], [1024, 0]]).max() < 60
+def test_a_face_in_profile_is_refused(finder: FaceFinder, astronaut_path: Path) -> None:
+    with pytest.raises(FaceTurnedAway) as caught:
+        finder.require(_resized(_sample(astronaut_path, "camera.png"), 3))
+    assert 45 < caught.value.facts["degrees"] < 75
 
 
-def test_the_matrix_leads_back_into_the_photo(finder: FaceFinder, astronaut: NDArray[np.uint8]) -> None:
-    turned = np.asarray(Image.fromarray(astronaut).rotate(12, Image.Resampling.BICUBIC, center=(220, 110)))
-    (face,) = finder.find(turned)
-    aligned = align(turned, face.landmarks, 512)
-    corners = np.array([[0, 0, 1], [0, 512, 1], [512, 512, 1], [512, 0, 1]], dtype=float) @ aligned.matrix.T
-    assert np.allclose(corners[:, :2], aligned.quad, atol=1e-9)
-    (again,) = finder.find(aligned.image)
-    back = np.c_[again.landmarks, np.ones(478)] @ aligned.matrix.T
-    assert np.hypot(*(back[:, :2] - face.landmarks).T).mean() < 1.0  # pixels of the photo
+def test_a_view_of_pixels_is_as_good_as_a_copy(finder: FaceFinder, astronaut: Pixels) -> None:
+    (face,), (again,) = finder.find(astronaut), finder.find(astronaut[:, ::-1][:, ::-1])
+    assert np.array_equal(face.landmarks, again.landmarks)
+    assert _facts(face) == _facts(again), "the same picture gives the same numbers"
 
 
-def test_where_the_photo_ends_it_is_mirrored_and_faded(finder: FaceFinder, astronaut: NDArray[np.uint8]) -> None:
-    cut = np.ascontiguousarray(astronaut[40:])  # the square now reaches above the photo
-    (face,) = finder.find(cut)
-    aligned = align(cut, face.landmarks, 512)
-    assert aligned.quad[:, 1].min() < -20
-    inside = align(astronaut, face.landmarks + np.float32([0, 40]), 512).image
-    assert np.abs(aligned.image[200:400, 150:350].astype(int) - inside[200:400, 150:350]).mean() < 3
-    assert aligned.image[:20].std() < inside[200:300].std(), "what is made up is smooth"
+def _facts(face: Face) -> tuple[object, ...]:
+    return face.box, face.blendshapes, face.pose
 
 
-def test_large_photos_are_averaged_down_not_skipped_over(finder: FaceFinder) -> None:
-    """A pattern finer than a crop pixel must come out as its mean, not as moiré."""
-    fine = ((np.indices((2400, 2400)).sum(axis=0) % 2) * 255).astype(np.uint8)[:, :, None].repeat(3, axis=2)
-    landmarks = np.zeros((478, 2), np.float32)
-    for index, x, y in ((33, 900, 1000), (133, 900, 1000), (362, 1500, 1000), (263, 1500, 1000)):
-        landmarks[index] = x, y
-    landmarks[61], landmarks[291] = (1000, 1600), (1400, 1600)
-    for index in (160, 158, 153, 144):
-        landmarks[index] = 900, 1000
-    for index in (385, 387, 373, 380):
-        landmarks[index] = 1500, 1000
-    crop = align(fine, landmarks, 256).image[64:192, 64:192]
-    assert abs(crop.mean() - 127.5) < 3
-    assert crop.std() < 12
-
-
-def test_align_writes_a_crop_for_each_face(
-    settings: Settings, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
-    result = CliRunner().invoke(app, ["align", str(astronaut_path), "-o", str(tmp_path), "--size", "256"], catch_exceptions=False)
-    assert result.exit_code == 0
-    with Image.open(tmp_path / "astronaut-face1.png") as crop:
-        assert crop.size == (256, 256)
+def test_the_native_library_keeps_quiet(settings: Settings, astronaut_path: Path) -> None:
+    """From the first load to the interpreter's exit, closed or not: stderr is the user's."""
+    code = """
+import sys, pathlib
+from core.faces import FaceFinder, load_photo
+from core.settings import Settings
+settings = Settings.load({"EGAO_CACHE": sys.argv[1]})
+finder = FaceFinder(settings)
+print(len(finder.find(load_photo(pathlib.Path(sys.argv[2]), settings).pixels)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(settings.cache), str(astronaut_path)], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from core.pictures import animate, contact_sheet, encode
 
@@ -53,6 +54,44 @@ def test_an_animation_runs_forth_and_back(astronaut: NDArray[np.uint8], kind: st
 def test_an_animation_keeps_a_size_limit(astronaut: NDArray[np.uint8]) -> None:
     frames = [np.roll(astronaut, shift, axis=1) for shift in range(0, 60, 10)]
     assert len(animate(frames, "gif", max_bytes=200_000)) <= 200_000
+
+
+@pytest.mark.parametrize(("source", "says"), [("generated", b"/trainedAlgorithmicMedia"), ("photo", b"")])
+def test_a_picture_says_what_it_is_and_not_more(astronaut: NDArray[np.uint8], source: str, says: bytes) -> None:
+    data = encode(astronaut, "webp", source=source)  # type: ignore[arg-type]
+    assert says in data
+    assert (b"DigitalSourceType" in data) == (source == "generated")
+    assert MARK not in data
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_the_mark_is_sound_xmp(astronaut: NDArray[np.uint8], kind: str) -> None:
+    packet = Image.open(io.BytesIO(encode(astronaut, kind))).info["xmp"]  # type: ignore[arg-type]
+    (description,) = ElementTree.fromstring(packet).iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
+    assert description.attrib["{http://ns.adobe.com/xap/1.0/}CreatorTool"] == "egao"
+    assert description.attrib["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"].encode() == MARK
+
+
+def test_a_panorama_fits_into_webp() -> None:
+    image = Image.open(io.BytesIO(encode(np.zeros((20, 20_000, 3), np.uint8), "webp")))
+    assert image.size == (16_383, 16)
+
+
+def test_the_colours_of_a_gif_are_near_the_frames(astronaut: NDArray[np.uint8]) -> None:
+    frames = [np.ascontiguousarray(astronaut[shift : shift + 256, 80:336]) for shift in (0, 20, 40)]
+    image = Image.open(io.BytesIO(animate(frames, "gif")))
+    for index, frame in enumerate(frames):
+        image.seek(index)
+        seen, meant = (Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.5)) for pixels in
+                       (np.asarray(image.convert("RGB")), frame))  # fmt: skip
+        assert np.sqrt(np.mean((np.asarray(seen).astype(float) - np.asarray(meant)) ** 2)) < 2.5
+
+
+def test_a_long_label_stays_over_its_picture() -> None:
+    grey = np.full((32, 32, 3), 200, np.uint8)
+    sheet = contact_sheet([[("a label much too long for the picture below", grey), ("", grey)]], side=200)
+    dark = np.flatnonzero((sheet[:40].max(axis=2) < 160).any(axis=0))
+    assert 12 + 180 < dark.max() < 12 + 200 + 3
 
 
 def test_a_sheet_holds_every_picture_and_label() -> None:

@@ -105,7 +105,8 @@ def _landmarker(bundle: Path) -> Any:
 def _close(*tasks: Any) -> None:
     for task in tasks:
         try:
-            task.close()
+            with _silent():
+                task.close()
         except RuntimeError:
             # at interpreter exit the library's own thread pool is gone already; the process frees the model, and
             # without a handle its __del__ has nothing left to complain about
@@ -114,7 +115,7 @@ def _close(*tasks: Any) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Send file descriptor 2 nowhere while native code starts: its log has no switch that this build obeys."""
+    """Send file descriptor 2 nowhere while native code starts or stops: its log has no switch that this build obeys."""
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

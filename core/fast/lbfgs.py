@@ -26,6 +26,7 @@ class Lbfgs:
 
     x: Tensor
     first_length: float  # of the first step, in the unit of x: nothing is known of the curvature yet
+    noise: float = 0.0  # share of the loss that rounding moves: a rise of no more than that is no rise
     loss: float = float("nan")
     gradient: Tensor = field(default_factory=lambda: torch.zeros(0))
     moves: list[Tensor] = field(default_factory=list)  # differences of x, oldest first
@@ -56,7 +57,7 @@ class Lbfgs:
         for _ in range(_TRIALS):
             x = self.x + length * direction
             loss, gradient = evaluate(x)
-            if loss <= self.loss + _DECREASE * length * slope:
+            if loss <= self.loss + _DECREASE * length * slope + self.noise * abs(self.loss):
                 self._accept(x, loss, gradient)
                 return True
             bend = loss - self.loss - slope * length

@@ -26,6 +26,9 @@ from core.generator.render import network_in
 from core.projection.features import SIDE, Features, area_downsample
 from core.projection.projector import Step, read_tensors
 
+_HALF_NOISE = 2e-3  # of the loss, from rounding in half precision
+_CANCELLED = 0.03  # of the loss: what that rounding adds to smooth pictures
+
 
 @dataclass(frozen=True)
 class FastOptions:
@@ -73,8 +76,8 @@ class FastProjection:
             self._start = self.encoder(self._image)
         self._weight = face_weight(self.options.face_weight).to(device)
         self._weights = [area_downsample(self._weight, tap.shape[-1])[:, 0] for tap in self._wanted]
-        styles = self._start.shape[1]
-        self._descent = Lbfgs(self._start.new_zeros(1, styles + 1, self.generator.w_dim), first_length=0.5)
+        styles, noise = self._start.shape[1], 0.0 if self._dtype == torch.float32 else _HALF_NOISE
+        self._descent = Lbfgs(self._start.new_zeros(1, styles + 1, self.generator.w_dim), 0.5, noise)
         self._missed = torch.zeros_like(self._image)  # exact picture minus the head's
         self._distance = float("nan")
         self._losses: list[float] = []
@@ -137,6 +140,7 @@ class FastProjection:
             ws = self._ws(self._descent.x)
             self._missed = self._whole(ws) - self._preview(ws)
         self._descent.look(self._cheaply)
+        self._descent.loss *= 1 + _CANCELLED  # here the rounding of both pictures cancels, a hair's breadth away it doesn't
         self._losses.clear()  # they were of another objective
 
     def _ws(self, x: Tensor) -> Tensor:

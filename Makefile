@@ -1,6 +1,7 @@
 # make demo    edit the sample photo to four smiles; the pictures land in out/demo
 # make test    ruff, mypy, pytest on the real weights
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
+# make bench-bot  measure the bot's process against a Discord on loopback (out/bench-bot.json)
 # make clean   remove what make made here; the weights stay in their cache folder
 #
 # Each stands alone: it makes .venv, installs the exact versions of data/constraints.txt and brings the weights first.
@@ -30,7 +31,7 @@ define OPEN_LIBRARIES
 import ctypes, cv2; from importlib.resources import files; ctypes.CDLL(str(files("mediapipe") / "tasks/c/libmediapipe.so"))
 endef
 
-.PHONY: demo test check bot setup clean
+.PHONY: demo test check bot bench-bot setup clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -50,6 +51,10 @@ check: $(READY)
 bot: $(READY)
 	@$(BIN)/egao models pull
 	@$(BIN)/egao bot
+
+bench-bot: $(READY)
+	@$(BIN)/egao models pull
+	@$(BIN)/python -m tests.discord.bench -o out/bench-bot.json
 
 setup: $(READY)
 

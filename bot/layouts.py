@@ -142,7 +142,7 @@ def result(say: Speaker, shown: Shown) -> Page:
     caption = say("result.caption", member=f"<@{shown.member_id}>") if shown.public else say("result.caption.private")
     lines = [say("result.title", strength=say.strength(shown.strength)), f"-# {caption}"]
     if shown.expires is not None:
-        lines.append(f"-# {say('result.kept', until=f'<t:{int(shown.expires)}:R>')}")
+        lines.append(f"-# {say('result.kept', until=f'<t:{int(shown.expires)}:f>')}")
     lines += [f"-# {note}" for note in shown.notes]
     items = [_gallery(gallery, spoiler=shown.spoiler), ui.TextDisplay("\n".join(lines)), *controls(say, shown)]
     return Page(_layout(*items), shown.pictures)

@@ -150,7 +150,7 @@ def _select(say: Speaker, shown: Sequence[tuple[int, StoredFace]]) -> ui.Select[
 
 
 def _until(face: StoredFace) -> str:
-    return f"<t:{int(face.expires or 0)}:R>"
+    return f"<t:{int(face.expires or 0)}:f>"
 
 
 def _owner(interaction: Interaction) -> Owner:

@@ -120,7 +120,7 @@ class ResultCog(commands.Cog):
             await answer(press.interaction, notice(say("result.deleted.gone")))
             return
         erase = button(say("button.erase.face"), "eraseface", face.id, style=discord.ButtonStyle.danger)
-        text = say("result.deleted", until=f"<t:{int(face.expires or 0)}:R>")
+        text = say("result.deleted", until=f"<t:{int(face.expires or 0)}:f>")
         await answer(press.interaction, notice(text, row(erase)))
 
     async def erase_face(self, press: Press) -> None:

@@ -55,12 +55,12 @@ async def converse(home: Path) -> list[str]:
         member = stage.guild.member("Hana")
         await stage.open(cooldown_seconds="0")
         await keep(settings, known, [member])
-        posted = member.upload(stage.photos, known.photo, content="is it possible to make this one less serious?")
+        posted = member.upload(stage.photos, known.photo, content="how would I look more serious, and laughing?")
         reply = await stage.photos.wait_message(lambda m: m.reference is posted, WORKING)
         await until_shown(stage.discord, reply)
         command = member.slash("smile", stage.photos, strength=1.5)
         second = await answered(command)
-        return [_message(posted), _message(reply), _message(second, used="/smile")]
+        return [_message(posted), _message(reply), _message(second, used="/smile 1.5")]
 
 
 def _message(message: Message, used: str = "") -> str:
@@ -72,7 +72,7 @@ def _message(message: Message, used: str = "") -> str:
     elif used and message.interaction is not None:
         top = f"<div class=r>↰ <b>{message.interaction.user.name}</b> used <span class=at>{used}</span></div>"
     tag = "<span class=tag>APP</span>" if message.author.bot else ""
-    head = f"<span class=n>{name}</span>{tag}<span class=t>Today at 14:0{2 if message.author.bot else 1}</span>"
+    head = f"<span class=n>{name}</span>{tag}<span class=t>January 1, 2:0{2 if message.author.bot else 1} PM</span>"
     body = html.escape(message.content) + "".join(_part(part, message) for part in message.components)
     if not message.components:
         body += "".join(f"<img class=p src='{_source(one, 460)}'>" for one in message.pictures)
@@ -102,7 +102,7 @@ def _part(part: dict[str, Any], message: Message) -> str:
 def _line(line: str, message: Message) -> str:
     text = html.escape(line)
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text))
-    text = re.sub(r"&lt;t:\d+:R&gt;", "<code>in 2 days</code>", text)
+    text = re.sub(r"&lt;t:\d+:f&gt;", "<code>January 3 2:02 PM</code>", text)
     text = re.sub(r"&lt;@(\d+)&gt;", lambda m: f"<span class=at>@{message.world.users[int(m[1])].name}</span>", text)
     if text.startswith("### "):
         return f"<h3>{text[4:]}</h3>"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ATTEMPTS: Final = 5  # starts of this process that a request may see before it is given up; a worker's deaths count elsewhere
 CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
 CHOICE_SECONDS: Final = 14 * 60.0
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
@@ -112,6 +113,7 @@ class Service:
             token_expires=expires,
             channel_id=caller.channel_id,
             source_message_id=ask.photo.message_id if ask.photo else None,
+            max_attempts=ATTEMPTS,
         )
         return None if job is None else job.id
 

@@ -17,10 +17,10 @@ import pytest
 from pydantic import SecretStr
 
 from core.errors import EgaoError, NoFace, NoSuchFace
-from core.executor import FindFaces, Render, Rendered, wire
+from core.executor import Animate, FindFaces, Project, Render, Rendered, wire
 from core.executor.devices import devices, worker_environment, worker_settings
 from core.settings import Settings
-from tests.executor_kit import ANN, alive, executor, pid_of, until
+from tests.executor_kit import ANN, BEN, CAT, alive, executor, pid_of, until
 
 PARENT = """
 import asyncio
@@ -186,3 +186,23 @@ def test_the_processor_gets_one_worker() -> None:
 def test_requests_survive_the_way() -> None:
     request = Render(b"latent", (0.0, 1.5), size=512, kind="jpeg", max_bytes=8 << 20)
     assert pickle.loads(wire.dump(wire.Quick((1,), (request,)))).requests == (request,)
+
+
+async def test_where_the_work_is_split_a_render_does_not_wait_for_a_step() -> None:
+    steps: list[int] = []
+    async with executor(split=True) as ours:
+        await until(lambda: all(worker.state == "ready" for worker in ours.stats().workers))
+        quick, patient = (worker.pid or 0 for worker in ours.stats().workers)
+        assert os.getpriority(os.PRIO_PROCESS, patient) > os.getpriority(os.PRIO_PROCESS, quick)
+        long = ours.enqueue(Project(b"steps 0.5", steps=2), ANN, lambda progress: steps.append(progress.step))
+        place = ours.place(ours.enqueue(Project(b"steps 0", steps=1), BEN))
+        assert place is not None
+        assert place.place == 1
+        for _ in range(5):
+            await ours.submit(Render(b"x", (1.0,)), BEN)
+        assert await ours.submit(Animate(b"x", 0, 1, frames=2), CAT)
+        assert not any(steps)
+        os.kill(quick, 9)  # and the projection does not even notice
+        assert await ours.submit(Render(b"x", (1.0,)), BEN)
+        assert (await long.result()).latent == b"0 2"  # type: ignore[union-attr]
+        assert ours.stats().restarts == 1

@@ -119,14 +119,9 @@ class Executor:
     # -- work
 
     async def submit(
-        self,
-        request: Asks[Answer],
-        owner: Owner,
-        on_progress: OnProgress | None = None,
-        *,
-        longest_wait: float | None = None,
-        guild_share: int | None = None,
-    ) -> Answer:
+        self, request: Asks[Answer], owner: Owner, on_progress: OnProgress | None = None, *,
+        longest_wait: float | None = None, guild_share: int | None = None,
+    ) -> Answer:  # fmt: skip
         """`enqueue` and wait for the result. Cancelling the awaiting task cancels the job."""
         job = self.enqueue(
             cast(Request, request), owner, on_progress, longest_wait=longest_wait, guild_share=guild_share
@@ -138,14 +133,9 @@ class Executor:
             raise
 
     def enqueue(
-        self,
-        request: Request,
-        owner: Owner,
-        on_progress: OnProgress | None = None,
-        *,
-        longest_wait: float | None = None,
-        guild_share: int | None = None,
-    ) -> Job:
+        self, request: Request, owner: Owner, on_progress: OnProgress | None = None, *,
+        longest_wait: float | None = None, guild_share: int | None = None,
+    ) -> Job:  # fmt: skip
         """Take in a request, or refuse it at the door with QueueFull, ShuttingDown or WorkerDied.
 
         `on_progress` is called on the event loop with each step, and with each change of place while it waits.

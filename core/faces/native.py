@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import weakref
 import zipfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,10 @@ from core.faces.detect import NOTED, Find
 
 _DETECTOR = "face_detector.tflite"  # in the landmarker's bundle: BlazeFace, short range
 _FACES = 3  # that the landmarker looks for in a window of one; beside it there may be others
+# Networks whose owner was forgotten instead of closed. The garbage collector may run at any line, also inside the very
+# lock that MediaPipe's close() takes, and would then wait for itself: so it only puts them here, and the next one to
+# start closes them. (weakref.finalize does the same for those still alive at exit, before _close_all.)
+_ABANDONED: deque[tuple[Any, Any]] = deque()
 _RIGHT_EYE, _LEFT_EYE = 0, 1  # of the detector's six points; the person's own right
 
 
@@ -37,13 +43,20 @@ class Native:
         import mediapipe  # 0.5 s, and a hundred megabytes
 
         self._mp: Any = mediapipe
+        while _ABANDONED:
+            _close(*_ABANDONED.popleft())
         with _silent():
             self._detector = _detector(bundle)
             self._landmarker = _landmarker(bundle)
             blank = np.zeros((64, 64, 3), np.uint8)
             self.detect(blank)  # the graphs start, and have their say on stderr, with the first picture
             self.landmarks(blank)
-        self.close = weakref.finalize(self, _close, self._detector, self._landmarker)
+        self._end = weakref.finalize(self, _ABANDONED.append, (self._detector, self._landmarker))
+
+    def close(self) -> None:
+        """Free both networks; a second call does nothing."""
+        if self._end.detach():
+            _close(self._detector, self._landmarker)
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Find]:
         """Finds in uint8 [H, W, 3], any size; the network sees 128 pixels of it."""
@@ -77,6 +90,12 @@ class Native:
 
     def _image(self, pixels: NDArray[np.uint8]) -> Any:
         return self._mp.Image(image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
+
+
+@atexit.register
+def _close_all() -> None:
+    while _ABANDONED:
+        _close(*_ABANDONED.popleft())
 
 
 def _detector(bundle: Path) -> Any:

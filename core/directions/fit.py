@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 from core.directions.direction import DEFAULT, Direction
 from core.directions.split import Plane, Split, Task, share
@@ -65,10 +66,11 @@ def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None
 
     `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.
     """
+    with threadpool_limits(1):  # these systems are so small that threads only wait for each other, for minutes
+        whole = _fit(seeds, DEFAULT_METHOD if name == DEFAULT else name, generator, confident)
     if name != DEFAULT:
-        return _fit(seeds, name, generator, confident)
+        return whole
     low, high = DEFAULT_SIDES
-    whole = _fit(seeds, DEFAULT_METHOD, generator, confident)
     styles = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
     return replace(whole, name=name, styles=styles, provenance={**whole.provenance, "sides": list(DEFAULT_SIDES)})
 
@@ -148,7 +150,7 @@ def _solver(kind: str, c: float) -> LinearSVC | LogisticRegression:
     """Both solve to a fixed tolerance from a fixed start: the same seeds give the same plane."""
     if kind == "svm":
         return LinearSVC(C=c, dual=False, tol=1e-6, max_iter=_MOST_STEPS)
-    return LogisticRegression(C=c, solver="lbfgs", tol=1e-6, max_iter=_MOST_STEPS)
+    return LogisticRegression(C=c, solver="lbfgs", tol=1e-8, max_iter=_MOST_STEPS)
 
 
 def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

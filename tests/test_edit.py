@@ -23,7 +23,7 @@ from core.latents import from_npz, to_npz
 from core.settings import Settings
 from core.workbench import create
 
-HAPPY, SOBER = 5001, 5012  # seeds at truncation 0.7: the first smiles broadly, the second not at all
+HAPPY, SOBER = 5003, 5012  # seeds at truncation 0.7: smile scores 0.69 and 0.00
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from PIL import Image
 from core.emotion import smile_score
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from core.faces import Face, FaceFinder
+from core.faces.detect import find_all
 from core.faces.landmarks import _pose
 from core.generator import Generator, seed_w
 from core.generator.render import Renderer
@@ -114,7 +115,9 @@ def test_every_face_of_a_crowd_is_found_once(finder: FaceFinder, astronaut: Pixe
         (420, 620, 200, 150.0), (800, 700, 320, -15.0), (1300, 650, 100, 45.0), (1700, 800, 240, 0.0),
         (300, 1000, 100, 0.0), (1100, 1050, 120, -100.0),
     ]  # fmt: skip
-    faces = finder.find(_wall(astronaut, heads))
+    wall = _wall(astronaut, heads)
+    assert len(find_all(finder._native.detect, wall)) == len(heads)
+    faces = finder.find(wall)
     assert len(faces) == len(heads)
     assert [face.index for face in faces] == list(range(len(heads)))
     for face, (x, y, side, degrees) in zip(faces, sorted(heads), strict=True):

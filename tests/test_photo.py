@@ -98,7 +98,7 @@ def test_an_embedded_profile_is_converted_to_srgb(kind: str, mode: str) -> None:
     assert np.abs(pixels[8, 8].astype(int) - [80, 200, 30]).max() <= 4
 
 
-def test_a_profile_that_is_srgb_leaves_every_pixel_as_it_is(astronaut: NDArray[np.uint8]) -> None:
+def test_srgb_as_a_profile_leaves_every_pixel_as_it_is(astronaut: NDArray[np.uint8]) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert np.array_equal(load_photo(_file(Image.fromarray(astronaut), icc_profile=srgb), LIMITS).pixels, astronaut)
 

@@ -114,21 +114,9 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert L, RGB or CMYK to RGB through the embedded profile; one that does not fit is ignored, as viewers do."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        target = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(source, target, image.mode, "RGB")
-        if image.mode == "RGB" and _changes_nothing(transform):
-            return image
-        return transform.apply(image)
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), image.mode, "RGB").apply(image)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a profile is sRGB under some name: then rounding is all that converting would do to the photo."""
-    steps = np.linspace(0, 255, 18).astype(np.uint8)
-    lattice = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(18, -1, 3)
-    moved = np.asarray(transform.apply(Image.fromarray(lattice))).astype(int) - lattice
-    return int(np.abs(moved).max()) <= 1
 
 
 def _read(path: Path, settings: Settings) -> bytes:

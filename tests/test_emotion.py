@@ -48,7 +48,10 @@ def test_names_the_same_emotions_as_the_published_network(
     assert ours.shape == (len(SEEDS), len(EMOTIONS))
     np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(ours, published, atol=0.03)
-    assert (ours.argmax(axis=1) == published.argmax(axis=1)).all()
+    best = np.sort(published, axis=1)
+    decided = best[:, -1] - best[:, -2] > 0.06  # nearer than twice the quantisation's error, the published name is a toss-up
+    assert decided.sum() >= 9
+    assert (ours.argmax(axis=1) == published.argmax(axis=1))[decided].all()
     assert len(set(ours.argmax(axis=1))) > 1  # the dozen is no test if all are happy
 
 

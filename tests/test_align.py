@@ -175,3 +175,12 @@ def test_align_writes_a_crop_for_each_face(
     assert first.size == second.size == (256, 256)
     assert np.abs(np.asarray(first).astype(int) - np.asarray(second)[:, ::-1]).mean() < 5, "left, and its mirror right"
     assert "AlgorithmicMedia" not in first.info["xmp"].decode(), "a cut-out photo is no AI edit"
+
+
+def test_align_into_no_folder_is_a_sentence(settings: Settings, astronaut_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
+    for out in (astronaut_path, astronaut_path / "below", Path("/proc/none")):
+        result = CliRunner().invoke(app, ["align", str(astronaut_path), "-o", str(out)])
+        assert result.exit_code == 2
+        assert "--out" in result.output
+        assert "Traceback" not in result.output

@@ -25,7 +25,10 @@ def align_photo(
     """Cut every usable face out as FFHQ aligns; faces are numbered from 1 at the left."""
     settings = Settings.load()
     loaded = load_photo(photo, settings)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
     with FaceFinder(settings) as finder:
         for face in finder.require(loaded.pixels):
             file = out / f"{photo.stem}-face{face.index + 1}.png"

@@ -98,7 +98,8 @@ def save_table(table: Table, file: Path) -> None:
     about = {"generator": table.generator, "truncation": TRUNCATION, "features": "efficientnet-lite0"}
     tensors = {"mean": table.mean, "basis": table.basis, "codes": table.codes}
     file.parent.mkdir(parents=True, exist_ok=True)
-    halves = {name: array.astype(np.float16) for name, array in tensors.items()}
+    # in C order: safetensors writes a transposed array's buffer as it lies
+    halves = {name: np.ascontiguousarray(array, dtype=np.float16) for name, array in tensors.items()}
     save_file({**halves, "seeds": table.seeds.astype(np.int64)}, file, metadata={"table": json.dumps(about)})
 
 

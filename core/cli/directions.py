@@ -38,13 +38,14 @@ def list_directions() -> None:
     """Show every direction that --direction takes, and how it was learned."""
     settings = Settings.load()
     table = Table()
-    for heading in ("name", "learned with", "from", "held-out accuracy", "unit in w"):
+    for heading in ("name", "learned with", "from", "held-out accuracy", "unit in w", "styles"):
         table.add_column(heading)
     for name in names(settings):
         about = load_direction(name, settings).provenance
         test = about["test"]
         accuracy = f"{test['share']:.1%} ({test['interval'][0]:.1%} - {test['interval'][1]:.1%})"
-        table.add_row(name, about["method"], about["task"], accuracy, f"{about['unit']:.2f}")
+        styles = "{sides[0]}-{sides[1]} px, x{weight}".format_map(about) if "sides" in about else "all"
+        table.add_row(name, about["method"], about["task"], accuracy, f"{about['unit']:.2f}", styles)
     Console().print(table)
 
 

@@ -3,8 +3,10 @@
     direction = load_direction("smile", settings)
     edited = apply(direction, ws, 1.5)
 
-Strength has a unit: 1.0 is the distance from the mean neutral face to the mean happy face of the seed set, measured
-along the direction. The unit is folded into the vector, so an edit is ws + strength * styles * vector.
+Strength has a unit: 1.0 is the distance in w from the mean neutral face to the mean happy face of the seed set,
+measured along the direction. The unit is folded into the vector, so an edit is ws + strength * styles * vector. A
+style's weight is how many units it moves at strength 1.0: 1 everywhere for most directions; the default moves some
+styles by 1.2 and the others not at all.
 
 A file is safetensors (`vector`, `styles`) with one JSON object in its metadata: where the direction comes from, how
 well it did, and the digest of the generator that it belongs to.
@@ -42,7 +44,7 @@ class Direction:
 
     name: str
     vector: NDArray[np.float32]  # [w_dim], or [num_ws,w_dim] where each style goes its own way; its length is one unit
-    styles: NDArray[np.float32]  # [num_ws], how much of the vector each style takes: 0 leaves it alone, 1 is all
+    styles: NDArray[np.float32]  # [num_ws], units that each style moves at strength 1.0; 0 leaves it alone
     generator: str  # digest of the weights
     provenance: dict[str, Any] = field(default_factory=dict)  # method, seeds, truncation, scores: what JSON can hold
 

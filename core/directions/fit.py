@@ -6,7 +6,7 @@
     svm           normal of a linear SVM, happy against the rest, C by cross-validation
     svm-neutral   the same, happy against the truly neutral
     logistic      normal of a logistic regression, happy against the truly neutral, C by cross-validation
-    smile         the default: svm, given only to the styles that act at 8 to 32 pixels
+    smile         the default: svm, given to the styles that act at 8 to 32 pixels alone, 1.2 times as strongly
 
 C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
 then fitted on both. The test part is seen by none of this. Arithmetic is float64 and no solver draws random numbers.
@@ -54,15 +54,19 @@ METHODS = {
     "logistic": Method("logistic", "neutral"),
 }
 
-# Of the ways that make 90 % of fresh faces smile at +1.5 and stop at -1.5, the one that moves the least else: the
-# styles below 8 pixels turn and resize the head, those above 32 colour it, and the smile hardly needs either.
+# Measured on seeds 5000-5199 at +-1.5: the SVM given to the styles of 8 to 32 pixels alone loses hardly any smile and
+# spares a third of the change to background and hair. At 1.2 times the strength it changes a person's identity as much
+# as the whole SVM does, and more faces smile (98 against 96 %) or stop (96 against 93 %): both ways the 95 % interval
+# then lies above 90 %.
 DEFAULT_METHOD = "svm"
 DEFAULT_SIDES = (8, 32)  # pixels, both ends included
+DEFAULT_WEIGHT = 1.2
 ALL = (*METHODS, DEFAULT)
 
 
 def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
-    """Learn the direction of one of ALL. One unit of it is the same way in w, whichever styles take it.
+    """Learn the direction of one of ALL. Its vector is one unit, the gap between the classes along it; the default's
+    styles take DEFAULT_WEIGHT of that or nothing.
 
     `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.
     """
@@ -71,8 +75,9 @@ def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None
     if name != DEFAULT:
         return whole
     low, high = DEFAULT_SIDES
-    styles = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
-    return replace(whole, name=name, styles=styles, provenance={**whole.provenance, "sides": list(DEFAULT_SIDES)})
+    taken = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
+    provenance = {**whole.provenance, "sides": [low, high], "weight": DEFAULT_WEIGHT}
+    return replace(whole, name=name, styles=taken * np.float32(DEFAULT_WEIGHT), provenance=provenance)
 
 
 def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:

@@ -198,3 +198,13 @@ async def test_a_failing_callback_harms_nobody() -> None:
 
     async with executor() as ours:
         assert await ours.submit(Project(b"steps 0", steps=3), ANN, fail)
+
+
+async def test_time_in_which_the_bot_itself_slept_is_not_the_workers_silence() -> None:
+    async with executor(patience=replace(QUICKLY, silence=2.0)) as ours:
+        await ours.submit(FindFaces(b"hello"), ANN)
+        slow = ours.enqueue(Render(b"slow 3", (1.0,)), ANN)  # silent for longer than the patience
+        await asyncio.sleep(0.2)
+        time.sleep(2.2)  # noqa: ASYNC251 - a suspended machine: nothing runs, nothing is heard
+        assert await slow.result()
+        assert ours.stats().restarts == 0

@@ -89,7 +89,12 @@ def egao(tmp_path: Path) -> Iterator[Start]:
     def start(*entries: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", EGAO, str(manifest_file(tmp_path, *entries)), "models", "pull"]
         pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True))
+        # whoever runs the tests in the background of a shell hands down an ignored SIGINT, and Python would keep to that
+        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+        start_one = subprocess.Popen(
+            command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, preexec_fn=heed
+        )
+        started.append(start_one)
         return started[-1]
 
     yield start

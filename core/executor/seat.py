@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 State = Literal["down", "starting", "ready"]
 
 
+_ASLEEP = 1.0  # seconds between two looks at a worker that ought to be a tenth apart
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long, in seconds, a worker is waited for."""
@@ -210,10 +213,15 @@ class Seat:
 
     async def _watch(self, process: Process) -> None:
         """End a process that is silent for too long, and notice the end of one whose children hold its socket."""
-        patience = self._patience
+        patience, looked = self._patience, time.monotonic()
         while True:
             await asyncio.sleep(0.1)
             now = time.monotonic()
+            if (slept := now - looked) > _ASLEEP:
+                # this process did not run (a suspended machine, a starved one), so it could not hear anything either
+                self._heard += slept
+                self._doomed = {number: end + slept for number, end in self._doomed.items()}
+            looked = now
             if process.gone():
                 process.kill()
             elif self.state == "starting" and now - self._heard > patience.start:

@@ -16,7 +16,8 @@ from core.generator.render import Renderer
 from core.settings import Settings
 from core.weights import weight_path
 
-SEEDS = (600, 601, 603, 605, 611, 618, 622, 640, 651, 662, 673, 684)
+# 618 is not among them: happy and neutral are 0.003 apart there, less than the quantisation moves
+SEEDS = (600, 601, 603, 605, 611, 699, 622, 640, 651, 662, 673, 684)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,7 @@ def test_names_the_same_emotions_as_the_published_network(
     assert ours.shape == (len(SEEDS), len(EMOTIONS))
     np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(ours, published, atol=0.03)
-    best = np.sort(published, axis=1)
-    decided = best[:, -1] - best[:, -2] > 0.06  # nearer than twice the quantisation's error, the published name is a toss-up
-    assert decided.sum() >= 9
-    assert (ours.argmax(axis=1) == published.argmax(axis=1))[decided].all()
+    assert (ours.argmax(axis=1) == published.argmax(axis=1)).all()
     assert len(set(ours.argmax(axis=1))) > 1  # the dozen is no test if all are happy
 
 

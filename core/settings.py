@@ -35,10 +35,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(default_factory=_default_home, description="the database and the key live here")
-    cache: Path = Field(default_factory=_default_cache, description="downloaded weights and compiled kernels")
+    cache: Path = Field(default_factory=_default_cache, description="downloaded weights")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run; auto takes a GPU if there is one")
     threads: int = Field(0, ge=0, description="CPU threads per worker; 0 means all cores")
-    compile: bool = Field(True, description="compile the generator in the background (needs a C++ compiler)")
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
     max_pixels: int = Field(50_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")

@@ -34,7 +34,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("home")
     cache = Settings.load().cache
     own = Settings.load(
-        {"EGAO_HOME": str(home), "EGAO_CACHE": str(cache), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "false"}
+        {"EGAO_HOME": str(home), "EGAO_CACHE": str(cache), "EGAO_DEVICE": "cpu"}
     )
     pull(own, load_manifest(), ("core", "eval"))
     return own

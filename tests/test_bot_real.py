@@ -24,7 +24,7 @@ def pixels(data: bytes) -> NDArray[np.uint8]:
 
 @pytest.mark.slow
 async def test_a_real_photo_gets_real_pictures(tmp_path: Path, settings: Settings, astronaut_png: bytes) -> None:
-    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_COMPILE": "false", "EGAO_PROJECTION_STEPS": "3"}
+    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_PROJECTION_STEPS": "3"}
     with FaceFinder(settings) as finder:
 
         def smile(world: World, name: str = "edited.jpg") -> float:

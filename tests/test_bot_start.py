@@ -41,7 +41,7 @@ def test_an_unusable_setting_is_one_sentence(tmp_path: Path) -> None:
 
 
 async def test_a_refused_token_is_named_and_nothing_is_left_behind(tmp_path: Path, settings: Settings) -> None:
-    environ = {"DISCORD_TOKEN": "wrong", "EGAO_CACHE": str(settings.cache), "EGAO_COMPILE": "false", "EGAO_DEVICE": "cpu"}
+    environ = {"DISCORD_TOKEN": "wrong", "EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu"}
     async with FakeDiscord() as discord, BotProcess(discord, home=tmp_path, environ=environ) as bot:
         assert await bot.wait(60) == CONFIGURATION
         assert "Discord refused it" in bot.log
@@ -50,7 +50,7 @@ async def test_a_refused_token_is_named_and_nothing_is_left_behind(tmp_path: Pat
 
 
 async def test_without_the_intent_it_runs_and_says_so_and_leaves_cleanly(tmp_path: Path, settings: Settings) -> None:
-    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_COMPILE": "false", "EGAO_DEVICE": "cpu"}
+    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu"}
     async with FakeDiscord() as discord:
         discord.rules.message_content = False
         async with BotProcess(discord, home=tmp_path, environ=environ) as bot:

@@ -60,7 +60,6 @@ def test_home_and_cache_follow_the_desktop_convention(monkeypatch: pytest.Monkey
         ("EGAO_THREADS", "-1"),
         ("EGAO_DEVICE", "tpu"),
         ("EGAO_HTTP_PORT", "65536"),
-        ("EGAO_COMPILE", "perhaps"),
         ("EGAO_MAX_PIXELS", "0"),
         ("EGAO_NO_SUCH_THING", "1"),
     ],

@@ -24,7 +24,7 @@ from core.executor.requests import (
     Workbench,
 )
 from core.latents import from_npz, to_npz
-from core.pictures import animate, encode
+from core.pictures import Source, animate, encode
 from core.projection import DEFAULT_METHOD
 from core.settings import Settings
 
@@ -49,7 +49,8 @@ class EditorWorkbench:
     def find_faces(self, request: FindFaces) -> FoundFaces:
         photo, faces = self.editor.look(request.photo)
         crops = [self.editor.align(photo, face).image for face in faces]
-        return FoundFaces(tuple(FoundFace(face.index, face.box, _small(crop)) for face, crop in zip(faces, crops, strict=True)))
+        pairs = zip(faces, crops, strict=True)
+        return FoundFaces(tuple(FoundFace(face.index, face.box, _small(crop, "photo")) for face, crop in pairs))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         began = time.perf_counter()
@@ -61,7 +62,7 @@ class EditorWorkbench:
             with contextlib.suppress(LatentUnreadable):  # of an earlier version or other options: from the start
                 projecting.resume(request.resume)
         seconds = {"align": time.perf_counter() - began}
-        yield Progress(projecting.done, projecting.steps, preview=_small(aligned))
+        yield Progress(projecting.done, projecting.steps, preview=_small(aligned, "photo"))
         shown = began = time.perf_counter()
         for step in projecting.run():
             preview = checkpoint = None
@@ -69,7 +70,7 @@ class EditorWorkbench:
                 shown, preview, checkpoint = now, self._preview(projecting.ws), projecting.checkpoint()
             yield Progress(step.step, step.steps, step.eta, preview, checkpoint=checkpoint)
         seconds["project"] = time.perf_counter() - began
-        yield Projected(to_npz(projecting.ws), self._preview(projecting.ws), seconds, _picture(aligned, "jpeg", None))
+        yield Projected(to_npz(projecting.ws), self._preview(projecting.ws), seconds, encode(aligned, "jpeg", source="photo"))
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
         answers: list[Rendered | EgaoError] = []
@@ -83,7 +84,7 @@ class EditorWorkbench:
     def _render(self, request: Render) -> Rendered:
         ws = from_npz(request.latent, self.models.generator)
         variants = self.editor.variants(ws, request.strengths, request.direction)
-        pictures = [_picture(Editor.resized(v.pixels, request.size), request.kind, request.max_bytes) for v in variants]
+        pictures = [encode(Editor.resized(v.pixels, request.size), request.kind, max_bytes=request.max_bytes) for v in variants]
         return Rendered(
             tuple(pictures), tuple(v.smile for v in variants), tuple(_kind(p) for p in pictures),
             tuple(v.strength for v in variants),
@@ -100,15 +101,11 @@ class EditorWorkbench:
         yield Animated(picture, request.frames)
 
     def _preview(self, ws: np.ndarray) -> bytes:
-        return _small(self.models.renderer.images(ws)[0])
+        return _small(self.models.renderer.images(ws)[0], "edited")
 
 
-def _small(pixels: np.ndarray) -> bytes:
-    return encode(Editor.resized(pixels, THUMBNAIL), "webp")
-
-
-def _picture(pixels: np.ndarray, kind: str, max_bytes: int | None) -> bytes:
-    return encode(pixels, kind, max_bytes=max_bytes)  # type: ignore[arg-type]
+def _small(pixels: np.ndarray, source: Source) -> bytes:
+    return encode(Editor.resized(pixels, THUMBNAIL), "webp", source=source)
 
 
 def _kind(picture: bytes) -> str:

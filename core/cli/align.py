@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli.folder import make_folder
 from core.faces import FaceFinder, align, load_photo
 from core.pictures import encode
 from core.settings import Settings
@@ -25,10 +26,7 @@ def align_photo(
     """Cut every usable face out as FFHQ aligns; faces are numbered from 1 at the left."""
     settings = Settings.load()
     loaded = load_photo(photo, settings)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
+    make_folder(out)
     with FaceFinder(settings) as finder:
         for face in finder.require(loaded.pixels):
             file = out / f"{photo.stem}-face{face.index + 1}.png"

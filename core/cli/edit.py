@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from core.cli.folder import make_folder
 from core.cli.projecting import project_with_progress
+from core.composite import Original
 from core.edit import NEUTRAL, Editor, Models, Strength, Variant
 from core.edit.strength import LIMIT
 from core.errors import BadSetting
@@ -45,7 +47,6 @@ class _Task:
     animation: bool
     crop: bool
     quiet: bool
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def file(self, face: Face, what: str) -> Path:
         return self.out / f"{self.photo.stem}-face{face.index + 1}-{what}"
@@ -57,7 +58,7 @@ def edit(
     neutral: Annotated[bool, typer.Option("--neutral", help="the strength at which this face does not smile")] = False,
     face: Annotated[str, typer.Option(help="which face, counted from the left, or all")] = "1",
     direction: Annotated[str, typer.Option(help="see: egao directions report")] = "smile",
-    method: Annotated[str, typer.Option(help="how to project: w, w+")] = DEFAULT_METHOD,
+    method: Annotated[str, typer.Option(help="how to project: fast, w, w+")] = DEFAULT_METHOD,
     steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="of the projection")] = None,
     crop: Annotated[bool, typer.Option("--crop", help="write the aligned face, not the photo")] = False,
     animated: Annotated[bool, typer.Option("--animate", help="also a sweep as WebP and GIF")] = False,
@@ -77,13 +78,12 @@ def edit(
     editor = Editor(Models(settings))
     loaded, faces = editor.look(photo)
     chosen = faces if face == "all" else [editor.pick(faces, _number(face))]
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with Store.open(settings) as store:
-        together: dict[str, np.ndarray] = {}  # by label: the photo with every chosen face edited
+        # by label: the photo with every chosen face edited, where there are several
+        together: dict[str, np.ndarray] | None = {} if len(chosen) > 1 and not crop else None
         reports = [_edit_face(editor, store, task, loaded, one, together) for one in chosen]
-    files = {}
-    if len(chosen) > 1 and not crop:
-        files = {label: str(_write(out / f"{photo.stem}-all-{label}.png", pixels)) for label, pixels in together.items()}
+    files = {label: str(_write(out / f"{photo.stem}-all-{label}.png", all_of)) for label, all_of in (together or {}).items()}
     if as_json:
         answer = {"photo": str(photo), "faces_in_photo": len(faces), "faces": reports, "together": files}
         typer.echo(json.dumps(answer, indent=1))
@@ -98,7 +98,7 @@ def _number(face: str) -> int:
 
 
 def _edit_face(
-    editor: Editor, store: Store, task: _Task, photo: Photo, face: Face, together: dict[str, np.ndarray]
+    editor: Editor, store: Store, task: _Task, photo: Photo, face: Face, together: dict[str, np.ndarray] | None
 ) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     began = time.perf_counter()
@@ -107,19 +107,18 @@ def _edit_face(
     ws, reused = _latent(editor, store, task, photo, face, aligned, seconds)
     began = time.perf_counter()
     variants = editor.variants(ws, task.strengths, task.direction)
-    crops = [variant.pixels for variant in variants]
-    if not task.crop:
+    drawn = variants
+    if task.crop:
+        projected = editor.draw(ws, [0.0])[0]
+    else:
         original = editor.original(photo, face, aligned, ws)
-        for variant in variants:
-            label = variant.label.replace(" ", "")
-            together[label] = editor.into_photo(original, variant, together.get(label)).pixels
-        variants = [editor.into_photo(original, variant) for variant in variants]
+        projected, variants = original.reconstructed.pixels, _into_photo(editor, original, drawn, together)
     seconds["render"] = time.perf_counter() - began
     before = editor.smile(aligned.image)
     latent = task.file(face, "latent.npz")
     latent.write_bytes(to_npz(ws))
-    files = [_write(task.file(face, f"{variant.label.replace(' ', '')}.png"), variant.pixels) for variant in variants]
-    sheet = _write(task.file(face, "sheet.png"), _sheet(editor, photo, ws, variants, crops))
+    files = [_write(task.file(face, f"{_name(variant)}.png"), variant.pixels) for variant in variants]
+    sheet = _write(task.file(face, "sheet.png"), _sheet(photo, projected, variants, drawn))
     report: dict[str, Any] = {
         "face": face.index + 1, "box": [round(edge, 1) for edge in face.box], "latent": str(latent), "stored": reused,
         "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()}, "sheet": str(sheet),
@@ -136,18 +135,33 @@ def _edit_face(
     return report
 
 
+def _into_photo(
+    editor: Editor, original: Original, drawn: list[Variant], together: dict[str, np.ndarray] | None
+) -> list[Variant]:
+    """Each variant alone in the photo; and, in `together`, on top of the faces that were edited before."""
+    if together is not None:
+        for variant in drawn:
+            name = _name(variant)
+            together[name] = editor.into_photo(original, variant, together.get(name)).pixels
+    return [editor.into_photo(original, variant) for variant in drawn]
+
+
+def _name(variant: Variant) -> str:
+    return variant.label.replace(" ", "")
+
+
 def _latent(
     editor: Editor, store: Store, task: _Task, photo: Photo, face: Face, aligned: Aligned, seconds: dict[str, float]
 ) -> tuple[np.ndarray, bool]:
     """ws of the face, from the store if this very photo was projected before in the same way, and whether it was."""
-    projecting = editor.projecting(aligned.image, task.method, task.steps)
-    method, generator = f"{task.method}/{projecting.steps}", editor.models.generator
+    method, generator = f"{task.method}/{task.steps or 'default'}", editor.models.generator
     owner = Owner.local()
     known = store.faces.find(owner, photo.sha256, face.index, generator=generator.digest, method=method)
     if known is not None:
         store.faces.touch(owner, known.id)
         return from_npz(store.faces.latent(owner, known.id), generator), True
     began = time.perf_counter()
+    projecting = editor.projecting(aligned.image, task.method, task.steps)
     checkpoint = task.file(face, "projection.checkpoint")
     project_with_progress(projecting, f"projecting face {face.index + 1}", checkpoint, quiet=task.quiet)
     seconds["project"] = time.perf_counter() - began
@@ -160,13 +174,10 @@ def _latent(
     return ws, False
 
 
-def _sheet(
-    editor: Editor, photo: Photo, ws: np.ndarray, variants: list[Variant], crops: list[np.ndarray]
-) -> np.ndarray:
+def _sheet(photo: Photo, projected: np.ndarray, variants: list[Variant], drawn: list[Variant]) -> np.ndarray:
     """The photo and its edits above, what the generator drew for them below."""
-    drawn = [(v.label, crop) for v, crop in zip(variants, crops, strict=True)]
-    below = [("projected", editor.draw(ws, [0.0])[0]), *drawn]
-    above = [("photo", photo.pixels), *((v.label, v.pixels) for v in variants)]
+    above = [("photo", photo.pixels), *((variant.label, variant.pixels) for variant in variants)]
+    below = [("projected", projected), *((variant.label, variant.pixels) for variant in drawn)]
     return contact_sheet([above, below], 512)
 
 

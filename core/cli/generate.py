@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from core.cli.folder import make_folder
 from core.device import use_threads
 from core.generator import load_generator, seed_w
 from core.generator.render import Renderer
@@ -32,7 +33,7 @@ def generate(
     wanted = parse_seeds(seeds)
     generator = load_generator(settings)
     renderer = Renderer(generator, "exact")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     for seed in track(wanted, description="drawing", transient=True):
         pixels = renderer.images(generator.broadcast(seed_w(generator, [seed], truncation)))[0]
         (out / f"seed{seed:04d}.png").write_bytes(encode(pixels, "png", source="generated"))

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from core.cli.folder import make_folder
 from core.cli.projecting import project_with_progress
 from core.edit import Editor, Models
 from core.latents import to_npz
@@ -26,9 +27,9 @@ def register(app: typer.Typer) -> None:
 
 def project(
     photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
-    method: Annotated[str, typer.Option(help="w: the published projector; w+: every style free")] = DEFAULT_METHOD,
-    steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="default: w 1000, w+ 80")] = None,
-    start: Annotated[str, typer.Option(help="mean, nearest, or a seed such as seed:303")] = "default",
+    method: Annotated[str, typer.Option(help="fast; w: the published projector; w+: every style free")] = DEFAULT_METHOD,
+    steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="default: w 1000, w+ 80, fast what pays")] = None,
+    start: Annotated[str, typer.Option(help="of w and w+: mean, nearest, or a seed such as seed:303")] = "default",
     face: Annotated[int, typer.Option(min=1, help="which face, counted from the left")] = 1,
     video: Annotated[bool, typer.Option("--video", help="also write the optimisation as an animated WebP")] = False,
     previews: Annotated[int, typer.Option(min=0, help="write a preview every so many steps; 0 for none")] = 0,
@@ -41,7 +42,7 @@ def project(
     editor = Editor(Models(Settings.load()))
     loaded, faces = editor.look(photo)
     aligned = editor.align(loaded, editor.pick(faces, face)).image
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     name = f"{photo.stem}-face{face}"
     projecting = editor.projecting(aligned, method, steps, start)
     frames: list[np.ndarray] = []

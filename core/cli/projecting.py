@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.errors import LatentUnreadable
 from core.projection import Projecting
 
-CHECKPOINT_EVERY = 10  # steps: 0.1 % of the time goes into writing 0.2 MB
+CHECKPOINT_EVERY = 10  # steps: what Ctrl-C loses at most
 
 
 def project_with_progress(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +155,16 @@ async def test_an_answer_waits_until_discord_takes_it(world: World) -> None:
     await world.env.settle()
     assert "AI-edited" in text(world.channel.last_message)
     assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_the_simulated_clock_is_no_clock_for_real_workers(world: World) -> None:
+    pid = world.parts.executor.stats().workers[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # a busy machine: the worker is slow to say that it has begun
+    threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert world.parts.executor.stats().restarts == 0
 
 
 async def test_a_reply_that_discord_fails_to_take_does_not_lose_the_request(world: World) -> None:

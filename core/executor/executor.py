@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import monotonic
 from typing import Self, TypeVar, cast
 
 from core.errors import EgaoError, JobCancelled, JobTimedOut, ShuttingDown, WorkerDied
@@ -189,7 +189,7 @@ class Executor:
             cancelled=self._cancelled,
             refused=self._refused,
             restarts=sum(worker.restarts for worker in workers),
-            oldest_seconds=0.0 if oldest is None else time.monotonic() - oldest,
+            oldest_seconds=0.0 if oldest is None else monotonic() - oldest,
             kinds={kind: replace(tally) for kind, tally in self._tallies.items()},
             lines=self._estimates.table(),
             workers=workers,
@@ -226,7 +226,7 @@ class Executor:
         """Give a job the answer of its work, or the reason why there is none, and count it."""
         if job.done:
             return
-        now = time.monotonic()
+        now = monotonic()
         waited, elapsed = (job.started or now) - job.submitted, now - job.submitted
         self._tallies.setdefault(job.kind, Tally()).add(not isinstance(answer, EgaoError), work, waited, elapsed)
         self._finish(job, answer)
@@ -238,11 +238,11 @@ class Executor:
     def _tell_soon(self) -> None:
         """Tell people their place, at once if that was not done just before."""
         if self._telling is None and len(self._plan):
-            wait = max(0.0, self._told + _TELL_EVERY - time.monotonic())
+            wait = max(0.0, self._told + _TELL_EVERY - monotonic())
             self._telling = asyncio.get_running_loop().call_later(wait, self._tell)
 
     def _tell(self) -> None:
-        self._telling, self._told = None, time.monotonic()
+        self._telling, self._told = None, monotonic()
         for job, place in self._plan.forecast(self._seats).items():
             if place.place and place.place != job.place:
                 job.place = place.place
@@ -271,7 +271,7 @@ class Executor:
 
     def answered(self, job: Job, done: Done, units: int) -> None:
         if done.seconds > 0 and not isinstance(done.answer, EgaoError):
-            elapsed = time.monotonic() - (job.started or time.monotonic())
+            elapsed = monotonic() - (job.started or monotonic())
             self._estimates.observe(job.request, units, done.seconds, elapsed)
         self._settle(job, done.answer, done.seconds)
 

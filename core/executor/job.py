@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
+from time import monotonic
 
 from core.errors import EgaoError
 from core.executor.queue import Owner
@@ -60,7 +60,7 @@ class Job:
         self.attempts = 0  # times that it, or a batch it was in, brought a worker down
         self.deaths = 0  # times that its worker went down and nobody was to blame
         self.alone = False  # not to be put in a batch with others again
-        self.submitted = time.monotonic()
+        self.submitted = monotonic()
         self.started: float | None = None
         self.first: Progress | None = None  # since it was last begun
         self.last: Progress | None = None
@@ -89,7 +89,7 @@ class Job:
         return True
 
     def begin(self) -> None:
-        self.started = time.monotonic()
+        self.started = monotonic()
         self.first = self.last = self._due = None
         self.place = 0
 
@@ -97,7 +97,7 @@ class Job:
         """Take in a worker's progress, add what is known here, and pass it on."""
         if progress.checkpoint is not None and isinstance(self.request, Project):
             self.request = replace(self.request, resume=progress.checkpoint)
-        now = time.monotonic()
+        now = monotonic()
         if self.first is None:
             self.first, self._began = progress, now
         self.last = progress
@@ -119,7 +119,7 @@ class Job:
 
     def remaining(self, usual: float) -> float:
         """Seconds until a begun job is done, from its own pace if there is one, else from what is usual."""
-        now = time.monotonic()
+        now = monotonic()
         due = self._due if self._due is not None else (self.started or now) + usual
         return max(0.1, due - now)
 

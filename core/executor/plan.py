@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterable, Iterator, Sequence
+from time import monotonic
 
 from core.executor.estimate import Estimates
 from core.executor.job import Job, Lane, Place
@@ -102,4 +102,4 @@ def _joins(job: Job) -> bool:
 
 
 def _until_ready(seat: Seat) -> float:
-    return max(0.5, seat.start_seconds - (time.monotonic() - seat.since))
+    return max(0.5, seat.start_seconds - (monotonic() - seat.since))

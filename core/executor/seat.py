@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic
 from typing import Literal, Protocol
 
 from core.errors import EgaoError
@@ -65,7 +65,7 @@ class Seat:
         self.failures = 0  # starts in a row that came to nothing
         self.error: EgaoError | None = None  # what its workbench could not be made for
         self.start_seconds = 10.0  # that building the workbench took the last time
-        self.since = time.monotonic()  # when the present start was begun
+        self.since = monotonic()  # when the present start was begun
         self.lanes: dict[Lane, dict[int, Job]] = {lane: {} for lane in Lane}
         self._setup, self._environment = setup, environment
         self._patience, self._office, self._spawner = patience, office, spawner
@@ -74,7 +74,7 @@ class Seat:
         self._task: asyncio.Task[None] | None = None
         self._units = 0  # in the batch of the quick lane
         self._at: tuple[int, ...] = ()
-        self._heard = time.monotonic()
+        self._heard = monotonic()
         self._doomed: dict[int, float] = {}  # cancelled jobs, and when patience with them ends
         self._verdict = ""  # why we ended the process, if we did
         self._leaving = asyncio.Event()
@@ -98,7 +98,7 @@ class Seat:
         """Give a free lane its next job, or its next batch."""
         assert self._process is not None
         if not self.jobs:
-            self._heard, self._at = time.monotonic(), ()
+            self._heard, self._at = monotonic(), ()
         self.lanes[lane] = {job.id: job for job in jobs}
         for job in jobs:
             job.begin()
@@ -112,7 +112,7 @@ class Seat:
     def drop(self, job: Job) -> None:
         """Have a stepwise job stopped between two steps, or its worker ended if it does not get there in time."""
         if self._process is not None and job.id in self.jobs and job.lane is not Lane.QUICK:
-            self._doomed[job.id] = time.monotonic() + self._patience.cancel
+            self._doomed[job.id] = monotonic() + self._patience.cancel
             self._process.send(Drop(job.id))
 
     def open(self) -> None:
@@ -148,7 +148,7 @@ class Seat:
     async def _live(self) -> None:
         """One process from its start to its end."""
         self.state, self._verdict, self._at = "starting", "", ()
-        self._heard = self.since = time.monotonic()
+        self._heard = self.since = monotonic()
         self.failures += 1
         self._fruitless += 1
         try:
@@ -163,7 +163,7 @@ class Seat:
         watch = asyncio.create_task(self._watch(process))
         try:
             while (message := await process.read()) is not None:
-                self._heard = time.monotonic()
+                self._heard = monotonic()
                 self._take(message)
         except BadFrame as error:
             self._end(f"it sent nonsense: {error}")
@@ -213,10 +213,10 @@ class Seat:
 
     async def _watch(self, process: Process) -> None:
         """End a process that is silent for too long, and notice the end of one whose children hold its socket."""
-        patience, looked = self._patience, time.monotonic()
+        patience, looked = self._patience, monotonic()
         while True:
             await asyncio.sleep(0.1)
-            now = time.monotonic()
+            now = monotonic()
             if (slept := now - looked) > _ASLEEP:
                 # this process did not run (a suspended machine, a starved one), so it could not hear anything either
                 self._heard += slept

@@ -97,9 +97,7 @@ class MessageCaller:
         return None
 
     async def reply(self, page: Page, nonce: str) -> Answer:
-        answer = Answer(
-            self.bot, self.say, self.message.author.id, self.channel_id, reply_to=self.message.id, nonce=nonce
-        )
+        answer = Answer(self.bot, self.say, self.message.author.id, self.channel_id, reply_to=self.message.id, nonce=nonce)
         try:
             sent = await self.message.reply(view=page.view, files=page.files(), mention_author=False, nonce=nonce)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
@@ -169,9 +167,7 @@ class InteractionCaller:
         return answer
 
     async def more(self, page: Page, nonce: str) -> Answer:
-        sent = await self.interaction.followup.send(
-            view=page.view, files=page.files(), ephemeral=self.private, wait=True
-        )
+        sent = await self.interaction.followup.send(view=page.view, files=page.files(), ephemeral=self.private, wait=True)
         answer = self._answer(nonce)
         answer.message_id, answer.current = sent.id, sent.attachments
         return answer
@@ -195,6 +191,12 @@ class InteractionCaller:
 
     def _answer(self, nonce: str) -> Answer:
         return Answer(
-            self.bot, self.say, self.interaction.user.id, self.channel_id, token=self.interaction.token,
-            token_expires=expiry(self.interaction), private=self.private, nonce=nonce,
+            self.bot,
+            self.say,
+            self.interaction.user.id,
+            self.channel_id,
+            token=self.interaction.token,
+            token_expires=expiry(self.interaction),
+            private=self.private,
+            nonce=nonce,
         )

@@ -79,9 +79,7 @@ class Consent:
             caller.private, caller.manner = caller.owner.guild_id is not None, "say"
         await caller.reply(page, f"consent{source}")
 
-    async def _read_again(
-        self, interaction: discord.Interaction[EgaoBot], say: Speaker, message_id: int
-    ) -> Waiting | None:
+    async def _read_again(self, interaction: discord.Interaction[EgaoBot], say: Speaker, message_id: int) -> Waiting | None:
         """What was asked for, from the message with the photo: the bot was restarted since."""
         if not message_id or interaction.channel_id is None:
             return None

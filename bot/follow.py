@@ -45,9 +45,7 @@ class Follower:
     `draw(progress, preview)` makes the page; a preview that the message has already is not sent again.
     """
 
-    def __init__(
-        self, answer: Answer, draw: Callable[[Progress, Attached | None], Page], pace: Pace, pause: float
-    ) -> None:
+    def __init__(self, answer: Answer, draw: Callable[[Progress, Attached | None], Page], pace: Pace, pause: float) -> None:
         self._answer, self._draw, self._pace, self._pause = answer, draw, pace, pause
         self.newest: Progress | None = None
         self._preview: Attached | None = None

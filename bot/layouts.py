@@ -106,9 +106,7 @@ def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace]) -> Page:
     attached = tuple(Attached(f"face-{face.index + 1}.{suffix(face.thumbnail)}", face.thumbnail) for face in shown)
     items: list[ui.Item[Any]] = [ui.TextDisplay(text)]
     for face, part in zip(shown, attached, strict=True):
-        picture: ui.Thumbnail[Any] = ui.Thumbnail(
-            f"attachment://{part.name}", description=say("alt.face", n=face.index + 1)
-        )
+        picture: ui.Thumbnail[Any] = ui.Thumbnail(f"attachment://{part.name}", description=say("alt.face", n=face.index + 1))
         items.append(ui.Section(ui.TextDisplay(say("faces.number", n=face.index + 1)), accessory=picture))
     select: ui.Select[Any] = ui.Select(custom_id=custom_id("pick", job_id), placeholder=say("faces.select"))
     for face in shown:
@@ -135,10 +133,7 @@ class Shown:
 def result(say: Speaker, shown: Shown) -> Page:
     """The gallery, the caption that says AI-edited, and the controls."""
     kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.smile"}
-    gallery = [
-        (part.name, say(kinds[part.name.split(".")[0]], strength=say.strength(shown.strength)))
-        for part in shown.pictures
-    ]
+    gallery = [(part.name, say(kinds[part.name.split(".")[0]], strength=say.strength(shown.strength))) for part in shown.pictures]
     caption = say("result.caption", member=f"<@{shown.member_id}>") if shown.public else say("result.caption.private")
     lines = [say("result.title", strength=say.strength(shown.strength)), f"-# {caption}"]
     if shown.expires is not None:

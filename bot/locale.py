@@ -92,9 +92,7 @@ def speaker(*candidates: discord.Locale | str | None) -> Speaker:
 class CommandTranslator(app_commands.Translator):
     """Gives Discord the Japanese of every name and description that the commands register in English."""
 
-    async def translate(
-        self, string: locale_str, locale: discord.Locale, context: TranslationContextTypes
-    ) -> str | None:
+    async def translate(self, string: locale_str, locale: discord.Locale, context: TranslationContextTypes) -> str | None:
         if locale is not discord.Locale.japanese:
             return None
         return JAPANESE_COMMANDS.get(string.message)

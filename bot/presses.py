@@ -78,9 +78,7 @@ class PressItem(ui.DynamicItem[ui.Item[Any]], template=re.compile(rf"{PREFIX}:[a
     """Any of our buttons and selects, found again from its custom_id alone."""
 
     @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
+    async def from_custom_id(cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /) -> Self:
         return cls(item)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
@@ -123,13 +121,15 @@ def _collect(components: Any, values: dict[str, str]) -> None:
 
 
 def button(
-    label: str, verb: str, *arguments: int | str, style: discord.ButtonStyle = discord.ButtonStyle.secondary,
-    emoji: str | None = None, disabled: bool = False,
+    label: str,
+    verb: str,
+    *arguments: int | str,
+    style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+    emoji: str | None = None,
+    disabled: bool = False,
 ) -> PressItem:
     """A button of ours."""
-    return PressItem(
-        ui.Button(label=label, custom_id=custom_id(verb, *arguments), style=style, emoji=emoji, disabled=disabled)
-    )
+    return PressItem(ui.Button(label=label, custom_id=custom_id(verb, *arguments), style=style, emoji=emoji, disabled=disabled))
 
 
 def row(*items: ui.Item[Any]) -> ui.ActionRow[Any]:

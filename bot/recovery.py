@@ -73,8 +73,17 @@ async def _run(bot: EgaoBot, store: Store, job: Job) -> Run | None:
         return None
     expires = datetime.fromtimestamp(job.token_expires, UTC) if job.token_expires is not None else None
     answer = Answer(
-        bot, ask.say, job.owner.member_id, job.channel_id, job.message_id, job.token, expires, ask.private,
-        reply_to=job.source_message_id, nonce=f"egao{job.id}", unsure=True,
+        bot,
+        ask.say,
+        job.owner.member_id,
+        job.channel_id,
+        job.message_id,
+        job.token,
+        expires,
+        ask.private,
+        reply_to=job.source_message_id,
+        nonce=f"egao{job.id}",
+        unsure=True,
     )
     return Run(job.id, job.owner, ask, answer, await store.run(store.guilds.get, job.owner.guild_id))
 

@@ -106,9 +106,7 @@ def told(
     """Decorates a command's callback: whatever it raises is told to the person who used the command."""
 
     @functools.wraps(callback)
-    async def wrapper(
-        self: Holder, interaction: discord.Interaction[EgaoBot], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
+    async def wrapper(self: Holder, interaction: discord.Interaction[EgaoBot], *args: P.args, **kwargs: P.kwargs) -> None:
         await guarded(interaction, callback(self, interaction, *args, **kwargs))
 
     # discord.py would look its annotations up in this module: they are looked up here, in the callback's own.
@@ -119,7 +117,5 @@ def told(
 class Tree(app_commands.CommandTree["EgaoBot"]):
     """Tells people also of what goes wrong before a command's own code runs (a wrong argument, a failed check)."""
 
-    async def on_error(
-        self, interaction: discord.Interaction[EgaoBot], error: app_commands.AppCommandError, /
-    ) -> None:
+    async def on_error(self, interaction: discord.Interaction[EgaoBot], error: app_commands.AppCommandError, /) -> None:
         await tell(interaction, getattr(error, "original", error))

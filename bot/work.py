@@ -132,9 +132,7 @@ class Work:
     async def _known(self, run: Run, ref: PhotoRef, digest: str, number: int) -> StoredFace | None:
         """The face, if this very photo was given before."""
         faces = self._store.faces
-        known = await self._store.run(
-            faces.find, run.owner, digest, number, generator=self._generator, method=METHOD
-        )
+        known = await self._store.run(faces.find, run.owner, digest, number, generator=self._generator, method=METHOD)
         if known is None:
             return None
         return await self._store.run(
@@ -181,8 +179,13 @@ class Work:
         if drawn:
             files.append(Attached(f"edited.{suffix(drawn[-1])}", drawn[-1]))
         shown = Shown(
-            stored.id, stored.owner.member_id or 0, strengths[-1] if strengths else 0.0, tuple(files),
-            public=not run.ask.private, spoiler=run.settings.spoiler, expires=stored.expires,
+            stored.id,
+            stored.owner.member_id or 0,
+            strengths[-1] if strengths else 0.0,
+            tuple(files),
+            public=not run.ask.private,
+            spoiler=run.settings.spoiler,
+            expires=stored.expires,
             notes=(run.ask.say("photo.several", count=run.ask.pictures),) if run.ask.pictures > 1 else (),
         )
         return result(run.ask.say, shown)
@@ -254,7 +257,11 @@ class Work:
         strength = say.strength(stop)
         member = None if run.ask.private else stored.owner.member_id
         return picture(
-            say, part, say("alt.animation", strength=strength), say("result.animation", strength=strength), member,
+            say,
+            part,
+            say("alt.animation", strength=strength),
+            say("result.animation", strength=strength),
+            member,
             spoiler=run.settings.spoiler,
         )
 

@@ -29,9 +29,7 @@ class DataCog(commands.Cog):
         """Asks first: it can't be undone."""
         say = await self.bot.speaker(interaction)
         sure = button(say("forget.confirm"), "forgetall", interaction.user.id, style=discord.ButtonStyle.danger)
-        await answer(
-            interaction, notice(say("forget.ask"), row(sure, button(say("forget.cancel"), "forgetnot")))
-        )
+        await answer(interaction, notice(say("forget.ask"), row(sure, button(say("forget.cancel"), "forgetnot"))))
 
     async def forget_all(self, press: Press) -> None:
         """Erase, then say so. The work under way ends too."""

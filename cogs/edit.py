@@ -66,9 +66,7 @@ class EditCog(commands.Cog):
     @app_commands.describe(face=FACE, show=WHO_SEES)
     @app_commands.choices(show=SHOW)
     @told
-    async def animate(
-        self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None
-    ) -> None:
+    async def animate(self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None) -> None:
         """Of a kept face."""
         await self._edit(interaction, "animate", SMILE, None, face, show)
 

@@ -230,5 +230,3 @@ def replace(components: Any, old: str, new: str) -> None:
         if one.get("custom_id") == old:
             one["custom_id"] = new
         replace(one.get("components", []), old, new)
-
-

@@ -76,15 +76,11 @@ def test_the_input_is_the_grey_face_in_the_networks_range() -> None:
     assert face_input(green)[0, 0] == pytest.approx(2 * 0.587 - 1, abs=0.01)  # luma of Rec. 601, as OpenCV's grey
 
 
-def test_a_smiling_astronaut_is_happy(
-    settings: Settings, classifier: EmotionClassifier, astronaut: NDArray[np.uint8]
-) -> None:
+def test_a_smiling_astronaut_is_happy(settings: Settings, classifier: EmotionClassifier, astronaut: NDArray[np.uint8]) -> None:
     with FaceFinder(settings) as finder:
         (face,) = finder.find(astronaut)
     assert smile_score(face) > 0.7
-    assert smile_score(face) == pytest.approx(
-        (face.blendshapes["mouthSmileLeft"] + face.blendshapes["mouthSmileRight"]) / 2
-    )
+    assert smile_score(face) == pytest.approx((face.blendshapes["mouthSmileLeft"] + face.blendshapes["mouthSmileRight"]) / 2)
     aligned = align(astronaut, face.landmarks, 256).image
     (probabilities,) = classifier.probabilities(aligned[None])
     assert EMOTIONS[probabilities.argmax()] == "happy"

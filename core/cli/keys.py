@@ -30,7 +30,5 @@ def rotate_key() -> None:
     """
     settings = Settings.load()
     count = rotate(settings)
-    where = (
-        f"the new key is in {key_file(settings)}" if settings.key is None else "EGAO_KEY may now hold the new key alone"
-    )
+    where = f"the new key is in {key_file(settings)}" if settings.key is None else "EGAO_KEY may now hold the new key alone"
     typer.echo(f"{count} values encrypted anew; {where}")

@@ -52,9 +52,7 @@ class Effect:
 class Bench:
     """Everything that is needed to render and judge; made once, for one thread."""
 
-    def __init__(
-        self, generator: Generator, renderer: Renderer, classifier: EmotionClassifier, finder: FaceFinder
-    ) -> None:
+    def __init__(self, generator: Generator, renderer: Renderer, classifier: EmotionClassifier, finder: FaceFinder) -> None:
         self.generator, self.renderer, self.classifier, self.finder = generator, renderer, classifier, finder
 
     def look(self, ws: Tensor) -> Looks:

@@ -123,9 +123,7 @@ class Executor:
         longest_wait: float | None = None, guild_share: int | None = None,
     ) -> Answer:  # fmt: skip
         """`enqueue` and wait for the result. Cancelling the awaiting task cancels the job."""
-        job = self.enqueue(
-            cast(Request, request), owner, on_progress, longest_wait=longest_wait, guild_share=guild_share
-        )
+        job = self.enqueue(cast(Request, request), owner, on_progress, longest_wait=longest_wait, guild_share=guild_share)
         try:
             return cast(Answer, await job.result())
         except asyncio.CancelledError:
@@ -257,8 +255,10 @@ class Executor:
 
     def failing(self, seat: Seat) -> None:
         """A worker does not come up. At the start that is the end; later, people are told and it goes on trying."""
-        if self._started is not None and not self._started.done() and all(
-            seat.error or seat.failures >= HOPELESS for seat in self._seats
+        if (
+            self._started is not None
+            and not self._started.done()
+            and all(seat.error or seat.failures >= HOPELESS for seat in self._seats)
         ):
             self._started.set_exception(seat.error or WorkerDied())
         for job in list(self._jobs.values()):

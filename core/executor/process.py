@@ -37,9 +37,7 @@ class Process:
         self._writer: asyncio.StreamWriter
 
     @classmethod
-    async def start(
-        cls, name: str, setup: Setup, environment: Mapping[str, str], spawner: ThreadPoolExecutor
-    ) -> Process:
+    async def start(cls, name: str, setup: Setup, environment: Mapping[str, str], spawner: ThreadPoolExecutor) -> Process:
         """Start a worker and send it its setup. `spawner` has one thread, which must live as long as the worker:
         the kernel takes the death of the thread that started it for the death of the parent. Raises OSError.
         """

@@ -71,9 +71,7 @@ def _matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float64]:
     return square_matrix(eyes + DOWN * to_mouth, x, size)
 
 
-def _around(
-    pixels: NDArray[np.uint8], quad: NDArray[np.float64], size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _around(pixels: NDArray[np.uint8], quad: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The photo around the square, averaged over blocks where it is finer than the crop, and the map [3, 3] into it."""
     extent = np.array([pixels.shape[1], pixels.shape[0]])
     side = float(np.hypot(*(quad[3] - quad[0])))
@@ -103,9 +101,7 @@ def _padded(pixels: NDArray[np.uint8], quad: NDArray[np.float64]) -> tuple[NDArr
     return _fade(padded, before, after, side), -before
 
 
-def _fade(
-    padded: NDArray[np.uint8], before: NDArray[np.int64], after: NDArray[np.int64], side: float
-) -> NDArray[np.uint8]:
+def _fade(padded: NDArray[np.uint8], before: NDArray[np.int64], after: NDArray[np.int64], side: float) -> NDArray[np.uint8]:
     """Blur what was mirrored in, beginning a little within the photo, and fade it to the median colour."""
     height, width = padded.shape[:2]
     depth = np.maximum(

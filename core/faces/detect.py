@@ -95,9 +95,7 @@ def _alike(a: Find, b: Find, gap: float, ratio: float) -> bool:
     return float(np.hypot(*(a.centre - b.centre))) < gap * wider and wider < ratio * narrower
 
 
-def _look(
-    detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.uint8]]], find: Find, turns: int
-) -> Find | None:
+def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.uint8]]], find: Find, turns: int) -> Find | None:
     """What the detector sees at the find in views turned by so many quarters clockwise; its score is their mean."""
     seen: list[Find] = []
     turn = square_matrix(np.full(2, _LOOK / 2), _QUARTERS[turns] * _LOOK / 2, _LOOK)  # turned pixels -> view's pixels

@@ -76,9 +76,7 @@ class Native:
         """Faces in a window uint8 [H, W, 3] around one face."""
         result = self._landmarker.detect(self._image(pixels))
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
-        found = zip(
-            result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
-        )
+        found = zip(result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True)
         return [
             RawFace(
                 np.array([[point.x, point.y] for point in points]) * extent,
@@ -103,9 +101,7 @@ def _detector(bundle: Path) -> Any:
 
     with zipfile.ZipFile(bundle) as archive:
         model = archive.read(_DETECTOR)
-    options = vision.FaceDetectorOptions(
-        base_options=BaseOptions(model_asset_buffer=model), min_detection_confidence=NOTED
-    )
+    options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model), min_detection_confidence=NOTED)
     return vision.FaceDetector.create_from_options(options)
 
 

@@ -49,9 +49,7 @@ def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
     return np.array(result)
 
 
-def _around(
-    pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _around(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The part of the photo under the square, with a margin for the filters, and the coordinates of its corner.
 
     A square that lies beside the photo gets one grey pixel.

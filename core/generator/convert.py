@@ -116,8 +116,14 @@ def _synthesis(folder: Path) -> dict[str, np.ndarray]:
     weight, bias = _modulation(graph, "m.conv1.conv")
     bands = _band_order(graph.constant_of(stem).shape[0])
     parts = _convolution(graph, stem)
-    put("stem", style_weight=weight, style_bias=bias, weight=graph.constant_of(stem)[bands],
-        noise=parts["noise"], bias=parts["bias"][bands])
+    put(
+        "stem",
+        style_weight=weight,
+        style_bias=bias,
+        weight=graph.constant_of(stem)[bands],
+        noise=parts["noise"],
+        bias=parts["bias"][bands],
+    )
     for block in range(BLOCKS):
         name = f"m.layers.{block}"
         weight, bias = _modulation(graph, f"{name}.up")
@@ -130,13 +136,25 @@ def _synthesis(folder: Path) -> dict[str, np.ndarray]:
             # conv2 feeds the next block's Haar step, so its outputs take the band order; the last one feeds a plain 1x1
             feeds_haar = conv == "conv2" and block < BLOCKS - 1
             bands = _band_order(len(pointwise)) if feeds_haar else np.arange(len(pointwise))
-            put(f"blocks.{block}.{conv}", style_weight=weight, style_bias=bias, depthwise=depthwise,
-                pointwise=pointwise[bands], noise=parts["noise"], bias=parts["bias"][bands])
+            put(
+                f"blocks.{block}.{conv}",
+                style_weight=weight,
+                style_bias=bias,
+                depthwise=depthwise,
+                pointwise=pointwise[bands],
+                noise=parts["noise"],
+                bias=parts["bias"][bands],
+            )
     image = f"m.layers.{BLOCKS - 1}.to_img"
     weight, bias = _modulation(graph, f"{image}.conv")
     bands = _band_order(12)
-    put("image", style_weight=weight, style_bias=bias, weight=graph.named(f"{image}.conv.weight")[bands],
-        bias=graph.named(f"{image}.bias").reshape(-1)[bands])
+    put(
+        "image",
+        style_weight=weight,
+        style_bias=bias,
+        weight=graph.named(f"{image}.conv.weight")[bands],
+        bias=graph.named(f"{image}.bias").reshape(-1)[bands],
+    )
     return tensors
 
 

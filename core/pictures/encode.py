@@ -38,9 +38,7 @@ def xmp(source: Source) -> bytes:
     return _XMP.format(source="" if kind is None else _SOURCE.format(kind=kind)).encode()
 
 
-def encode(
-    pixels: np.ndarray, kind: PictureKind = "png", *, max_bytes: int | None = None, source: Source = "edited"
-) -> bytes:
+def encode(pixels: np.ndarray, kind: PictureKind = "png", *, max_bytes: int | None = None, source: Source = "edited") -> bytes:
     """uint8 [H, W, 3] -> a file of at most `max_bytes`; the same pixels give the same bytes.
 
     A PNG that does not fit becomes a JPEG; JPEG and WebP step down in quality, then in size, to 16 pixels at least.

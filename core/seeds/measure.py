@@ -43,18 +43,14 @@ class Measured:
     blendshapes: dict[str, float]
 
 
-def measure(
-    seeds: list[int], images: NDArray[np.uint8], classifier: EmotionClassifier, finder: FaceFinder
-) -> list[Measured]:
+def measure(seeds: list[int], images: NDArray[np.uint8], classifier: EmotionClassifier, finder: FaceFinder) -> list[Measured]:
     """Judge rendered faces, uint8 [N,S,S,3], one for each seed."""
     assert len(seeds) == len(images), (len(seeds), len(images))
     probabilities = classifier.probabilities(images).round(DECIMALS)
     return [_measured(*row, finder) for row in zip(seeds, images, probabilities, strict=True)]
 
 
-def _measured(
-    seed: int, image: NDArray[np.uint8], probabilities: NDArray[np.float32], finder: FaceFinder
-) -> Measured:
+def _measured(seed: int, image: NDArray[np.uint8], probabilities: NDArray[np.float32], finder: FaceFinder) -> Measured:
     face = _main_face(finder.find(image))
     if face is None:
         nothing = float("nan")
@@ -80,7 +76,5 @@ def landmark_measures(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     """The MEASURES of a face, float32 [6], from landmarks [478,2] in any unit."""
     eyes = landmarks[list(_RIGHT_EYE)].mean(axis=0), landmarks[list(_LEFT_EYE)].mean(axis=0)
     scale = np.linalg.norm(eyes[0] - eyes[1])
-    distances = [
-        np.mean([np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in pairs]) for pairs in MEASURES.values()
-    ]
+    distances = [np.mean([np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in pairs]) for pairs in MEASURES.values()]
     return (np.array(distances, dtype=np.float32) / np.float32(scale)).round(DECIMALS)

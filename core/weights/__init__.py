@@ -1,7 +1,7 @@
 """Where every network's weights come from and where they lie on this machine.
 
-    weight_path(settings, "landmarks")     # a file that `egao models pull` has brought and checked
-    pull(settings, load_manifest())        # bring what is missing
+weight_path(settings, "landmarks")     # a file that `egao models pull` has brought and checked
+pull(settings, load_manifest())        # bring what is missing
 """
 
 from core.weights.cache import State, check, state, weight_path, weights_folder

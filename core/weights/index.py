@@ -19,7 +19,7 @@ from core.weights.manifest import Archive
 
 # What pip (19.0 and later) calls when a source archive has no pyproject.toml: setuptools.build_meta:__legacy__.
 # pip starts it in the unpacked folder, where PKG-INFO already is the metadata that pip wants to see.
-INERT_BACKEND = '''
+INERT_BACKEND = """
 import pathlib, shutil
 
 class __legacy__:
@@ -29,7 +29,7 @@ class __legacy__:
         info.mkdir()
         shutil.copyfile("PKG-INFO", info / "METADATA")
         return info.name
-'''
+"""
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # With -vv pip says why it skipped an index page; a 404 there only means that this index has no such package.

@@ -98,9 +98,7 @@ class Bench:
             for member, channel in self.people
             for face in self.faces[member][number : number + 1]
         ]
-        await self.stage.discord.world.until(
-            lambda: all(_settled(one) for _, one in used), 20 * WORKING, "answers to all"
-        )
+        await self.stage.discord.world.until(lambda: all(_settled(one) for _, one in used), 20 * WORKING, "answers to all")
         took = time.monotonic() - began
         shown = [(member, _shown(one), one) for member, one in used]
         waits: dict[Member, list[float]] = {}
@@ -120,8 +118,10 @@ class Bench:
 
 
 def _settled(used: Interaction) -> bool:
-    return bool(used.messages) and not any(m.loading for m in used.messages) and (
-        bool(_shown(used)) or not any(m.labels for m in used.messages)
+    return (
+        bool(used.messages)
+        and not any(m.loading for m in used.messages)
+        and (bool(_shown(used)) or not any(m.labels for m in used.messages))
     )
 
 

@@ -1,7 +1,7 @@
 """Points discord.py at a fake Discord. The only module that reaches into its insides; it checks them at import.
 
-    with patched(discord.url): ...      # in this process, undone at the end
-    apply(discord.url)                  # for the life of this process
+with patched(discord.url): ...      # in this process, undone at the end
+apply(discord.url)                  # for the life of this process
 """
 
 from __future__ import annotations

@@ -61,9 +61,7 @@ async def open_channel(boss: Member, channel: Channel, **limits: str) -> None:
 
 async def until_shown(discord: FakeDiscord, reply: Message, within: float = WORKING) -> Message:
     """Until the message is a result: with pictures, a strength and the buttons to change it."""
-    await discord.world.until(
-        lambda: is_result(reply), within, "result", lambda: "\n" + reply.channel.transcript()
-    )
+    await discord.world.until(lambda: is_result(reply), within, "result", lambda: "\n" + reply.channel.transcript())
     return reply
 
 

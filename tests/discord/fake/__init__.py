@@ -1,11 +1,11 @@
 """The fake platform. `FakeDiscord` is the server; members act through their own methods.
 
-    async with FakeDiscord() as discord:
-        guild = discord.guild("Studio")
-        photos = guild.channel("photos")
-        ann = guild.member("Ann", locale="ja")
-        photo = ann.upload(photos, png)                          # acting is immediate ...
-        reply = await photos.wait_message(replies_to(photo))     # ... and only waiting waits
+async with FakeDiscord() as discord:
+    guild = discord.guild("Studio")
+    photos = guild.channel("photos")
+    ann = guild.member("Ann", locale="ja")
+    photo = ann.upload(photos, png)                          # acting is immediate ...
+    reply = await photos.wait_message(replies_to(photo))     # ... and only waiting waits
 """
 
 from tests.discord.fake.cdn import Cdn, Delivery

@@ -115,9 +115,7 @@ class Gateway:
         self.log.append((time.monotonic(), word))
         self.world.changed()
 
-    def dispatch(
-        self, event: str, data: Any, *, guild: Guild | None, intent: int, without_content: Any = None
-    ) -> None:
+    def dispatch(self, event: str, data: Any, *, guild: Guild | None, intent: int, without_content: Any = None) -> None:
         """Send to every session that owns `guild` and asked for `intent` (0: everyone), connected or not."""
         for session in self.sessions.values():
             if session.owns(guild) and (not intent or session.intents & intent):

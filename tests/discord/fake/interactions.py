@@ -43,9 +43,7 @@ class Modal:
 class Interaction:
     """One thing that a member did, from the platform's side."""
 
-    def __init__(
-        self, member: Member, channel: Channel, kind: int, data: dict[str, Any], message: Message | None
-    ) -> None:
+    def __init__(self, member: Member, channel: Channel, kind: int, data: dict[str, Any], message: Message | None) -> None:
         self.member, self.user, self.channel, self.world = member, member.user, channel, channel.world
         self.kind, self.data, self.message = kind, data, message
         self.id = self.world.clock.snowflake()
@@ -228,9 +226,7 @@ class Interaction:
         return made
 
 
-def start(
-    member: Member, channel: Channel, kind: int, data: dict[str, Any], message: Message | None = None
-) -> Interaction:
+def start(member: Member, channel: Channel, kind: int, data: dict[str, Any], message: Message | None = None) -> Interaction:
     """Register an interaction and send it to the bot."""
     if message is not None and message.deleted:
         raise NotPossible("the message is deleted")

@@ -58,9 +58,7 @@ class Member:
 
     # --- messages -----------------------------------------------------------------------------
 
-    def say(
-        self, channel: Channel, content: str = "", *files: bytes | Upload, reply_to: Message | None = None
-    ) -> Message:
+    def say(self, channel: Channel, content: str = "", *files: bytes | Upload, reply_to: Message | None = None) -> Message:
         """Post a message with any files."""
         message = Message(channel, self.user, kind=19 if reply_to else 0)
         message.content, message.reference = content, reply_to

@@ -114,9 +114,7 @@ def _json(data: Any, status: int = 200, headers: dict[str, str] | None = None) -
     """Discord's Content-Type has no charset, and discord.py parses nothing else."""
     if data is None:
         return web.Response(status=204, headers=headers)
-    return web.Response(
-        body=json.dumps(data).encode(), status=status, headers=headers, content_type="application/json"
-    )
+    return web.Response(body=json.dumps(data).encode(), status=status, headers=headers, content_type="application/json")
 
 
 def _rate_limited(retry_after: float, is_global: bool, *, headers: dict[str, str]) -> web.Response:

@@ -83,9 +83,7 @@ class FakeDiscord:
         self.gateway.url, self.cdn.base = f"ws://{host}:{port}/gateway", self.url
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.gateway.refusing = True
         for connection in list(self.gateway.connections):
             with contextlib.suppress(ConnectionError):

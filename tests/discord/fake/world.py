@@ -65,9 +65,7 @@ class World:
         for event in self._waiters:
             event.set()
 
-    async def until(
-        self, check: Callable[[], T | None], within: float, what: str, show: Callable[[], str] = lambda: ""
-    ) -> T:
+    async def until(self, check: Callable[[], T | None], within: float, what: str, show: Callable[[], str] = lambda: "") -> T:
         """The first truthy value of `check`, tried after every change; AssertionError after `within` seconds."""
         event = asyncio.Event()
         self._waiters.add(event)

@@ -155,6 +155,10 @@ class BadSeeds(SettingsError):
     sentence = "These seeds can't be used: {reason}."
 
 
+class ExtraMissing(SettingsError):
+    sentence = "This measurement needs {module}, which is not installed. Run: pip install egao[eval]"
+
+
 class StoreError(EgaoError):
     """The store of faces, jobs and settings cannot be used as it is."""
 

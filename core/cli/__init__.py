@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from core.errors import EgaoError
 
 VERBS = (
-    "edit", "project", "align", "generate", "faces", "directions", "seeds", "train", "models", "keys", "db",
+    "edit", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "train", "models", "keys", "db",
 )  # fmt: skip
 _GROUP = "egao.commands"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from core.directions import Direction, load_direction, names, save_direction
 from core.directions.direction import fitted_folder
 from core.directions.effect import Bench
 from core.emotion import EmotionClassifier
-from core.errors import BadSeeds, NoSuchDirection
+from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, WeightsMissing
 from core.faces import FaceFinder
 from core.generator import load_generator
 from core.generator.render import Renderer
@@ -72,7 +73,9 @@ def fit_directions(
         seeds, origin = load_seed_set(settings, generator)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.happy.sum()} happy, {seeds.neutral.sum()} neutral: {origin}")
     for name in method or ALL:
-        direction = fit(seeds, name, generator, confident)
+        direction = (
+            fit_clean(seeds, generator, settings, say=typer.echo) if name == CLEAN else fit(seeds, name, generator, confident)
+        )
         path = save_direction(direction, out or fitted_folder(settings))
         test = direction.provenance["test"]
         low, high = test["interval"]
@@ -99,12 +102,35 @@ def report_directions(
         task = progress.add_task("directions", total=1.0)
         made = report(directions, bench, wanted, TRUNCATION, lambda share: progress.update(task, completed=share))
         made["sweeps"] = _draw_sweeps(directions, bench, out)
+        task = progress.add_task("at equal gain", total=1.0)
+        equal = _at_equal_gain(directions, bench, wanted, settings, lambda share: progress.update(task, completed=share))
+    made["equal_gain"] = equal
     if as_json:
         typer.echo(json.dumps(made, indent=1))
         return
     for table in tables(made):
         Console().print(table)
+    if equal:
+        from core.evaluate.summary import equal_gain
+
+        Console().print(equal_gain(equal))
     typer.echo(f"sweeps in {out}")
+
+
+def _at_equal_gain(
+    directions: list[Direction], bench: Bench, seeds: list[int], settings: Settings, on_progress: Callable[[float], None]
+) -> list[dict[str, Any]]:
+    """What each direction pays for the same smile; nothing where the extra `eval` or its weights are missing."""
+    from core.evaluate.compare import compare
+    from core.evaluate.look import Looker
+    from core.evaluate.summary import summary
+
+    try:
+        looker = Looker(settings, bench.finder, bench.classifier)
+    except (ExtraMissing, WeightsMissing) as missing:
+        typer.echo(f"not compared at equal gain: {missing}", err=True)
+        return []
+    return summary(compare(directions, bench.generator, bench.renderer, looker, seeds, TRUNCATION, on_progress))
 
 
 def _refuse_known(seeds: list[int], directions: list[Direction]) -> None:

@@ -1,0 +1,147 @@
+"""`egao evaluate PHOTOS...`: what edits of these faces are worth, every method in one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from core.cli.folder import make_folder
+from core.cli.projecting import project_with_progress
+from core.directions import DEFAULT
+from core.edit import Editor, Models
+from core.errors import BadSetting, PhotoError
+from core.evaluate.look import Looker
+from core.evaluate.plots import draw_plots
+from core.evaluate.sheets import draw_sheet
+from core.evaluate.subjects import generated
+from core.evaluate.summary import summary, tables
+from core.evaluate.trial import CROP, PHOTO, Row, Subject, Surface, Trial
+from core.latents import from_npz, to_npz
+from core.pictures import encode
+from core.projection import DEFAULT_METHOD
+from core.seeds import TRUNCATION, parse_seeds
+from core.settings import Settings
+from core.store import Owner, Store
+
+STRENGTHS = "-3,-2,-1.5,-1,-0.5,0,0.5,1,1.5,2,3"
+_LEAST, _MOST = -5.0, 5.0
+_WIDE = 210  # characters of the tables in report.txt
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    photos: Annotated[list[Path] | None, typer.Argument(help="photos; the leftmost face of each is edited")] = None,
+    seeds: Annotated[str | None, typer.Option(help="generated faces beside them or instead: 6000-6029")] = None,
+    direction: Annotated[list[str] | None, typer.Option(help="may be repeated; see: egao directions list")] = None,
+    strengths: Annotated[str, typer.Option(help="with commas between; neutral is tried as well")] = STRENGTHS,
+    surface: Annotated[str, typer.Option(help="crop: the generator's picture; photo: put back into the photo; both")] = "both",
+    method: Annotated[str, typer.Option(help="how photos are projected: fast, w, w+")] = DEFAULT_METHOD,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as one JSON object")] = False,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for report.json, tables, plots and sheets")] = Path("out"),
+) -> None:
+    """Edit faces over the whole range of strengths and report what came of it: smile, identity, and all that moved.
+
+    Two judges say whether a face smiles (landmarks, and the emotion classifier), dlib whether it is still the person.
+    Latents are kept as `egao edit` keeps them, so that a photo is projected once. Needs the extra `eval`.
+    """
+    asked, surfaces = _strengths(strengths), _surfaces(surface)
+    settings = Settings.load()
+    editor = Editor(Models(settings))
+    trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion), asked, surfaces)
+    make_folder(out)
+    subjects = _subjects(editor, settings, photos or [], seeds, method)
+    rows, refused = _try_all(trial, subjects, direction or [DEFAULT], out)
+    methods = summary(rows)
+    made = {"refused": refused, "methods": methods, "edits": [row.as_json() for row in rows]}
+    (out / "report.json").write_text(json.dumps(made, indent=1))
+    draw_plots(methods, out)
+    with (out / "report.txt").open("w") as file:
+        for table in tables(methods):
+            Console(file=file, width=_WIDE).print(table)
+    if as_json:
+        typer.echo(json.dumps(made, indent=1))
+        return
+    typer.echo((out / "report.txt").read_text())
+    typer.echo(f"report, curves and {len({row.subject for row in rows})} sheets in {out}")
+    for name, reason in refused.items():
+        typer.echo(f"{name}: {reason}")
+
+
+def _strengths(text: str) -> list[float]:
+    try:
+        values = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        raise BadSetting(name="--strengths", reason=f"{text!r} is not numbers with commas between") from None
+    if not values or not all(_LEAST <= value <= _MOST for value in values):
+        raise BadSetting(name="--strengths", reason=f"strengths go from {_LEAST:g} to {_MOST:g}")
+    return values
+
+
+def _surfaces(name: str) -> tuple[Surface, ...]:
+    known: dict[str, tuple[Surface, ...]] = {"crop": (CROP,), "photo": (PHOTO,), "both": (CROP, PHOTO)}
+    if name not in known:
+        raise BadSetting(name="--surface", reason=f"{name!r} is none of {', '.join(known)}")
+    return known[name]
+
+
+def _subjects(
+    editor: Editor, settings: Settings, photos: list[Path], seeds: str | None, method: str
+) -> Iterator[Subject | tuple[str, str]]:
+    """Subjects, and for each photo that was refused its name and the reason."""
+    with Store.open(settings) as store:
+        for path in photos:
+            try:
+                yield _from_photo(editor, store, path, method)
+            except PhotoError as refusal:
+                yield path.name, str(refusal)
+    if seeds is not None:
+        yield from generated(editor, parse_seeds(seeds), TRUNCATION)
+
+
+def _from_photo(editor: Editor, store: Store, path: Path, method: str) -> Subject:
+    photo, faces = editor.look(path)
+    face, generator, owner = faces[0], editor.models.generator, Owner.local()
+    aligned, key = editor.align(photo, face), f"{method}/default"
+    known = store.faces.find(owner, photo.sha256, face.index, generator=generator.digest, method=key)
+    if known is not None:
+        return Subject(path.stem, photo, face, aligned, from_npz(store.faces.latent(owner, known.id), generator))
+    projecting = editor.projecting(aligned.image, method)
+    project_with_progress(projecting, f"projecting {path.name}")
+    thumbnail = encode(editor.draw(projecting.ws, [0.0])[0][::4, ::4].copy(), "webp")
+    store.faces.add(
+        owner, photo_sha256=photo.sha256, face=face.index, box=face.box, quad=aligned.quad.tolist(),
+        latent=to_npz(projecting.ws), thumbnail=thumbnail, generator=generator.digest, method=key,
+    )  # fmt: skip
+    return Subject(path.stem, photo, face, aligned, np.asarray(projecting.ws))
+
+
+def _try_all(
+    trial: Trial, subjects: Iterator[Subject | tuple[str, str]], directions: list[str], out: Path
+) -> tuple[list[Row], dict[str, str]]:
+    """Every direction on every subject, and a sheet of each; the pictures of the rows are dropped once they are drawn."""
+    rows: list[Row] = []
+    refused: dict[str, str] = {}
+    for subject in subjects:
+        if isinstance(subject, tuple):
+            refused[subject[0]] = subject[1]
+            continue
+        of = [row for direction in directions for row in trial.run(subject, direction)]
+        draw_sheet(subject, of, out)
+        rows.extend(of)
+        _say(f"{subject.name}: {len(of)} edits")
+    return rows, refused
+
+
+def _say(text: str) -> None:
+    """Progress, where it does not mix with --json."""
+    typer.echo(text, err=True)

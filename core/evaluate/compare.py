@@ -1,0 +1,44 @@
+"""Directions side by side on generated faces, each at the strength at which it gains as much smile as the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from core.directions.direction import Direction, apply
+from core.evaluate.glasses import changed
+from core.evaluate.look import Look, Looker, difference
+from core.evaluate.trial import CROP, Row
+from core.generator import Generator, seed_w
+from core.generator.render import Renderer
+
+STRENGTHS = (-2.5, -2.0, -1.5, -1.0, 1.0, 1.5, 2.0, 2.5)
+_NO_PICTURE = np.zeros((1, 1, 3), dtype=np.uint8)
+
+
+def compare(
+    directions: Sequence[Direction], generator: Generator, renderer: Renderer, looker: Looker, seeds: Sequence[int],
+    truncation: float, on_progress: Callable[[float], None] = lambda share: None,
+) -> list[Row]:  # fmt: skip
+    """Every direction at each of STRENGTHS on every seed: rows for `summary`. Reports the share that is done."""
+    rows: list[Row] = []
+    for index, w in enumerate(seed_w(generator, seeds, truncation)):
+        ws = generator.broadcast(w[None])
+        before = looker.look(renderer.images(ws)[0])
+        for direction in directions:
+            pictures = renderer.images(apply(direction, ws.expand(len(STRENGTHS), -1, -1), torch.tensor(STRENGTHS)))
+            looks = [looker.look(picture, before.box) for picture in pictures]
+            rows += [_row(seeds[index], direction, *one, before) for one in zip(STRENGTHS, looks, strict=True)]
+        on_progress((index + 1) / len(seeds))
+    return rows
+
+
+def _row(seed: int, direction: Direction, strength: float, after: Look, before: Look) -> Row:
+    return Row(
+        subject=str(seed), direction=direction.name, surface=CROP, asked=strength, strength=strength,
+        before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
+        changes=difference(before, after), glasses=changed(before.glasses, after.glasses),
+        outside=0, seam=float("nan"), seconds=float("nan"), picture=_NO_PICTURE,
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""One picture of a face, judged: by two judges of smiles that know nothing of each other, and by all that should stay.
+
+Pictures are aligned as FFHQ aligns and judged at 512 pixels, where the landmarker sees as well as at 1024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.emotion import EMOTIONS, HAPPY, EmotionClassifier, smile_score
+from core.evaluate.glasses import glasses_score
+from core.evaluate.identity import Identity, extra
+from core.seeds.measure import MEASURES, landmark_measures
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.faces.landmarks import FaceFinder
+
+SIDE = 512
+# Patches of skin that no expression folds: the cheekbones below the eyes, and the middle of the forehead
+_SKIN = (117, 346, 151)
+_PATCH = 0.035  # half the side of a patch, of the picture's
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one picture shows. NaN throughout where no face was found in it."""
+
+    smile: float  # first judge: blendshapes, 0..1
+    emotions: NDArray[np.float64]  # second judge: probabilities [7], order of EMOTIONS
+    pose: NDArray[np.float64]  # [3], yaw, pitch, roll in degrees
+    eyes: float  # opening of the eyes, in distances between them
+    skin: NDArray[np.float64]  # [3], CIE L*a*b* of the skin
+    glasses: float  # see `glasses`
+    descriptor: NDArray[np.float64]  # [128], of dlib
+    box: Any  # of dlib
+
+    @property
+    def happy(self) -> bool:
+        """Whether the second judge takes the face for happy."""
+        return int(self.emotions.argmax()) == HAPPY
+
+
+class Looker:
+    """Judges pictures of one face after the other."""
+
+    def __init__(self, settings: Settings, finder: FaceFinder, classifier: EmotionClassifier) -> None:
+        """Raises ExtraMissing, WeightsMissing."""
+        self._finder, self._classifier, self._identity = finder, classifier, Identity(settings)
+        self._lab = extra("skimage.color").rgb2lab
+
+    def look(self, picture: NDArray[np.uint8], box: Any = None) -> Look:
+        """uint8 [S, S, 3]; `box` as in the picture that this one is compared with (`Look.box`)."""
+        small = np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX))
+        emotions = self._classifier.probabilities(small[None])[0].astype(np.float64)
+        face = max(self._finder.find(small), key=lambda one: one.width, default=None)
+        if face is None:
+            nothing = float("nan")
+            unknown = np.full(3, nothing)
+            return Look(nothing, emotions, unknown, nothing, unknown, nothing, np.full(128, nothing), box)
+        box = box or self._identity.box(small, face.landmarks)
+        measures = dict(zip(MEASURES, landmark_measures(face.landmarks), strict=True))
+        return Look(
+            smile=smile_score(face),
+            emotions=emotions,
+            pose=np.array(face.pose),
+            eyes=float(measures["eye_open"]),
+            skin=self._tone(small, face.landmarks),
+            glasses=glasses_score(small, face.landmarks),
+            descriptor=self._identity.descriptor(small, box),
+            box=box,
+        )
+
+    def _tone(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Median colour of the patches, [3] in L*a*b*: a freckle or a glint moves no median."""
+        half = round(_PATCH * len(picture))
+        pixels = []
+        for x, y in landmarks[list(_SKIN)].round().astype(int).clip(half, len(picture) - half):
+            pixels.append(picture[y - half : y + half, x - half : x + half].reshape(-1, 3))
+        tone: NDArray[np.float64] = self._lab(np.median(np.concatenate(pixels), axis=0)[None, None] / 255)[0, 0]
+        return tone
+
+
+def difference(before: Look, after: Look) -> dict[str, float]:
+    """What changed from one look to the other, numbers that JSON can hold. NaN where a face was not found."""
+    others = [index for index in range(len(EMOTIONS)) if index != HAPPY]
+    turned = after.pose - before.pose
+    return {
+        "gain": after.smile - before.smile,
+        "identity": float(np.linalg.norm(after.descriptor - before.descriptor)),
+        "turned": float(np.linalg.norm(turned)),
+        **{axis: float(angle) for axis, angle in zip(("yaw", "pitch", "roll"), turned, strict=True)},
+        "eyes": after.eyes - before.eyes,
+        "skin": float(np.linalg.norm(after.skin - before.skin)),
+        "glasses": after.glasses - before.glasses,
+        **{EMOTIONS[index]: float(after.emotions[index] - before.emotions[index]) for index in others},
+    }

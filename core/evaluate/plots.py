@@ -1,0 +1,62 @@
+"""Curves over the range of strengths, a line for each method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.evaluate.identity import extra
+
+_PANELS = (
+    ("smile", "smile score"),
+    ("identity", "identity distance (dlib)"),
+    ("turned", "head turned, degrees"),
+    ("skin", "skin tone, ΔE"),
+    ("eyes", "opening of the eyes, eye distances"),
+)
+_SIZE = 5.0, 3.6  # inches a panel
+
+
+def draw_plots(made: list[dict[str, Any]], out: Path) -> list[Path]:
+    """`curves.png`: each measure over the strength; `gain.png`: identity over smile. Raises ExtraMissing."""
+    matplotlib = extra("matplotlib")
+    matplotlib.use("Agg")  # no window, no display
+    pyplot = extra("matplotlib.pyplot")
+    return [_curves(pyplot, made, out / "curves.png"), _gain(pyplot, made, out / "gain.png")]
+
+
+def _curves(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
+    width, height = _SIZE
+    figure, axes = pyplot.subplots(1, len(_PANELS), figsize=(width * len(_PANELS), height), layout="constrained")
+    for axis, (key, label) in zip(axes, _PANELS, strict=True):
+        for method in made:
+            points = [(at["strength"], at[key]) for at in method["strengths"] if at[key] is not None]
+            axis.plot(*zip(*points, strict=True), marker="o", label=_name(method)) if points else None
+        axis.set_xlabel("strength")
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    return _save(pyplot, figure, file)
+
+
+def _gain(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
+    """Directions differ in their unit; over the smile they can be told apart."""
+    figure, axis = pyplot.subplots(figsize=(2 * _SIZE[0], 2 * _SIZE[1]), layout="constrained")
+    for method in made:
+        known = [at for at in method["strengths"] if None not in (at["smile"], at["identity"])]
+        axis.plot([at["smile"] for at in known], [at["identity"] for at in known], marker="o", label=_name(method))
+    axis.set_xlabel("mean smile score")
+    axis.set_ylabel("mean identity distance (dlib)")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return _save(pyplot, figure, file)
+
+
+def _name(method: dict[str, Any]) -> str:
+    return f"{method['direction']}, {method['surface']}"
+
+
+def _save(pyplot: Any, figure: Any, file: Path) -> Path:
+    figure.savefig(file, dpi=100)
+    pyplot.close(figure)
+    return file

@@ -1,0 +1,29 @@
+"""Faces to try directions on: generated ones, whose latent is known and which stand for photos of themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from core.edit import Editor
+from core.evaluate.trial import Subject
+from core.faces import Aligned, Photo
+from core.generator import seed_w
+
+
+def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterator[Subject]:
+    """A subject for each seed in whose picture a face is found."""
+    generator = editor.models.generator
+    for seed in seeds:
+        ws = generator.broadcast(seed_w(generator, [seed], truncation)).numpy()
+        pixels = editor.draw(ws, [0.0])[0]
+        faces = editor.models.finder.find(pixels)
+        if not faces:
+            continue
+        side = len(pixels)
+        corners = np.array([[0, 0], [0, side], [side, side], [side, 0]], dtype=np.float64)
+        photo = Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest())
+        face = max(faces, key=lambda one: one.width)
+        yield Subject(f"seed-{seed}", photo, face, Aligned(pixels, corners, np.eye(3)), ws)

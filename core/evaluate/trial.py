@@ -1,0 +1,123 @@
+"""The edits of one face, drawn and judged over the whole range of strengths."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.edit import NEUTRAL, Editor, Strength, Variant
+from core.errors import FaceLost
+from core.evaluate.glasses import changed
+from core.evaluate.look import Look, Looker, difference
+from core.evaluate.seam import outside, seam
+from core.faces import Aligned, Face, Photo, align
+
+Surface = Literal["crop", "photo"]
+CROP: Final = "crop"  # the generator's aligned picture
+PHOTO: Final = "photo"  # the edit laid back into the person's photo
+_SHOWN = 384  # pixels of the pictures that are kept for sheets
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One face to try directions on: a photo's, or a generated one that stands for a photo."""
+
+    name: str
+    photo: Photo
+    face: Face
+    aligned: Aligned
+    ws: NDArray[np.float32]  # [1, num_ws, w_dim]
+
+    def crop(self, photo: Picture) -> Picture:
+        """The same square as `aligned` out of an edit of the photo."""
+        if photo.shape == self.aligned.image.shape and np.allclose(self.aligned.matrix, np.eye(3)):
+            return photo  # a generated face is its own square
+        return align(photo, self.face.landmarks, len(self.aligned.image)).image
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One edit, judged against the photo that it came from."""
+
+    subject: str
+    direction: str
+    surface: Surface
+    asked: Strength
+    strength: float
+    before: float  # smile of the photo
+    was_happy: bool
+    after: float  # smile of the edit
+    happy: bool
+    changes: dict[str, float]  # see `look.difference`
+    glasses: int  # +1 put on, -1 taken off
+    outside: int  # pixels changed outside the face's region; of a photo alone
+    seam: float  # see `seam.seam`; of a photo alone, else NaN
+    seconds: float  # drawing and, for a photo, putting it back
+    picture: Picture = field(repr=False)  # the aligned face, small
+
+    def as_json(self) -> dict[str, Any]:
+        """All but the picture; NaN as null."""
+        made = {key: value for key, value in vars(self).items() if key not in ("picture", "changes")} | self.changes
+        return {key: _number(value) for key, value in made.items()}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 4)
+    return value
+
+
+class Trial:
+    """Tries directions on one subject after another."""
+
+    def __init__(self, editor: Editor, looker: Looker, strengths: Sequence[float], surfaces: Sequence[Surface]) -> None:
+        """`strengths` from the lowest to the highest; "neutral" is tried beside them."""
+        self.editor, self.looker, self.surfaces = editor, looker, surfaces
+        self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
+
+    def run(self, subject: Subject, direction: str) -> Iterator[Row]:
+        """One row for each strength and surface; strengths at which the face is lost are left out."""
+        before = self.looker.look(subject.aligned.image)
+        began = time.perf_counter()
+        variants = self.editor.variants(subject.ws, self.asked, direction)
+        drawing = (time.perf_counter() - began) / len(variants)
+        if CROP in self.surfaces:
+            for variant in variants:
+                yield self._judged(subject, direction, CROP, before, variant, variant.pixels, drawing)
+        if PHOTO in self.surfaces:
+            yield from self._in_photo(subject, direction, before, variants, drawing)
+
+    def _in_photo(
+        self, subject: Subject, direction: str, before: Look, variants: Sequence[Variant], drawing: float
+    ) -> Iterator[Row]:
+        original = self.editor.original(subject.photo, subject.face, subject.aligned, subject.ws)
+        for variant in variants:
+            began = time.perf_counter()
+            try:
+                placed = self.editor.into_photo(original, variant)
+            except FaceLost:
+                continue
+            seconds = drawing + time.perf_counter() - began
+            yield self._judged(subject, direction, PHOTO, before, variant, subject.crop(placed.pixels), seconds, placed.pixels)
+
+    def _judged(
+        self, subject: Subject, direction: str, surface: Surface, before: Look, variant: Variant, crop: Picture,
+        seconds: float, whole: Picture | None = None,
+    ) -> Row:  # fmt: skip
+        after = self.looker.look(crop, before.box)
+        photo = subject.photo.pixels
+        return Row(
+            subject=subject.name, direction=direction, surface=surface, asked=variant.asked, strength=variant.strength,
+            before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
+            changes=difference(before, after), glasses=changed(before.glasses, after.glasses),
+            outside=0 if whole is None else outside(photo, whole, subject.face.landmarks),
+            seam=float("nan") if whole is None else seam(photo, whole),
+            seconds=seconds, picture=self.editor.resized(crop, _SHOWN),
+        )  # fmt: skip

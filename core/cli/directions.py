@@ -73,9 +73,7 @@ def fit_directions(
         seeds, origin = load_seed_set(settings, generator)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.happy.sum()} happy, {seeds.neutral.sum()} neutral: {origin}")
     for name in method or ALL:
-        direction = (
-            fit_clean(seeds, generator, settings, say=typer.echo) if name == CLEAN else fit(seeds, name, generator, confident)
-        )
+        direction = fit(seeds, name, generator, confident)
         path = save_direction(direction, out or fitted_folder(settings))
         test = direction.provenance["test"]
         low, high = test["interval"]

@@ -15,7 +15,7 @@ from core.cli.folder import make_folder
 from core.cli.projecting import project_with_progress
 from core.composite import Original
 from core.edit import NEUTRAL, Editor, Models, Strength, Variant
-from core.edit.strength import LIMIT
+from core.edit.scale import LIMIT
 from core.errors import BadSetting
 from core.faces import Aligned, Face, Photo
 from core.latents import from_npz, to_npz

@@ -68,7 +68,8 @@ def redrawn(photo: Tensor, edited: Tensor, size: float) -> Tensor:
 
 def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
     """Where the photo has much more fine detail than the smoother part of the `skin`: a beard, [1, 1, H, W], 0..1."""
-    grey = (photo.mean(dim=1, keepdim=True) + 16).log() * 100  # contrast, not levels: a dark beard is a beard too
+    # contrast, not levels: a dark beard is a beard too; where a warped photo overshoots below black there is no logarithm
+    grey = (photo.mean(dim=1, keepdim=True).clamp(min=0) + 16).log() * 100
     detail = blur((grey - blur(grey, _DETAIL * size)).abs(), 0.025 * size)
     usual = detail[skin > 0.5]
     if not usual.numel():

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from core.edit.editor import Editor, Variant
 from core.edit.models import Models
-from core.edit.strength import NEUTRAL, Strength
+from core.edit.scale import NEUTRAL, Scale, Strength
 
-__all__ = ["NEUTRAL", "Editor", "Models", "Strength", "Variant"]
+__all__ = ["NEUTRAL", "Editor", "Models", "Scale", "Strength", "Variant"]

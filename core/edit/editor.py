@@ -13,13 +13,13 @@ from PIL import Image
 from core.composite import Original, Rendered
 from core.directions.direction import apply
 from core.edit.models import Models
-from core.edit.strength import NEUTRAL, Strength, neutral_strength
+from core.edit.scale import NEUTRAL, Scale, Strength, measure
 from core.emotion import smile_score
 from core.errors import FaceLost, NoSuchFace
 from core.faces import Aligned, Face, Photo, align, load_photo
 from core.projection import Projecting, start_projection
 
-_SCORE_SIDE = 512  # pixels: the landmarker sees as well as at 1024, in a quarter of the time
+_SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Variant:
 
     asked: Strength
     strength: float  # what "neutral" came to, else the same as asked
+    step: float  # what was moved for that, in units of the direction
     pixels: np.ndarray  # uint8 [R, R, 3]
     smile: float  # smile score of the picture, 0..1; nan where the landmarker sees no face in it
 
@@ -64,18 +65,44 @@ class Editor:
         models = self.models
         return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start)
 
-    def variants(self, ws: np.ndarray, asked: Sequence[Strength], direction: str = "smile") -> list[Variant]:
-        """The face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, drawn in one batch."""
-        strengths = [self.neutral(ws, direction) if one == NEUTRAL else float(one) for one in asked]
-        pictures = self.draw(ws, strengths, direction)
+    def variants(
+        self, ws: np.ndarray, asked: Sequence[Strength], direction: str = "smile", scale: Scale | None = None
+    ) -> list[Variant]:
+        """The face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, drawn in one batch.
+
+        `scale` as `scale()` measures it; without one it is measured now, on the face as the generator draws it.
+        """
+        scale = scale or self.scale(ws, direction)
+        steps = [scale.rest if one == NEUTRAL else scale.step(float(one)) for one in asked]
+        pictures = self.draw(ws, steps, direction)
         return [
-            Variant(one, strength, picture, self.smile(picture))
-            for one, strength, picture in zip(asked, strengths, pictures, strict=True)
+            Variant(one, scale.strength(step) if one == NEUTRAL else float(one), step, picture, self.smile(picture))
+            for one, step, picture in zip(asked, steps, pictures, strict=True)
         ]
 
-    def neutral(self, ws: np.ndarray, direction: str = "smile") -> float:
-        """The strength at which this face no longer smiles; 0 if it does not."""
-        return neutral_strength(lambda strengths: [self.smile(p) for p in self.draw(ws, strengths, direction)])
+    def scale(self, ws: np.ndarray, direction: str = "smile", aligned: np.ndarray | None = None) -> Scale:
+        """How this face answers to the direction, measured with about ten pictures.
+
+        With the face as it was aligned, uint8 [R, R, 3], it is measured as it will look in its photo, else as drawn.
+        """
+        if aligned is None:
+            now = self.smile(self.draw(ws, [0.0])[0])
+            return measure(lambda steps: [self.smile(one) for one in self.draw(ws, steps, direction)], now)
+        small = self.resized(aligned, _SCORE_SIDE)
+        face = self.models.finder.aligned(small)
+        if face is None:
+            return self.scale(ws, direction)
+        to_small = np.diag([_SCORE_SIDE / len(aligned), _SCORE_SIDE / len(aligned), 1.0])
+        corners = _SCORE_SIDE * np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+        original = Original(small, Aligned(aligned, corners, to_small), face, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
+        return measure(lambda steps: [self._smile_at(original, ws, step, direction) for step in steps], smile_score(face))
+
+    def _smile_at(self, original: Original, ws: np.ndarray, step: float, direction: str) -> float:
+        try:
+            edited = self._landmarked(self.draw(ws, [step], direction)[0], step)
+        except FaceLost:
+            return float("nan")
+        return self.smile(original.edit(edited))
 
     def original(self, photo: Photo, face: Face, aligned: Aligned, ws: np.ndarray) -> Original:
         """What all edits of this face in its own photo share; `ws` is its latent. Raises FaceLost."""
@@ -84,20 +111,23 @@ class Editor:
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None) -> Variant:
         """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
 
-        Only what the edit changes comes from the generator; beyond the face no pixel changes. The smile score becomes
-        that of the face in the photo.
+        Only what the edit changes comes from the generator; beyond the face no pixel changes, and at step 0 none at
+        all. The smile score becomes that of the face in the photo.
         """
-        pixels = original.edit(self._landmarked(variant.pixels, variant.strength), onto)
+        if variant.step == 0:
+            pixels = (original.photo if onto is None else onto).copy()
+        else:
+            pixels = original.edit(self._landmarked(variant.pixels, variant.strength), onto)
         at = original.points.mean(axis=0)
         faces = self.models.finder.find(pixels)
         nearest = min(faces, key=lambda face: float(np.hypot(*(face.landmarks.mean(axis=0) - at))), default=None)
         return replace(variant, pixels=pixels, smile=float("nan") if nearest is None else smile_score(nearest))
 
     def _landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
-        faces = self.models.finder.find(picture)
-        if not faces:
+        face = self.models.finder.aligned(picture)
+        if face is None:
             raise FaceLost(strength=f"{strength:g}")
-        return Rendered(picture, max(faces, key=lambda face: face.width).landmarks.astype(np.float64))
+        return Rendered(picture, face.landmarks.astype(np.float64))
 
     @staticmethod
     def resized(picture: np.ndarray, side: int) -> np.ndarray:
@@ -107,14 +137,12 @@ class Editor:
         return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
 
     def smile(self, picture: np.ndarray) -> float:
-        """Smile score 0..1 of the largest face in uint8 [R, R, 3]; nan if none is seen."""
-        faces = self.models.finder.find(self.resized(picture, _SCORE_SIDE))
-        if not faces:
-            return float("nan")
-        return smile_score(max(faces, key=lambda face: face.box[2] - face.box[0]))
+        """Smile score 0..1 of the face in an aligned picture, uint8 [R, R, 3]; nan if none is seen."""
+        face = self.models.finder.aligned(self.resized(picture, _SCORE_SIDE), precise=False)
+        return float("nan") if face is None else smile_score(face)
 
-    def draw(self, ws: np.ndarray, strengths: Sequence[float], direction: str = "smile") -> np.ndarray:
-        """The face ws [1, num_ws, w_dim] moved by each strength: uint8 [N, R, R, 3]."""
-        base = torch.from_numpy(ws).expand(len(strengths), -1, -1)
-        moved = apply(self.models.direction(direction), base, torch.tensor(strengths, dtype=torch.float32))
+    def draw(self, ws: np.ndarray, steps: Sequence[float], direction: str = "smile") -> np.ndarray:
+        """The face ws [1, num_ws, w_dim] moved by each step, in units of the direction: uint8 [N, R, R, 3]."""
+        base = torch.from_numpy(ws).expand(len(steps), -1, -1)
+        moved = apply(self.models.direction(direction), base, torch.tensor(steps, dtype=torch.float32))
         return self.models.renderer.images(moved)

@@ -23,6 +23,7 @@ MIN_FACE = 48  # pixels between the cheeks; below, the generator would have to i
 MAX_YAW = 45.0  # degrees; beyond, FFHQ has next to no faces and the far eye is hidden
 _WIDTHS = 2.0  # face widths a side of the window in which a face is measured
 _WINDOW = 384  # pixels of it: then the landmarker's own 256-pixel input is cut from it at about its own scale
+_ALIGNED = 0.504, 0.572, 0.556  # centre and width of an aligned face, shares of the side: means over generated faces
 _CHEEK_LEFT, _CHEEK_RIGHT = 234, 454  # left and right in the picture; these four bound the face's oval
 _BROW, _CHIN = 10, 152
 
@@ -94,6 +95,16 @@ class FaceFinder:
         if not usable:
             raise FaceTurnedAway(degrees=round(min(abs(face.pose[0]) for face in large)), limit=round(MAX_YAW))
         return _numbered(usable)
+
+    def aligned(self, pixels: NDArray[np.uint8], *, precise: bool = True) -> Face | None:
+        """The face of uint8 [R, R, 3] aligned as FFHQ does, whose place is known: a third of the time of `find`, a sixth
+        if not `precise` (points within 0.5 % of the side, scores within 0.04). None where there is no face.
+        """
+        side = pixels.shape[0]
+        x, y, width = (share * side for share in _ALIGNED)
+        there = Find(np.array([x, y]), np.array([width / 2, 0.0]), 1.0)
+        face = self._measure(pixels, there) if precise else self._in_window(pixels, there)
+        return face if face is not None else max(self.find(pixels), key=lambda one: one.width, default=None)
 
     def _measure(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
         """The face at a find; None where the landmarker sees none, which drops what the detector took for one.

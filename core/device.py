@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import torch
 
 from core.errors import BadSetting
 from core.settings import Settings
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 def choose_device(settings: Settings) -> torch.device:
@@ -23,6 +28,20 @@ def use_threads(settings: Settings) -> None:
     """Give torch the number of threads that the setting names; 0 leaves all cores."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
+
+
+def keep_memory() -> None:
+    """Let this process reuse the memory of large tensors instead of giving it back after each one.
+
+    glibc takes blocks above 32 MiB from the system every time and returns them at once, so each picture pays for tens of
+    thousands of page faults: half of a render's time and two thirds of a float32 one's. Elsewhere nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 2**30)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

@@ -17,14 +17,14 @@ from core.fast.augment import augment
 from core.fast.data import DrawnSet, training_ws
 from core.fast.encoder import SIDE, Encoder
 from core.fast.lbfgs import Lbfgs
-from core.fast.preview import FEATURE_SIDE, Preview, forward_haar
+from core.fast.preview import FEATURE_SIDE, Preview
 from core.fast.project import FastOptions, FastProjection
 from core.fast.train import Schedule, Training
 from core.fast.train_encoder import train_encoder
 from core.fast.train_head import head_set, score_head, train_head
 from core.fast.trained import ENCODER, PREVIEW, SHIPPED, load_trained
 from core.generator import seed_w
-from core.generator.mobile import MobileStyleGAN, inverse_haar
+from core.generator.mobile import MobileStyleGAN, forward_haar, inverse_haar
 from core.projection.features import Features, area_downsample, distance
 from core.settings import Settings
 

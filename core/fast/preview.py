@@ -18,7 +18,7 @@ from core.generator.mobile import inverse_haar
 from core.generator.protocol import Generator
 
 FEATURE_SIDE = 128
-BANDS = 12  # four of each colour, side by side
+BANDS = 12  # four of three colours
 _HIDDEN = 48
 
 
@@ -62,11 +62,3 @@ class Preview(nn.Module):
         x = features * self.style(w)[:, :, None, None]
         y = F.leaky_relu(self.spatial(self.narrow(x)), 0.2)
         return inverse_haar(self.linear(x) + self.widen(y))
-
-
-def forward_haar(images: Tensor) -> Tensor:
-    """[N, C, 2H, 2W] -> [N, 4C, H, W]: the inverse of `inverse_haar`."""
-    n, c, h, w = images.shape
-    a, b, d, e = F.pixel_unshuffle(images, 2).reshape(n, c, 4, h // 2, w // 2).unbind(dim=2)
-    bands = [a + b + d + e, a + b - d - e, a - b + d - e, a - b - d + e]
-    return (torch.stack(bands, dim=2) / 2).reshape(n, 4 * c, h // 2, w // 2)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from core.device import fast_dtype
 from core.fast.data import DrawnSet, training_ws
-from core.fast.preview import BANDS, FEATURE_SIDE, FeatureGenerator, Preview, forward_haar
+from core.fast.preview import BANDS, FEATURE_SIDE, FeatureGenerator, Preview
 from core.fast.train import Loss, Schedule, Training
+from core.generator.mobile import forward_haar
 from core.generator.render import network_in
 from core.projection.features import SIDE, area_downsample
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.device import keep_memory
 from core.generator.latent import mix_styles, seed_w, seed_z, truncate
 from core.generator.mobile import MobileStyleGAN
 from core.generator.protocol import Generator
@@ -14,4 +15,5 @@ def load_generator(settings: Settings) -> Generator:
     """The generator of the pulled weights, on the CPU and frozen. Raises WeightsMissing when they are not there."""
     from core.weights.cache import weight_path  # here: the weights package converts with this one
 
+    keep_memory()
     return MobileStyleGAN.load(weight_path(settings, "generator"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,13 +22,56 @@ _SLOPE = 0.2  # of every LeakyReLU
 
 
 def inverse_haar(x: Tensor) -> Tensor:
-    """[N, 4C, H, W], bands (LL, LH, HL, HH) side by side -> [N, C, 2H, 2W]: the orthonormal 2x2 inverse Haar transform."""
-    n, c4, h, w = x.shape
-    ll, lh, hl, hh = x.reshape(n, c4 // 4, 4, h, w).unbind(dim=2)
-    top, bottom = ll + lh, ll - lh  # vertical step of the low horizontal band
-    top_high, bottom_high = hl + hh, hl - hh
-    rows = torch.stack([top + top_high, top - top_high, bottom + bottom_high, bottom - bottom_high], dim=2) / 2
-    return F.pixel_shuffle(rows.reshape(n, c4, h, w), 2)
+    """[N, 4C, H, W], all channels of LL, then of LH, HL, HH -> [N, C, 2H, 2W]: the orthonormal 2x2 inverse Haar transform."""
+    return _twice_inverse_haar(x / 2)
+
+
+def forward_haar(images: Tensor) -> Tensor:
+    """[N, C, 2H, 2W] -> [N, 4C, H, W]: the inverse of `inverse_haar`."""
+    return _to_bands(images / 2)
+
+
+class _InverseHaar(torch.autograd.Function):
+    """Twice the inverse transform. Its gradient is the forward one, which autograd would find with twice the memory traffic."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _to_pixels(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _to_bands(gradient)
+
+
+def _twice_inverse_haar(x: Tensor) -> Tensor:
+    return _InverseHaar.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _to_pixels(x: Tensor) -> Tensor:
+    n, channels, h, w = x.shape
+    ll, lh, hl, hh = torch.split(x.permute(0, 2, 3, 1), channels // 4, dim=3)
+    top, bottom, top_high, bottom_high = ll + lh, ll - lh, hl + hh, hl - hh  # the vertical step
+    out = x.new_empty(n, h, 2, w, 2, channels // 4)
+    # straight to where they belong: a shuffle afterwards would read and write everything once more
+    torch.add(top, top_high, out=out[:, :, 0, :, 0])
+    torch.sub(top, top_high, out=out[:, :, 0, :, 1])
+    torch.add(bottom, bottom_high, out=out[:, :, 1, :, 0])
+    torch.sub(bottom, bottom_high, out=out[:, :, 1, :, 1])
+    return out.view(n, 2 * h, 2 * w, channels // 4).permute(0, 3, 1, 2)
+
+
+def _to_bands(y: Tensor) -> Tensor:
+    n, c, h, w = y.shape
+    quads = y.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c)
+    a, b, d, e = quads[:, :, 0, :, 0], quads[:, :, 0, :, 1], quads[:, :, 1, :, 0], quads[:, :, 1, :, 1]
+    out = y.new_empty(n, h // 2, w // 2, 4 * c)
+    ll, lh, hl, hh = torch.split(out, c, dim=3)
+    left, right, left_high, right_high = a + d, b + e, a - d, b - e
+    torch.add(left, right, out=ll)
+    torch.add(left_high, right_high, out=lh)
+    torch.sub(left, right, out=hl)
+    torch.sub(left_high, right_high, out=hh)
+    return out.permute(0, 3, 1, 2)
 
 
 class Modulation(nn.Module):
@@ -38,9 +82,13 @@ class Modulation(nn.Module):
         self.style_weight = nn.Parameter(torch.empty(channels, w_dim))
         self.style_bias = nn.Parameter(torch.empty(channels))
 
+    def style(self, w: Tensor) -> Tensor:
+        """Factors [N, C]."""
+        return F.linear(w, self.style_weight, self.style_bias)
+
     def modulate(self, x: Tensor, w: Tensor) -> Tensor:
         """x [N, C, H, W] times its style."""
-        return x * F.linear(w, self.style_weight, self.style_bias)[:, :, None, None]
+        return x * self.style(w)[:, :, None, None]
 
 
 class Separable(Modulation):
@@ -54,9 +102,12 @@ class Separable(Modulation):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = F.conv2d(self.modulate(x, w), self.depthwise, padding=1, groups=x.shape[1])
-        x = F.conv2d(x, self.pointwise, self.bias) + self.noise
-        return F.leaky_relu(x, _SLOPE)
+        if len(x) == 1:  # one image's style can be multiplied into the weights, which are a thousand times smaller
+            x = F.conv2d(x, self.depthwise * self.style(w)[0, :, None, None, None], padding=1, groups=x.shape[1])
+        else:
+            x = F.conv2d(self.modulate(x, w), self.depthwise, padding=1, groups=x.shape[1])
+        x = F.conv2d(x, self.pointwise, self.bias)
+        return F.leaky_relu_(x.add_(self.noise), _SLOPE)
 
 
 class Stem(Modulation):
@@ -69,8 +120,8 @@ class Stem(Modulation):
         self.bias = nn.Parameter(torch.empty(channels))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = F.conv2d(self.modulate(x, w), self.weight, self.bias, padding=1) + self.noise
-        return F.leaky_relu(x, _SLOPE)
+        x = F.conv2d(self.modulate(x, w), self.weight, self.bias, padding=1)
+        return F.leaky_relu_(x.add_(self.noise), _SLOPE)
 
 
 class Block(nn.Module):
@@ -83,7 +134,7 @@ class Block(nn.Module):
         self.conv2 = Separable(outputs, outputs, side, w_dim)
 
     def forward(self, x: Tensor, ws: Tensor) -> Tensor:
-        x = self.conv1(inverse_haar(self.up.modulate(x, ws[:, 0])), ws[:, 1])
+        x = self.conv1(_twice_inverse_haar(self.up.modulate(x, ws[:, 0])), ws[:, 1])
         return self.conv2(x, ws[:, 2])  # type: ignore[no-any-return]
 
 
@@ -96,7 +147,7 @@ class ToImage(Modulation):
         self.bias = nn.Parameter(torch.empty(12))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return inverse_haar(F.conv2d(self.modulate(x, w), self.weight, self.bias))
+        return _twice_inverse_haar(F.conv2d(self.modulate(x, w), self.weight, self.bias))
 
 
 class MobileStyleGAN(nn.Module):
@@ -127,7 +178,7 @@ class MobileStyleGAN(nn.Module):
         with safe_open(str(file), framework="pt") as tensors:
             state = {name.replace("mapping.", "mapping_layers."): tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
         generator = cls(digest=hashlib.sha256(file.read_bytes()).hexdigest())
-        generator.load_state_dict(state)
+        generator.load_state_dict(_laid_out(state))
         generator.requires_grad_(False).eval()
         return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -175,3 +226,19 @@ class MobileStyleGAN(nn.Module):
 
     def noise_buffers(self) -> list[Tensor]:
         return []  # this family's noise maps are trained constants: moving them would leave its image manifold
+
+
+def _laid_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The file keeps the four bands of a channel side by side; here each band's channels are contiguous, so that the
+    Haar steps run over whole vectors. The halves of those steps go into what is multiplied before them: exact in binary.
+    """
+    last = max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
+    laid = dict(state)
+    for name, tensor in state.items():
+        place, _, part = name.rpartition(".")
+        before = place in ("stem", "image") or (place.endswith("conv2") and place != f"blocks.{last}.conv2")
+        if place.endswith(".up") or (before and part in ("weight", "pointwise", "bias")):
+            laid[name] = tensor.reshape(-1, 4, *tensor.shape[1:]).transpose(0, 1).reshape(tensor.shape)
+        if place.endswith(".up") or (place == "image" and part in ("weight", "bias")):
+            laid[name] = laid[name] / 2
+    return laid

@@ -16,10 +16,11 @@ from bot import recovery
 from bot.consent import Consent
 from bot.health import Metrics
 from bot.locale import CommandTranslator, Speaker, speaker
+from bot.photos import Photos
 from bot.presses import Press, Presses, PressItem, form_press
 from bot.replies import Tree, guarded
 from bot.service import Service
-from bot.work import Photos, Work
+from bot.work import Work
 from core.errors import EgaoError
 from core.executor import Executor
 from core.settings import Settings

@@ -12,7 +12,8 @@ import discord
 
 from bot.answers import TOO_LARGE, will_pass
 from bot.layouts import Page
-from bot.work import Run, Work
+from bot.run import Run
+from bot.work import Work
 
 log = logging.getLogger(__name__)
 

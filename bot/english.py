@@ -38,6 +38,7 @@ TEXT: Final[dict[str, str]] = {
     "result.caption.private": "AI-edited picture",
     "result.kept": "The face is kept until {until}; `/forget` erases it at once.",
     "result.erased": "That face is not kept any more. Send the photo again; `/faces` lists what is kept.",
+    "result.crop": "The photo is not there any more, so this is the face alone. Send it again to have it back in the photo.",
     "result.download": "Full size, strength {strength}. AI-edited picture.",
     "result.animation": "### From neutral to {strength}",
     "result.deleted": "The picture is deleted. The face itself is kept until {until}.",

@@ -34,6 +34,7 @@ TEXT: Final[dict[str, str]] = {
     "result.caption.private": "AIで編集した画像です",
     "result.kept": "顔のデータは{until}まで保存されます。`/forget`ですぐに消去できます。",
     "result.erased": "この顔のデータはもうありません。写真をもう一度送ってください。保存中の顔は`/faces`で確認できます。",
+    "result.crop": "元の写真がもう見つからないため、顔の部分だけを表示しています。写真をもう一度送ると、写真の中に戻せます。",
     "result.download": "フルサイズ、強さ {strength}。AIで編集した画像です。",
     "result.animation": "### 無表情から {strength} まで",
     "result.deleted": "画像を削除しました。顔のデータは{until}まで保存されます。",

@@ -12,8 +12,8 @@ import discord
 from bot.answers import Answer
 from bot.asks import Ask
 from bot.replies import trouble
+from bot.run import Run
 from bot.service import CHOICE_SECONDS, CHOOSING, Service
-from bot.work import Run
 from core import errors
 from core.store import Job, Store
 

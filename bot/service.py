@@ -27,7 +27,8 @@ from bot.gate import Gate
 from bot.health import Metrics
 from bot.layouts import Page, choose_face, notice, working
 from bot.replies import own_failure, trouble
-from bot.work import Choice, Run, Work
+from bot.run import Choice, Run
+from bot.work import Work
 from core.errors import EgaoError, QueueFull, ShuttingDown, StillBusy
 from core.executor import Progress
 from core.settings import Settings

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from core.edit import Editor, Models
+from core.edit import Editor, Models, Scale
+from core.edit.in_photo import PhotoEditor
 from core.errors import EgaoError, LatentUnreadable
 from core.executor.requests import (
     Animate,
@@ -45,6 +47,7 @@ class EditorWorkbench:
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
         self.models = editor.models
+        self.in_photo = PhotoEditor(editor)
 
     def find_faces(self, request: FindFaces) -> FoundFaces:
         photo, faces = self.editor.look(request.photo)
@@ -70,7 +73,13 @@ class EditorWorkbench:
                 shown, preview, checkpoint = now, self._preview(projecting.ws), projecting.checkpoint()
             yield Progress(step.step, step.steps, step.eta, preview, checkpoint=checkpoint)
         seconds["project"] = time.perf_counter() - began
-        yield Projected(to_npz(projecting.ws), self._preview(projecting.ws), seconds, encode(aligned, "jpeg", source="photo"))
+        began, ws = time.perf_counter(), projecting.ws
+        scale = self.editor.scale(ws, aligned=aligned)
+        seconds["scale"] = time.perf_counter() - began
+        yield Projected(
+            to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), self._dump(scale),
+            scale.strength(scale.rest),
+        )  # fmt: skip
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
         answers: list[Rendered | EgaoError] = []
@@ -83,19 +92,37 @@ class EditorWorkbench:
 
     def _render(self, request: Render) -> Rendered:
         ws = from_npz(request.latent, self.models.generator)
-        variants = self.editor.variants(ws, request.strengths, request.direction)
-        pictures = [encode(Editor.resized(v.pixels, request.size), request.kind, max_bytes=request.max_bytes) for v in variants]
+        original = self.in_photo.original(request.photo, request.face, ws, request.size) if request.photo else None
+        scale = self._scale(request, ws)
+        variants = self.in_photo.variants(original, ws, request.strengths, request.direction, scale)
+        pictures = []
+        for one in variants:
+            source: Source = "photo" if original is not None and one.step == 0 else "edited"
+            pixels = one.pixels if original is not None else Editor.resized(one.pixels, request.size or len(one.pixels))
+            pictures.append(encode(pixels, request.kind, max_bytes=request.max_bytes, source=source))
         return Rendered(
             tuple(pictures), tuple(v.smile for v in variants), tuple(_kind(p) for p in pictures),
-            tuple(v.strength for v in variants),
+            tuple(v.strength for v in variants), self._dump(scale, request.direction),
         )  # fmt: skip
+
+    def _dump(self, scale: Scale, direction: str = "smile") -> str:
+        return json.dumps({"of": self.models.direction(direction).digest, **scale.dump()})
+
+    def _scale(self, request: Render | Animate, ws: np.ndarray) -> Scale:
+        """The scale that came with the request if it is of this direction, else measured."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            data = json.loads(request.scale or "{}")
+            if data["of"] == self.models.direction(request.direction).digest:
+                return Scale.load(data)
+        return self.editor.scale(ws, request.direction)
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         ws = from_npz(request.latent, self.models.generator)
-        frames = []
-        strengths = np.linspace(request.start, request.stop, request.frames)
-        for index, strength in enumerate(strengths):
-            frames.append(Editor.resized(self.editor.draw(ws, [float(strength)], request.direction)[0], request.size))
+        original = self.in_photo.original(request.photo, request.face, ws, request.size) if request.photo else None
+        scale, frames = self._scale(request, ws), []
+        for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
+            (frame,) = self.in_photo.variants(original, ws, [float(strength)], request.direction, scale)
+            frames.append(frame.pixels if original is not None else Editor.resized(frame.pixels, request.size))
             yield Progress(index + 1, request.frames)
         picture = animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)
         yield Animated(picture, request.frames)

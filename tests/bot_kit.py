@@ -47,6 +47,7 @@ class CdnPhotos:
         self.env: simcord.Env | None = None
         self.fetched: list[str] = []
         self.dead: set[str] = set()  # links that have run out
+        self.changed: bytes | None = None  # what every link leads to now
 
     async def photo(self, url: str, declared: int | None = None) -> bytes:
         assert self.env is not None
@@ -54,7 +55,7 @@ class CdnPhotos:
         data = self.env.backend.cdn.get(url)
         if data is None or url in self.dead:
             raise PhotoGone
-        return data
+        return self.changed or data
 
 
 class Ear(logging.Handler):

@@ -67,7 +67,7 @@ class Bench:
             _fail(orders, "project")
             yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step), checkpoint=b"%d" % (step + 1))
         latent = json.dumps({"face": request.face, "from": first}).encode()
-        yield Projected(latent, _png((32, 32), 10), {"project": 0.1}, _png((32, 32), 90))
+        yield Projected(latent, _png((32, 32), 10), {"project": 0.1}, _png((32, 32), 90), "scale", NEUTRAL)
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | errors.EgaoError]:
         return [self._render(request) for request in requests]
@@ -109,13 +109,17 @@ def _fail(orders: dict[str, Any], at: str) -> None:
 
 
 def _encode(request: Render, strength: float) -> bytes:
-    out = io.BytesIO()
-    _grey(strength).save(out, request.kind, **({"quality": 95} if request.kind != "png" else {}))
+    """The whole photo in the strength's grey, or a square where there is no photo."""
+    out, size = io.BytesIO(), (64, 64)
+    if request.photo:
+        with Image.open(io.BytesIO(request.photo)) as photo:
+            size = photo.size
+    _grey(strength, size).save(out, request.kind, **({"quality": 95} if request.kind != "png" else {}))
     return out.getvalue()
 
 
-def _grey(strength: float) -> Image.Image:
-    return Image.new("RGB", (64, 64), (round(128 + 20 * strength),) * 3)
+def _grey(strength: float, size: tuple[int, int] = (64, 64)) -> Image.Image:
+    return Image.new("RGB", size, (round(128 + 20 * strength),) * 3)
 
 
 def _png(size: tuple[int, int], grey: int, note: PngInfo | None = None) -> bytes:

@@ -63,7 +63,7 @@ async def test_a_command_goes_on_too_and_stays_with_the_member(world: World) -> 
     assert answer.ephemeral
     assert not world.photos.fetched
     await world.ann.click(answer.response, label="I agree")
-    assert list(pictures(world, answer.response)) == ["original.png", "edited.jpg"]
+    assert list(pictures(world, answer.response)) == ["original.jpg", "edited.jpg"]
     assert answer.response.ephemeral  # type: ignore[union-attr]
 
 

@@ -35,13 +35,13 @@ async def test_smile_works_on_the_latest_face_without_projecting_again(world: Wo
 async def test_smile_zero_is_the_photo_as_it_was(world: World) -> None:
     await world.kept_face(world.ann)
     answer = await world.ann.slash(world.channel, "smile", strength=0.0)
-    assert list(pictures(world, answer.response)) == ["original.png"]
+    assert list(pictures(world, answer.response)) == ["original.jpg"]
 
 
 async def test_smile_with_a_photo_starts_from_it(world: World) -> None:
     answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
     shown = pictures(world, answer.response)
-    assert list(shown) == ["original.png", "edited.jpg"]
+    assert list(shown) == ["original.jpg", "edited.jpg"]
     assert strength_in(shown["edited.jpg"]) == pytest.approx(2.0, abs=0.06)
     assert len(world.faces(world.ann)) == 1
 

@@ -32,7 +32,7 @@ async def test_a_photo_in_an_open_channel_becomes_three_pictures_with_controls(w
     assert result is not None
     assert result.reference is not None
     assert result.reference.message_id == sent.id
-    assert [item["media"]["url"].rpartition("/")[2] for item in gallery(result)] == ["original.png", "neutral.jpg", "edited.jpg"]
+    assert [item["media"]["url"].rpartition("/")[2] for item in gallery(result)] == ["original.jpg", "neutral.jpg", "edited.jpg"]
     drawn = pictures(world, result)
     assert strength_in(drawn["neutral.jpg"]) < 0 < strength_in(drawn["edited.jpg"])
     assert "AI-edited" in text(result)

@@ -18,7 +18,7 @@ from tests.bot_kit import World, pictures, running, text
 
 def pixels(data: bytes) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data)) as image:
-        assert image.size == (1024, 1024)
+        assert image.size == (512, 512), "the photo's own size"
         return np.asarray(image.convert("RGB"))
 
 

@@ -39,7 +39,7 @@ async def test_the_other_pictures_stay_as_they_are(world: World) -> None:
     before = world.channel.last_message.attachments  # type: ignore[union-attr]
     await press(world, "+ More")
     after = world.channel.last_message.attachments  # type: ignore[union-attr]
-    assert [one.filename for one in after] == ["original.png", "neutral.jpg", "edited.jpg"]
+    assert [one.filename for one in after] == ["original.jpg", "neutral.jpg", "edited.jpg"]
     assert [one.id for one in after[:2]] == [one.id for one in before[:2]]
     assert after[2].id != before[2].id
 
@@ -47,9 +47,9 @@ async def test_the_other_pictures_stay_as_they_are(world: World) -> None:
 async def test_neutral_and_original(world: World) -> None:
     await press(world, "Neutral")
     assert drawn(world, world.channel.last_message) == pytest.approx(NEUTRAL, abs=0.06)
-    assert [one.filename for one in world.channel.last_message.attachments] == ["original.png", "edited.jpg"]  # type: ignore[union-attr]
+    assert [one.filename for one in world.channel.last_message.attachments] == ["original.jpg", "edited.jpg"]  # type: ignore[union-attr]
     await press(world, "Original")
-    assert [one.filename for one in world.channel.last_message.attachments] == ["original.png"]  # type: ignore[union-attr]
+    assert [one.filename for one in world.channel.last_message.attachments] == ["original.jpg"]  # type: ignore[union-attr]
     assert "Strength 0" in text(world.channel.last_message)
     await press(world, "+ More")
     assert drawn(world, world.channel.last_message) == pytest.approx(0.25, abs=0.06)
@@ -192,7 +192,7 @@ async def test_reports_reach_the_admins(world: World) -> None:
 
 
 async def test_a_second_change_while_one_is_drawn_is_told_to_wait(world: World) -> None:
-    from bot.work import Run
+    from bot.run import Run
 
     run = Run(10**6, world.owner(world.ann), _ask(world), None, world.store.guilds.get(None))  # type: ignore[arg-type]
     world.bot.service.runs[run.job_id] = run

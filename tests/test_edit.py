@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.edit import NEUTRAL, Editor, Models
-from core.edit.strength import NEUTRAL_SCORE, neutral_strength
+from core.edit.scale import LIMIT, NEUTRAL_SCORE, REACH, Scale, measure
 from core.errors import EgaoError, NoSuchDirection, NoSuchFace
 from core.executor.requests import Animate, Animated, FindFaces, Progress, Project, Projected, Render, Rendered
 from core.generator import seed_w
@@ -57,18 +58,45 @@ def test_neutral_stops_a_smile_and_leaves_a_neutral_face_alone(editor: Editor) -
     assert same.label == "neutral"
 
 
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ([0, 0, 0, 0, 0, 0, 0.02], 0.0),  # neutral already
-        ([0, 0, 0, 0, NEUTRAL_SCORE, 0.5, 0.9], -1.0),  # just at the mark at -1
-        ([0, 0, 0, 0, 0, 2 * NEUTRAL_SCORE, 0.9], -0.75),  # halfway between two strengths of the grid
-        ([0.5, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9], -2.5),  # never neutral: the least
-        ([np.nan, np.nan, 0.0, 0.5, 0.6, 0.7, 0.9], -2.0 + 0.5 * (NEUTRAL_SCORE / 0.5)),  # no face seen where it breaks
-    ],
-)
-def test_the_search_for_neutral(scores: list[float], expected: float) -> None:
-    assert neutral_strength(lambda strengths: scores) == pytest.approx(expected)
+def _curve(middle: float, width: float) -> Callable[[float], float]:
+    return lambda step: 0.97 / (1 + np.exp(-(step - middle) / width))
+
+
+@pytest.mark.parametrize("middle", [-2.0, -1.2, -0.3, 0.5, 1.0, 1.8])
+@pytest.mark.parametrize("width", [0.15, 0.3, 0.5])
+def test_one_strength_is_the_same_share_of_every_faces_smile(middle: float, width: float) -> None:
+    curve = _curve(middle, width)
+    scale = measure(lambda steps: [curve(step) for step in steps], curve(0.0))
+    now, most, least = curve(0.0), curve(3.0), curve(-3.0)
+    if now > 0.5:
+        assert now - curve(scale.step(-1.0)) == pytest.approx(0.8 * (now - least), abs=0.15)
+    else:
+        assert curve(scale.step(1.0)) - now == pytest.approx(0.8 * (most - now), abs=0.15)
+    assert scale.step(0.0) == pytest.approx(0.0, abs=1e-9)
+    assert curve(scale.rest) < NEUTRAL_SCORE + 0.05 or now <= NEUTRAL_SCORE
+
+
+@pytest.mark.parametrize("middle", [-1.2, 0.5, 1.8])
+def test_more_strength_is_always_a_further_step_and_none_goes_too_far(middle: float) -> None:
+    scale = measure(lambda steps: [_curve(middle, 0.2)(step) for step in steps], _curve(middle, 0.2)(0.0))
+    steps = [scale.step(strength) for strength in np.linspace(-LIMIT, LIMIT, 81)]
+    assert all(a < b or abs(b) == REACH for a, b in pairwise(steps))
+    assert all(-REACH <= step <= REACH for step in steps)
+    for strength in (-2.0, -0.5, 0.0, 0.7, 2.5):
+        assert scale.strength(scale.step(strength)) == pytest.approx(strength, abs=0.06)
+    assert Scale.load(json.loads(json.dumps(scale.dump()))).step(1.0) == pytest.approx(scale.step(1.0), abs=0.02)
+
+
+def test_a_face_at_rest_stays_as_it_is_and_one_that_breaks_is_not_followed() -> None:
+    calm = measure(lambda steps: [_curve(1.0, 0.2)(step) for step in steps], _curve(1.0, 0.2)(0.0))
+    assert calm.rest == 0.0
+    broken = measure(lambda steps: [np.nan if step < -1 else _curve(-1.2, 0.3)(step) for step in steps], 0.9)
+    assert broken.rest >= -1, "where no face is seen there is no expression to aim at"
+
+
+def test_a_face_that_never_rests_goes_to_its_least_smile() -> None:
+    stubborn = measure(lambda steps: [0.4 if step < -0.7 else 0.9 for step in steps], 0.9)
+    assert stubborn.score(stubborn.rest) == pytest.approx(0.4)
 
 
 def test_faces_are_counted_from_one(editor: Editor, astronaut_png: bytes) -> None:
@@ -106,7 +134,7 @@ def test_egao_edit_from_photo_to_pictures(
         assert (changed.min(axis=0) >= [y0 - 30, x0 - 30]).all(), "nothing but the face changes"
         assert (changed.max(axis=0) <= [y1 + 30, x1 + 30]).all()
         assert b"compositeWithTrainedAlgorithmicMedia" in data
-    assert set(face["seconds"]) == {"align", "project", "render"}
+    assert set(face["seconds"]) == {"align", "project", "scale", "render"}
     first = {v["file"]: Path(v["file"]).read_bytes() for v in face["variants"]}
     again = json.loads(CliRunner().invoke(app, call, catch_exceptions=False).stdout)["faces"][0]
     assert again["stored"], "the second edit of the same photo uses the stored latent"

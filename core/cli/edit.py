@@ -14,7 +14,7 @@ import typer
 from core.cli.folder import make_folder
 from core.cli.projecting import project_with_progress
 from core.composite import Original
-from core.edit import NEUTRAL, Editor, Models, Strength, Variant
+from core.edit import NEUTRAL, Editor, Models, Scale, Strength, Variant
 from core.edit.scale import LIMIT
 from core.errors import BadSetting
 from core.faces import Aligned, Face, Photo
@@ -54,7 +54,9 @@ class _Task:
 
 def edit(
     photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
-    smile: Annotated[list[float] | None, typer.Option(help="a strength; may be repeated. 1 leads from neutral to happy")] = None,
+    smile: Annotated[
+        list[float] | None, typer.Option(help="a strength, -3 to 3; may be repeated. 1 leads from neutral to happy")
+    ] = None,
     neutral: Annotated[bool, typer.Option("--neutral", help="the strength at which this face does not smile")] = False,
     face: Annotated[str, typer.Option(help="which face, counted from the left, or all")] = "1",
     direction: Annotated[str, typer.Option(help="see: egao directions report")] = "smile",
@@ -104,9 +106,9 @@ def _edit_face(
     began = time.perf_counter()
     aligned = editor.align(photo, face)
     seconds["align"] = time.perf_counter() - began
-    ws, reused = _latent(editor, store, task, photo, face, aligned, seconds)
+    ws, scale, reused = _latent(editor, store, task, photo, face, aligned, seconds)
     began = time.perf_counter()
-    variants = editor.variants(ws, task.strengths, task.direction)
+    variants = editor.variants(ws, task.strengths, task.direction, scale)
     drawn = variants
     if task.crop:
         projected = editor.draw(ws, [0.0])[0]
@@ -129,7 +131,7 @@ def _edit_face(
         ],
     }  # fmt: skip
     if task.animation:
-        report["animations"] = _animate(editor, task, face, ws)
+        report["animations"] = _animate(editor, task, face, ws, scale)
     if not task.quiet:
         _tell(report)
     return report
@@ -152,26 +154,38 @@ def _name(variant: Variant) -> str:
 
 def _latent(
     editor: Editor, store: Store, task: _Task, photo: Photo, face: Face, aligned: Aligned, seconds: dict[str, float]
-) -> tuple[np.ndarray, bool]:
-    """ws of the face, from the store if this very photo was projected before in the same way, and whether it was."""
+) -> tuple[np.ndarray, Scale, bool]:
+    """ws of the face and its scale, from the store if this very photo was projected before in the same way, and whether."""
     method, generator = f"{task.method}/{task.steps or 'default'}", editor.models.generator
     owner = Owner.local()
     known = store.faces.find(owner, photo.sha256, face.index, generator=generator.digest, method=method)
     if known is not None:
         store.faces.touch(owner, known.id)
-        return from_npz(store.faces.latent(owner, known.id), generator), True
-    began = time.perf_counter()
+        ws, extras = from_npz(store.faces.latent(owner, known.id), generator), known.extras or {}
+    else:
+        began = time.perf_counter()
+        ws, extras = _project(editor, task, face, aligned), {}
+        seconds["project"] = time.perf_counter() - began
+        thumbnail = encode(editor.models.renderer.images(ws)[0][::4, ::4].copy(), "webp")
+        known = store.faces.add(
+            owner, photo_sha256=photo.sha256, face=face.index, box=face.box, quad=aligned.quad.tolist(),
+            latent=to_npz(ws), thumbnail=thumbnail, generator=generator.digest, method=method,
+        )  # fmt: skip
+    scales = extras.get("scales", {})
+    digest = editor.models.direction(task.direction).digest
+    if digest not in scales:
+        began = time.perf_counter()
+        scales = {**scales, digest: editor.scale(ws, task.direction, aligned.image).dump()}
+        store.faces.note(owner, known.id, {**extras, "scales": scales})
+        seconds["scale"] = time.perf_counter() - began
+    return ws, Scale.load(scales[digest]), "project" not in seconds
+
+
+def _project(editor: Editor, task: _Task, face: Face, aligned: Aligned) -> np.ndarray:
     projecting = editor.projecting(aligned.image, task.method, task.steps)
     checkpoint = task.file(face, "projection.checkpoint")
     project_with_progress(projecting, f"projecting face {face.index + 1}", checkpoint, quiet=task.quiet)
-    seconds["project"] = time.perf_counter() - began
-    ws = projecting.ws
-    thumbnail = encode(editor.models.renderer.images(ws)[0][::4, ::4].copy(), "webp")
-    store.faces.add(
-        owner, photo_sha256=photo.sha256, face=face.index, box=face.box, quad=aligned.quad.tolist(),
-        latent=to_npz(ws), thumbnail=thumbnail, generator=generator.digest, method=method,
-    )  # fmt: skip
-    return ws, False
+    return projecting.ws
 
 
 def _sheet(photo: Photo, projected: np.ndarray, variants: list[Variant], drawn: list[Variant]) -> np.ndarray:
@@ -181,8 +195,8 @@ def _sheet(photo: Photo, projected: np.ndarray, variants: list[Variant], drawn: 
     return contact_sheet([above, below], 512)
 
 
-def _animate(editor: Editor, task: _Task, face: Face, ws: np.ndarray) -> list[str]:
-    pictures = editor.draw(ws, [float(strength) for strength in SWEEP], task.direction)
+def _animate(editor: Editor, task: _Task, face: Face, ws: np.ndarray, scale: Scale) -> list[str]:
+    pictures = editor.draw(ws, [scale.step(float(strength)) for strength in SWEEP], task.direction)
     frames = [editor.resized(picture, SWEEP_SIDE) for picture in pictures]
     files = []
     for kind in ("webp", "gif"):

@@ -14,6 +14,7 @@ well it did, and the digest of the generator that it belongs to.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -54,6 +55,11 @@ class Direction:
     def step(self) -> NDArray[np.float32]:
         """What strength 1.0 adds: float32 [num_ws,w_dim]."""
         return self.styles[:, None] * self.vector
+
+    @property
+    def digest(self) -> str:
+        """Of what it does to a face: directions that move alike have the same, whatever their names."""
+        return hashlib.sha256(self.step().tobytes()).hexdigest()[:16]
 
 
 def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:

@@ -66,17 +66,30 @@ class Editor:
         return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start)
 
     def variants(
-        self, ws: np.ndarray, asked: Sequence[Strength], direction: str = "smile", scale: Scale | None = None
+        self,
+        ws: np.ndarray,
+        asked: Sequence[Strength],
+        direction: str = "smile",
+        scale: Scale | None = None,
+        *,
+        judge: bool = True,
     ) -> list[Variant]:
         """The face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, drawn in one batch.
 
-        `scale` as `scale()` measures it; without one it is measured now, on the face as the generator draws it.
+        `scale` as `scale()` measures it; without one it is measured now, on the face as the generator draws it. Not to
+        `judge` saves the time of the smile scores, which are nan then.
         """
         scale = scale or self.scale(ws, direction)
         steps = [scale.rest if one == NEUTRAL else scale.step(float(one)) for one in asked]
         pictures = self.draw(ws, steps, direction)
         return [
-            Variant(one, scale.strength(step) if one == NEUTRAL else float(one), step, picture, self.smile(picture))
+            Variant(
+                one,
+                scale.strength(step) if one == NEUTRAL else float(one),
+                step,
+                picture,
+                self.smile(picture) if judge else float("nan"),
+            )
             for one, step, picture in zip(asked, steps, pictures, strict=True)
         ]
 
@@ -104,24 +117,33 @@ class Editor:
             return float("nan")
         return self.smile(original.edit(edited))
 
-    def original(self, photo: Photo, face: Face, aligned: Aligned, ws: np.ndarray) -> Original:
-        """What all edits of this face in its own photo share; `ws` is its latent. Raises FaceLost."""
-        return Original(photo.pixels, aligned, face, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
+    def original(self, photo: Photo, face: Face, aligned: Aligned, ws: np.ndarray, side: int | None = None) -> Original:
+        """What all edits of this face in its own photo share; `ws` is its latent. Raises FaceLost.
 
-    def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None) -> Variant:
+        With a `side` the photo is made smaller first, to that many pixels on its longer side.
+        """
+        pixels = photo.pixels
+        scale = min(1.0, (side or np.inf) / max(pixels.shape[:2]))
+        if scale < 1:
+            height, width = (max(1, round(extent * scale)) for extent in pixels.shape[:2])
+            shrink = np.array([width / pixels.shape[1], height / pixels.shape[0]])
+            pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+            face = replace(face, landmarks=(face.landmarks * shrink).astype(np.float32))
+            aligned = Aligned(aligned.image, aligned.quad * shrink, np.diag([*shrink, 1.0]) @ aligned.matrix)
+        return Original(pixels, aligned, face, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
+
+    def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
         """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
 
         Only what the edit changes comes from the generator; beyond the face no pixel changes, and at step 0 none at
-        all. The smile score becomes that of the face in the photo.
+        all. The smile score becomes that of the face in the photo, or nan if it is not to be judged.
         """
         if variant.step == 0:
             pixels = (original.photo if onto is None else onto).copy()
         else:
             pixels = original.edit(self._landmarked(variant.pixels, variant.strength), onto)
-        at = original.points.mean(axis=0)
-        faces = self.models.finder.find(pixels)
-        nearest = min(faces, key=lambda face: float(np.hypot(*(face.landmarks.mean(axis=0) - at))), default=None)
-        return replace(variant, pixels=pixels, smile=float("nan") if nearest is None else smile_score(nearest))
+        face = self.models.finder.beside(pixels, original.points) if judge else None
+        return replace(variant, pixels=pixels, smile=float("nan") if face is None else smile_score(face))
 
     def _landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
         face = self.models.finder.aligned(picture)

@@ -70,21 +70,27 @@ class Projected:
     thumbnail: bytes  # an encoded picture of the face as reconstructed
     seconds: Mapping[str, float] = field(default_factory=dict)  # what took how long, by name of the part
     original: bytes = b""  # an encoded picture of the aligned face in the photo
+    scale: str = ""  # how the face's smile answers to a strength, as JSON: handed back with each `Render`
+    neutral: float | None = None  # the strength at which it is neutral
 
 
 @dataclass(frozen=True)
 class Render(Asks["Rendered"]):
     """Draw a stored face at one or more strengths along a direction. Answered by `Rendered`.
 
+    With the photo that it came from, the pictures are the photo with this face edited, and strength 0 is the photo.
     Consecutive renders of different jobs are handed to the workbench together.
     """
 
     latent: bytes
-    strengths: tuple[Strength, ...]  # 0 is the face as it was projected; 1 a whole neutral-to-smile distance
+    strengths: tuple[Strength, ...]  # 0 is the face as it was projected, 1 most of the way to its broadest smile
     direction: str = "smile"
-    size: int = 1024  # edge of the pictures in pixels
+    size: int | None = 1024  # longer side of the pictures in pixels, at most; None for as large as the photo
     kind: PictureKind = "png"
     max_bytes: int | None = None  # largest file for each picture, else the encoder steps down
+    photo: bytes = b""
+    face: int = 0  # number of the face in the photo
+    scale: str = ""  # as `Projected` or an earlier `Rendered` had it; "" measures it again
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Rendered:
     smile: tuple[float, ...] = ()  # measured smile score of each picture, 0..1
     kinds: tuple[str, ...] = ()  # the format that each picture ended up in
     strengths: tuple[float, ...] = ()  # what was drawn: as asked, with a number in the place of "neutral"
+    scale: str = ""  # the face's scale that they were drawn by
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,9 @@ class Animate(Asks["Animated"]):
     size: int = 512
     kind: AnimationKind = "webp"
     max_bytes: int | None = None
+    photo: bytes = b""  # these as in `Render`
+    face: int = 0
+    scale: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ small and large, upright and tilted faces are equally precise, by MediaPipe's Fa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,10 @@ class FaceFinder:
         face = self._measure(pixels, there) if precise else self._in_window(pixels, there)
         return face if face is not None else max(self.find(pixels), key=lambda one: one.width, default=None)
 
+    def beside(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> Face | None:
+        """The face of uint8 [H, W, 3] that is where another picture has these landmarks [478, 2]; None if there is none."""
+        return self._measure(pixels, _around(np.asarray(landmarks, dtype=np.float64)))
+
     def _measure(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
         """The face at a find; None where the landmarker sees none, which drops what the detector took for one.
 
@@ -130,6 +134,12 @@ def _as_find(face: Face) -> Find:
     roll = np.radians(face.pose[2])
     right = np.array([np.cos(roll), np.sin(roll)]) * face.width / 2
     return Find(points[[_CHEEK_LEFT, _CHEEK_RIGHT, _BROW, _CHIN]].mean(axis=0), right, 1.0)
+
+
+def _around(points: NDArray[np.float64]) -> Find:
+    """Where a face with these landmarks is, without its pose."""
+    across = points[_CHEEK_RIGHT] - points[_CHEEK_LEFT]
+    return Find(points[[_CHEEK_LEFT, _CHEEK_RIGHT, _BROW, _CHIN]].mean(axis=0), across / 2, 1.0)
 
 
 def _face(raw: RawFace, matrix: NDArray[np.float64]) -> Face:

@@ -1,0 +1,65 @@
+"""Where a request's photo is read from: Discord, and again from Discord whenever it is needed; it is kept nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING, Protocol
+
+import discord
+
+from bot.asks import PhotoRef
+from core.errors import PhotoError, PhotoGone
+from core.store import StoredFace
+
+if TYPE_CHECKING:
+    from bot.client import EgaoBot
+
+
+class Photos(Protocol):
+    """Where photos come from (`Downloader`)."""
+
+    async def photo(self, url: str, declared: int | None = None) -> bytes: ...
+
+
+class PhotoReader:
+    """Reads photos by their references."""
+
+    def __init__(self, bot: EgaoBot, photos: Photos) -> None:
+        self._bot, self._photos = bot, photos
+
+    async def of_face(self, stored: StoredFace) -> bytes | None:
+        """The photo that a kept face came from; None where it is not there any more."""
+        kept = (stored.extras or {}).get("photo")
+        if kept is None:
+            return None
+        with contextlib.suppress(PhotoError):
+            data = await self.fetch(PhotoRef(**kept))
+            if await asyncio.to_thread(digest, data) == stored.photo_sha256:
+                return data
+        return None
+
+    async def fetch(self, ref: PhotoRef) -> bytes:
+        try:
+            return await self._photos.photo(ref.url, ref.size)
+        except PhotoGone:  # a signed link runs out; the message, if there is one, has a new link
+            if ref.message_id is None or ref.channel_id is None:
+                raise
+        fresh = await self._again(ref.channel_id, ref.message_id, ref.attachment_id)
+        return await self._photos.photo(fresh.url, fresh.size)
+
+    async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
+        try:
+            message: discord.Message = await self._bot.get_partial_messageable(channel_id).fetch_message(message_id)
+        except (discord.NotFound, discord.Forbidden):
+            raise PhotoGone from None
+        found = next((one for one in message.attachments if one.id == attachment_id), None)
+        if found is None:
+            raise PhotoGone
+        return found
+
+
+def digest(photo: bytes) -> str:
+    """What a photo is known again by."""
+    return hashlib.sha256(photo).hexdigest()

@@ -41,6 +41,11 @@ class Settings(BaseModel):
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
     max_pixels: int = Field(50_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")
+    gates: Literal["bot", "all", "off"] = Field(
+        "bot", description="whose photos are checked before any work: the bot's, also those of the command line, or none"
+    )
+    gate_explicit: float = Field(0.5, gt=0, le=1, description="score from which a photo is refused as perhaps explicit")
+    gate_young: float = Field(0.2, gt=0, le=1, description="share of an age estimate below 18 from which a photo is refused")
     http_port: int = Field(0, ge=0, le=65535, description="loopback port of /healthz and /metrics; 0 turns them off")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     cdn_hosts: str = Field(

@@ -38,7 +38,7 @@ def create(settings: Settings) -> Workbench:
     """The factory that the executor names. Loads the generator now, so that missing weights show at start."""
     models = Models(settings)
     _ = models.renderer, models.finder, models.direction("smile")
-    return EditorWorkbench(Editor(models))
+    return EditorWorkbench(Editor(models, strangers=True))
 
 
 class EditorWorkbench:

@@ -39,15 +39,24 @@ class Variant:
 
 
 class Editor:
-    """All that can be done with a photo. One thread at a time; the networks are loaded on first use."""
+    """All that can be done with a photo. One thread at a time; the networks are loaded on first use.
 
-    def __init__(self, models: Models) -> None:
+    `strangers`: the photos come from other people, as the bot's do (see the setting EGAO_GATES).
+    """
+
+    def __init__(self, models: Models, *, strangers: bool = False) -> None:
         self.models = models
+        self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
 
     def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
-        """The photo and its usable faces, left to right. Raises PhotoError."""
+        """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo."""
         photo = load_photo(source, self.models.settings)
-        return photo, self.models.finder.require(photo.pixels)
+        if self._gates is not None:
+            self._gates.check_photo(photo.pixels)
+        faces = self.models.finder.require(photo.pixels)
+        if self._gates is not None:
+            self._gates.check_faces(photo.pixels, faces)
+        return photo, faces
 
     @staticmethod
     def pick(faces: Sequence[Face], number: int) -> Face:

@@ -8,6 +8,7 @@ from core.device import choose_device, use_threads
 from core.directions.direction import Direction, load_direction
 from core.emotion import EmotionClassifier
 from core.faces import FaceFinder
+from core.gates import Gates
 from core.generator import Generator, load_generator
 from core.generator.render import Renderer
 from core.projection.features import Features
@@ -39,6 +40,10 @@ class Models:
     @cached_property
     def finder(self) -> FaceFinder:
         return FaceFinder(self.settings)
+
+    @cached_property
+    def gates(self) -> Gates:
+        return Gates(self.settings)
 
     @cached_property
     def emotion(self) -> EmotionClassifier:

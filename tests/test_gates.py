@@ -1,0 +1,201 @@
+"""The two looks before any work: what they refuse, what they let pass, and that nothing is made of a refused photo.
+
+Seeds stand for people: the generator draws children too. Which ones look like children was judged by eye.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+from typer.testing import CliRunner
+
+from core.cli import edit
+from core.edit import Editor, Models
+from core.errors import LooksExplicit, LooksYoung, PhotoError, WeightsCorrupt, WeightsMissing
+from core.executor import FindFaces, Project
+from core.gates import Gates
+from core.generator import Generator
+from core.generator.latent import seed_w
+from core.generator.render import Renderer
+from core.settings import Settings
+from core.store import Owner, Store
+from core.workbench import EditorWorkbench, create
+
+CHILDREN = (5018, 5024, 5059, 5107, 5111, 5136)  # from toddlers to about twelve
+ADULTS = (5000, 5001, 5002, 5003, 5006, 5007, 5008, 5009, 5011, 5012)
+
+
+@pytest.fixture(scope="module")
+def gates(settings: Settings) -> Gates:
+    return Gates(settings)
+
+
+@pytest.fixture(scope="module")
+def people(generator: Generator) -> dict[int, NDArray[np.uint8]]:
+    seeds = [*CHILDREN, *ADULTS]
+    images = Renderer(generator).images(generator.broadcast(seed_w(generator, seeds)))
+    return dict(zip(seeds, images, strict=True))
+
+
+@pytest.fixture(scope="module")
+def models(settings: Settings) -> Iterator[Models]:
+    yield (made := Models(settings))
+    made.finder.close()
+
+
+def with_settings(settings: Settings, **changes: object) -> Settings:
+    return settings.model_copy(update=changes)
+
+
+def skin_tones() -> NDArray[np.uint8]:
+    """Blurred ellipses in the colours of skin: nothing that anybody would mind, but enough for the network."""
+    dice = np.random.RandomState(0)
+    image = Image.new("RGB", (224, 224), tuple(int(v) for v in dice.uniform(60, 250, 3)))
+    draw = ImageDraw.Draw(image)
+    for _ in range(dice.randint(2, 7)):
+        x, y, wide, high = dice.uniform((0, 0, 10, 10), (224, 224, 110, 110))
+        colour = tuple(int(v) for v in dice.uniform((190, 130, 100), (240, 180, 150)))
+        draw.ellipse([x - wide, y - high, x + wide, y + high], fill=colour)
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(4)))
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "png", compress_level=1)
+    return out.getvalue()
+
+
+def test_children_are_told_from_adults(gates: Gates, people: dict[int, NDArray[np.uint8]], settings: Settings) -> None:
+    scores = {seed: gates.under_age(picture) for seed, picture in people.items()}
+    assert all(scores[seed] >= 0.8 for seed in CHILDREN), scores
+    assert all(scores[seed] <= settings.gate_young / 2 for seed in ADULTS), scores
+
+
+def test_an_estimate_hangs_neither_on_the_size_nor_on_the_side(gates: Gates, people: dict[int, NDArray[np.uint8]]) -> None:
+    for seed in (CHILDREN[0], ADULTS[0]):
+        picture = people[seed]
+        small = np.asarray(Image.fromarray(picture).resize((128, 128), Image.Resampling.BOX))
+        assert gates.under_age(small) == pytest.approx(gates.under_age(picture), abs=0.05)
+        assert gates.under_age(picture[:, ::-1].copy()) == pytest.approx(gates.under_age(picture), abs=0.01)
+
+
+def test_explicit_is_a_matter_of_what_is_seen(gates: Gates, astronaut: NDArray[np.uint8], settings: Settings) -> None:
+    shown = skin_tones()
+    assert gates.explicit(shown) > settings.gate_explicit > 0.3
+    assert gates.explicit(shown[:, :, ::-1].copy()) < settings.gate_explicit / 2, "the network takes blue first"
+    assert gates.explicit(astronaut) < 0.05
+    with pytest.raises(LooksExplicit):
+        gates.check_photo(shown)
+    gates.check_photo(astronaut)
+
+
+def test_a_strict_operator_refuses_more(models: Models, astronaut_png: bytes, settings: Settings) -> None:
+    strict = Models(with_settings(settings, gates="all", gate_explicit=0.001))
+    with pytest.raises(LooksExplicit):
+        Editor(strict).look(astronaut_png)
+    lax = Models(with_settings(settings, gates="all", gate_explicit=0.5))
+    assert len(Editor(lax).look(astronaut_png)[1]) == 1
+    for made in (strict, lax):
+        made.finder.close()
+
+
+@pytest.fixture(scope="module")
+def bench(models: Models) -> EditorWorkbench:
+    """The bot's own workbench."""
+    return EditorWorkbench(Editor(models, strangers=True))
+
+
+def test_the_bot_looks_before_it_does_anything(bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]) -> None:
+    child, adult = png(people[5018]), png(people[5000])
+    with pytest.raises(LooksYoung):
+        bench.find_faces(FindFaces(child))
+    with pytest.raises(LooksYoung):  # also where a request comes that no look went before, as after a restart
+        next(bench.project(Project(child)))
+    assert len(bench.find_faces(FindFaces(adult)).faces) == 1
+
+
+def test_one_child_in_a_group_is_enough(bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]) -> None:
+    pair = np.concatenate([people[5000], people[5001]], axis=1)
+    assert len(bench.find_faces(FindFaces(png(pair))).faces) == 2
+    family = png(np.concatenate([people[5000], people[5136]], axis=1))
+    with pytest.raises(LooksYoung):
+        bench.find_faces(FindFaces(family))
+    with pytest.raises(LooksYoung):
+        next(bench.project(Project(family, face=0)))
+
+
+def test_an_explicit_photo_is_refused_before_a_face_is_looked_for(bench: EditorWorkbench) -> None:
+    with pytest.raises(LooksExplicit):  # and not NoFace
+        bench.find_faces(FindFaces(png(skin_tones())))
+
+
+def test_the_factory_of_the_workers_takes_photos_of_strangers(settings: Settings, tmp_path: Path) -> None:
+    child = png(np.zeros((64, 64, 3), dtype=np.uint8))
+    bench = create(with_settings(settings, gate_explicit=1e-6))
+    with pytest.raises(LooksExplicit):
+        bench.find_faces(FindFaces(child))
+    unguarded = create(with_settings(settings, gates="off", gate_explicit=1e-6))
+    with pytest.raises(PhotoError) as caught:
+        unguarded.find_faces(FindFaces(child))
+    assert not isinstance(caught.value, LooksExplicit)
+    cache = tmp_path / "cache"
+    (cache / "weights").mkdir(parents=True)
+    for file in (settings.cache / "weights").iterdir():
+        if file.name != "age-v1.onnx":
+            (cache / "weights" / file.name).symlink_to(file)
+    with pytest.raises(WeightsMissing):  # at the start, not at the first photo
+        create(with_settings(settings, cache=cache))
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("bot", False), ("all", True), ("off", False)])
+def test_the_command_line_is_for_ones_own_photos(models: Models, settings: Settings, mode: str, refused: bool) -> None:
+    strict = with_settings(settings, gates=mode, gate_explicit=1e-6)
+    own = Models(strict)
+    own.__dict__["finder"] = models.finder
+    if refused:
+        with pytest.raises(LooksExplicit):
+            Editor(own).look(png(skin_tones()))
+    else:
+        with pytest.raises(PhotoError) as caught:
+            Editor(own).look(png(skin_tones()))
+        assert not isinstance(caught.value, LooksExplicit)
+
+
+def test_a_refused_photo_leaves_nothing_behind(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, people: dict[int, NDArray[np.uint8]]
+) -> None:
+    photo, out, home = tmp_path / "photo.png", tmp_path / "out", tmp_path / "home"
+    photo.write_bytes(png(people[5059]))
+    for name, value in {"EGAO_HOME": home, "EGAO_CACHE": settings.cache, "EGAO_DEVICE": "cpu", "EGAO_GATES": "all"}.items():
+        monkeypatch.setenv(name, str(value))
+    app = typer.Typer()
+    edit.register(app)
+    outcome = CliRunner().invoke(app, [str(photo), "-o", str(out), "--steps", "1", "--json"])
+    assert isinstance(outcome.exception, LooksYoung), outcome.output
+    assert not out.exists()
+    assert not home.exists()
+    monkeypatch.setenv("EGAO_GATES", "bot")
+    outcome = CliRunner().invoke(app, [str(photo), "-o", str(out), "--steps", "1", "--json", "--crop", "--smile", "0"])
+    assert outcome.exit_code == 0, outcome.output
+    assert json.loads(outcome.output)["faces"]
+    with Store.open(Settings.load()) as store:
+        assert len(store.faces.of(Owner.local())) == 1
+
+
+def test_a_file_that_is_no_network_is_named(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name in ("open_nsfw.onnx", "age-v1.onnx"):
+        content = (settings.cache / "weights" / name).read_bytes()
+        (folder / name).write_bytes(content if name.startswith("age") else bytes(len(content)))
+    with pytest.raises(WeightsCorrupt) as caught:
+        Gates(with_settings(settings, cache=tmp_path))
+    assert "open_nsfw.onnx" in str(caught.value)

@@ -29,7 +29,7 @@ from bot.layouts import Page, choose_face, notice, working
 from bot.replies import own_failure, trouble
 from bot.run import Choice, Run
 from bot.work import Work
-from core.errors import EgaoError, QueueFull, ShuttingDown, StillBusy
+from core.errors import EgaoError, PhotoRefused, QueueFull, ShuttingDown, StillBusy
 from core.executor import Progress
 from core.settings import Settings
 from core.store import GuildSettings, Owner, Store
@@ -198,6 +198,8 @@ class Service:
     async def _fail(self, run: Run, error: Exception) -> None:
         """End it as failed and tell the member why."""
         code = error.code if isinstance(error, EgaoError) else "EgaoError"
+        if isinstance(error, PhotoRefused):
+            code = PhotoRefused.__name__  # which check it was would say something about a face
         refund = own_failure(error)
         if not await self._store.run(self._store.jobs.finish, run.job_id, "failed", error=code, refund=refund):
             return

@@ -43,7 +43,8 @@ class MeCog(commands.Cog):
         """The whole statement."""
         say = await self.bot.speaker(interaction)
         settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
-        await answer(interaction, notice(privacy(say.language, settings.retention_hours)))
+        checks = self.bot.settings.gates != "off"
+        await answer(interaction, notice(privacy(say.language, settings.retention_hours, checks=checks)))
 
     @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
     @told

@@ -2,7 +2,7 @@
 
 EgaoError
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
-│                         PhotoUnreachable, ExplicitPhoto, LooksExplicit, LooksYoung
+│                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
@@ -87,14 +87,18 @@ class ExplicitPhoto(PhotoError):
     sentence = "This picture is marked as explicit, and egao does not work on such pictures. Send another one."
 
 
-class LooksExplicit(PhotoError):
+class PhotoRefused(PhotoError):
+    sentence = "egao leaves this photo alone. Nothing of it was kept; send another photo."
+
+
+class LooksExplicit(PhotoRefused):
     sentence = (
         "An automatic check could not tell for certain that this photo is not explicit, so egao leaves it alone. "
         "Such checks are often wrong. Nothing of it was kept; send another photo."
     )
 
 
-class LooksYoung(PhotoError):
+class LooksYoung(PhotoRefused):
     sentence = (
         "egao works on adults only, and an automatic estimate could not tell for certain that everyone in this photo is "
         "at least {age}. "

@@ -11,12 +11,10 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot import english, japanese, privacy
+from bot import english, japanese
 from bot.command_names import JAPANESE
 from bot.locale import Speaker, speaker
 from core import errors
-from core.store import erasure, jobs
-from core.store.limits import DAY
 from tests.bot_kit import World, labels, running, speaking, text
 from tests.bot_workbench import photo
 
@@ -96,17 +94,6 @@ def test_a_wait_is_told_in_the_members_own_words() -> None:
 )
 def test_the_first_that_says_anything_decides(candidates: tuple[str | None, ...], language: str) -> None:
     assert speaker(*candidates).language == language
-
-
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_privacy_statement_fits_into_a_message(language: Any) -> None:
-    assert len(privacy.privacy(language, 48)) <= 4000
-    assert "48" in privacy.privacy(language, 48)
-
-
-def test_the_times_that_the_privacy_statement_names_are_the_stores() -> None:
-    assert (erasure.MEMBER_SECONDS, erasure.REPORT_SECONDS) == (365 * DAY, 30 * DAY)
-    assert jobs.KEEP_SECONDS == DAY
 
 
 def names(command: Any) -> Iterator[str]:

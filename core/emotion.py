@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.settings import Settings
+from core.untrusted import read_as_data
 from core.weights.cache import weight_path
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ HAPPY, NEUTRAL = EMOTIONS.index("happy"), EMOTIONS.index("neutral")
 CROP_256 = (46, 64, 210, 228)
 SIDE = 64  # pixels; the network's input
 _EPSILON = 1e-3  # Keras's default for batch normalisation; torch's is 1e-5
+_LARGEST = 1 << 22  # bytes of one array of the published file; the largest has 65,536
 _BATCH = 256  # faces per pass: 256 take about 200 MB
 
 
@@ -50,7 +52,9 @@ class EmotionClassifier:
     def __init__(self, settings: Settings) -> None:
         """Load the converted weights from the cache. Raises WeightsMissing if they were never pulled."""
         self._network = MiniXception()
-        self._network.load_state_dict(load_file(weight_path(settings, "emotion")))
+        file = weight_path(settings, "emotion")
+        with read_as_data(file.name):
+            self._network.load_state_dict(load_file(file))
         self._network.eval().requires_grad_(False)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -136,15 +140,16 @@ def convert_hdf5(hdf5: Path, out: Path) -> None:
     import h5py  # only here: a machine with the converted file never needs it
 
     with h5py.File(hdf5, "r") as file:  # type: ignore[attr-defined, no-untyped-call]
-        groups = file["model_weights"]
+        groups = _within(file, "model_weights")
         tensors = {
             f"{ours}.{name}": array
             for ours, theirs in _layers().items()
-            for name, array in _arrays(groups[theirs[0]], theirs[1]).items()
+            for name, array in _arrays(_within(groups, theirs[0]), theirs[1]).items()
         }
     expected = {key: value.shape for key, value in MiniXception().state_dict().items() if value.ndim}
     found = {key: value.shape for key, value in tensors.items()}
-    assert found == expected, f"{hdf5} is not the published mini-XCEPTION"
+    if found != expected:
+        raise ValueError("it is not the published mini-XCEPTION")
     counters = {key: value for key, value in MiniXception().state_dict().items() if not value.ndim}
     save_file({**tensors, **counters}, out, metadata={"source": "emotion_model.hdf5"})
 
@@ -168,13 +173,30 @@ def _layers() -> dict[str, tuple[str, str]]:
 
 def _arrays(layer: Mapping[str, Any], kernel: str) -> dict[str, Tensor]:
     """The tensors of one Keras layer under torch's names: a convolution's if `kernel` is named, else a norm's."""
-    inner = next(iter(layer.values()))  # one nested group repeats the layer's name
+    inner = _within(layer, next(iter(layer)))  # one nested group repeats the layer's name
     if not kernel:
         keras = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-        return {ours: torch.from_numpy(inner[f"{theirs}:0"][()]) for ours, theirs in keras.items()}
-    weight = torch.from_numpy(inner[f"{kernel}:0"][()])
+        return {ours: _array(inner, theirs) for ours, theirs in keras.items()}
+    weight = _array(inner, kernel)
     order = (2, 3, 0, 1) if kernel == "depthwise_kernel" else (3, 2, 0, 1)
     arrays = {"weight": weight.permute(order).contiguous()}
     if "bias:0" in inner:
-        arrays["bias"] = torch.from_numpy(inner["bias:0"][()])
+        arrays["bias"] = _array(inner, "bias")
     return arrays
+
+
+def _array(group: Any, name: str) -> Tensor:
+    """A data set of this file; one that is kept in another file is refused, as is one larger than the whole network."""
+    found = _within(group, f"{name}:0")
+    if found.external or found.is_virtual or found.nbytes > _LARGEST:
+        raise ValueError(f"{name} is kept elsewhere, or too large")
+    return torch.from_numpy(found[()])
+
+
+def _within(group: Any, name: str) -> Any:
+    """A group's member; HDF5 would follow a link into any file of this machine."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):  # type: ignore[attr-defined]
+        raise ValueError(f"{name} is a link")
+    return group[name]

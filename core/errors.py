@@ -3,7 +3,7 @@
 EgaoError
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
 │                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
-├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, DiskFull
+├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit,
@@ -124,6 +124,10 @@ class WeightsCorrupt(WeightsError):
 
 class WeightsUnfit(WeightsError):
     sentence = "{name} belongs to another generator ({found}, this one is {expected}). Fit or train it again for this generator."
+
+
+class ModelUnreadable(WeightsError):
+    sentence = "{name} can't be used ({reason}). It was only read, nothing in it was run. Bring it, or make it, again."
 
 
 class DiskFull(WeightsError):

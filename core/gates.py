@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import LooksExplicit, LooksYoung, WeightsCorrupt
+from core.errors import LooksExplicit, LooksYoung
 from core.faces import Face, align
 from core.settings import Settings
+from core.untrusted import read_as_data
 from core.weights import weight_path
 
 ADULT: Final = 18  # years
@@ -88,14 +89,12 @@ def _chip(face: Image.Image, x: float, y: float, side: float) -> NDArray[np.floa
 def _network(path: Path) -> cv2.dnn.Net:
     """The network on the CPU. OpenCV runs it because ONNX Runtime (1.32) sends telemetry and writes a device's id.
 
-    Read from memory: a model from bytes has no folder, so it can name no other file to be read. Raises WeightsCorrupt.
+    Read from memory: a model from bytes has no folder, so it can name no other file to be read. Raises ModelUnreadable.
     """
-    try:
+    with read_as_data(path.name):
         network = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), dtype=np.uint8))
         if network.empty():
-            raise ValueError
-    except (cv2.error, ValueError):
-        raise WeightsCorrupt(name=path.name, found="of no network", expected="an ONNX network") from None
+            raise ValueError("it holds no network")
     return network
 
 

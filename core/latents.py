@@ -11,6 +11,8 @@ import numpy as np
 from core.errors import LatentOfAnotherModel, LatentUnreadable
 from core.generator import Generator
 
+LARGEST = 1 << 24  # bytes, also unpacked; the largest latent of StyleGAN's family takes 47 kB
+
 
 def to_npz(ws: np.ndarray) -> bytes:
     """ws [1, num_ws, w_dim] -> the bytes of a latent file; the same ws gives the same bytes."""
@@ -28,9 +30,8 @@ def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
     """
     name = "This" if isinstance(source, bytes) else str(source)
     try:
-        with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as archive:
-            w = np.asarray(archive["w"], dtype=np.float32)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        w = _array(source if isinstance(source, bytes) else _content(source))
+    except Exception as error:  # whatever zip, zlib and numpy make of hostile bytes, MemoryError among it
         raise LatentUnreadable(file=name, reason=str(error) or type(error).__name__) from None
     if w.ndim == 2:
         w = w[:, None]
@@ -41,3 +42,21 @@ def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
     if w.shape[1] != generator.num_ws:
         raise LatentOfAnotherModel(found=w.shape[1], expected=generator.num_ws)
     return w
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST:
+        raise ValueError("it is too large")
+    return path.read_bytes()
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array w, float32. What it would unpack to is known before anything is unpacked."""
+    with zipfile.ZipFile(io.BytesIO(content)) as members:
+        if sum(member.file_size for member in members.infolist()) > LARGEST:
+            raise ValueError("it is too large")
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        w = archive["w"]
+    if w.dtype.kind not in "fiu":
+        raise ValueError(f"the array w holds {w.dtype}")
+    return np.asarray(w, dtype=np.float32)

@@ -32,6 +32,7 @@ from torch import Tensor
 from core.errors import NoSuchDirection, WeightsUnfit
 from core.generator import Generator
 from core.settings import Settings
+from core.untrusted import read_as_data
 from core.weights.manifest import load_manifest
 
 DEFAULT = "smile"
@@ -96,10 +97,10 @@ def load_direction(name: str, settings: Settings, generator: Generator | None = 
 
 def read_direction(path: Path) -> Direction:
     """A direction from its file, whatever generator it belongs to."""
-    with safe_open(path, framework="numpy") as file:
+    with read_as_data(path.name), safe_open(path, framework="numpy") as file:
         about = json.loads(file.metadata()["direction"])
         vector, styles = file.get_tensor("vector"), file.get_tensor("styles")
-    return Direction(about["name"], vector, styles, about["generator"], about["provenance"])
+        return Direction(about["name"], vector, styles, about["generator"], about["provenance"])
 
 
 def save_direction(direction: Direction, folder: Path) -> Path:

@@ -14,6 +14,7 @@ from torch import nn
 
 from core.errors import WeightsMissing, WeightsUnfit
 from core.generator.protocol import Generator
+from core.untrusted import read_as_data
 
 SHIPPED = Path(str(files("data"))) / "fast"
 M = TypeVar("M", bound=nn.Module)
@@ -36,12 +37,12 @@ def load_trained(module: M, file: Path, generator: Generator) -> M:
     """
     if not file.is_file():
         raise WeightsMissing(name=file.stem)
-    with safe_open(str(file), framework="pt") as tensors:
+    with read_as_data(file.name), safe_open(str(file), framework="pt") as tensors:
         found = (tensors.metadata() or {}).get("generator", "unknown")
         if found != generator.digest:
             raise WeightsUnfit(name=file.stem, found=found[:12], expected=generator.digest[:12])
         state = {name: tensors.get_tensor(name).float() for name in tensors.keys()}  # noqa: SIM118
-    module.load_state_dict(state)
+        module.load_state_dict(state)
     module.requires_grad_(False).eval().to(generator.w_average().device)
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module

@@ -7,6 +7,7 @@ from core.generator.latent import mix_styles, seed_w, seed_z, truncate
 from core.generator.mobile import MobileStyleGAN
 from core.generator.protocol import Generator
 from core.settings import Settings
+from core.untrusted import read_as_data
 
 __all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "truncate"]
 
@@ -16,4 +17,6 @@ def load_generator(settings: Settings) -> Generator:
     from core.weights.cache import weight_path  # here: the weights package converts with this one
 
     keep_memory()
-    return MobileStyleGAN.load(weight_path(settings, "generator"))
+    file = weight_path(settings, "generator")
+    with read_as_data(file.name):
+        return MobileStyleGAN.load(file)

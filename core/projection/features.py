@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.settings import Settings
+from core.untrusted import read_as_data
 
 SIDE = 256  # pixels; the published projector compares at 256 too
 _EPSILON = 1e-3  # of this network's batch normalisation
@@ -96,7 +97,11 @@ class Features(nn.Module):
     @classmethod
     def from_file(cls, file: Path) -> Features:
         """Read the published state dict (as safetensors) and fold the batch normalisation in."""
-        state = load_file(str(file))
+        with read_as_data(file.name):
+            return cls._folded(load_file(str(file)))
+
+    @classmethod
+    def _folded(cls, state: dict[str, Tensor]) -> Features:
         network = cls()
         _fold(network.stem, state, "_conv_stem", "_bn0")
         for index, block in enumerate(network.blocks):
@@ -123,8 +128,10 @@ class Features(nn.Module):
 def _fold(conv: _Conv, state: dict[str, Tensor], weight: str, norm: str) -> None:
     """y = gamma (Wx - mean) / sqrt(var + eps) + beta, written as one convolution with a bias."""
     scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + _EPSILON).sqrt()
-    conv.weight.data = state[f"{weight}.weight"] * scale[:, None, None, None]
-    conv.bias.data = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
+    folded = state[f"{weight}.weight"] * scale[:, None, None, None], state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
+    if folded[0].shape != conv.weight.shape or folded[1].shape != conv.bias.shape:  # `data` would take any
+        raise ValueError(f"{weight} is of another shape")
+    conv.weight.data, conv.bias.data = folded
 
 
 def distance(features: list[Tensor], others: list[Tensor]) -> Tensor:

@@ -25,6 +25,7 @@ from core.errors import BadSetting, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample
+from core.untrusted import read_as_data
 
 DEFAULT_START = "mean"
 TRUNCATION = 0.7  # of the table's seeds, as in the seed set
@@ -105,7 +106,7 @@ def save_table(table: Table, file: Path) -> None:
 
 def load_table(generator: Generator, file: Path = TABLE) -> Table:
     """The shipped table. Raises WeightsUnfit where it was made with another generator."""
-    with safe_open(str(file), framework="numpy") as tensors:
+    with read_as_data(file.name), safe_open(str(file), framework="numpy") as tensors:
         digest = json.loads(tensors.metadata()["table"])["generator"]
         arrays = {name: tensors.get_tensor(name) for name in ("seeds", "mean", "basis", "codes")}
     if digest != generator.digest:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from core.untrusted import read_as_data
+
 
 def _generator(members: Path, out: Path) -> None:
     from core.generator.convert import convert_ir
@@ -40,15 +42,17 @@ def _features(members: Path, out: Path) -> None:
 def convert(name: str, members: Path, out: Path) -> None:
     """Run the converter `name` over the folder `members` and write `out`, the same bytes on every machine.
 
-    Raises OSError when `out` can't be written; safetensors has an error of its own, with the number in its text.
+    Raises ModelUnreadable for members that are not what they should be, and OSError when `out` can't be written;
+    safetensors has an error of its own, with the number in its text.
     """
-    try:
-        _CONVERTERS[name](members, out)
-    except SafetensorError as error:
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), str(error)) from error
+    with read_as_data(out.name):
+        try:
+            _CONVERTERS[name](members, out)
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), str(error)) from error
     _sort_header(out)
 
 

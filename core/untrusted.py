@@ -1,0 +1,30 @@
+"""Model files come from outside: they are read as data, never run, and what is wrong with one becomes one sentence.
+
+The formats: safetensors (tensors and strings), torch state dicts through `weights_only`, HDF5 without links to elsewhere,
+XML without a document type, ONNX from memory, arrays without pickles. `tests/test_hostile_models.py` has a payload for
+each, and a search of the code for every way to run one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import EgaoError, ModelUnreadable
+
+
+@contextmanager
+def read_as_data(name: str) -> Iterator[None]:
+    """Whatever a reader of formats raises over the file `name` becomes ModelUnreadable.
+
+    Readers of hostile bytes raise anything. An EgaoError passes, and an OSError with a number: that is the disk's.
+    """
+    try:
+        yield
+    except EgaoError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        first = (str(error).strip().splitlines() or [""])[0][:120]
+        raise ModelUnreadable(name=name, reason=f"{type(error).__name__}: {first}") from error

@@ -32,6 +32,11 @@ WORKBENCH: Final = "core.workbench:create"
 CONFIGURATION: Final = 78  # EX_CONFIG of sysexits.h
 PAUSES: Final = (2, 5, 10, 30, 60)  # seconds between two tries to reach Discord at the start
 HELP: Final = "https://discord.com/developers/applications"
+REFUSED: Final = f"copy it again from {HELP}, Bot > Reset Token"
+CONTENT_OFF: Final = (
+    "the message content intent is off: photos in channels can't be seen without a mention, everything else works. "
+    f"Switch it on at {HELP}, Bot > Privileged Gateway Intents"
+)
 
 
 def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int:
@@ -102,11 +107,7 @@ async def _connect(parts: Parts, token: str) -> None:
             if not content:
                 raise
             content = False  # commands, mentions and direct messages still work
-            log.warning(
-                "the message content intent is off: photos in channels can't be seen without a mention, everything "
-                "else works. Switch it on at %s, Bot > Privileged Gateway Intents, and start again",
-                HELP,
-            )
+            log.warning("%s, and start again", CONTENT_OFF)
         except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
             log.warning("Discord can't be reached (%s), trying again in %d s", type(error).__name__, pause)
             await asyncio.sleep(pause)
@@ -122,8 +123,7 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
         try:
             await bot.start(token)
         except discord.LoginFailure:
-            reason = f"Discord refused it; copy it again from {HELP}, Bot > Reset Token"
-            raise BadSetting(name="DISCORD_TOKEN", reason=reason) from None
+            raise BadSetting(name="DISCORD_TOKEN", reason=f"Discord refused it; {REFUSED}") from None
 
 
 async def _alone(store: Store) -> None:

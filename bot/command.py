@@ -1,12 +1,23 @@
-"""`egao bot`, found by the command line through its entry point."""
+"""`egao bot`, found by the command line through its entry point, and what `egao doctor` checks of the bot."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
-from bot.app import main
+from core.doctor import Finding
+from core.settings import Settings
 
 
 def command() -> None:
     """Run the Discord bot until it is stopped. Reads DISCORD_TOKEN and the other settings from .env."""
+    from bot.app import main  # here: the doctor looks at this module without Discord's library
+
     sys.exit(main())
+
+
+def checks(settings: Settings, online: bool) -> Iterator[Finding]:
+    """The token; with `online`, what Discord says about it, the intents and the permissions in each known server."""
+    from bot.doctor import checks as of_the_bot
+
+    yield from of_the_bot(settings, online)

@@ -12,9 +12,9 @@ what they saw is kept or logged. Measured (CPU, ten views of a face, two of a ph
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import cv2
@@ -22,11 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import LooksExplicit, LooksYoung
+from core.errors import LooksExplicit, LooksYoung, WeightsCorrupt
 from core.faces import Face, align
 from core.settings import Settings
-from core.untrusted import read_as_data
-from core.weights import weight_path
+from core.weights import load_manifest, weight_path
 
 ADULT: Final = 18  # years
 
@@ -45,8 +44,8 @@ class Gates:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._explicit = _network(weight_path(settings, "explicit"))
-        self._age = _network(weight_path(settings, "age"))
+        self._explicit = _network(settings, "explicit")
+        self._age = _network(settings, "age")
 
     def check_photo(self, pixels: NDArray[np.uint8]) -> None:
         """Look at a whole photo, uint8 [H, W, 3]. Raises LooksExplicit."""
@@ -86,16 +85,18 @@ def _chip(face: Image.Image, x: float, y: float, side: float) -> NDArray[np.floa
     return np.asarray(chip, dtype=np.float32)
 
 
-def _network(path: Path) -> cv2.dnn.Net:
+def _network(settings: Settings, name: str) -> cv2.dnn.Net:
     """The network on the CPU. OpenCV runs it because ONNX Runtime (1.32) sends telemetry and writes a device's id.
 
-    Read from memory: a model from bytes has no folder, so it can name no other file to be read. Raises ModelUnreadable.
+    A network may name other files that its numbers stand in, and OpenCV (5.1) reads them, whichever they are: so only
+    the very bytes of the manifest are given to it. Raises WeightsMissing, WeightsCorrupt.
     """
-    with read_as_data(path.name):
-        network = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), dtype=np.uint8))
-        if network.empty():
-            raise ValueError("it holds no network")
-    return network
+    path, (_, _, expected) = weight_path(settings, name), load_manifest().weight(name).contents[0]
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise WeightsCorrupt(name=path.name, found=found, expected=expected)
+    return cv2.dnn.readNetFromONNX(np.frombuffer(content, dtype=np.uint8))
 
 
 def _run(network: cv2.dnn.Net, batch: NDArray[np.floating]) -> NDArray[np.float32]:

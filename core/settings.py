@@ -3,6 +3,9 @@
     settings = Settings.load()                      # the process's environment and .env
     settings = Settings.load({"EGAO_HOME": "/x"})   # exactly this, nothing else
 
+The token and the key may also be files of those names in the folder that CREDENTIALS_DIRECTORY names: systemd's
+LoadCredential makes it. A variable of the environment goes before the file.
+
 `.env.example` lists every field; a test holds the two together.
 """
 
@@ -19,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from core.errors import BadSetting
 
 PREFIX = "EGAO_"
+SECRETS = ("DISCORD_TOKEN", "EGAO_KEY")
 
 
 def _default_home() -> Path:
@@ -66,6 +70,7 @@ class Settings(BaseModel):
         """
         if environ is None:
             environ = {**{k: v for k, v in dotenv_values(".env").items() if v is not None}, **os.environ}
+        environ = {**_credentials(environ.get("CREDENTIALS_DIRECTORY")), **{k: v for k, v in environ.items() if v}}
         raw = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k.startswith(PREFIX) and v != ""}
         if environ.get("DISCORD_TOKEN"):
             raw["discord_token"] = environ["DISCORD_TOKEN"]
@@ -75,3 +80,16 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
             raise BadSetting(name=name, reason=first["msg"]) from None
+
+
+def _credentials(folder: str | None) -> dict[str, str]:
+    """The secrets that a service manager has laid into a folder of this process's own."""
+    found = {}
+    for name in SECRETS if folder else ():
+        path = Path(folder or "", name)
+        try:
+            if path.is_file():
+                found[name] = path.read_text().strip()
+        except (OSError, ValueError) as error:
+            raise BadSetting(name=name, reason=f"{path} can't be read: {error}") from None
+    return found

@@ -76,3 +76,22 @@ def test_secrets_do_not_show() -> None:
     assert "s3cret" not in repr(settings) + str(settings) + settings.model_dump_json()
     assert settings.discord_token is not None
     assert settings.discord_token.get_secret_value() == "s3cret-token"
+
+
+def test_a_service_manager_may_lay_the_secrets_into_files(tmp_path: Path) -> None:
+    (tmp_path / "DISCORD_TOKEN").write_text("from-a-file\n")
+    (tmp_path / "EGAO_KEY").write_text("a-key\n")
+    (tmp_path / "EGAO_THREADS").write_text("7\n")
+    folder = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    settings = Settings.load(folder)
+    assert settings.discord_token is not None
+    assert settings.key is not None
+    assert (settings.discord_token.get_secret_value(), settings.key.get_secret_value()) == ("from-a-file", "a-key")
+    assert settings.threads == 0, "only secrets come that way"
+    own = Settings.load({**folder, "DISCORD_TOKEN": "from-the-environment", "EGAO_KEY": ""})
+    assert own.discord_token is not None
+    assert own.discord_token.get_secret_value() == "from-the-environment"
+    assert own.key is not None, "an empty variable is none"
+    (tmp_path / "DISCORD_TOKEN").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadSetting, match="DISCORD_TOKEN"):
+        Settings.load(folder)

@@ -17,6 +17,7 @@ from core.errors import EgaoError
 
 VERBS = (
     "edit", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "train", "models", "keys", "db",
+    "doctor",
 )  # fmt: skip
 _GROUP = "egao.commands"
 

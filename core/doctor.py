@@ -1,0 +1,176 @@
+"""What `egao doctor` looks at: each part that an edit or the bot needs, and what to do where one is not right.
+
+Looking makes nothing that was not there, but for a probe file that has no name. Opening the store erases what has run
+out, as every opening does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from core.errors import EgaoError
+from core.settings import Settings
+from core.weights import check, load_manifest, weights_folder
+
+LEAST_FREE: Final = 500 * 10**6  # bytes: the weights in the making take 250 MB at their peak, a vacuum twice the store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `text` says what is, and for "wrong" also what to do."""
+
+    name: str
+    state: Literal["ok", "note", "wrong"]  # a note is no failure: something that one may want to know
+    text: str
+
+    @classmethod
+    def of(cls, name: str, look: Callable[[], str]) -> Finding:
+        """What `look` returns is fine; an EgaoError that it raises says what is wrong."""
+        try:
+            return cls(name, "ok", look())
+        except EgaoError as error:
+            return cls(name, "wrong", str(error))
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Everything but Discord, one by one: the hashes of the weights take a second."""
+    yield Finding("python", "ok", f"{sys.version.split()[0]}")
+    yield _folder("home", settings.home, "EGAO_HOME")
+    yield _folder("cache", settings.cache, "EGAO_CACHE")
+    yield Finding.of("weights", lambda: _weights(settings))
+    yield Finding.of("key", lambda: _key(settings))
+    yield _store(settings)
+    yield _torch(settings)
+    yield _libraries()
+    yield from _trained()
+    yield _gates(settings)
+
+
+def _folder(name: str, folder: Path, variable: str) -> Finding:
+    """Whether a folder, or the one that it will be made in, can be written and has room."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            free = shutil.disk_usage(there).free
+    except OSError as error:
+        return Finding(name, "wrong", f"{there} can't be written ({error.strerror}). Set {variable} to a folder of your own.")
+    room = f"{free / 1e9:.1f} GB free"
+    if free < LEAST_FREE:
+        wish = f"at least {LEAST_FREE / 1e9:.1f} are needed"
+        return Finding(name, "wrong", f"{there} has {room}, {wish}. Free some space, or set {variable} to another disk.")
+    if folder.is_dir() and name == "home" and folder.stat().st_mode & 0o077:
+        return Finding(name, "note", f"{folder}, {room}; other users of this machine can look into it: chmod 700 {folder}")
+    return Finding(name, "ok", f"{folder}, {room}" + ("" if folder.exists() else "; it is made on first use"))
+
+
+def _weights(settings: Settings) -> str:
+    """Every file of the group that an edit and the bot need, read through. Raises WeightsMissing, WeightsCorrupt."""
+    wanted = load_manifest().of_groups(("core",))
+    for weight in wanted:
+        check(settings, weight)
+    return f"{len(wanted)} in {weights_folder(settings)}, every hash right"
+
+
+def _key(settings: Settings) -> str:
+    """Raises BadSetting, KeyExposed, WrongKey."""
+    from core.store import database_file
+    from core.store.keys import key_file, read_keys
+
+    if settings.key is None and not key_file(settings).exists() and not database_file(settings).exists():
+        return f"none yet; it is made with the store, in {key_file(settings)}"
+    keys = read_keys(settings, create=False)
+    more = f"; of {len(keys.secrets)}, a rotation is not finished: egao keys rotate" if len(keys.secrets) > 1 else ""
+    return f"{keys.source}{more}"
+
+
+def _store(settings: Settings) -> Finding:
+    from core.store import Store, database_file
+
+    path = database_file(settings)
+    if not path.exists():
+        return Finding("store", "ok", f"none yet; it is made on first use, in {path}")
+    try:
+        with Store.open(settings) as store:
+            if problems := store.integrity():
+                more = f"{len(problems)} problems, the first: {problems[0]}"
+                return Finding("store", "wrong", f"{path} is damaged ({more}). Put a backup back: egao db restore FILE")
+            return Finding("store", "ok", f"{path}, {store.size() / 1e6:.1f} MB, sound; what had run out is erased")
+    except EgaoError as error:
+        return Finding("store", "wrong", str(error))
+
+
+def _torch(settings: Settings) -> Finding:
+    import torch
+
+    from core.device import choose_device, fast_dtype
+
+    try:
+        device = choose_device(settings)
+    except EgaoError as error:
+        return Finding("torch", "wrong", str(error))
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    precision = str(fast_dtype(device)).removeprefix("torch.")
+    return Finding("torch", "ok", f"{torch.__version__} on {name}, pictures in {precision}")
+
+
+def _libraries() -> Finding:
+    """MediaPipe is linked against the system's OpenGL, even where it computes on the CPU."""
+    try:
+        ctypes.CDLL(str(files("mediapipe") / "tasks/c/libmediapipe.so"))
+        import cv2  # noqa: F401 - whether it can be imported is the question
+    except (OSError, ImportError) as error:
+        return Finding(
+            "libraries", "wrong",
+            f"the face finder can't start ({error}). On Debian: apt-get install libgl1 libegl1 libgles2 libglib2.0-0",
+        )  # fmt: skip
+    return Finding("libraries", "ok", "the face finder's system libraries are there")
+
+
+def _trained() -> Iterator[Finding]:
+    """The parts that ship are of one generator: the one whose weights are pulled."""
+    expected = load_manifest().weight("generator").sha256
+    data = Path(str(files("data")))
+    parts = {"projection": data / "fast", "directions": data / "directions", "starts": data / "starts"}
+    for name, folder in parts.items():
+        strange = [file.name for file in sorted(folder.glob("*.safetensors")) if _generator_of(file) != expected]
+        found = len(list(folder.glob("*.safetensors")))
+        if strange or not found:
+            what = f"of another generator: {', '.join(strange)}" if strange else f"nothing in {folder}"
+            yield Finding(name, "wrong", f"{what}. Install egao anew, or make them again: egao train, egao directions fit")
+        else:
+            yield Finding(name, "ok", f"{found} of this generator")
+
+
+def _generator_of(file: Path) -> str | None:
+    """The digest in the metadata of a trained part, a direction or a table of starts."""
+    from safetensors import safe_open
+
+    from core.untrusted import read_as_data
+
+    try:
+        with read_as_data(file.name), safe_open(str(file), framework="numpy") as tensors:
+            told: dict[str, Any] = dict(tensors.metadata() or {})
+            for name in ("direction", "table"):
+                told |= json.loads(told.get(name, "{}"))
+            return told.get("generator")
+    except EgaoError:
+        return None
+
+
+def _gates(settings: Settings) -> Finding:
+    """Which photos are looked at before anything is made of them."""
+    if settings.gates == "off":
+        return Finding("gates", "note", "photos are not checked for explicit content or age: EGAO_GATES=bot turns that on")
+    whose = "every photo is" if settings.gates == "all" else "the bot's photos are"
+    return Finding(
+        "gates", "ok", f"{whose} checked: explicit from {settings.gate_explicit:g}, young from {settings.gate_young:g}"
+    )

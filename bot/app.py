@@ -17,9 +17,11 @@ from typing import Final
 import aiohttp
 import discord
 
+from bot import logs
 from bot.client import EgaoBot, Parts
 from bot.download import Downloader
 from bot.health import HealthServer, Metrics
+from bot.logs import HELP
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor
 from core.settings import Settings
@@ -31,7 +33,6 @@ log = logging.getLogger(__name__)
 WORKBENCH: Final = "core.workbench:create"
 CONFIGURATION: Final = 78  # EX_CONFIG of sysexits.h
 PAUSES: Final = (2, 5, 10, 30, 60)  # seconds between two tries to reach Discord at the start
-HELP: Final = "https://discord.com/developers/applications"
 REFUSED: Final = f"copy it again from {HELP}, Bot > Reset Token"
 CONTENT_OFF: Final = (
     "the message content intent is off: photos in channels can't be seen without a mention, everything else works. "
@@ -46,7 +47,7 @@ def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int
     """
     try:
         settings = settings or Settings.load()
-        _log(settings)
+        logs.begin(settings)
         return asyncio.run(serve(settings, workbench))
     except EgaoError as error:
         print(f"egao: {error}", file=sys.stderr)  # noqa: T201 - the command line's own voice
@@ -139,13 +140,3 @@ def _generator(settings: Settings) -> str:
     """The digest that latents of this generator are kept under; it is the manifest's. Raises WeightsMissing."""
     weight_path(settings, "generator")
     return load_manifest().weight("generator").contents[0][2]
-
-
-def _log(settings: Settings) -> None:
-    """Ids and states only: discord.py's own debug lines hold payloads and links, so they are never let through."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
-    for name in ("discord", "aiohttp", "PIL"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -9,7 +9,8 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot.app import CONTENT_OFF, HELP, REFUSED
+from bot.app import CONTENT_OFF, REFUSED
+from bot.logs import HELP
 from core.doctor import Finding
 from core.errors import EgaoError
 from core.settings import Settings

@@ -102,7 +102,11 @@ def _orders(data: bytes) -> dict[str, Any]:
 
 def _fail(orders: dict[str, Any], at: str) -> None:
     if orders["fail"] and orders["at"] == at:
-        facts = {"FaceTooSmall": {"pixels": 30, "limit": 64}, "FaceTurnedAway": {"degrees": 70, "limit": 45}}
+        facts = {
+            "FaceTooSmall": {"pixels": 30, "limit": 64},
+            "FaceTurnedAway": {"degrees": 70, "limit": 45},
+            "LooksYoung": {"age": 18},
+        }
         if orders["fail"] == "bug":
             raise RuntimeError("a mistake in the code")
         raise getattr(errors, orders["fail"])(**facts.get(orders["fail"], {}))

@@ -1,0 +1,39 @@
+"""What is written to the log: ids, counts and states. The library's own lines hold links; they are cut out here."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Final
+
+import discord
+
+from core.settings import Settings
+
+HELP: Final = "https://discord.com/developers/applications"
+_LINK: Final = re.compile(rf"(?!{re.escape(HELP)})\b(?:https?|wss?)://[^\s'\"<>]+")
+# A webhook's path ends in the token of an interaction; an exception may show it without the host.
+_TOKEN: Final = re.compile(r"(webhooks/\d+/|interactions/\d+/)[\w.-]+")
+
+
+class Discreet(logging.Formatter):
+    """Takes links, interaction tokens and the bot's own token out of whole records, tracebacks too."""
+
+    def __init__(self, secret: str = "") -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._secret = secret
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = _TOKEN.sub(r"\1[token]", _LINK.sub("[link]", super().format(record)))
+        return text.replace(self._secret, "[token]") if self._secret else text
+
+
+def begin(settings: Settings) -> None:
+    """Log to stderr from now on. discord.py's debug lines hold payloads, so they are never let through."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Discreet(settings.discord_token.get_secret_value() if settings.discord_token is not None else ""))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here
+    for name in ("discord", "aiohttp", "PIL"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Annotated, cast
 
@@ -52,7 +53,7 @@ def _all(online: bool) -> Iterator[Finding]:
     yield from findings(settings)
     for point in sorted(entry_points(group="egao.commands"), key=lambda one: one.name):
         # what a command of another package needs, that package checks: a function `checks` beside the command
-        module = __import__(point.module, fromlist=["checks"])
+        module = import_module(point.module)
         checks = cast("Checks | None", getattr(module, "checks", None))
         if checks is not None:
             yield from checks(settings, online)

@@ -55,7 +55,8 @@ async def deleted(world: World, sent: Needles) -> None:
 
 
 async def deleted_in_bulk(world: World, sent: Needles) -> None:
-    await world.bot.get_channel(world.channel.id).delete_messages([discord.Object(int(sent["message"]))])  # type: ignore[union-attr]
+    both = [discord.Object(int(sent[name])) for name in ("message", "reply")]  # of one alone the library makes a plain deletion
+    await world.bot.get_channel(world.channel.id).delete_messages(both)  # type: ignore[union-attr]
 
 
 async def banned(world: World, sent: Needles) -> None:

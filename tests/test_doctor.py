@@ -20,7 +20,7 @@ from core.store import Owner, Store, database_file
 from core.store.keys import key_file, new_key
 from tests.discord.fake import FakeDiscord
 from tests.discord.patch import patched
-from tests.store_kit import ALICE, SERVER, keep_face
+from tests.store_kit import ALICE, SERVER, keep_face, raw
 
 ROOT = Path(__file__).parent.parent
 TOKEN = {"DISCORD_TOKEN": "t" * 60}
@@ -62,12 +62,19 @@ def cut(own: Settings) -> None:
     database_file(own).write_bytes(content[:4096] + bytes(len(content) - 4096))
 
 
+def altered(own: Settings) -> None:
+    with raw(own.home) as db:
+        db.execute("update faces set latent = zeroblob(100)")
+    db.close()
+
+
 TROUBLES: dict[str, tuple[Callable[[Settings], object], str, str]] = {
     "an exposed key": (lambda own: key_file(own).chmod(0o644), "key", "chmod 600"),
     "a lost key": (lambda own: key_file(own).unlink(), "key", "Put that key back"),
     "another key": (lambda own: key_file(own).write_text(new_key()), "store", "Put that key back"),
     "half a key": (lambda own: key_file(own).write_text("abc"), "key", "egao keys new"),
     "a damaged store": (cut, "store", "egao db restore"),
+    "an altered face": (altered, "store", "egao db restore"),
 }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ async def give(world: World, person: Any, n: int) -> Needles:
     digest = hashlib.sha256(data)
     return {
         "member": person.id, "message": sent.id, "reply": reply.id, "link": sent.attachments[0].url,  # type: ignore[union-attr]
-        "photo": digest.digest(), "photo's hash": digest.hexdigest(), "picture": pictures(world, reply)["original.png"],
+        "photo's file": data, "photo": digest.digest(), "photo's hash": digest.hexdigest(), "picture": pictures(world, reply)["original.png"],
         **{f"sealed {column}": face[column] for column in ("latent", "thumbnail", "details")},
     }  # fmt: skip
 
@@ -111,7 +111,7 @@ async def test_no_byte_is_left(world: World, trigger: str) -> None:
     before = traces(world.store, sent)
     for needle in ("member", "message", "reply", "sealed latent", "sealed thumbnail", "sealed details"):
         assert any(trace.startswith(f"{needle} in egao.sqlite3") for trace in before), f"the search sees no {needle}"
-    for needle in ("link", "photo", "photo's hash", "picture"):
+    for needle in ("link", "photo's file", "photo", "photo's hash", "picture"):
         assert not any(trace.startswith(f"{needle} in ") for trace in before), f"{needle} stood in the clear"
     await act(world, sent)
     await world.env.settle()

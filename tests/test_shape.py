@@ -124,3 +124,12 @@ assert not ours, ours
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == ""
     assert list(home.rglob("*")) == []
+
+
+@pytest.mark.parametrize("verb", ["keys", "models", "db", "faces", "doctor"])
+def test_a_verb_without_pictures_waits_for_no_network(verb: str) -> None:
+    """`egao keys new` is a matter of a tenth of a second; torch alone takes two."""
+    heavy = "{'torch', 'cv2', 'mediapipe', 'sklearn', 'discord', 'openvino'}"
+    script = f"import sys, core.cli, core.cli.{verb}, bot.command; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

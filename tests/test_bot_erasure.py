@@ -39,7 +39,8 @@ async def give(world: World, person: Any, n: int) -> Needles:
     digest = hashlib.sha256(data)
     return {
         "member": person.id, "message": sent.id, "reply": reply.id, "link": sent.attachments[0].url,  # type: ignore[union-attr]
-        "photo's file": data, "photo": digest.digest(), "photo's hash": digest.hexdigest(), "picture": pictures(world, reply)["original.png"],
+        "photo's file": data, "photo": digest.digest(), "photo's hash": digest.hexdigest(),
+        "picture": pictures(world, reply)["original.png"],
         **{f"sealed {column}": face[column] for column in ("latent", "thumbnail", "details")},
     }  # fmt: skip
 

@@ -12,7 +12,6 @@ what they saw is kept or logged. Measured (CPU, ten views of a face, two of a ph
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from typing import Final
@@ -22,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import LooksExplicit, LooksYoung, WeightsCorrupt
+from core.errors import LooksExplicit, LooksYoung
 from core.faces import Face, align
 from core.settings import Settings
-from core.weights import load_manifest, weight_path
+from core.weights import weight_bytes
 
 ADULT: Final = 18  # years
 
@@ -91,12 +90,7 @@ def _network(settings: Settings, name: str) -> cv2.dnn.Net:
     A network may name other files that its numbers stand in, and OpenCV (5.1) reads them, whichever they are: so only
     the very bytes of the manifest are given to it. Raises WeightsMissing, WeightsCorrupt.
     """
-    path, (_, _, expected) = weight_path(settings, name), load_manifest().weight(name).contents[0]
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise WeightsCorrupt(name=path.name, found=found, expected=expected)
-    return cv2.dnn.readNetFromONNX(np.frombuffer(content, dtype=np.uint8))
+    return cv2.dnn.readNetFromONNX(np.frombuffer(weight_bytes(settings, name), dtype=np.uint8))
 
 
 def _run(network: cv2.dnn.Net, batch: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ import torch
 from core.directions.direction import load_direction, read_direction
 from core.emotion import EmotionClassifier, convert_hdf5
 from core.errors import EgaoError, LatentUnreadable, ModelUnreadable, StoreError, WeightsCorrupt
+from core.faces import FaceFinder
 from core.fast.preview import Preview
 from core.fast.trained import load_trained
 from core.gates import Gates
@@ -99,6 +100,7 @@ READERS: dict[str, Reader] = {
     "the generator": from_cache(load_generator, "generator"),
     "the emotions": from_cache(EmotionClassifier, "emotion"),
     "a gate": from_cache(Gates, "age"),
+    "the landmarks": from_cache(FaceFinder, "landmarks"),
     "published features": converter("features", "net.pth"),
     "published emotions": converter("emotion", "emotion_model.hdf5"),
     "a published generator": converter(

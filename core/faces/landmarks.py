@@ -17,7 +17,7 @@ from core.faces.detect import Find, find_all
 from core.faces.native import Native, RawFace
 from core.faces.sampling import cut, through
 from core.settings import Settings
-from core.weights.cache import weight_path
+from core.weights.cache import weight_bytes
 
 MIN_FACE = 48  # pixels between the cheeks; below, the generator would have to invent the person
 MAX_YAW = 45.0  # degrees; beyond, FFHQ has next to no faces and the far eye is hidden
@@ -53,8 +53,8 @@ class FaceFinder:
     """Holds the networks. Use from one thread; close it, or use it in a `with`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Load the landmarker's bundle from the cache. Raises WeightsMissing."""
-        self._native = Native(weight_path(settings, "landmarks"))
+        """Load the landmarker's bundle from the cache. Raises WeightsMissing, WeightsCorrupt."""
+        self._native = Native(weight_bytes(settings, "landmarks"))
 
     def __enter__(self) -> Self:
         return self

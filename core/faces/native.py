@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import weakref
 import zipfile
@@ -10,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class RawFace:
 class Native:
     """Detector and landmarker of one bundle. Use from one thread; `close` frees them."""
 
-    def __init__(self, bundle: Path) -> None:
+    def __init__(self, bundle: bytes) -> None:
         import mediapipe  # 0.5 s, and a hundred megabytes
 
         self._mp: Any = mediapipe
@@ -96,20 +96,20 @@ def _close_all() -> None:
         _close(*_ABANDONED.popleft())
 
 
-def _detector(bundle: Path) -> Any:
+def _detector(bundle: bytes) -> Any:
     from mediapipe.tasks.python import BaseOptions, vision
 
-    with zipfile.ZipFile(bundle) as archive:
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         model = archive.read(_DETECTOR)
     options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model), min_detection_confidence=NOTED)
     return vision.FaceDetector.create_from_options(options)
 
 
-def _landmarker(bundle: Path) -> Any:
+def _landmarker(bundle: bytes) -> Any:
     from mediapipe.tasks.python import BaseOptions, vision
 
     options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(bundle)),
+        base_options=BaseOptions(model_asset_buffer=bundle),
         num_faces=_FACES,
         output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,

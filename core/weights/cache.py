@@ -55,6 +55,19 @@ def weight_path(settings: Settings, name: str) -> Path:
     return weights_folder(settings) / weight.file
 
 
+def weight_bytes(settings: Settings, name: str) -> bytes:
+    """The bytes of a weight of one file, compared with the manifest's hash: for formats that native code takes apart.
+
+    What was hashed is what is used: nothing is read twice. Raises WeightsMissing, WeightsCorrupt.
+    """
+    path, (_, _, expected) = weight_path(settings, name), load_manifest().weight(name).contents[0]
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise WeightsCorrupt(name=path.name, found=found, expected=expected)
+    return content
+
+
 def check(settings: Settings, weight: Weight) -> None:
     """Read every file of the weight through and compare its hash. Raises WeightsMissing or WeightsCorrupt."""
     for path, size, expected in weight.contents:

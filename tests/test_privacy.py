@@ -45,7 +45,7 @@ PROMISES = {
     "member": (r"or (\d+) days without use", r"または(\d+)日使わない", MEMBER_SECONDS / DAY),
     "uses": (r"the id itself encrypted \| (\d+) hours", r"IDは暗号化 \| (\d+)時間", DAY / HOUR),
     "left uses": (r"the last\n(\d+) hours", r"直近(\d+)時間", DAY / HOUR),
-    "reports": (r"dealt with, at most (\d+) days", r"最長(\d+)日", REPORT_SECONDS / DAY),
+    "reports": (r"erases their data, at most (\d+) days", r"最長(\d+)日", REPORT_SECONDS / DAY),
     "sweep": (r"every (\d+) minutes", r"(\d+)分ごと", EXPIRE_MINUTES),
     "cipher": (r"AES-(\d+)-GCM", r"AES-(\d+)-GCM", KEY_BYTES * 8),
     "token": (r"answer, at most ([\d.]+) minutes", r"回答まで、最長([\d.]+)分", TOKEN_LIFE / timedelta(minutes=1)),

@@ -6,8 +6,8 @@ what they saw is kept or logged. Measured (CPU, ten views of a face, two of a ph
 - Explicit (Yahoo's open_nsfw): 28 photographs scored up to 0.18, 200 generated portraits (seeds 5000-5199) up to 0.27;
   the default threshold refuses none of them. It was tried on no explicit photo.
 - Age (age-v1, dlib's ResNet-10 as ONNX): on 56 faces of photographs, of adults by the look of them, at most 0.013 of the
-  estimate lay below 18, and none is refused. The generator also draws children: of the 200 seeds the default refuses 30, four of which look
-  adult, and lets through one or two that may not be. It was tried on no photograph of a minor.
+  estimate lay below 18, and none is refused. The generator also draws children: of the 200 seeds the default refuses
+  30, four of which look adult, and lets through one or two that may not be. It was tried on no photograph of a minor.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import discord
 import pytest
 
 from core.store import Store
-from tests.bot_kit import World, pictures, running, text
+from tests.bot_kit import World, running, text
 from tests.bot_workbench import photo
 from tests.store_kit import rows, traces
 
@@ -40,8 +40,8 @@ async def give(world: World, person: Any, n: int) -> Needles:
     return {
         "member": person.id, "message": sent.id, "reply": reply.id, "link": sent.attachments[0].url,  # type: ignore[union-attr]
         "photo's file": data, "photo": digest.digest(), "photo's hash": digest.hexdigest(),
-        "picture": pictures(world, reply)["original.png"],
-        **{f"sealed {column}": face[column] for column in ("latent", "thumbnail", "details")},
+        "picture": world.store.faces.thumbnail(world.owner(person), face["id"]),
+        **{f"sealed {column}": face[column] for column in ("latent", "thumbnail", "details", "extras")},
     }  # fmt: skip
 
 
@@ -110,7 +110,7 @@ async def test_no_byte_is_left(world: World, trigger: str) -> None:
         await give(world, world.ben, 100 + n)  # others, whose rows share pages with the one who leaves
     sent = await give(world, world.ann, 1)
     before = traces(world.store, sent)
-    for needle in ("member", "message", "reply", "sealed latent", "sealed thumbnail", "sealed details"):
+    for needle in ("member", "message", "reply", "sealed latent", "sealed thumbnail", "sealed details", "sealed extras"):
         assert any(trace.startswith(f"{needle} in egao.sqlite3") for trace in before), f"the search sees no {needle}"
     for needle in ("link", "photo's file", "photo", "photo's hash", "picture"):
         assert not any(trace.startswith(f"{needle} in ") for trace in before), f"{needle} stood in the clear"

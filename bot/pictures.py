@@ -97,6 +97,8 @@ class Pictures:
         )  # fmt: skip
         done = await self._executor.submit(request, run.owner)
         strengths = list(done.strengths) or [0.0 if isinstance(one, str) else one for one in asked]
+        if not scale and done.scale:  # a face that was kept before there were scales
+            await note(self._store, run.owner, stored, scale=done.scale)
         if NEUTRAL in asked:
             neutral = strengths[list(asked).index(NEUTRAL)]
             await note(self._store, run.owner, stored, neutral=neutral, scale=done.scale)

@@ -110,7 +110,7 @@ async def test_a_photo_becomes_three_pictures_whose_smiles_rise(ann: Ann, score:
     assert posted is not None
     assert posted.author is ann.member.user
     assert [one.filename.split(".")[0] for one in result.pictures] == ["original", "neutral", "edited"]
-    assert [(one.width, one.height) for one in result.pictures] == [(1024, 1024)] * 3
+    assert [(one.width, one.height) for one in result.pictures] == [(512, 512)] * 3, "the photo's own size"
     scores = {kind: score(picture(result, kind).data) for kind in ("neutral", "original", "edited")}
     assert scores["neutral"] < scores["original"] < scores["edited"], scores
     assert scores["neutral"] < 0.3

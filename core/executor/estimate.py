@@ -15,7 +15,7 @@ from core.executor.requests import Animate, FindFaces, Project, Render, Request
 
 KEEP = 0.95  # of the weight of what is known, at each new observation
 GUESS = 0.2  # weight of each of the two points of a default line, next to 1 for a measured one
-USUAL_STEPS = 100  # of a projection that names none, until one has been seen
+USUAL_STEPS = 40  # of a projection that names none, until one has been seen
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Start:
 
 DEFAULTS: Mapping[str, Start] = {
     "FindFaces": Start(a=0.5, b=0.1, low=1, high=2),
-    "Render": Start(a=0.7, b=0.2, low=1, high=8),
-    "Project": Start(a=1.0, b=3.0, low=50, high=200),
+    "Render": Start(a=0.4, b=0.3, low=1, high=8),
+    "Project": Start(a=0.25, b=4.0, low=20, high=60),
     "Animate": Start(a=0.5, b=0.5, low=12, high=48),
 }
 

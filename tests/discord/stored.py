@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 
 from bot.gate import CONSENT_VERSION
 from bot.work import METHOD
-from core.edit import NEUTRAL, Editor, Models
+from core.edit import Editor, Models
 from core.generator import seed_w
 from core.latents import to_npz
 from core.pictures import encode
@@ -31,6 +32,7 @@ class Known:
     photo: bytes  # a file as a member uploads it
     latent: bytes
     aligned: bytes  # an encoded picture of the face
+    scale: str  # how its smile answers to a strength
     neutral: float  # the strength at which it does not smile
 
 
@@ -38,8 +40,10 @@ def known_face(editor: Editor, seed: int, truncation: float = 0.7) -> Known:
     """The face of a seed as a photo of its own."""
     generator = editor.models.generator
     ws = np.asarray(generator.broadcast(seed_w(generator, [seed], truncation)).numpy().copy())
-    (variant, neutral) = editor.variants(ws, [0.0, NEUTRAL])
-    return Known(_photo(variant.pixels), to_npz(ws), encode(variant.pixels, "jpeg"), neutral.strength)
+    pixels = editor.draw(ws, [0.0])[0]
+    scale = editor.scale(ws, aligned=pixels)
+    facts = json.dumps({"of": editor.models.direction("smile").digest, **scale.dump()})
+    return Known(_photo(pixels), to_npz(ws), encode(pixels, "jpeg"), facts, scale.strength(scale.rest))
 
 
 def _photo(pixels: np.ndarray) -> bytes:
@@ -68,7 +72,7 @@ async def keep(settings: Settings, known: Known, members: Sequence[Member], copi
                     face = store.faces.add(
                         owner, photo_sha256=hashlib.sha256(photo).hexdigest(), face=0, box=(0, 0, 1024, 1024), quad=(),
                         latent=known.latent, thumbnail=known.aligned, generator=generator, method=METHOD,
-                        extras={"neutral": known.neutral},
+                        extras={"scale": known.scale, "neutral": known.neutral},
                     )  # fmt: skip
                     ids.setdefault(member, []).append(face.id)
         return ids

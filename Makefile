@@ -1,7 +1,7 @@
 # make demo    edit the sample photo to four smiles; the pictures land in out/demo
 # make test    ruff, mypy, pytest on the real weights
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
-# make bench-bot  measure the bot's process against a Discord on loopback (out/bench-bot.json)
+# make bench-bot  measure the bot's process against a Discord on loopback (out/bench/bot.json)
 # make lock    write the hashes of data/constraints.txt's versions anew into data/requirements.lock
 # make clean   remove what make made here; the weights stay in their cache folder
 #
@@ -60,7 +60,7 @@ bot: $(READY)
 
 bench-bot: $(READY)
 	@$(BIN)/egao models pull
-	@$(BIN)/python -m tests.discord.bench -o out/bench-bot.json
+	@$(BIN)/egao bench bot
 
 setup: $(READY)
 

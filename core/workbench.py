@@ -31,7 +31,7 @@ from core.projection import DEFAULT_METHOD
 from core.settings import Settings
 
 THUMBNAIL = 256  # pixels
-PREVIEW_SECONDS = 2.5  # a message is edited no more often than this, so an earlier preview would be thrown away
+PREVIEW_SECONDS = 2.5  # between two previews: a message is edited no more often than this, the others would be thrown away
 
 
 def create(settings: Settings) -> Workbench:
@@ -65,8 +65,8 @@ class EditorWorkbench:
             with contextlib.suppress(LatentUnreadable):  # of an earlier version or other options: from the start
                 projecting.resume(request.resume)
         seconds = {"align": time.perf_counter() - began}
-        yield Progress(projecting.done, projecting.steps, preview=_small(aligned, "photo"))
-        shown = began = time.perf_counter()
+        began = time.perf_counter()
+        shown = began - PREVIEW_SECONDS  # at once: the learned start of `fast` is a likeness already
         for step in projecting.run():
             preview = checkpoint = None
             if (now := time.perf_counter()) - shown > PREVIEW_SECONDS:

@@ -242,6 +242,7 @@ def test_training_of_the_head_resumes_to_the_same_weights(generator: MobileStyle
     resumed = begin()
     assert resumed.done == 2
     assert_same_weights(straight, train(resumed), untouched)
+    assert train_head(generator, tmp_path, schedule, 12).done == 0, "a checkpoint of another set is none of this training"
 
 
 def test_training_of_the_encoder_resumes_to_the_same_weights(

@@ -16,8 +16,8 @@ from typer.core import TyperGroup
 from core.errors import EgaoError
 
 VERBS = (
-    "edit", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "train", "models", "keys", "db",
-    "doctor",
+    "edit", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train", "models",
+    "keys", "db", "doctor",
 )  # fmt: skip
 _GROUP = "egao.commands"
 

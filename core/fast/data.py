@@ -62,10 +62,10 @@ class DrawnSet:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._state = self.folder / "state.json"
-        self._key = {"generator": self.generator.digest, "faces": self.faces, "first": self.first + FIRST_SEED,
+        self.key = {"generator": self.generator.digest, "faces": self.faces, "first": self.first + FIRST_SEED,
                      "drawn_by": self.drawn_by, "side": self.side}  # fmt: skip
         found = json.loads(self._state.read_text()) if self._state.exists() else {}
-        fits = found.get("key") == self._key
+        fits = found.get("key") == self.key
         self.done = int(found["done"]) if fits else 0
         self.images = self._array("images", fits, (self.faces, self.side, self.side, 3), np.uint8)
         self.ws = self._array("ws", fits, (self.faces, self.generator.num_ws, self.generator.w_dim), np.float16)
@@ -91,7 +91,7 @@ class DrawnSet:
 
     def _save(self) -> None:
         temporary = self._state.with_suffix(".part")
-        temporary.write_text(json.dumps({"key": self._key, "done": self.done}))
+        temporary.write_text(json.dumps({"key": self.key, "done": self.done}))
         temporary.replace(self._state)
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -50,8 +50,10 @@ class Trained:
 class Training:
     """Adam over a module's trainable parameters, resumable from `checkpoint` if that file exists."""
 
-    def __init__(self, module: nn.Module, loss: Loss, schedule: Schedule, checkpoint: Path) -> None:
+    def __init__(self, module: nn.Module, loss: Loss, schedule: Schedule, checkpoint: Path, drawn: dict[str, Any]) -> None:
+        """`drawn` names the set that is learned from: a checkpoint of another one, or of another schedule, is left alone."""
         self.module, self.loss, self.schedule, self.checkpoint = module, loss, schedule, checkpoint
+        self._plan = {"schedule": asdict(schedule), "drawn": drawn}
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         groups = [{"params": [p], "lr": schedule.rate, "share": _share(p)} for p in self.parameters]
         self.adam = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.98))
@@ -76,15 +78,15 @@ class Training:
             yield Trained(self.done, self.schedule.steps, float(loss.detach()))
 
     def _save(self) -> None:
-        state = {"schedule": asdict(self.schedule), "done": self.done, "module": self.module.state_dict(),
+        state = {"plan": self._plan, "done": self.done, "module": self.module.state_dict(),
                  "adam": self.adam.state_dict()}  # fmt: skip
         temporary = self.checkpoint.with_suffix(".part")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
 
     def _restore(self, state: dict[str, Any]) -> None:
-        if state["schedule"] != asdict(self.schedule):
-            return  # of another plan: begin anew
+        if state.get("plan") != self._plan:
+            return  # begin anew
         self.module.load_state_dict(state["module"])
         self.adam.load_state_dict(state["adam"])
         self.done = state["done"]

@@ -89,13 +89,14 @@ def train_encoder(
         pass
     torch.manual_seed(schedule.seed)
     encoder = Encoder.untrained(generator, trunk).to(generator.w_average().device)
-    checkpoint = folder / "encoder.pt"
-    if not checkpoint.is_file():
-        ridge(encoder, drawn)
     for parameter in encoder.parameters():
         parameter.requires_grad_(True)
     head = load_trained(Preview.shaped_for(generator), head_file, generator)
-    return Training(encoder, encoder_loss(generator, head, drawn, schedule.batch), schedule, checkpoint)
+    loss = encoder_loss(generator, head, drawn, schedule.batch)
+    training = Training(encoder, loss, schedule, folder / "encoder.pt", drawn.key)
+    if training.done == 0:
+        ridge(encoder, drawn)
+    return training
 
 
 def score_encoder(encoder: Encoder, generator: FeatureGenerator, seeds: range = HELD_OUT) -> dict[str, float]:

@@ -81,11 +81,12 @@ def train_head(generator: FeatureGenerator, folder: Path, schedule: Schedule = S
     for _ in drawn.fill():
         pass
     torch.manual_seed(schedule.seed)
-    head = Preview.shaped_for(generator)
-    checkpoint = folder / "preview-head.pt"
-    if not checkpoint.is_file():
+    head = Preview.shaped_for(generator).to(generator.w_average().device)
+    loss = head_loss(generator, drawn, schedule.batch)
+    training = Training(head, loss, schedule, folder / "preview-head.pt", drawn.key)
+    if training.done == 0:
         least_squares(head, generator, drawn)
-    return Training(head.to(generator.w_average().device), head_loss(generator, drawn, schedule.batch), schedule, checkpoint)
+    return training
 
 
 def score_head(head: Preview, generator: FeatureGenerator, numbers: range = HELD_OUT) -> dict[str, float]:

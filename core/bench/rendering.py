@@ -1,0 +1,125 @@
+"""One 1024-pixel picture and four strengths of a face, by every way there is of drawing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.bench.timing import spread, take_turns
+from core.device import fast_dtype
+from core.edit import Editor
+from core.evaluate.identity import extra
+from core.generator import Generator, seed_w
+from core.generator.render import Renderer, network_in
+from core.settings import Settings
+from core.weights import weight_path
+
+SEED = 5000
+STRENGTHS = (-1.5, 0.5, 1.5, 3.0)
+FULL_RANGE = 2.0  # of pixels in -1..1
+
+Draw = Callable[[Tensor], np.ndarray]  # ws [1, num_ws, w_dim] -> [1, 3, R, R] of about -1..1
+
+
+def bench_rendering(settings: Settings, editor: Editor, rounds: int, compiled: bool) -> dict[str, Any]:
+    """Seconds, ratios to OpenVINO in float32, and decibels against this generator in float32.
+
+    `compiled` adds torch.compile, which takes a C++ compiler and half a minute for each precision. Raises ExtraMissing.
+    """
+    generator = editor.models.generator
+    ws = generator.broadcast(seed_w(generator, [SEED])).contiguous()
+    ways = {**dict(_torch_ways(generator, compiled)), **_openvino_ways(settings, generator)}
+    exact = _torch(generator, torch.float32)(ws)
+    seconds = take_turns({name: _call(draw, ws) for name, draw in ways.items()}, rounds)
+    reference = spread(seconds["openvino float32"])["median"]
+    peers = {
+        name: {**spread(seconds[name]), "of_openvino_f32": spread(seconds[name])["median"] / reference,
+               "decibels": _decibels(draw(ws), exact)}
+        for name, draw in ways.items()
+    }  # fmt: skip
+    return {"picture": peers, "strengths": _strengths(editor, ws.numpy(), rounds), "layers": _layers(generator, ws, rounds)}
+
+
+def _call(draw: Draw, ws: Tensor) -> Callable[[], object]:
+    return lambda: draw(ws)
+
+
+def _torch_ways(generator: Generator, compiled: bool) -> Iterator[tuple[str, Draw]]:
+    fast = fast_dtype(generator.w_average().device)
+    for dtype in dict.fromkeys((torch.float32, fast)):
+        name = str(dtype).removeprefix("torch.")
+        yield f"eager {name}", _torch(generator, dtype)
+        if compiled:
+            yield f"compiled {name}", _torch(generator, dtype, compiled=True)
+
+
+def _torch(generator: Generator, dtype: torch.dtype, compiled: bool = False) -> Draw:
+    network = network_in(generator, dtype)
+    synthesis: Callable[[Tensor], Tensor] = torch.compile(network.synthesis) if compiled else network.synthesis
+    device = generator.w_average().device
+
+    def draw(ws: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            image: np.ndarray = synthesis(ws.to(device, dtype)).float().cpu().numpy()
+            return image
+
+    return draw
+
+
+def _openvino_ways(settings: Settings, generator: Generator) -> dict[str, Draw]:
+    """The published files in the published runtime, as the package they come from runs them. They take one w [1, w_dim]."""
+    core, file = extra("openvino").Core(), str(weight_path(settings, "generator-ir") / "SynthesisNetwork.xml")
+
+    def way(precision: str) -> Draw:
+        model = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+        return lambda ws: np.asarray(next(iter(model(ws[:, 0].numpy()).values())))
+
+    return {"openvino float32": way("f32"), "openvino bfloat16": way("bf16")}
+
+
+def _decibels(image: np.ndarray, exact: np.ndarray) -> float:
+    error = float(np.square(image.astype(np.float64) - exact).mean())
+    return float("inf") if error == 0 else float(10 * np.log10(FULL_RANGE**2 / error))
+
+
+def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
+    """Four strengths against one: drawn as the editor draws them, and in one batch."""
+    renderer = editor.models.renderer
+    four = np.repeat(ws, len(STRENGTHS), axis=0)
+    seconds = take_turns(
+        {
+            "one": lambda: editor.draw(ws, STRENGTHS[:1]),
+            "four": lambda: editor.draw(ws, STRENGTHS),
+            "batch": lambda: _batch(renderer, four),
+        },
+        rounds,
+    )
+    medians = {name: spread(times)["median"] for name, times in seconds.items()}
+    return {**medians, "four_over_one": medians["four"] / medians["one"], "batch_over_one": medians["batch"] / medians["one"]}
+
+
+def _batch(renderer: Renderer, ws: np.ndarray) -> np.ndarray:
+    network = network_in(renderer.generator, renderer.dtype)
+    with torch.inference_mode():
+        return network.synthesis(torch.from_numpy(ws).to(renderer.device, renderer.dtype)).float().cpu().numpy()
+
+
+def _layers(generator: Any, ws: Tensor, rounds: int) -> dict[str, float]:
+    """Where a picture's time goes: seconds until the features of each side are there, in the fast precision."""
+    network: Any = network_in(generator, fast_dtype(generator.w_average().device))
+    ws = ws.to(generator.w_average().device, next(network.parameters()).dtype)
+
+    def until(side: int) -> Callable[[], object]:
+        def call() -> Tensor:
+            with torch.inference_mode():
+                return network.features(ws, side)  # type: ignore[no-any-return]
+
+        return call
+
+    sides = sorted({side for side in generator.style_resolutions if side > 4})
+    seconds = take_turns({str(side): until(side) for side in sides}, rounds)
+    return {side: spread(times)["median"] for side, times in seconds.items()}

@@ -1,0 +1,117 @@
+"""The measurements for people: tables, and quality over seconds as a picture."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from core.bench.quality import MEASURES
+from core.evaluate.identity import extra
+
+_LABELS = {
+    "squared_error": "squared error at 256 pixels (0..1)",
+    "perceptual": "perceptual distance (optimised)",
+    "second_perceptual": "second perceptual distance (not optimised)",
+    "identity": "identity distance (dlib)",
+}
+_SIZE = 5.0, 4.0  # inches a panel
+
+
+def tables(report: dict[str, Any]) -> Iterator[Table]:
+    """One for each part of the report that is there."""
+    if "render" in report:
+        yield from _rendering(report["render"])
+    if "project" in report:
+        yield from _projecting(report["project"])
+    if "process" in report:
+        rows = [(name, f"{of['seconds']:.1f}", f"{of['megabytes']:.0f}") for name, of in report["process"].items()]
+        yield _rows("processes, started afresh", ("", "seconds", "megabytes at the peak"), rows)
+
+
+def _rows(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _rendering(render: dict[str, Any]) -> Iterator[Table]:
+    yield _rows(
+        "one 1024x1024 picture", ("by", "median s", "fastest s", "of OpenVINO f32", "dB"),
+        [(name, f"{of['median']:.3f}", f"{of['fastest']:.3f}", f"{of['of_openvino_f32']:.2f}", f"{of['decibels']:.1f}")
+         for name, of in render["picture"].items()],
+    )  # fmt: skip
+    yield _rows("strengths of one face", ("", "s, or ratio"), [(name, f"{v:.3f}") for name, v in render["strengths"].items()])
+    yield _rows("until the features of a side", ("pixels", "s"), [(side, f"{v:.4f}") for side, v in render["layers"].items()])
+
+
+def _projecting(project: dict[str, Any]) -> Iterator[Table]:
+    yield _rows(
+        f"projection, medians over {project['photos']} photos; w's schedule shortened to {project['w_steps']} steps",
+        ("method", "steps", "seconds", "s a step", "first s", "squared error", "perceptual", "second", "identity"),
+        [(m["method"], f"{m['steps']:.0f}", f"{m['seconds']:.2f}", f"{m['seconds_per_step']:.3f}", f"{m['first']:.2f}",
+          f"{m['squared_error']:.4f}", f"{m['perceptual']:.3f}", f"{m['second_perceptual']:.3f}", f"{m['identity']:.3f}")
+         for m in project["methods"]],
+    )  # fmt: skip
+    yield _rows("fast against the others", ("", ""), [(name, _said(v)) for name, v in project["goals"].items()])
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def draw_quality(project: dict[str, Any], file: Path) -> Path:
+    """Each measure over seconds, a curve for each method: at every kept step the medians over the photos."""
+    matplotlib = extra("matplotlib")
+    matplotlib.use("Agg")  # no window, no display
+    pyplot = extra("matplotlib.pyplot")
+    figure, axes = pyplot.subplots(1, len(MEASURES), figsize=(_SIZE[0] * len(MEASURES), _SIZE[1]), layout="constrained")
+    for axis, key in zip(axes, MEASURES, strict=True):
+        for method in project["methods"]:
+            curves = [row["curve"] for row in project["rows"] if row["method"] == method["method"]]
+            points = list(_medians(curves, key))
+            axis.plot(*zip(*points, strict=True), marker=".", label=method["method"])
+        axis.set_xscale("log")
+        axis.set_xlabel("seconds")
+        axis.set_title(_LABELS[key], fontsize="medium")
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=100)
+    pyplot.close(figure)
+    return file
+
+
+def _medians(curves: list[list[dict[str, float]]], key: str) -> Iterator[tuple[float, float]]:
+    """(seconds, measure) at the steps that all curves share, and at their ends."""
+    shared = set.intersection(*({at["step"] for at in curve} for curve in curves))
+    for step in sorted(shared):
+        at = [next(point for point in curve if point["step"] == step) for curve in curves]
+        yield statistics.median(point["seconds"] for point in at), statistics.median(point[key] for point in at)
+    if any(curve[-1]["step"] not in shared for curve in curves):
+        yield tuple(statistics.median(curve[-1][name] for curve in curves) for name in ("seconds", key))  # type: ignore[misc]
+
+
+def draw_rendering(render: dict[str, Any], file: Path) -> Path:
+    """A bar for each way of drawing a picture."""
+    matplotlib = extra("matplotlib")
+    matplotlib.use("Agg")
+    pyplot = extra("matplotlib.pyplot")
+    figure, axis = pyplot.subplots(figsize=(1.6 * _SIZE[0], _SIZE[1]), layout="constrained")
+    names = list(render["picture"])
+    bars = axis.barh(names, [render["picture"][name]["median"] for name in names])
+    axis.bar_label(bars, [f"{render['picture'][name]['decibels']:.0f} dB" for name in names], padding=3)
+    axis.set_xlabel("seconds for one 1024x1024 picture, median")
+    axis.margins(x=0.12)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=100)
+    pyplot.close(figure)
+    return file

@@ -1,0 +1,101 @@
+"""`egao bench render | project | process | bot | all`: what it costs in seconds and memory, every peer in one run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from core.bench.processes import bench_processes
+from core.bench.projecting import bench_projecting
+from core.bench.rendering import bench_rendering
+from core.bench.report import draw_quality, draw_rendering, tables
+from core.bench.timing import machine
+from core.cli.folder import make_folder
+from core.edit import Editor, Models
+from core.errors import BadSetting
+from core.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+BOT = "tests.discord.bench"  # the Discord that it talks to is a part of the tests
+
+Photos = Annotated[list[Path], typer.Argument(help="photos; the leftmost face of each is projected")]
+Rounds = Annotated[int, typer.Option(min=1, help="how often each peer has its turn")]
+Steps = Annotated[int, typer.Option("--w-steps", min=2, help="of w; below the published 1000 its schedule is shortened")]
+Compiled = Annotated[bool, typer.Option("--compiled", help="torch.compile too: needs a C++ compiler and a minute")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="folder for bench.json and the plots")]
+DEFAULT_OUT = Path("out/bench")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory and quality beside time. Needs the extra `eval`.")
+    for command in (render, project, process, bot):
+        verb.command(command.__name__)(command)
+    verb.command("all")(everything)
+    app.add_typer(verb, name="bench")
+
+
+def render(rounds: Rounds = 15, compiled: Compiled = False, out: Out = DEFAULT_OUT) -> None:
+    """One picture by every way of drawing it, and four strengths of a face."""
+    settings, editor = _prepare()
+    _report({"render": bench_rendering(settings, editor, rounds, compiled)}, out)
+
+
+def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT) -> None:
+    """Quality beside time: fast, w, w+ in as many steps, w+ in ten times the seconds."""
+    settings, editor = _prepare()
+    _report({"project": bench_projecting(settings, editor, photos, w_steps, _say)}, out)
+
+
+def process(photo: Annotated[Path, typer.Argument(help="a photo to edit")], rounds: Rounds = 2, out: Out = DEFAULT_OUT) -> None:
+    """Processes started afresh: seconds until a worker is ready, a whole edit, and the most memory they held."""
+    _report({"process": bench_processes(Settings.load(), photo, rounds)}, out)
+
+
+def everything(
+    photos: Photos, rounds: Rounds = 15, compiled: Compiled = False, w_steps: Steps = 200, out: Out = DEFAULT_OUT
+) -> None:
+    """All of them but the bot."""
+    settings, editor = _prepare()
+    report = {"process": bench_processes(settings, photos[0], 2)}
+    report["render"] = bench_rendering(settings, editor, rounds, compiled)
+    report["project"] = bench_projecting(settings, editor, photos, w_steps, _say)
+    _report(report, out)
+
+
+def bot(out: Out = DEFAULT_OUT) -> None:
+    """The bot's own process against a Discord on loopback. Needs a source checkout: that Discord belongs to the tests."""
+    if not ROOT.joinpath(*BOT.split(".")).with_suffix(".py").is_file():
+        raise BadSetting(name="egao bench bot", reason="it needs a source checkout, because its Discord is part of the tests")
+    make_folder(out)
+    command = [sys.executable, "-m", BOT, "-o", str(out.resolve() / "bot.json")]
+    raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+def _prepare() -> tuple[Settings, Editor]:
+    settings = Settings.load()
+    return settings, Editor(Models(settings))
+
+
+def _report(report: dict[str, Any], out: Path) -> None:
+    make_folder(out)
+    made = {"machine": machine(), **report}
+    (out / "bench.json").write_text(json.dumps(made, indent=1) + "\n")
+    for table in tables(made):
+        Console().print(table)
+    files = [out / "bench.json"]
+    if "render" in made:
+        files.append(draw_rendering(made["render"], out / "render.png"))
+    if "project" in made:
+        files.append(draw_quality(made["project"], out / "quality.png"))
+    typer.echo(", ".join(map(str, files)))
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

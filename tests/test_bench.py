@@ -1,0 +1,102 @@
+"""The measuring itself: turns are fair, measures are zero for equal pictures, and the report holds what it promises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from typer.testing import CliRunner
+
+from core.bench import projecting
+from core.bench.projecting import bench_projecting
+from core.bench.quality import MEASURES, Judge, SecondDistance
+from core.bench.report import draw_quality
+from core.bench.timing import take_turns
+from core.cli import app
+from core.edit import Editor, Models
+from core.generator import seed_w
+from core.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def editor(settings: Settings) -> Editor:
+    return Editor(Models(settings))
+
+
+def test_peers_take_turns_and_none_goes_first_always() -> None:
+    calls: list[str] = []
+    seconds = take_turns({name: lambda name=name: calls.append(name) for name in "abc"}, 8)
+    assert {name: len(times) for name, times in seconds.items()} == dict.fromkeys("abc", 8)
+    rounds = [calls[at : at + 3] for at in range(6, len(calls), 3)]  # after the two warming calls of each
+    assert all(sorted(one) == ["a", "b", "c"] for one in rounds)
+    assert len({one[0] for one in rounds}) > 1
+
+
+def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(settings: Settings, editor: Editor) -> None:
+    models = editor.models
+    w = seed_w(models.generator, [7_100_000, 7_100_001])
+    ws = models.generator.broadcast(w).contiguous()
+    judge = Judge(settings, models.generator, models.features)
+    target = judge.renderer.images(ws[:1])[0]
+    (face,) = models.finder.require(target)
+    compare = judge.of(target, face.landmarks)
+    same, near, other = (compare(point.numpy()) for point in (ws[:1], 0.9 * ws[:1] + 0.1 * ws[1:], ws[1:]))
+    for key in MEASURES:
+        assert same[key] < 0.02 * other[key], key
+        assert same[key] < near[key] < other[key], key
+
+
+def test_projections_are_compared_on_one_photo(
+    settings: Settings, editor: Editor, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projecting, "TIMES", 1)  # else w+ is given half a minute
+    report = bench_projecting(settings, editor, [astronaut_path], 3, lambda text: None)
+    rows = {row["method"]: row for row in report["rows"]}
+    assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
+    assert rows["w"]["steps"] == 3
+    assert rows["w+ equal steps"]["steps"] == rows["fast"]["steps"]
+    for row in rows.values():
+        seconds = [at["seconds"] for at in row["curve"]]
+        assert seconds == sorted(seconds)
+        assert row["curve"][-1]["step"] == row["steps"]
+    assert all(rows["fast"][key] < rows["w"][key] for key in MEASURES)
+    assert report["goals"]["fast_better_than_w"] == dict.fromkeys(MEASURES, 1)
+    assert 0 < report["goals"]["seconds_until_better_than_w_in_all"] <= rows["fast"]["seconds"]
+    json.dumps(report)
+    with Image.open(draw_quality(report, tmp_path / "plots" / "quality.png")) as plot:
+        assert plot.width > 1000
+        assert np.asarray(plot.convert("L")).std() > 5
+
+
+def test_render_is_measured_against_the_published_runtime(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
+    done = CliRunner().invoke(app, ["bench", "render", "--rounds", "2", "-o", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "of OpenVINO f32" in done.output
+    picture = json.loads((tmp_path / "bench.json").read_text())["render"]["picture"]
+    assert {"eager float32", "openvino float32", "openvino bfloat16"} <= set(picture)
+    assert picture["openvino float32"]["of_openvino_f32"] == 1
+    assert picture["openvino float32"]["decibels"] > 80  # the same picture
+    assert (tmp_path / "render.png").is_file()
+
+
+def test_the_bot_is_measured_in_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.cli.bench.ROOT", tmp_path)
+    done = CliRunner().invoke(app, ["bench", "bot", "-o", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "source checkout" in str(done.exception)
+
+
+def test_second_distance_sees_what_blurring_takes(settings: Settings, astronaut: NDArray[np.uint8]) -> None:
+    second = SecondDistance(settings)
+    small = Image.fromarray(astronaut).resize((64, 64))
+    blurred = np.asarray(small.resize((512, 512)))
+    darker = (astronaut * 0.95).astype(np.uint8)
+    seen = second.look(np.array(astronaut))
+    assert second.between(seen, second.look(darker)) < 0.5 * second.between(seen, second.look(blurred))

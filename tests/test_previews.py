@@ -1,0 +1,25 @@
+"""What a worker shows of a projection under way."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from core.executor.requests import Progress, Project, Projected
+from core.settings import Settings
+from core.workbench import create
+
+
+def test_the_first_step_is_shown_at_once_and_the_others_now_and_then(settings: Settings, astronaut_png: bytes) -> None:
+    first, *others, projected = create(settings).project(Project(astronaut_png, 0, "fast", 8))
+    assert isinstance(projected, Projected)
+    assert isinstance(first, Progress)
+    assert first.step == 1
+    assert first.preview is not None, "the learned start is a picture already"
+    assert any(isinstance(one, Progress) and one.preview is None for one in others)
+    pictures = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in (first.preview, projected.thumbnail)]
+    start, end = (np.asarray(picture, dtype=float) for picture in pictures)
+    assert start.shape == end.shape == (256, 256, 3)
+    assert 5 < np.abs(start - end).mean() < 60, "it is the generator's picture of a face like that of the end"

@@ -27,6 +27,7 @@ from core.projection.features import SIDE, Features, area_downsample
 from core.projection.projector import Step, read_tensors
 
 _HALF_NOISE = 2e-3  # of the loss, from rounding in half precision
+_EXACT_COST = 3  # cheap steps in the time of an exact one
 _CANCELLED = 0.03  # of the loss: what that rounding adds to smooth pictures
 
 
@@ -34,10 +35,10 @@ _CANCELLED = 0.03  # of the loss: what that rounding adds to smooth pictures
 class FastOptions:
     """How to project fast. Weights are relative to the perceptual distance."""
 
-    cheap: int = 36  # steps through the head, at most
-    exact: int = 2  # steps through the whole network, at most: each costs five cheap ones
+    cheap: int = 48  # steps through the head, at most
+    exact: int = 20  # steps through the whole network, at most: they bring what the head cannot show
     refresh: int = 8  # cheap steps between two looks at what the head gets wrong
-    pixel_weight: float = 2.0
+    pixel_weight: float = 1.0  # more makes the picture's colours likelier and the person less so
     spread_weight: float = 0.02  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
     style_scale: float = 2.0  # of a style's own coordinates against those that all styles share
     face_weight: float = 4.0  # of the inner face against the rim of the picture, in both distances
@@ -100,13 +101,19 @@ class FastProjection:
 
     def run(self) -> Iterator[Step]:
         """Take the remaining steps. The first is the learned start, of which a picture can be shown at once."""
-        began, first = time.perf_counter(), self._done
+        began, before = time.perf_counter(), self._cost
+        whole = 1 + self.options.cheap + _EXACT_COST * self.options.exact
         while self._advance():
             self._done += 1
             self._losses.append(self._descent.loss)
             seconds = time.perf_counter() - began
-            eta = seconds / (self._done - first) * max(0, self.steps - self._done)
+            eta = seconds / max(1, self._cost - before) * max(0, whole - self._cost)
             yield Step(self._done, self.steps, self._descent.loss, self._distance, seconds, eta)
+
+    @property
+    def _cost(self) -> int:
+        """Of the steps so far, in cheap ones."""
+        return (self._phase != "start") + self._cheap + _EXACT_COST * self._exact
 
     def _advance(self) -> bool:
         """One step of whatever is due; False at the end."""

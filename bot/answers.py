@@ -56,15 +56,25 @@ class Answer:
         """Whether the interaction's token still works."""
         return self.token is not None and self.token_expires is not None and utcnow() < self.token_expires
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether it can be changed as often as one likes. A direct message is sent once, with the answer."""
+        return self.by_token or not self.private
+
+    @property
+    def _once(self) -> dict[str, Any]:
+        return {} if self.nonce is None else {"nonce": self.nonce}
+
     async def show(self, page: Page) -> None:
         """Make the message look like `page`. Raises AnswerGone, or discord.HTTPException."""
         if self.by_token:
             try:
                 await self._edit_by_token(page)
             except discord.HTTPException as error:
-                if error.code == UNKNOWN_MESSAGE:
+                unsure = self.unsure and self.message_id is None  # whether there ever was a message
+                if error.code == UNKNOWN_MESSAGE and not unsure:
                     raise AnswerGone from None
-                if error.code not in TOKEN_GONE and error.status != 401:
+                if error.code not in (*TOKEN_GONE, UNKNOWN_MESSAGE) and error.status != 401:
                     raise
                 self.token = None
             else:
@@ -98,9 +108,7 @@ class Answer:
 
     async def _post(self, page: Page) -> None:
         """Post the answer as a message of its own, in reply to the photo if that is still there."""
-        options: dict[str, Any] = {"view": page.view, "files": page.files(), "mention_author": False}
-        if self.nonce is not None:
-            options["nonce"] = self.nonce
+        options: dict[str, Any] = {"view": page.view, "files": page.files(), "mention_author": False, **self._once}
         if self.reply_to is not None and self.channel_id is not None:
             options["reference"] = discord.MessageReference(
                 message_id=self.reply_to, channel_id=self.channel_id, fail_if_not_exists=False
@@ -113,10 +121,10 @@ class Answer:
     async def _send_direct(self, page: Page) -> None:
         try:
             user = self.bot.get_user(self.member_id) or await self.bot.fetch_user(self.member_id)
-            await user.send(view=page.view, files=page.files())
+            await user.send(view=page.view, files=page.files(), **self._once)
         except discord.Forbidden:
             text = self.say("trouble.finished", member=f"<@{self.member_id}>")
-            await self._channel().send(view=notice(text).view)
+            await self._channel().send(view=notice(text).view, **self._once)
 
     async def files_now(self) -> Sequence[discord.Attachment]:
         """The files of the message as it stands; read from Discord after a restart."""

@@ -22,6 +22,7 @@ from bot.client import EgaoBot, Parts
 from bot.download import Downloader
 from bot.health import HealthServer, Metrics
 from bot.logs import HELP
+from bot.reconnect import shorten_waits
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor
 from core.settings import Settings
@@ -121,10 +122,15 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
         if parts.settings.http_port:
             await stack.enter_async_context(HealthServer(parts.settings.http_port, parts.metrics, bot.trouble))
         stack.push_async_callback(bot.close)
+        shorten_waits()
         try:
             await bot.start(token)
         except discord.LoginFailure:
             raise BadSetting(name="DISCORD_TOKEN", reason=f"Discord refused it; {REFUSED}") from None
+        except AttributeError:  # the library stumbles when the gateway refuses its very first connection
+            if bot.ws is not None:
+                raise
+            raise ConnectionError from None
 
 
 async def _alone(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -12,6 +13,7 @@ from bot.answers import Answer, expiry, will_pass
 from bot.gate import Person, owner_of
 from bot.layouts import Page
 from bot.locale import Speaker
+from bot.replies import ANSWERED
 from core.store import Owner
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class Caller(Protocol):
     @property
     def channel_id(self) -> int | None: ...
     @property
+    def message_id(self) -> int | None:
+        """The message that the answer will change, if it stands already."""
+        ...
+
+    @property
     def limit(self) -> int:
         """Largest file that may be posted here, in bytes."""
         ...
@@ -58,8 +65,8 @@ class Caller(Protocol):
         """
         ...
 
-    async def more(self, page: Page, nonce: str) -> Answer:
-        """A further message beside the first."""
+    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
+        """A further message beside the first, `about` the message with the photo. Raises as `reply` does."""
         ...
 
 
@@ -85,6 +92,10 @@ class MessageCaller:
         return self.message.channel.id
 
     @property
+    def message_id(self) -> None:
+        return None
+
+    @property
     def limit(self) -> int:
         return self.message.guild.filesize_limit if self.message.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
@@ -108,7 +119,8 @@ class MessageCaller:
             answer.message_id, answer.current = sent.id, sent.attachments
         return answer
 
-    more = reply
+    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
+        return await self.reply(page, nonce)
 
 
 @dataclass
@@ -142,6 +154,11 @@ class InteractionCaller:
         return self.interaction.channel_id
 
     @property
+    def message_id(self) -> int | None:
+        message = self.interaction.message if self.manner in ("update", "replace") else None
+        return message.id if message is not None else None
+
+    @property
     def limit(self) -> int:
         return self.interaction.filesize_limit
 
@@ -158,19 +175,34 @@ class InteractionCaller:
         try:
             await self._first(page, answer)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            if isinstance(error, discord.NotFound) and error.code == EXPIRED:
-                answer.token = None  # too late for the interaction: the answer comes as a message
-            elif will_pass(error):
-                answer.unsure = True
-            else:
+            if not will_pass(error) and getattr(error, "code", 0) not in (EXPIRED, ANSWERED):
                 raise
+            # Of several tries one may have arrived: the token tells. If none has, the answer goes into the message that
+            # it is to change, or comes as one.
+            answer.unsure, answer.message_id = True, self.message_id
         return answer
 
-    async def more(self, page: Page, nonce: str) -> Answer:
-        sent = await self.interaction.followup.send(view=page.view, files=page.files(), ephemeral=self.private, wait=True)
+    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
         answer = self._answer(nonce)
-        answer.message_id, answer.current = sent.id, sent.attachments
+        answer.reply_to = about
+        try:
+            await self._beside(page, answer)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if not will_pass(error):
+                raise
+            answer.token, answer.unsure = None, True  # by the token alone it would go into the first message
         return answer
+
+    async def _beside(self, page: Page, answer: Answer) -> None:
+        """By its nonce where all may see it: a message that an interaction adds has none, and could come twice."""
+        token = answer.token
+        if not self.private:
+            answer.token = None
+            with contextlib.suppress(discord.Forbidden):  # an interaction may speak where the bot may not
+                return await answer.show(page)
+        sent = await self.interaction.followup.send(view=page.view, files=page.files(), ephemeral=self.private, wait=True)
+        answer.token, answer.message_id, answer.current = token, sent.id, sent.attachments
+        return None
 
     async def _first(self, page: Page, answer: Answer) -> None:
         response = self.interaction.response

@@ -32,6 +32,8 @@ COGS: Final = (
     "photo", "edit", "menus", "choice", "result", "report", "consent", "faces", "me", "data", "settings", "admin", "erase",
 )  # fmt: skip
 EXPIRE_MINUTES: Final = 5
+LOOK_SECONDS: Final = 60.0
+PATIENCE: Final = 1.5  # seconds: of the three in which a press has to be answered
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class EgaoBot(commands.Bot):
         self.service = Service(self, parts.settings, parts.store, work, parts.metrics)
         self.consent = Consent(self)
         self.came_up = False
+        self.began = parts.store.now()
+        self.taken_up = asyncio.Event()
 
     async def setup_hook(self) -> None:
         for name in COGS:
@@ -95,12 +99,14 @@ class EgaoBot(commands.Bot):
             return
         self.came_up = True
         try:
-            await recovery.recover(self, self.store, self.service)
+            await recovery.take_up(self, self.store, self.service, before=self.began)
+            self.taken_up.set()
             await recovery.reconcile(self, self.store)
-        except EgaoError:
-            log.exception("what an earlier process left could not be taken up")
+        except EgaoError as error:
+            log.error("what an earlier process left could not be taken up, and will be soon: %s", error)
+        self.taken_up.set()
         self.sweep.start()
-        self.close_choices.start()
+        self.look_after.start()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Messages are looked at by the photo cog alone: no prefix commands."""
@@ -113,7 +119,9 @@ class EgaoBot(commands.Bot):
                 await self.pressed(press)
 
     async def pressed(self, press: Press) -> None:
-        """A button, select or form of ours was used."""
+        """A button, select or form of ours was used. What it is about may have to be taken up first."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.taken_up.wait(), PATIENCE)
         await guarded(press.interaction, self.presses.handle(press))
 
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
@@ -148,15 +156,17 @@ class EgaoBot(commands.Bot):
         else:
             await self.service.erased(expired.lapsed)
 
-    @tasks.loop(minutes=1)
-    async def close_choices(self) -> None:
-        """End choices of a face that nobody made."""
+    @tasks.loop(seconds=LOOK_SECONDS)
+    async def look_after(self) -> None:
+        """End choices of a face that nobody made; take up what got out of hand."""
         with contextlib.suppress(EgaoError):
             await self.service.close_choices()
+            before = self.store.now() - LOOK_SECONDS if self.look_after.current_loop else self.began
+            await recovery.take_up(self, self.store, self.service, before=before)
 
     async def close(self) -> None:
         self.sweep.cancel()
-        self.close_choices.cancel()
+        self.look_after.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self.service.close()
         await super().close()

@@ -89,6 +89,8 @@ class Follower:
 
     async def _edit(self) -> None:
         assert self.newest is not None
+        if not self._answer.shows_progress:
+            return
         preview = self._preview
         try:
             await self._answer.show(self._draw(self.newest, preview))

@@ -13,7 +13,7 @@ from bot.answers import Answer
 from bot.asks import Ask
 from bot.replies import trouble
 from bot.run import Run
-from bot.service import CHOICE_SECONDS, CHOOSING, Service
+from bot.service import ANSWERING, CHOICE_SECONDS, CHOOSING, Service
 from core import errors
 from core.store import Job, Store
 
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def recover(bot: EgaoBot, store: Store, service: Service) -> None:
-    """Called once, when the bot has come up and can post."""
-    left = await store.run(store.jobs.recover)
+async def take_up(bot: EgaoBot, store: Store, service: Service, *, before: float) -> None:
+    """Take up what nobody has in hand of the requests that were accepted before the Unix second `before`.
+
+    At the start, when the bot can post: what an earlier process left. Later now and then: what the store, full or
+    locked, or a Discord that was down kept this process from seeing through.
+    """
+    left = await store.run(store.jobs.recover, service.held(), before)
     for job in left.untold:
         run = await _run(bot, store, job)
         if run is not None:
-            await service.tell(run, trouble(run.ask.say, _error(job.error)))
+            service.ends.tell_meanwhile(run, trouble(run.ask.say, _error(job.error)))
         else:
             await store.run(store.jobs.told, job.id)
     for job in left.queued:
@@ -39,11 +43,13 @@ async def recover(bot: EgaoBot, store: Store, service: Service) -> None:
         elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
             run.faces = int(job.checkpoint.removeprefix(CHOOSING))
             service.choosing[job.id] = (run, time.monotonic() + CHOICE_SECONDS)
+        elif job.checkpoint == ANSWERING:
+            service.start(run, quiet=True)
         else:
             run.resume = job.checkpoint
             service.start(run)
     if left.queued or left.untold:
-        log.info("taken up again: %d requests; told: %d", len(left.queued), len(left.untold))
+        log.info("taken up again: %d requests; to be told: %d", len(left.queued), len(left.untold))
 
 
 async def reconcile(bot: EgaoBot, store: Store) -> None:

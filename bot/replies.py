@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bot.client import EgaoBot
 
 log = logging.getLogger(__name__)
+ANSWERED = 40060  # "already acknowledged": an earlier try had arrived, though Discord said that it failed
 P = ParamSpec("P")
 Holder = TypeVar("Holder")
 
@@ -74,11 +75,14 @@ def trouble(say: Speaker, error: BaseException) -> Page:
 
 async def answer(interaction: discord.Interaction[Any], page: Page, *, private: bool = True) -> None:
     """Answer an interaction, whether or not it was answered before."""
-    files = page.files()
-    if interaction.response.is_done():
-        await interaction.followup.send(view=page.view, files=files, ephemeral=private)
-    else:
-        await interaction.response.send_message(view=page.view, files=files, ephemeral=private)
+    if not interaction.response.is_done():
+        try:
+            await interaction.response.send_message(view=page.view, files=page.files(), ephemeral=private)
+            return
+        except discord.HTTPException as error:
+            if error.code != ANSWERED:
+                raise
+    await interaction.followup.send(view=page.view, files=page.files(), ephemeral=private)
 
 
 async def tell(interaction: discord.Interaction[EgaoBot], error: BaseException) -> None:

@@ -11,25 +11,24 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import discord
 
-from bot.answers import Answer, AnswerGone
+from bot.answers import AnswerGone
 from bot.asks import Ask
 from bot.callers import Caller
 from bot.delivery import deliver
+from bot.ends import Ends
 from bot.follow import Follower, Pace
 from bot.gate import Gate
 from bot.health import Metrics
-from bot.layouts import Page, choose_face, notice, working
-from bot.replies import own_failure, trouble
+from bot.layouts import choose_face, notice, working
 from bot.run import Choice, Run
 from bot.work import Work
-from core.errors import EgaoError, PhotoRefused, QueueFull, ShuttingDown, StillBusy
+from core.errors import EgaoError, QueueFull, ShuttingDown, StillBusy
 from core.executor import Progress
 from core.settings import Settings
 from core.store import GuildSettings, Owner, Store
@@ -41,6 +40,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 5  # starts of this process that a request may see before it is given up; a worker's deaths count elsewhere
 CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
+ANSWERING: Final = b"answering"  # the checkpoint of a request whose answer is on its way, if it has not arrived
 CHOICE_SECONDS: Final = 14 * 60.0
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
 
@@ -54,6 +54,8 @@ class Service:
         self.gate = Gate(store)
         self.runs: dict[int, Run] = {}
         self.choosing: dict[int, tuple[Run, float]] = {}  # with the time at which the choice closes
+        self.ends = Ends(store, work)
+        self._entering: set[int] = set()  # accepted, and being replied to for the first time
         self._pace = Pace()
         self._closing = False
 
@@ -67,17 +69,12 @@ class Service:
         began = time.monotonic()
         settings = await self.admit(caller, author_id)
         self._check_room(caller, ask, settings)
-        job = await self._create(caller, ask, caller.once, settings if limited else None)
+        limits = settings if limited else None
+        job = await self._store.run(self._create, caller, ask, caller.once, limits)
         if job is None:
             return  # the same event came twice; the first is being answered
-        page = working(ask.say, job)
-        try:
-            answer = await caller.reply(page, f"egao{job}")
-        except discord.HTTPException:
-            await self._store.run(self._store.jobs.finish, job, "failed", error="JobCancelled", refund=True, told=True)
-            raise
+        await self._promise(job, caller, ask, settings, first=True)
         self.metrics.first_reply.observe(time.monotonic() - began)
-        await self._begin(job, caller.owner, ask, answer, settings)
 
     async def admit(self, caller: Caller, author_id: int | None = None) -> GuildSettings:
         """Whether the person may ask at all, just now. Raises AccessError or ShuttingDown."""
@@ -85,26 +82,39 @@ class Service:
             raise ShuttingDown
         return await self.gate.admit(caller.owner, caller.person, author_id=author_id)
 
-    async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> None:
-        """The member chose one or more faces of the photo that `parent` is about: a request for each."""
+    async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
+        """The member chose one or more faces of the photo that `parent` is about: a request for each.
+
+        False if it was too late to choose.
+        """
         numbers = list(faces)
         settings = await self.admit(caller)
         self._check_room(caller, parent.ask, settings, len(numbers))
-        for index, number in enumerate(numbers):
-            ask = replace(parent.ask.for_face(number), private=caller.private)
-            job = await self._create(caller, ask, f"j{parent.job_id}:{number}", None)
-            if job is None:
-                continue
-            page, nonce = working(ask.say, job), f"egao{job}"
-            answer = await (caller.more(page, nonce) if index else caller.reply(page, nonce))
-            await self._begin(job, caller.owner, ask, answer, settings)
+        asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
+        jobs = await self._store.run(self._divide, caller, parent, asks)
         self.choosing.pop(parent.job_id, None)
-        await self._store.run(self._store.jobs.finish, parent.job_id, "done", told=True)
+        for index, (job, ask) in enumerate(zip(jobs, asks, strict=bool(jobs))):
+            await self._promise(job, caller, ask, settings, first=not index)
+        return bool(jobs)
 
-    async def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None) -> int | None:
-        token, expires = caller.token or (None, None)
-        job = await self._store.run(
-            self._store.jobs.create,
+    def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask]) -> list[int]:
+        """Put a request for each face in the place of the one about the photo, all at once or not at all.
+
+        Empty if that has ended meanwhile. On a thread of the store's.
+        """
+        with self._store.database.writing():
+            if not self._store.jobs.finish(parent.job_id, "done", told=True):
+                return []
+            # The token without a message means the first one's: the others are given theirs with their message.
+            made = [
+                self._create(caller, ask, f"j{parent.job_id}:{ask.face}", None, first=not index) for index, ask in enumerate(asks)
+            ]
+        return [job for job in made if job is not None]
+
+    def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None, *, first: bool = True) -> int | None:
+        """The row, or None if there was one. On a thread of the store's. `first`: not a further one of the same caller's."""
+        token, expires = (caller.token if first else None) or (None, None)
+        job = self._store.jobs.create(
             caller.owner,
             ask.kind,
             ask.dump(),
@@ -113,15 +123,31 @@ class Service:
             token=token,
             token_expires=expires,
             channel_id=caller.channel_id,
+            message_id=caller.message_id if first else None,
             source_message_id=ask.photo.message_id if ask.photo else None,
             max_attempts=ATTEMPTS,
         )
-        return None if job is None else job.id
+        if job is None:
+            return None
+        self._entering.add(job.id)
+        return job.id
 
-    async def _begin(self, job: int, owner: Owner, ask: Ask, answer: Answer, settings: GuildSettings) -> None:
-        if answer.channel_id is not None and answer.message_id is not None:
-            await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
-        self.start(Run(job, owner, ask, answer, settings))
+    async def _promise(self, job: int, caller: Caller, ask: Ask, settings: GuildSettings, *, first: bool) -> None:
+        """Give the first reply to a request that has its row, and begin to work on it."""
+        try:
+            page, nonce = working(ask.say, job), f"egao{job}"
+            about = ask.photo.message_id if ask.photo is not None else None
+            answer = await (caller.reply(page, nonce) if first else caller.more(page, nonce, about))
+            if answer.channel_id is not None and answer.message_id is not None:
+                await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
+            if not first and answer.token is not None and answer.token_expires is not None:
+                await self._store.run(self._store.jobs.retoken, job, answer.token, answer.token_expires.timestamp())
+            self.start(Run(job, caller.owner, ask, answer, settings))
+        except discord.HTTPException:
+            await self._store.run(self._store.jobs.finish, job, "failed", error="JobCancelled", refund=True, told=True)
+            raise
+        finally:
+            self._entering.discard(job)
 
     def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> None:
         """Whether the server has room for more requests, and the changed message no other change under way."""
@@ -131,42 +157,53 @@ class Service:
         if len(here) + more > settings.queue_share:
             raise QueueFull(seconds=round(USUAL_SECONDS))
         same = [run for run in here if run.owner == caller.owner and run.ask.kind == "smile" and ask.kind == "smile"]
-        if any(run.ask.face_id == ask.face_id for run in same):
+        shown = caller.message_id  # in which an answer may be on its way that Discord has not confirmed
+        if any(run.ask.face_id == ask.face_id for run in same) or any(shown == run.answer.message_id for run in here if shown):
             raise StillBusy
 
     # -- one request
 
-    def start(self, run: Run) -> None:
-        """Begin to work on a request that has its row and its reply."""
+    def start(self, run: Run, *, quiet: bool = False) -> None:
+        """Begin to work on a request that has its row and its reply. `quiet`: show no progress, the answer may stand."""
         pause = self._settings.progress_seconds
-        run.follower = Follower(
-            run.answer, lambda progress, preview: working(run.ask.say, run.job_id, progress, preview), self._pace, pause
-        )
+        if not quiet:
+            run.follower = Follower(
+                run.answer, lambda progress, preview: working(run.ask.say, run.job_id, progress, preview), self._pace, pause
+            )
         self.runs[run.job_id] = run
         self.metrics.waiting.set(len(self.runs))
         run.task = asyncio.create_task(self._see_through(run), name=f"job-{run.job_id}")
 
     async def _see_through(self, run: Run) -> None:
+        outcome = "unnoted"
         try:
-            outcome = await self._attempt(run)
-        except asyncio.CancelledError:
-            outcome = run.ending or "closing"
-            await asyncio.shield(self._cut_short(run, outcome))
-        except ShuttingDown:
-            outcome = "closing"
-            await self._put_back(run)
-        except AnswerGone:
-            outcome = "gone"
-            await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", told=True)
-        except Exception as error:
-            outcome = "failed"
-            await self._fail(run, error)
+            outcome = await self._to_its_end(run)
+        except EgaoError as error:  # the store's: what it could not note, it has still to be asked for; see `recovery.take_up`
+            log.warning("the end of job %d could not be noted: %s", run.job_id, error.code)
         finally:
             self.runs.pop(run.job_id, None)
             self.metrics.waiting.set(len(self.runs))
         self.metrics.jobs.labels(run.ask.kind, outcome).inc()
         if outcome == "done":
             self.metrics.seconds.labels(run.ask.kind).observe(time.monotonic() - run.began)
+
+    async def _to_its_end(self, run: Run) -> str:
+        """Do it and give the answer, or end it in another way. Returns the outcome."""
+        try:
+            return await self._attempt(run)
+        except asyncio.CancelledError:
+            outcome = run.ending or "closing"
+            await asyncio.shield(self.ends.cut_short(run, outcome))
+            return outcome
+        except ShuttingDown:
+            await self.ends.put_back(run)
+            return "closing"
+        except AnswerGone:
+            await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", told=True)
+            return "gone"
+        except Exception as error:
+            await self.ends.fail(run, error)
+            return "failed"
 
     async def _attempt(self, run: Run) -> str:
         """Do it and give the answer. Returns the outcome; everything else is raised."""
@@ -185,6 +222,9 @@ class Service:
             if await self._store.run(self._store.jobs.requeue, run.job_id):
                 self.choosing[run.job_id] = (run, time.monotonic() + CHOICE_SECONDS)
             return "choosing"
+        if not await self._store.run(self._store.jobs.worked, run.job_id, ANSWERING):
+            await self.ends.cut_short(run, run.ending or "erased")
+            return "gone"
         await deliver(run, self._work, page)
         await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True)
         if run.stored is not None and run.ask.kind == "photo":
@@ -193,45 +233,7 @@ class Service:
                 await self._store.run(self._store.faces.place, run.owner, run.stored.id, *place)
         return "done"
 
-    # -- the other ends
-
-    async def _fail(self, run: Run, error: Exception) -> None:
-        """End it as failed and tell the member why."""
-        code = error.code if isinstance(error, EgaoError) else "EgaoError"
-        if isinstance(error, PhotoRefused):
-            code = PhotoRefused.__name__  # which check it was would say something about a face
-        refund = own_failure(error)
-        if not await self._store.run(self._store.jobs.finish, run.job_id, "failed", error=code, refund=refund):
-            return
-        await self.tell(run, trouble(run.ask.say, error))
-
-    async def _cut_short(self, run: Run, why: str) -> None:
-        if run.follower is not None:
-            await run.follower.stop()
-        if why == "closing":
-            await self._put_back(run)
-            return
-        await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", refund=True)
-        key = "work.cancelled" if why == "member" else "work.cancelled.source"
-        await self.tell(run, notice(run.ask.say(key)))
-
-    async def tell(self, run: Run, page: Page) -> None:
-        """Give the last word on a request that has ended; if it can't be given now, it is at the next start."""
-        with contextlib.suppress(AnswerGone):
-            try:
-                await deliver(run, self._work, page)
-            except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:
-                log.warning("the end of job %d could not be told: %s", run.job_id, failure)
-                if isinstance(failure, discord.Forbidden):
-                    await self._store.run(self._store.jobs.told, run.job_id)  # never will be
-                return
-        await self._store.run(self._store.jobs.told, run.job_id)
-
-    async def _put_back(self, run: Run) -> None:
-        """Leave it to the next start, from where it is."""
-        if run.resume is not None:
-            await self._store.run(self._store.jobs.checkpoint, run.job_id, run.resume)
-        await self._store.run(self._store.jobs.requeue, run.job_id)
+    # -- ended by others
 
     async def cancel(self, owner: Owner, job_id: int) -> Run | None:
         """A member wants it no more. The run that was ended, or None if there was none of theirs."""
@@ -239,7 +241,7 @@ class Service:
             return None
         waiting = self.choosing.pop(job_id, None)
         if waiting is not None:
-            await self.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
+            await self.ends.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
             return waiting[0]
         run = self.runs.get(job_id)
         if run is not None and run.task is not None:
@@ -253,7 +255,7 @@ class Service:
         for job_id in job_ids:
             waiting = self.choosing.pop(job_id, None)
             if waiting is not None:
-                await self.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled.source")))
+                await self.ends.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled.source")))
             run = self.runs.get(job_id)
             if run is not None and run.task is not None and run.ending is None:
                 run.ending = "erased"
@@ -263,9 +265,14 @@ class Service:
         """End the choices that were open too long, and say so."""
         now = time.monotonic() if now is None else now
         for job_id, (run, until) in list(self.choosing.items()):
-            if until <= now and self.choosing.pop(job_id, None) is not None:
-                await self._store.run(self._store.jobs.finish, job_id, "cancelled", error="JobCancelled")
-                await self.tell(run, notice(run.ask.say("faces.expired")))
+            if until > now or self.choosing.pop(job_id, None) is None:
+                continue
+            if await self._store.run(self._store.jobs.finish, job_id, "cancelled", error="JobCancelled"):
+                await self.ends.tell(run, notice(run.ask.say("faces.expired")))
+
+    def held(self) -> set[int]:
+        """The requests that this process has in hand."""
+        return self.runs.keys() | self.choosing.keys() | self._entering | self.ends.telling.keys()
 
     def place(self, job_id: int) -> Progress | None:
         """Where a running request stands, as last heard."""
@@ -275,6 +282,7 @@ class Service:
     async def close(self) -> None:
         """Take nothing more in and put back what is not done; the next start answers it."""
         self._closing = True
+        await self.ends.close()
         tasks = [run.task for run in self.runs.values() if run.task is not None]
         for run in self.runs.values():
             run.ending = run.ending or "closing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 
@@ -99,7 +100,8 @@ class AdminCog(
         guild_id = require_admin(press.interaction)
         (member_id,) = press.numbers(1)
         say, store = await self.bot.speaker(press.interaction), self.bot.store
-        await press.interaction.response.defer()
+        with contextlib.suppress(discord.HTTPException):  # whether or not Discord takes the answer, it is erased
+            await press.interaction.response.defer()
         if member_id:
             erased = await store.run(store.forget, owner_of(guild_id, member_id))
         else:

@@ -10,7 +10,7 @@ from bot.gate import owner_of
 from bot.layouts import SHOWN_FACES, notice
 from bot.presses import Outdated, Press
 from bot.replies import answer
-from core.errors import NotYours
+from core.errors import NotYours, StillBusy
 
 
 class ChoiceCog(commands.Cog):
@@ -27,6 +27,8 @@ class ChoiceCog(commands.Cog):
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
         found = self.bot.service.choosing.get(job_id)
+        if job_id in self.bot.service.runs:  # taken up again after a restart: it asks once more in a moment
+            raise StillBusy
         if found is None:
             await answer(press.interaction, notice(say("faces.expired")))
             return
@@ -36,7 +38,8 @@ class ChoiceCog(commands.Cog):
         if not numbers or max(numbers) >= parent.faces:
             raise Outdated
         caller = InteractionCaller(press.interaction, say, parent.ask.private, "replace")
-        await self.bot.service.split(caller, parent, numbers)
+        if not await self.bot.service.split(caller, parent, numbers):
+            await answer(press.interaction, notice(say("faces.expired")))
 
     async def cancel(self, press: Press) -> None:
         """End the request; its message says so."""

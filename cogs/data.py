@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -36,7 +38,8 @@ class DataCog(commands.Cog):
         if press.numbers(1)[0] != press.interaction.user.id:
             raise Outdated
         say = await self.bot.speaker(press.interaction)
-        await press.interaction.response.defer()
+        with contextlib.suppress(discord.HTTPException):  # whether or not Discord takes the answer, it is erased
+            await press.interaction.response.defer()
         erased = await self.bot.store.run(self.bot.store.forget_member, press.interaction.user.id)
         await self.bot.service.erased(erased.job_ids)
         page = notice(say("forget.done"))

@@ -1,18 +1,23 @@
 """A small workbench for the bot's tests: real pictures by Pillow, in milliseconds.
 
 What it is to do stands in the photo itself, as JSON in a PNG's comment (see `photo`). A picture of strength s is grey
-with brightness 128 + 20 s, so that a test can read the strength back from what was posted (`strength_in`).
+with brightness 128 + 20 s, so that a test can read the strength back from what was posted (`strength_in`). A photo's
+mark goes with it, through the stored latent too, into every picture that is made of it (`mark_in`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from core import errors
@@ -32,19 +37,41 @@ from core.settings import Settings
 
 NEUTRAL = -0.75  # what "neutral" comes to for every face here
 CREATE = "tests.bot_workbench:create"
+hoard: list[bytearray] = []
 
 
-def photo(faces: int = 1, *, steps: int = 2, seconds: float = 0.0, fail: str = "", at: str = "find", n: int = 0) -> bytes:
-    """A photo with so many faces. `fail` names an EgaoError that is raised `at` "find" or "project"; "crash" dies."""
+def photo(
+    faces: int = 1,
+    *,
+    steps: int = 2,
+    seconds: float = 0.0,
+    fail: str = "",
+    at: str = "find",
+    n: int = 0,
+    mark: str = "",
+    once: str = "",
+) -> bytes:
+    """A photo with so many faces, each step of whose projection takes `seconds`.
+
+    `fail` is what happens `at` "find" or "project": an EgaoError by its name, a "bug", or the worker has a "crash", is
+    made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there.
+    """
     note = PngInfo()
-    note.add_text("do", json.dumps({"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n}))
-    return _png((64 * max(1, faces), 64), 90, note)
+    orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark, "once": once}
+    note.add_text("do", json.dumps(orders))
+    return _png((64 * max(1, faces), 64), 90, note=note)
 
 
 def strength_in(picture: bytes) -> float:
     """The strength at which the picture was drawn."""
     with Image.open(io.BytesIO(picture)) as image:
         return round((image.convert("L").resize((1, 1)).getpixel((0, 0)) - 128) / 20, 1)  # type: ignore[operator]
+
+
+def mark_in(picture: bytes) -> str:
+    """The mark of the photo that the picture was made of, and the face's number in it: "mark/0"."""
+    with Image.open(io.BytesIO(picture)) as image:
+        return str(image.getexif().get(ExifTags.Base.ImageDescription, ""))
 
 
 class Bench:
@@ -55,19 +82,21 @@ class Bench:
         _fail(orders, "find")
         if not orders["faces"]:
             raise errors.NoFace
+        marks = [f"{orders['mark']}/{n}" for n in range(orders["faces"])]
         return FoundFaces(
-            tuple(FoundFace(n, (64.0 * n, 0, 64.0 * n + 64, 64), _png((32, 32), 40 + n)) for n in range(orders["faces"]))
+            tuple(FoundFace(n, (64.0 * n, 0, 64.0 * n + 64, 64), _png((32, 32), 40 + n, mark)) for n, mark in enumerate(marks))
         )
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)
-        first = int(request.resume or b"0")
+        first, mark = int(request.resume or b"0"), f"{orders['mark']}/{request.face}"
         for step in range(first, orders["steps"]):
             time.sleep(orders["seconds"])
             _fail(orders, "project")
-            yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step), checkpoint=b"%d" % (step + 1))
-        latent = json.dumps({"face": request.face, "from": first}).encode()
-        yield Projected(latent, _png((32, 32), 10), {"project": 0.1}, _png((32, 32), 90), "scale", NEUTRAL)
+            yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step, mark), checkpoint=b"%d" % (step + 1))
+        latent = json.dumps({"face": request.face, "from": first, "mark": mark}).encode()
+        original = _png((32, 32), 90, mark)
+        yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, "scale", NEUTRAL)
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | errors.EgaoError]:
         return [self._render(request) for request in requests]
@@ -81,7 +110,8 @@ class Bench:
         frames = [_grey(request.start + (request.stop - request.start) * n / 3) for n in range(4)]
         yield Progress(4, 4)
         out = io.BytesIO()
-        frames[0].save(out, "webp", save_all=True, append_images=frames[1:], duration=80)
+        mark = _exif(_mark_of(request.latent))
+        frames[0].save(out, "webp", save_all=True, append_images=frames[1:], duration=80, exif=mark)
         yield Animated(out.getvalue(), 4)
 
 
@@ -93,23 +123,48 @@ def create(settings: Settings) -> Bench:
 def _orders(data: bytes) -> dict[str, Any]:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            text = image.info.get("do", '{"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": ""}')
+            orders: dict[str, Any] = json.loads(image.info.get("do", "{}"))
     except OSError:
         raise errors.UnreadablePhoto(reason="it is not a picture") from None
-    orders: dict[str, Any] = json.loads(text)
-    return orders
+    return {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", **orders}
 
 
 def _fail(orders: dict[str, Any], at: str) -> None:
     if orders["fail"] and orders["at"] == at:
+        if orders["once"]:
+            if Path(orders["once"]).exists():
+                return
+            Path(orders["once"]).touch()
+        _misbehave(orders["fail"])
         facts = {
             "FaceTooSmall": {"pixels": 30, "limit": 64},
             "FaceTurnedAway": {"degrees": 70, "limit": 45},
             "LooksYoung": {"age": 18},
         }
-        if orders["fail"] == "bug":
-            raise RuntimeError("a mistake in the code")
         raise getattr(errors, orders["fail"])(**facts.get(orders["fail"], {}))
+
+
+def _misbehave(how: str) -> None:
+    match how:
+        case "bug":
+            raise RuntimeError("a mistake in the code")
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does when memory runs out
+        case "hang":
+            ctypes.PyDLL(None).sleep(3600)  # as native code does: no other thread of Python runs meanwhile
+        case "hoard":
+            while True:
+                hoard.append(bytearray(2**24))
+
+
+def _mark_of(latent: bytes) -> str:
+    return str(json.loads(latent).get("mark", ""))
+
+
+def _exif(mark: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = mark
+    return exif
 
 
 def _encode(request: Render, strength: float) -> bytes:
@@ -118,7 +173,8 @@ def _encode(request: Render, strength: float) -> bytes:
     if request.photo:
         with Image.open(io.BytesIO(request.photo)) as photo:
             size = photo.size
-    _grey(strength, size).save(out, request.kind, **({"quality": 95} if request.kind != "png" else {}))
+    quality = {"quality": 95} if request.kind != "png" else {}
+    _grey(strength, size).save(out, request.kind, exif=_exif(_mark_of(request.latent)), **quality)
     return out.getvalue()
 
 
@@ -126,7 +182,7 @@ def _grey(strength: float, size: tuple[int, int] = (64, 64)) -> Image.Image:
     return Image.new("RGB", size, (round(128 + 20 * strength),) * 3)
 
 
-def _png(size: tuple[int, int], grey: int, note: PngInfo | None = None) -> bytes:
+def _png(size: tuple[int, int], grey: int, mark: str = "", note: PngInfo | None = None) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", size, (grey,) * 3).save(out, "png", pnginfo=note)
+    Image.new("RGB", size, (grey,) * 3).save(out, "png", pnginfo=note, **({"exif": _exif(mark)} if mark else {}))
     return out.getvalue()

@@ -2,7 +2,8 @@
 
 The order of the checks is the defence: bytes before Pillow sees them, pixels from the header before anything is
 decoded, then one decoder out of three. The photo is decoded whole, never at the reduced scale that a JPEG offers: an
-edit goes back into these pixels, and the largest photo that the limits let in is 150 MB of them.
+edit goes back into these pixels, and the largest photo that the limits let in is 150 MB of them. Everything after the
+decoder is done in strips, so that no second copy of the picture is ever held.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from core.errors import PhotoTooLarge, UnreadablePhoto
+from core.faces.guard import MEMORY, bytes_per_pixel, too_many_parts
 from core.settings import Settings
 
 FORMATS = ("PNG", "JPEG", "WEBP")  # an allow-list: Pillow has decoders for dozens of formats that nobody uploads
 SIDE_LIMIT = 30_000  # pixels; a 50,000,000 x 1 strip passes a pixel ceiling but no photo is one
 SCAN_LIMIT = 64  # of a JPEG; cameras and optimisers write 1 to 12, and each pass over a large picture costs a second
+STRIP = 2**20  # pixels that are converted at a time
 BACKDROP = "white"  # behind transparency: what a viewer and a printer show, and light as most of FFHQ's backdrops
 
 # How an EXIF orientation (EXIF 2.32, tag 0x0112) is undone: mirrored left to right first?, then quarter turns
@@ -55,6 +58,8 @@ def load_photo(source: bytes | Path, settings: Settings) -> Photo:
     data = source if isinstance(source, bytes) else _read(source, settings)
     if len(data) > settings.max_bytes:
         raise PhotoTooLarge(size=_amount(len(data), "B"), limit=_amount(settings.max_bytes, "B"))
+    if too_many_parts(data):
+        raise UnreadablePhoto(reason="it is made of very many parts")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF and palettes; the pixels are what counts
@@ -73,17 +78,23 @@ def load_photo(source: bytes | Path, settings: Settings) -> Photo:
 def _decode(image: Image.Image, data: bytes, settings: Settings) -> NDArray[np.uint8]:
     """Check what the header says, then decode, then convert, then turn."""
     width, height = image.size
-    if width * height > _pixel_limit(settings) or max(width, height) > SIDE_LIMIT:
-        limit = _amount(_pixel_limit(settings), "pixels") if max(width, height) <= SIDE_LIMIT else f"{SIDE_LIMIT} a side"
+    ceiling = min(_pixel_limit(settings), MEMORY // bytes_per_pixel(image))
+    if width * height > ceiling or max(width, height) > SIDE_LIMIT:
+        limit = _amount(ceiling, "pixels") if max(width, height) <= SIDE_LIMIT else f"{SIDE_LIMIT} a side"
         raise PhotoTooLarge(size=f"{width} x {height} pixels", limit=limit)
     # FF is followed by 00 within a scan, so these two bytes start a scan (or stand in a thumbnail, which has few)
     if image.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > SCAN_LIMIT:
         raise UnreadablePhoto(reason="it is a JPEG of very many layers")
     image.load()
     mirrored, turns = _UNDONE.get(_orientation(image), (False, 0))
-    pixels = np.asarray(_to_srgb(image))
-    pixels = np.rot90(pixels[:, ::-1] if mirrored else pixels, turns)
-    return np.array(pixels, dtype=np.uint8, order="C")
+    upright = np.empty((width, height, 3) if turns % 2 else (height, width, 3), dtype=np.uint8)
+    stored = np.rot90(upright, -turns)  # the same memory, as the file has it
+    stored = stored[:, ::-1] if mirrored else stored
+    convert, rows = _Converter(image.info.get("icc_profile")), max(1, STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        stored[top:bottom] = np.asarray(convert(image.crop((0, top, width, bottom))))
+    return upright
 
 
 def _orientation(image: Image.Image) -> int:
@@ -94,29 +105,40 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+class _Converter:
     """Any mode that the three formats hold -> RGB in sRGB, on the backdrop where it is transparent."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion to 8 bits clips at 255 instead of scaling
-        image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).round().clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, BACKDROP), layer).convert("RGB")
-    elif image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
-    if profile:
-        image = _apply_profile(image, profile)
-    return image.convert("RGB")
+
+    def __init__(self, profile: bytes | None) -> None:
+        self._profile = profile
+        self._transforms: dict[str, ImageCms.ImageCmsTransform | None] = {}  # by mode
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        if image.mode.startswith("I"):
+            # 16-bit grey: Pillow's own conversion to 8 bits clips at 255 instead of scaling
+            image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).round().clip(0, 255).astype(np.uint8))
+        if image.has_transparency_data:
+            layer = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", layer.size, BACKDROP), layer).convert("RGB")
+        elif image.mode not in ("L", "RGB", "CMYK"):
+            image = image.convert("RGB")
+        if self._profile:
+            image = self._through_profile(image, self._profile)
+        return image.convert("RGB")
+
+    def _through_profile(self, image: Image.Image, profile: bytes) -> Image.Image:
+        """Convert L, RGB or CMYK to RGB through the embedded profile; one that does not fit is ignored, as viewers do."""
+        if image.mode not in self._transforms:
+            self._transforms[image.mode] = _transform(profile, image.mode)
+        transform = self._transforms[image.mode]
+        return image if transform is None else transform.apply(image)
 
 
-def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert L, RGB or CMYK to RGB through the embedded profile; one that does not fit is ignored, as viewers do."""
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), image.mode, "RGB").apply(image)
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image
+        return None
 
 
 def _read(path: Path, settings: Settings) -> bytes:

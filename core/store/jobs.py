@@ -11,8 +11,9 @@ What a request, a token and a checkpoint hold is sealed, and wiped once the memb
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlite_utils
@@ -99,10 +100,20 @@ class Jobs(Part):
         sealed = None if blob is None else self._seal(blob, "jobs", "checkpoint", job_id)
         return self._running(job_id, {"checkpoint": sealed})
 
+    def worked(self, job_id: int, blob: bytes) -> bool:
+        """The work is over and its answer is left to be given; `blob` is the checkpoint that says so. False as for `renew`.
+
+        What happens from here on isn't the work's fault, so it doesn't count as an attempt.
+        """
+        sealed = self._seal(blob, "jobs", "checkpoint", job_id)
+        sql = "update jobs set checkpoint = ?, attempts = max(attempts - 1, 0) where id = ? and state = 'running'"
+        with self.database.writing() as db:
+            return db.execute(sql, [sealed, job_id]).rowcount > 0
+
     def requeue(self, job_id: int, *, counted: bool = False) -> bool:
         """Put a running job back, as at a shutdown. Not `counted`: it doesn't cost one of its attempts."""
         sql = (
-            "update jobs set state = 'queued', lease = null, holder = null, attempts = attempts - ? "
+            "update jobs set state = 'queued', lease = null, holder = null, attempts = max(attempts - ?, 0) "
             "where id = ? and state = 'running'"
         )
         with self.database.writing() as db:
@@ -184,18 +195,24 @@ class Jobs(Part):
             found = dict(db.execute(sql, {"guild": guild_id, "since": since}).fetchall())
         return {state: found.get(state, 0) for state in STATES}
 
-    def recover(self) -> Recovered:
-        """At start: running jobs of an earlier process, or with a lapsed lease, are queued again or, with their
-        attempts used up, failed as WorkerDied and refunded. Also hands out what is finished but untold.
+    def recover(self, held: Collection[int] | None = None, before: float | None = None) -> Recovered:
+        """Running jobs of an earlier process, or with a lapsed lease, are queued again or, with their attempts used
+        up, failed as WorkerDied and refunded. Also hands out what is queued, and what is finished but untold.
+
+        `held`: the jobs that this process has in hand. They are let be, and any other is taken for forgotten if it was
+        created before the Unix second `before`.
         """
-        stale = "state = 'running' and (holder is not :holder or lease <= :now)"
-        facts = {"holder": self._holder, "now": self.now()}
+        free = "created < :before and id not in (select value from json_each(:held))"
+        forgotten = "holder is not :holder or lease <= :now" if held is None else "true"
+        stale = f"state = 'running' and ({forgotten}) and {free}"
+        before = float("inf") if before is None else before
+        facts = {"holder": self._holder, "now": self.now(), "before": before, "held": json.dumps(sorted(held or ()))}
         with self.database.writing() as db:
             dead = self._end(db, f"{stale} and attempts >= max_attempts", facts, "failed", "WorkerDied")
             _refund(db, dead)
             db.execute(f"update jobs set state = 'queued', holder = null, lease = null where {stale}", facts)
-            queued, untold = "state = 'queued'", "finished is not null and told = 0"
-            return Recovered(self._select(db, queued), self._select(db, untold))
+            queued, untold = f"state = 'queued' and {free}", f"finished is not null and told = 0 and {free}"
+            return Recovered(self._select(db, queued, **facts), self._select(db, untold, **facts))
 
     def lapse(self, db: sqlite_utils.Database) -> list[int]:
         """Fail what waited longer than a request may be kept. Part of a sweep; returns the numbers."""
@@ -233,7 +250,7 @@ class Jobs(Part):
         found = self._select(db, "id = :id", id=job_id)
         return found[0] if found else None
 
-    def _select(self, db: sqlite_utils.Database, where: str, **facts: int) -> list[Job]:
+    def _select(self, db: sqlite_utils.Database, where: str, **facts: Any) -> list[Job]:
         return [self._job(row) for row in db.query(f"select * from jobs where {where} order by id", facts)]
 
     def _job(self, row: dict[str, Any]) -> Job:

@@ -1,10 +1,14 @@
 """Runs a bot's own entry point against a fake Discord: `FAKE_DISCORD_URL=... python -m tests.discord.launch bot`.
 
-Everything but discord.py's addresses is the real thing: same module, same `__main__`, same settings.
+Everything but discord.py's addresses is the real thing: same module, same `__main__`, same settings. For tests of what
+goes wrong under load, FAKE_WORKBENCH ("module:function") brings workers without weights, FAKE_SILENCE (seconds) and
+FAKE_MEMORY (bytes) a watchdog and a memory limit that are reached within a test, FAKE_LOOK (seconds) a bot that looks
+sooner for what got out of hand.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import runpy
 import sys
@@ -16,8 +20,25 @@ def main() -> None:
     from tests.discord import patch
 
     patch.apply(url)
+    if workbench := os.environ.get("FAKE_WORKBENCH"):
+        sys.exit(_quick(workbench))
     sys.argv = [module, *sys.argv[2:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _quick(workbench: str) -> int:
+    """The real bot with other workers."""
+    from bot import app, client
+    from core.executor import Executor, Limits, Patience
+
+    patience = Patience(silence=float(os.environ.get("FAKE_SILENCE", Patience.silence)))
+    memory = os.environ.get("FAKE_MEMORY")
+    limits = Limits(memory=int(memory) if memory else None)
+    app.Executor = functools.partial(Executor, patience=patience, limits=limits)  # type: ignore[assignment,misc]
+    if look := os.environ.get("FAKE_LOOK"):
+        client.LOOK_SECONDS = float(look)  # type: ignore[misc]
+        client.EgaoBot.look_after.change_interval(seconds=float(look))
+    return app.main(workbench=workbench)
 
 
 if __name__ == "__main__":

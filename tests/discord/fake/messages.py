@@ -220,6 +220,8 @@ class Message:
             self.edited = self.world.clock.now()
         if self.viewer is None:  # the bot does not hear of ephemeral messages over the gateway
             self.world.message_event("MESSAGE_CREATE" if new else "MESSAGE_UPDATE", self, self.payload())
+        for watch in self.world.watchers:
+            watch(self)
         self.world.changed()
 
     def remove(self) -> None:

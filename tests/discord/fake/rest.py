@@ -75,6 +75,8 @@ class Rest:
         except ApiError as error:
             found.code = error.code
             response = _json(error.body(), error.status)
+        except ConnectionError:  # the bot is gone in the middle of its request
+            response = web.Response(status=499)
         found.status, found.done = response.status, time.monotonic()
         found.files = {}  # the bytes live on in the CDN; a long run must not keep them twice
         self.world.changed()

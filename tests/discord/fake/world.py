@@ -58,6 +58,7 @@ class World:
         self.bot = User(self, "egao", bot=True)
         self.owner = User(self, "owner")
         self.application_id = self.bot.id
+        self.watchers: list[Callable[[Message], None]] = []  # told of every message as it is made or edited
         self._waiters: set[asyncio.Event] = set()
 
     def changed(self) -> None:

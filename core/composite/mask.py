@@ -6,21 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.composite.mesh import BROWS, CHEEKS, COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, OVAL, Points, lowness
+from core.composite.mesh import BROWS, CHEEKS, COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, NOSE_TIP, OVAL, Points, face_size, lowness
 from core.composite.warp import blur, smoothstep
 
 _SEEN = 1.5, 5.0  # levels of change below which it is the generator's restlessness, and above which it is taken whole
 _OTHER = 60.0, 110.0  # levels by which photo and reconstruction must differ to be of different things
+_NOSE = 0.085  # in face sizes, reach of the nose's lower half: its nostrils never lie where the generator has them
+_NOSE_KEPT = 0.8  # share of a change of shade that is refused there
 
 
 def point_weights(points: Points) -> NDArray[np.float64]:
     """For each mesh point [V]: skin that the edit may change, the lips, the eyes, each 0..1; [V, 3].
 
-    Skin fades to nothing at the rim, and upwards from the cheeks to the brows.
+    Skin fades to nothing at the rim, and upwards from the cheeks to the brows; the tip of the nose is mostly the photo's.
     """
     down = points[CHEEKS] - points[BROWS]
     skin = np.clip(((points - points[BROWS]) @ down) / (down @ down), 0, 1)
     skin[list(OVAL)] *= 0.4 * lowness()
+    away = np.linalg.norm(points - points[NOSE_TIP], axis=1) / (_NOSE * face_size(points))
+    skin *= 1 - _NOSE_KEPT * np.exp(-0.5 * away**2)
     skin[COUNT:] = 0
     lips, eyes = np.zeros(len(points)), np.zeros(len(points))
     lips[[i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row]] = 1

@@ -120,6 +120,8 @@ def test_a_seam_is_an_edge_that_the_photo_does_not_have() -> None:
     hard, soft = (np.asarray(mask, np.float64)[..., None] / 255 for mask in (square, square.filter(ImageFilter.GaussianBlur(15))))
     assert seam(photo, (photo + 60 * hard).astype(np.uint8)) > 2
     assert seam(photo, (photo + 60 * soft).astype(np.uint8)) == pytest.approx(1, abs=0.1)
+    rough = np.random.RandomState(1).uniform(0, 100, photo.shape)
+    assert seam(photo, (photo + rough * soft**2).astype(np.uint8)) < 1.5, "what happens inside is no seam"
     assert np.isnan(seam(photo, photo))
 
 
@@ -141,7 +143,7 @@ def _row(subject: str, asked: float | str, before: float, after: float, **change
     )
     strength = -0.5 if asked == NEUTRAL else float(asked)
     return Row(
-        subject, "d", CROP, asked, strength, before, before > 0.5, after, after > 0.5,  # type: ignore[arg-type]
+        subject, "d", CROP, asked, strength, strength, before, before > 0.5, after, after > 0.5,  # type: ignore[arg-type]
         dict.fromkeys(keys, 0.0) | changes, 0, 0, float("nan"), 1.0, np.zeros((1, 1, 3), np.uint8),
     )  # fmt: skip
 

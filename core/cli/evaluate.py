@@ -15,7 +15,7 @@ from core.cli.folder import make_folder
 from core.cli.projecting import project_with_progress
 from core.directions import DEFAULT
 from core.edit import Editor, Models
-from core.errors import BadSetting, PhotoError
+from core.errors import BadSetting, FaceLost, PhotoError
 from core.evaluate.look import Looker
 from core.evaluate.plots import draw_plots
 from core.evaluate.sheets import draw_sheet
@@ -135,7 +135,11 @@ def _try_all(
         if isinstance(subject, tuple):
             refused[subject[0]] = subject[1]
             continue
-        of = [row for direction in directions for row in trial.run(subject, direction)]
+        try:
+            of = [row for direction in directions for row in trial.run(subject, direction)]
+        except FaceLost as lost:  # the generator can't draw this face at all
+            refused[subject.name] = str(lost)
+            continue
         draw_sheet(subject, of, out)
         rows.extend(of)
         _say(f"{subject.name}: {len(of)} edits")

@@ -37,7 +37,7 @@ def compare(
 
 def _row(seed: int, direction: Direction, strength: float, after: Look, before: Look) -> Row:
     return Row(
-        subject=str(seed), direction=direction.name, surface=CROP, asked=strength, strength=strength,
+        subject=str(seed), direction=direction.name, surface=CROP, asked=strength, strength=strength, step=strength,
         before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
         changes=difference(before, after), glasses=changed(before.glasses, after.glasses),
         outside=0, seam=float("nan"), seconds=float("nan"), picture=_NO_PICTURE,

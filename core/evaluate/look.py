@@ -58,7 +58,7 @@ class Looker:
         """uint8 [S, S, 3]; `box` as in the picture that this one is compared with (`Look.box`)."""
         small = np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX))
         emotions = self._classifier.probabilities(small[None])[0].astype(np.float64)
-        face = max(self._finder.find(small), key=lambda one: one.width, default=None)
+        face = self._finder.aligned(small)
         if face is None:
             nothing = float("nan")
             unknown = np.full(3, nothing)

@@ -51,6 +51,7 @@ class Row:
     surface: Surface
     asked: Strength
     strength: float
+    step: float  # what the strength came to on this face, in units of the direction
     before: float  # smile of the photo
     was_happy: bool
     after: float  # smile of the edit
@@ -59,7 +60,7 @@ class Row:
     glasses: int  # +1 put on, -1 taken off
     outside: int  # pixels changed outside the face's region; of a photo alone
     seam: float  # see `seam.seam`; of a photo alone, else NaN
-    seconds: float  # drawing and, for a photo, putting it back
+    seconds: float  # measuring the face's scale (its share), drawing and, for a photo, putting it back
     picture: Picture = field(repr=False)  # the aligned face, small
 
     def as_json(self) -> dict[str, Any]:
@@ -86,7 +87,8 @@ class Trial:
         """One row for each strength and surface; strengths at which the face is lost are left out."""
         before = self.looker.look(subject.aligned.image)
         began = time.perf_counter()
-        variants = self.editor.variants(subject.ws, self.asked, direction)
+        scale = self.editor.scale(subject.ws, direction, subject.aligned.image)
+        variants = self.editor.variants(subject.ws, self.asked, direction, scale, judge=False)
         drawing = (time.perf_counter() - began) / len(variants)
         if CROP in self.surfaces:
             for variant in variants:
@@ -101,7 +103,7 @@ class Trial:
         for variant in variants:
             began = time.perf_counter()
             try:
-                placed = self.editor.into_photo(original, variant)
+                placed = self.editor.into_photo(original, variant, judge=False)
             except FaceLost:
                 continue
             seconds = drawing + time.perf_counter() - began
@@ -114,7 +116,8 @@ class Trial:
         after = self.looker.look(crop, before.box)
         photo = subject.photo.pixels
         return Row(
-            subject=subject.name, direction=direction, surface=surface, asked=variant.asked, strength=variant.strength,
+            subject=subject.name, direction=direction, surface=surface,
+            asked=variant.asked, strength=variant.strength, step=variant.step,
             before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
             changes=difference(before, after), glasses=changed(before.glasses, after.glasses),
             outside=0 if whole is None else outside(photo, whole, subject.face.landmarks),

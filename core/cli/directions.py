@@ -51,7 +51,7 @@ def list_directions() -> None:
 
 
 def fit_directions(
-    method: Annotated[list[str] | None, typer.Option(help="one or more; all by default, and smile from the best")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="one or more; all by default. clean takes minutes")] = None,
     confident: Annotated[
         float | None, typer.Option(min=0.05, max=1.0, help="fit only to this share of each class, the surest")
     ] = None,
@@ -59,7 +59,8 @@ def fit_directions(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="folder; by default where --direction looks")] = None,
 ) -> None:
     """Learn directions from the built seed set, or from the labels that ship where none was built."""
-    from core.directions.fit import ALL, fit  # scikit-learn takes a second to load
+    from core.directions.fit import ALL, CLEAN, fit  # scikit-learn takes a second to load
+    from core.directions.teach import fit_clean
 
     settings = Settings.load()
     use_threads(settings)
@@ -73,7 +74,10 @@ def fit_directions(
         seeds, origin = load_seed_set(settings, generator)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.happy.sum()} happy, {seeds.neutral.sum()} neutral: {origin}")
     for name in method or ALL:
-        direction = fit(seeds, name, generator, confident)
+        if name == CLEAN:
+            direction = fit_clean(seeds, generator, settings, say=typer.echo)
+        else:
+            direction = fit(seeds, name, generator, confident)
         path = save_direction(direction, out or fitted_folder(settings))
         test = direction.provenance["test"]
         low, high = test["interval"]

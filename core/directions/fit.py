@@ -6,6 +6,7 @@
     svm           normal of a linear SVM, happy against the rest, C by cross-validation
     svm-neutral   the same, happy against the truly neutral
     logistic      normal of a logistic regression, happy against the truly neutral, C by cross-validation
+    clean         learned by drawing faces, so that nothing but the smile changes: by `teach`, not here
     smile         the default: svm, given to the styles that act at 8 to 32 pixels alone, 1.2 times as strongly
 
 C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
@@ -61,11 +62,13 @@ METHODS = {
 DEFAULT_METHOD = "svm"
 DEFAULT_SIDES = (8, 32)  # pixels, both ends included
 DEFAULT_WEIGHT = 1.2
-ALL = (*METHODS, DEFAULT)
+FITTED = (*METHODS, DEFAULT)  # by `fit`
+CLEAN = "clean"
+ALL = (*FITTED, CLEAN)
 
 
 def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
-    """Learn the direction of one of ALL. Its vector is one unit, the gap between the classes along it; the default's
+    """Learn the direction of one of FITTED. Its vector is one unit, the gap between the classes along it; the default's
     styles take DEFAULT_WEIGHT of that or nothing.
 
     `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.

@@ -1,0 +1,133 @@
+"""The clean direction: a smile learned by drawing faces, so that nothing else of them changes.
+
+A plane between happy and other seeds points along whatever the two differ by: smiles, but also sex, age, pose, glasses and
+light, which happen to go along with smiles. Here the step that strength 1.0 adds is learned instead by what it does to the
+picture. Faces of the seed set are drawn before and after the step, through the preview head; a judge (`judge`) must see
+the smile reach its target, upwards from faces at rest and downwards from smiling ones, while all that should stay
+(`still`) is paid for. Each style goes a way of its own, which covers all directions in style space too: a style's channels
+are linear in its w.
+
+The start is the SVM's plane, given to the same styles. A linear answer that holds pose, measures and the other emotions at
+their values (the smile's ridge regression on w, with theirs taken out) is a worse one: drawn, it moved four times as much.
+Half of the faces lie outside W, as photographs do when they are projected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.directions.judge import Ridge, mouth_inputs
+from core.directions.still import PARTS, Seen, Stillness
+from core.fast.preview import FEATURE_SIDE, FeatureGenerator, Preview
+from core.generator import Generator
+from core.generator.render import network_in
+from core.projection.features import Features
+
+SIDES = (8, 32)  # pixels, both ends included: coarser styles shape and turn the head, finer ones draw skin and colour
+BATCH = 4
+TARGETS = -3.5, 2.2  # logits of the smile score that a strength of 1.5 must reach: 0.03 and 0.90
+FULL = 1.5  # the strength of these targets
+_REST, _SMILING = 0.25, 0.5  # scores below which a face is moved upwards alone, and above which downwards alone
+_PRICES = dict(zip(PARTS, (1.0, 1.5, 0.5, 0.5), strict=True))  # of each part, in units of what the start does to it
+_REACH = 2.0  # price of a logit by which the target is missed, squared, in the same units
+_LENGTH = 0.02  # price of the squared length of the step, in deviations of w over the seeds
+_RATE = 0.25  # first and longest step of the learning over all styles, in deviations of w; the start is about 6 long
+_UNIT = 8  # batches over which it is measured what the start does
+_MOMENTUM, _MEMORY = 0.95, 0.98  # of the gradient, and of its length: one length for all numbers, for single ones are noise
+
+
+class Drawing:
+    """Faces drawn fast, with a gradient, and seen by the feature network."""
+
+    def __init__(self, generator: Generator, head: Preview, features: Features, dtype: torch.dtype) -> None:
+        self.generator, self.head, self.features, self.dtype = generator, head, features, dtype
+        self._network = cast(FeatureGenerator, network_in(generator, dtype))
+
+    def __call__(self, ws: Tensor) -> Seen:
+        """ws [N, num_ws, w_dim] -> pictures of 256 pixels and their features."""
+        half = self._network.features(ws.to(self.dtype), FEATURE_SIDE)
+        images = self.head(half.float(), ws).contiguous(memory_format=torch.channels_last)
+        return Seen(images, self.features(images))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One step of the learning."""
+
+    step: int
+    missed: float  # mean squared logits by which the smile missed its target
+    moved: Tensor  # [4], each of PARTS in units of what the start did
+
+
+class Learning:
+    """Learns the step [num_ws, w_dim] from `ws` [N, num_ws, w_dim], faces of the seed set."""
+
+    def __init__(self, drawing: Drawing, smile: Ridge, still: Stillness, w: Tensor, start: Tensor, steps: int) -> None:
+        """w [N, w_dim] of the seeds to learn from; `start` [w_dim], one unit of the direction to start from."""
+        self.drawing, self.smile, self.still, self.w, self.steps = drawing, smile, still, w, steps
+        generator = drawing.generator
+        self.free = torch.tensor([SIDES[0] <= side <= SIDES[1] for side in generator.style_resolutions]).float()[:, None]
+        centred = (w - w.mean(dim=0)).double()
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(w))
+        root = values.clamp(min=float(values.max()) * 1e-5).sqrt()
+        self._out = (vectors * root).T.float()  # whitened -> w
+        whitened = start.double() @ vectors / root
+        self.whitened = whitened.float().repeat(generator.num_ws, 1).requires_grad_(True)
+        self._random = np.random.RandomState(0)
+
+    @property
+    def step(self) -> Tensor:
+        """What strength 1.0 adds, [num_ws, w_dim]."""
+        step: Tensor = self.free * (self.whitened @ self._out)
+        return step
+
+    def run(self) -> Iterator[Lesson]:
+        """Learn to the end."""
+        prices = torch.tensor(list(_PRICES.values()))
+        with torch.no_grad():
+            unit = torch.cat([self._try()[1] for _ in range(_UNIT)]).mean(dim=0)
+        average, length = torch.zeros_like(self.whitened), 0.0
+        for index in range(self.steps):
+            missed, moved = self._try()
+            parts = (moved / unit).mean(dim=0)
+            size = (self.free * self.whitened).square().sum() / self.free.sum()
+            loss = (prices * parts).sum() + _REACH * missed.mean() + _LENGTH * size
+            (gradient,) = torch.autograd.grad(loss, self.whitened)
+            average = _MOMENTUM * average + (1 - _MOMENTUM) * gradient
+            length = _MEMORY * length + (1 - _MEMORY) * float(gradient.square().sum())
+            unbiased = average / (1 - _MOMENTUM ** (index + 1)), length / (1 - _MEMORY ** (index + 1))
+            with torch.no_grad():
+                self.whitened -= _RATE * (1 - index / self.steps) * unbiased[0] / unbiased[1] ** 0.5
+            yield Lesson(index + 1, float(missed.detach().mean()), parts.detach())
+
+    def _try(self) -> tuple[Tensor, Tensor]:
+        """A batch of faces moved: squared misses of the smile [N], what else moved [N, 4]."""
+        ws = self._faces()
+        with torch.no_grad():
+            before = self.drawing(ws)
+            smile = self.smile(mouth_inputs(before.taps))[:, 0]
+        up = torch.from_numpy(self._random.rand(BATCH)) < (_SMILING - smile.sigmoid()) / (_SMILING - _REST)
+        size = torch.from_numpy(self._random.uniform(0.7, 1.0, BATCH)).float()
+        strength = torch.where(up, FULL, -FULL) * size
+        after = self.drawing(ws + strength[:, None, None] * self.step)
+        low, high = TARGETS
+        wanted = smile + size * (torch.where(up, high, low) - smile)
+        lacking = torch.where(up, wanted - self.smile(mouth_inputs(after.taps))[:, 0],
+                              self.smile(mouth_inputs(after.taps))[:, 0] - wanted).clamp(min=0)  # fmt: skip
+        return lacking.square(), self.still(before, after)
+
+    def _faces(self) -> Tensor:
+        """[BATCH, num_ws, w_dim]: half plain, a quarter mixed of two faces, a quarter jittered style by style."""
+        count = self.drawing.generator.num_ws
+        chosen = self.w[self._random.randint(0, len(self.w), BATCH)]
+        ws: Tensor = self.drawing.generator.broadcast(chosen).clone()
+        others = self.w[self._random.randint(0, len(self.w), (BATCH, count))]
+        ws[2, self._random.randint(3, count - 3) :] = others[2, 0]
+        ws[3] += float(self._random.uniform(0.1, 0.4)) * (others[3] - self.w.mean(dim=0))
+        return ws

@@ -1,0 +1,70 @@
+"""A judge with a gradient: smile, pose and measures of a drawn face, read from perceptual features by ridge regression.
+
+The landmarker says how much a face smiles, but not which pixels to change for it. This judge learned to say the same of
+generated faces, is differentiable, and is used for nothing but learning a direction; what the direction is worth is then
+measured by the landmarker and the emotion classifier, which it never touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PENALTIES = tuple(10.0**power for power in range(-2, 4))  # of the ridge, tried on held-out faces
+# Cells of the 16x16 grid that hold the mouth and the folds beside it in a face aligned as FFHQ aligns: rows, columns.
+_MOUTH = slice(9, 15), slice(4, 12)
+_FINE, _COARSE = 2, 3  # taps of the feature network with 32 and 16 cells a side
+
+
+def mouth_inputs(taps: Sequence[Tensor]) -> Tensor:
+    """Features around the mouth, [N, K], of the feature network's taps."""
+    rows, columns = _MOUTH
+    cells = [F.avg_pool2d(taps[_FINE], 2), taps[_COARSE]]
+    return torch.cat([part[:, :, rows, columns].flatten(1) for part in cells], dim=1)
+
+
+def face_inputs(taps: Sequence[Tensor]) -> Tensor:
+    """Features of the whole picture, on a coarser grid, [N, K]."""
+    return F.avg_pool2d(taps[_COARSE], 2).flatten(1)
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Linear in its inputs: [N, K] -> [N, T]."""
+
+    weight: Tensor  # [K, T]
+    centre: Tensor  # [K], mean of the inputs
+    offset: Tensor  # [T], mean of the targets
+    explained: Tensor  # [T], share of the variance of held-out targets; at most 1
+
+    @classmethod
+    def fit(cls, inputs: Tensor, targets: Tensor, held_out: Tensor) -> Ridge:
+        """inputs [N, K], targets [N, T]; the penalty is the one that is best on `held_out`, a mask [N]."""
+        x, y = inputs[~held_out].double(), targets[~held_out].double()
+        centre, offset = x.mean(dim=0), y.mean(dim=0)
+        x, y = x - centre, y - offset
+        other, wanted = inputs[held_out].double() - centre, targets[held_out].double() - offset
+        across = other @ x.T
+        values, vectors = torch.linalg.eigh(x @ x.T)  # in the dual: there are more inputs than faces
+        turned = vectors.T @ y
+        best: tuple[float, Tensor, Tensor] | None = None
+        for penalty in PENALTIES:
+            dual = vectors @ (turned / (values.clamp(min=0) + penalty)[:, None])
+            explained = 1 - (across @ dual - wanted).square().mean(dim=0) / wanted.var(dim=0, unbiased=False)
+            if best is None or float(explained.mean()) > best[0]:
+                best = float(explained.mean()), dual, explained
+        assert best is not None
+        _, dual, explained = best
+        return cls((x.T @ dual).float(), centre.float(), offset.float(), explained.float())
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return (inputs - self.centre) @ self.weight + self.offset
+
+
+def logit(score: Tensor) -> Tensor:
+    """A score of 0..1 on an even scale, -5..5: there a half-open smile and a broad one are as far apart as rest and half."""
+    return torch.logit(score, eps=0.0067)

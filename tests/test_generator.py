@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.errors import WeightsCorrupt
-from core.generator import Generator, mix_styles, seed_w, seed_z, truncate
+from core.generator import Generator, load_generator, mix_styles, seed_w, seed_z, truncate
 from core.generator.convert import convert_ir
 from core.generator.mobile import MobileStyleGAN, inverse_haar
-from core.generator.render import Renderer, to_pixels
+from core.generator.render import Renderer, network_in, to_pixels
 from core.settings import Settings
 from core.weights import weight_path
 
@@ -64,6 +64,15 @@ def test_synthesis_has_the_right_gradient(generator: Generator) -> None:
     with torch.no_grad():
         change = (generator.synthesis(ws + step).square().mean() - generator.synthesis(ws - step).square().mean()) / 2
     assert float(change) == pytest.approx(1e-3 * float(gradient.norm()), rel=0.02)
+
+
+def test_a_copy_in_half_precision_has_gradients_whoever_asked_for_it_first(settings: Settings) -> None:
+    fresh = load_generator(settings)
+    with torch.inference_mode():
+        network = network_in(fresh, torch.bfloat16)
+    ws = fresh.broadcast(fresh.w_average()[None]).bfloat16().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(network.synthesis(ws).float().square().mean(), ws)
+    assert gradient.abs().sum() > 0
 
 
 def test_inverse_haar_is_orthonormal_and_places_the_bands() -> None:

@@ -42,7 +42,8 @@ def network_in(generator: Generator, dtype: torch.dtype) -> Generator:
     assert isinstance(generator, nn.Module)
     key = "_egao_" + str(dtype)
     if key not in generator.__dict__:
-        generator.__dict__[key] = copy.deepcopy(generator).to(dtype)  # kept beside the module, not registered in it
+        with torch.inference_mode(False):  # whoever asks first may be only looking; the next one wants gradients
+            generator.__dict__[key] = copy.deepcopy(generator).to(dtype)  # kept beside the module, not registered in it
     network: Generator = generator.__dict__[key]
     return network
 

@@ -53,8 +53,8 @@ def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(set
 def test_projections_are_compared_on_one_photo(
     settings: Settings, editor: Editor, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projecting, "TIMES", 1)  # else w+ is given half a minute
-    report = bench_projecting(settings, editor, [astronaut_path], 3, lambda text: None)
+    monkeypatch.setattr(projecting, "TIMES", 1)
+    report = bench_projecting(settings, editor, [astronaut_path], 3, lambda text: None, fast_steps=10)
     rows = {row["method"]: row for row in report["rows"]}
     assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
     assert rows["w"]["steps"] == 3

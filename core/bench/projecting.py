@@ -34,21 +34,26 @@ class Portrait:
 
 
 def bench_projecting(
-    settings: Settings, editor: Editor, photos: Sequence[Path], w_steps: int, say: Callable[[str], None]
+    settings: Settings,
+    editor: Editor,
+    photos: Sequence[Path],
+    w_steps: int,
+    say: Callable[[str], None],
+    fast_steps: int | None = None,
 ) -> dict[str, Any]:
     """Projects each photo by `fast`, `w` (in `w_steps` steps, its schedule shortened to them), `w+` in as many steps as
     `fast`, and `w+` in ten times its seconds.
 
     Latents are kept along the way and measured afterwards, so that no measuring is in the seconds. Raises PhotoError,
-    ExtraMissing, WeightsMissing.
+    ExtraMissing, WeightsMissing. `fast_steps`: at most so many of `fast`; None for as many as pay.
     """
     judge = Judge(settings, editor.models.generator, editor.models.features)
     rows = []
-    _run(editor, _portrait(editor, photos[0]), "fast", None, ())  # loads and warms up what all use
+    _run(editor, _portrait(editor, photos[0]), "fast", fast_steps, ())  # loads and warms up what all use
     for path in photos:
         portrait = _portrait(editor, path)
         compare = judge.of(portrait.aligned.image, _landmarks(portrait))
-        rows += _project_all(editor, portrait, compare, w_steps)
+        rows += _project_all(editor, portrait, compare, w_steps, fast_steps)
         say(f"{portrait.name}: " + ", ".join(f"{row['method']} {row['seconds']:.1f} s" for row in rows[-4:]))
     return {"photos": len(photos), "w_steps": w_steps, "rows": rows, "methods": _medians(rows), "goals": _goals(rows)}
 
@@ -63,7 +68,9 @@ def _landmarks(portrait: Portrait) -> NDArray[np.float64]:
     return through(np.linalg.inv(portrait.aligned.matrix).astype(np.float64), portrait.face.landmarks.astype(np.float64))
 
 
-def _project_all(editor: Editor, portrait: Portrait, compare: Comparison, w_steps: int) -> list[dict[str, Any]]:
+def _project_all(
+    editor: Editor, portrait: Portrait, compare: Comparison, w_steps: int, fast_steps: int | None
+) -> list[dict[str, Any]]:
     def measured(name: str, method: str, steps: int | None) -> dict[str, Any]:
         kept = _run(editor, portrait, method, steps, _stops(steps or 100))
         curve = [{"step": step, "seconds": seconds, **compare(ws)} for step, seconds, ws in kept]
@@ -72,7 +79,7 @@ def _project_all(editor: Editor, portrait: Portrait, compare: Comparison, w_step
         return {"photo": portrait.name, "method": name, "steps": kept[-1][0], "seconds_per_step": each,
                 "first": kept[0][1], "curve": curve, **curve[-1]}  # fmt: skip
 
-    fast = measured("fast", "fast", None)
+    fast = measured("fast", "fast", fast_steps)
     equal = measured("w+ equal steps", "w+", fast["steps"])
     longer = max(1, round(TIMES * fast["seconds"] / equal["seconds_per_step"]))
     return [fast, measured("w", "w", w_steps), equal, measured(f"w+ {TIMES} x seconds", "w+", longer)]

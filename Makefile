@@ -2,6 +2,7 @@
 # make test    ruff, mypy, pytest on the real weights
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
 # make bench-bot  measure the bot's process against a Discord on loopback (out/bench/bot.json)
+# make soak    30 minutes of members and troubles before that Discord (out/soak.json); SOAK="--minutes 5", REAL=1
 # make lock    write the hashes of data/constraints.txt's versions anew into data/requirements.lock
 # make clean   remove what make made here; the weights stay in their cache folder
 #
@@ -37,7 +38,7 @@ define OPEN_LIBRARIES
 import ctypes, cv2; from importlib.resources import files; ctypes.CDLL(str(files("mediapipe") / "tasks/c/libmediapipe.so"))
 endef
 
-.PHONY: demo test check bot bench-bot setup lock clean
+.PHONY: demo test check bot bench-bot soak setup lock clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -61,6 +62,10 @@ bot: $(READY)
 bench-bot: $(READY)
 	@$(BIN)/egao models pull
 	@$(BIN)/egao bench bot
+
+soak: $(READY)
+	@$(BIN)/egao models pull
+	@$(BIN)/python -m tests.discord.soak -o out/soak.json $(if $(REAL),--real --requests 200) $(SOAK)
 
 setup: $(READY)
 

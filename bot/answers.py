@@ -57,22 +57,19 @@ class Answer:
         return self.token is not None and self.token_expires is not None and utcnow() < self.token_expires
 
     @property
-    def shows_progress(self) -> bool:
-        """Whether it can be changed as often as one likes. A direct message is sent once, with the answer."""
-        return self.by_token or not self.private
-
-    @property
     def _once(self) -> dict[str, Any]:
         return {} if self.nonce is None else {"nonce": self.nonce}
 
-    async def show(self, page: Page) -> None:
-        """Make the message look like `page`. Raises AnswerGone, or discord.HTTPException."""
+    async def show(self, page: Page, *, final: bool = True) -> None:
+        """Make the message look like `page`. Raises AnswerGone, or discord.HTTPException.
+
+        Not `final`, it is shown only where it can be replaced: a direct message is sent once, with the answer.
+        """
         if self.by_token:
             try:
                 await self._edit_by_token(page)
             except discord.HTTPException as error:
-                unsure = self.unsure and self.message_id is None  # whether there ever was a message
-                if error.code == UNKNOWN_MESSAGE and not unsure:
+                if error.code == UNKNOWN_MESSAGE and not self.unsure:  # else it may just be none of this interaction's
                     raise AnswerGone from None
                 if error.code not in (*TOKEN_GONE, UNKNOWN_MESSAGE) and error.status != 401:
                     raise
@@ -80,7 +77,8 @@ class Answer:
             else:
                 return
         if self.private:
-            await self._send_direct(page)
+            if final:
+                await self._send_direct(page)
         elif self.message_id is None:
             await self._post(page)
         else:
@@ -130,13 +128,20 @@ class Answer:
         """The files of the message as it stands; read from Discord after a restart."""
         if not self.current and self.message_id is not None:
             try:
-                if self.by_token and self.token is not None:
-                    self.current = (await self._webhook(self.token).fetch_message(self.message_id)).attachments
-                else:
-                    self.current = (await self._channel().get_partial_message(self.message_id).fetch()).attachments
+                self.current = (await self._fetch(self.message_id)).attachments
             except discord.NotFound:
                 raise AnswerGone from None
         return self.current
+
+    async def _fetch(self, message_id: int) -> discord.Message:
+        if self.by_token and self.token is not None:
+            try:
+                return await self._webhook(self.token).fetch_message(message_id)
+            except discord.HTTPException as error:
+                if error.code not in TOKEN_GONE:
+                    raise
+                self.token = None  # the interaction was never answered, so its token opens nothing
+        return await self._channel().get_partial_message(message_id).fetch()
 
     def _webhook(self, token: str) -> discord.Webhook:
         return discord.Webhook.partial(self.bot.application_id or 0, token, client=self.bot)

@@ -39,21 +39,23 @@ class Consent:
 
     def __init__(self, bot: EgaoBot) -> None:
         self._bot = bot
-        self._waiting: dict[int, Waiting] = {}  # by member: of several, the last counts
+        self._waiting: dict[tuple[int, int], Waiting] = {}  # by member and message with the photo (0: a command, the last)
 
     async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
         """Take in a request; a member who has not agreed yet is asked first, and it waits."""
         try:
             await self._bot.service.accept(caller, ask, author_id=author_id, limited=limited)
         except ConsentNeeded:
-            self._keep(caller.person.id, Waiting(ask, author_id, limited, caller.once, time.monotonic() + PATIENCE))
+            self._keep(
+                (caller.person.id, _source(caller)), Waiting(ask, author_id, limited, caller.once, time.monotonic() + PATIENCE)
+            )
             await self._ask(caller)
 
     async def agreed(self, interaction: discord.Interaction[EgaoBot], say: Speaker, message_id: int) -> None:
         """The member agreed: note it, and go on with what they had asked for, in the message that asked them."""
         store, member = self._bot.store, interaction.user.id
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
-        waiting = self._waiting.pop(member, None)
+        waiting = self._waiting.pop((member, message_id), None)
         if waiting is None or waiting.until < time.monotonic():
             waiting = await self._read_again(interaction, say, message_id)
         if waiting is None:
@@ -64,16 +66,16 @@ class Consent:
         caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
         await self._bot.service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
 
-    def _keep(self, member_id: int, waiting: Waiting) -> None:
-        self._waiting.pop(member_id, None)
-        self._waiting[member_id] = waiting
+    def _keep(self, key: tuple[int, int], waiting: Waiting) -> None:
+        self._waiting.pop(key, None)
+        self._waiting[key] = waiting
         if len(self._waiting) > MOST:
             del self._waiting[next(iter(self._waiting))]
 
     async def _ask(self, caller: Caller) -> None:
         store = self._bot.store
         settings = await store.run(store.guilds.get, caller.owner.guild_id)
-        source = caller.message.id if isinstance(caller, MessageCaller) else 0
+        source = _source(caller)
         page = question(caller.say, caller.person.id, source, settings.retention_hours)
         if isinstance(caller, InteractionCaller):
             caller.private, caller.manner = caller.owner.guild_id is not None, "say"
@@ -90,6 +92,11 @@ class Consent:
             raise PhotoGone from None
         ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
         return Waiting(ask, message.author.id, True, f"m{message.id}", 0.0)
+
+
+def _source(caller: Caller) -> int:
+    """The message with the photo; 0 if there is none."""
+    return caller.message.id if isinstance(caller, MessageCaller) else 0
 
 
 def question(say: Speaker, member_id: int, message_id: int, retention_hours: int) -> Page:

@@ -89,11 +89,9 @@ class Follower:
 
     async def _edit(self) -> None:
         assert self.newest is not None
-        if not self._answer.shows_progress:
-            return
         preview = self._preview
         try:
-            await self._answer.show(self._draw(self.newest, preview))
+            await self._answer.show(self._draw(self.newest, preview), final=False)
         except AnswerGone:
             self.gone = True
         except (discord.HTTPException, OSError, aiohttp.ClientError) as error:

@@ -82,6 +82,9 @@ async def answer(interaction: discord.Interaction[Any], page: Page, *, private: 
         except discord.HTTPException as error:
             if error.code != ANSWERED:
                 raise
+            if interaction.type is discord.InteractionType.application_command:  # by this page, or by "thinking"
+                await interaction.edit_original_response(view=page.view, attachments=page.files())
+                return
     await interaction.followup.send(view=page.view, files=page.files(), ephemeral=private)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 import discord
@@ -35,7 +36,9 @@ class PhotoCog(commands.Cog):
         try:
             await self._look(message)
         except Exception as error:
-            say = await self.bot.speaker_for(message) if isinstance(error, EgaoError) else Speaker("en")
+            say = Speaker("en")
+            with contextlib.suppress(EgaoError):  # the store may be what fails
+                say = await self.bot.speaker_for(message)
             await self._reply(message, say, trouble(say, error))
 
     async def _look(self, message: discord.Message) -> None:

@@ -112,22 +112,15 @@ class Crowd:
 
     def press(self, person: Person) -> Request | None:
         """+ or − under one of the last results; one change at a time."""
-        results = [one for one in person.results if not one.deleted and one.viewer is None]
-        if not results or any(one.pressed in results for one in self.ledger.open):
+        results = [one for one in person.results if not one.deleted and one.viewer is None and is_result(one)]
+        if not results or any(one.member is person.member for one in self.ledger.open):
             return None
         target = self.dice.choice(results)
         up = strength_of(target) < 2.0
         before = self.ledger.word(target)
         used = person.member.press(target, "+ More" if up else "− Less")
         strength = round(strength_of(target) + (0.25 if up else -0.25), 2)
-        self._forget_presses(target)
         return self.ledger.note(Request("press", person.member, used=used, pressed=target, strength=strength, before=before))
-
-    def _forget_presses(self, target: Message) -> None:
-        """What an earlier press asked for is no longer what the message has to show."""
-        for one in self.ledger.requests:
-            if one.pressed is target or (one.used is not None and target in one.used.messages):
-                one.strength = None
 
     def animate(self, person: Person) -> Request | None:
         """A moving picture of the latest face."""
@@ -169,7 +162,9 @@ class Crowd:
                     continue
         ready = [at for at, word in self.discord.gateway.log if word == "ready"]
         up = ready and self.discord.gateway.connected and time.monotonic() - ready[-1] > AWAY
-        self.ledger.settle(ready[-1] if up else 0.0)
+        back = max((at for at, word in self.discord.gateway.log if word in ("ready", "resumed")), default=time.monotonic())
+        connected = time.monotonic() - back if self.discord.gateway.connected else 0.0
+        self.ledger.settle(ready[-1] if up else 0.0, connected)
 
     def _answer(self, request: Request, message: Message) -> None:
         member = request.member

@@ -18,7 +18,7 @@ from tests.discord.fake.world import World
 from tests.discord.stage import STRENGTH, is_result, strength_of
 
 MOMENT = re.compile(r"<t:\d+:f>")  # when the face runs out: moves when a face is used again
-UNANSWERED = 15.0  # seconds after which nobody waits for a command that was not even noticed
+UNANSWERED = 20.0  # seconds after which a connected bot won't notice a command any more
 LOOK = 3.0  # seconds after which an answer is also looked for where only its job's number tells whose it is
 NOTICED = 2.0  # seconds in which a member expects to see something
 NONCE = re.compile(r"egao(\d+)")
@@ -156,7 +156,7 @@ class Ledger:
             found |= {one.id: one for one in self._nonces[job]}
         return [found[key] for key in sorted(found) if not found[key].deleted]
 
-    def settle(self, given_up: float = 0.0) -> None:
+    def settle(self, given_up: float = 0.0, connected: float = 0.0) -> None:
         """Take the requests that have their answer off the list of open ones.
 
         So are those of before `given_up` that the bot has shown no sign of: it was away when they came. And commands of
@@ -165,17 +165,33 @@ class Ledger:
         if time.monotonic() - self._looked > LOOK and any(time.monotonic() - one.at > LOOK for one in self.open):
             self._jobs, self._looked = self.look_up(), time.monotonic()
         for request in list(self.open):
-            silent = request.used is not None and request.used.failed and time.monotonic() - request.at > UNANSWERED
+            silent = (
+                request.used is not None and request.used.failed and min(time.monotonic() - request.at, connected) > UNANSWERED
+            )
             late = (request.at < given_up or silent) and not self.seen(request)
             if request.withdrawn or late or self.answered(request, self._jobs.get(request.once)):
                 request.settled = time.monotonic()
                 request.done = not request.withdrawn and not late
+                if request.done:
+                    self._check_strength(request, self._jobs.get(request.once))
                 self.open.remove(request)
+
+    def _check_strength(self, request: Request, job: int | None) -> None:
+        """The answer shows what was asked for; later presses change that."""
+        found = [request.pressed] if request.pressed is not None else self.answers(request, job)
+        results = [one for one in found if is_result(one)]
+        if request.strength is not None and any(strength_of(one) != request.strength for one in results):
+            told = request.pressed is not None and any(map(last_word, self._beside(request, job)))
+            if not told:
+                self.wrong.append(f"{request} asked for {request.strength}: {[one.describe() for one in results]}")
+
+    def _beside(self, request: Request, job: int | None) -> list[Message]:
+        return [one for one in self.answers(request, job) if one is not request.pressed]
 
     def answered(self, request: Request, job: int | None = None) -> bool:
         """Whether the member has their answer, or was told why there is none."""
         if request.pressed is not None:
-            said = [one for one in self.answers(request, job) if one is not request.pressed]
+            said = self._beside(request, job)
             now = last_word(request.pressed)
             return request.pressed.deleted or any(map(last_word, said)) or bool(now and now != request.before)
         seen = self.answers(request, job)
@@ -218,8 +234,6 @@ class Ledger:
             verdict.reasons[one.text.split("(Reference")[0].strip().splitlines()[-1][:90]] += 1
         if request.pressed is None and len(last) > request.owed:
             verdict.twice.append(f"{request}: {[one.describe() for one in last]}")
-        if request.strength is not None and any(is_result(one) and strength_of(one) != request.strength for one in results):
-            verdict.wrong.append(f"{request} asked for {request.strength}: {[one.describe() for one in results]}")
 
 
 @dataclass

@@ -16,7 +16,7 @@ from bot.locale import Language, Speaker
 from core.errors import ExplicitPhoto, NoPhoto
 
 Kind = Literal["photo", "smile", "animate", "download"]
-SMILE: Final = 1.0  # units of the distance from the mean neutral face to the mean happy one
+SMILE: Final = 1.0  # four fifths of the smile that a face still has to give
 NEUTRAL: Final = "neutral"  # a target: the strength at which this face no longer smiles
 Strength = float | Literal["neutral"]
 

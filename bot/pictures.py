@@ -88,24 +88,26 @@ class Pictures:
         self, run: Run, stored: StoredFace, asked: Sequence[Strength], photo: bytes | None
     ) -> tuple[list[bytes], list[float]]:
         """The pictures and the strengths that they were drawn at."""
-        latent = await self._store.run(self._store.faces.latent, run.owner, stored.id)
-        most = min(run.ask.limit, REQUEST_BYTES // (len(asked) + 1))
-        scale = (stored.extras or {}).get("scale", "")
-        request = Render(
-            latent, tuple(asked), size=GALLERY_SIDE if photo else CROP_SIDE, kind=GALLERY_KIND, max_bytes=most,
-            photo=photo or b"", face=stored.face, scale=scale,
-        )  # fmt: skip
+        face, most = await self._face(run, stored, photo), min(run.ask.limit, REQUEST_BYTES // (len(asked) + 1))
+        side = GALLERY_SIDE if photo else CROP_SIDE
+        request = Render(strengths=tuple(asked), size=side, kind=GALLERY_KIND, max_bytes=most, **face)
         done = await self._executor.submit(request, run.owner)
         strengths = list(done.strengths) or [0.0 if isinstance(one, str) else one for one in asked]
-        if not scale and done.scale:  # a face that was kept before there were scales
-            await note(self._store, run.owner, stored, scale=done.scale)
         if NEUTRAL in asked:
             neutral = strengths[list(asked).index(NEUTRAL)]
             await note(self._store, run.owner, stored, neutral=neutral, scale=done.scale)
             if abs(neutral) > run.settings.strength_max:  # a target may lie beyond what this server allows
                 limit = run.settings.strength_max
                 return await self._render(run, stored, [-limit if one == NEUTRAL else one for one in asked], photo)
+        elif not face["scale"] and done.scale:  # a face that was kept before there were scales
+            await note(self._store, run.owner, stored, scale=done.scale)
         return list(done.pictures), strengths
+
+    async def _face(self, run: Run, stored: StoredFace, photo: bytes | None) -> dict[str, Any]:
+        """What a request to draw the face has to say of it."""
+        latent = await self._store.run(self._store.faces.latent, run.owner, stored.id)
+        scale = (stored.extras or {}).get("scale", "")
+        return {"latent": latent, "photo": photo or b"", "face": stored.face, "scale": scale}
 
     async def _crop(self, run: Run, stored: StoredFace) -> Attached:
         """The aligned face of the photo, from the store."""
@@ -117,11 +119,8 @@ class Pictures:
         say = run.ask.say
         photo = await self._photo(run, stored)
         asked = self._within(stored, SMILE if run.ask.strength is None else run.ask.strength, run.settings)
-        latent = await self._store.run(self._store.faces.latent, run.owner, stored.id)
-        most, scale = min(run.ask.limit, REQUEST_BYTES), (stored.extras or {}).get("scale", "")
-        request = Render(
-            latent, (asked,), size=None, kind="png", max_bytes=most, photo=photo or b"", face=stored.face, scale=scale
-        )
+        face, most = await self._face(run, stored, photo), min(run.ask.limit, REQUEST_BYTES)
+        request = Render(strengths=(asked,), size=None, kind="png", max_bytes=most, **face)
         done = await self._executor.submit(request, run.owner)
         data = done.pictures[0]
         part = Attached(f"egao.{suffix(data)}", data)
@@ -140,12 +139,8 @@ class Pictures:
         assert not isinstance(stop, str)
         if stop <= start:
             stop = SMILE
-        latent = await self._store.run(self._store.faces.latent, run.owner, stored.id)
-        most, scale = min(run.ask.limit, REQUEST_BYTES), (stored.extras or {}).get("scale", "")
-        request = Animate(
-            latent, start, stop, size=ANIMATION_SIDE, kind="webp", max_bytes=most,
-            photo=photo or b"", face=stored.face, scale=scale,
-        )  # fmt: skip
+        face, most = await self._face(run, stored, photo), min(run.ask.limit, REQUEST_BYTES)
+        request = Animate(start=start, stop=stop, size=ANIMATION_SIDE, kind="webp", max_bytes=most, **face)
         done = await self._executor.submit(request, run.owner, Follow(run, self._store))
         part = Attached(f"animated.{suffix(done.picture)}", done.picture)
         strength = say.strength(stop)

@@ -33,8 +33,10 @@ class HeldExecutor(Executor):
 
     env: simcord.Env | None = None
     gate: asyncio.Event | None = None
+    asked: Any = None  # the last request
 
     async def submit(self, request: Any, owner: Any, on_progress: Any = None, **options: Any) -> Any:
+        self.asked = request
         if isinstance(request, Project) and self.gate is not None and self.env is not None:
             await self.env.external_wait(self.gate.wait(), reason="held by the test")
         return await super().submit(request, owner, on_progress, **options)

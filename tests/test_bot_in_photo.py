@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.bot_kit import Message, World, pictures, running, text
+from tests.bot_kit import HeldExecutor, Message, World, pictures, running, text
 from tests.bot_workbench import photo, strength_in
 
 WIDE = photo(2)  # two faces: 128 pixels wide; a face alone is a square
@@ -45,6 +45,14 @@ async def test_every_picture_is_the_whole_photo(world: World) -> None:
     assert sizes(world, world.channel.last_message)["edited.jpg"] == wide
     answer = await world.ann.slash(world.channel, "smile", strength=2.0)
     assert sizes(world, answer.response) == dict.fromkeys(("original.jpg", "edited.jpg"), wide)
+
+
+@pytest.mark.parametrize("press", ["+ More", "Animate", "Full size"])
+async def test_what_was_measured_of_the_face_goes_with_every_request(world: World, press: str) -> None:
+    await world.ann.click(world.channel.history()[1], label=press)
+    assert isinstance(world.parts.executor, HeldExecutor)
+    asked = world.parts.executor.asked
+    assert (asked.photo, asked.face, asked.scale) == (WIDE, 1, "scale")
 
 
 async def test_the_photo_is_fetched_again_and_written_nowhere(world: World, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ class _Task:
 def edit(
     photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
     smile: Annotated[
-        list[float] | None, typer.Option(help="a strength, -3 to 3; may be repeated. 1 leads from neutral to happy")
+        list[float] | None,
+        typer.Option(help="a strength, -3 to 3; may be repeated. 1 takes four fifths of the smile that is left"),
     ] = None,
     neutral: Annotated[bool, typer.Option("--neutral", help="the strength at which this face does not smile")] = False,
     face: Annotated[str, typer.Option(help="which face, counted from the left, or all")] = "1",
@@ -144,7 +145,7 @@ def _into_photo(
     if together is not None:
         for variant in drawn:
             name = _name(variant)
-            together[name] = editor.into_photo(original, variant, together.get(name)).pixels
+            together[name] = editor.into_photo(original, variant, together.get(name), judge=False).pixels
     return [editor.into_photo(original, variant) for variant in drawn]
 
 

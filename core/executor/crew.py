@@ -41,8 +41,7 @@ def hire(
         environment = worker_environment(whole, device)
         for lanes in _SPLIT if (device == "cpu" if split is None else split) else _WHOLE:
             patient = Lane.QUICK not in lanes
-            ours = whole.model_copy(update={"compile": False}) if patient else whole  # it draws few pictures
-            setup = Setup(workbench, ours, os.getpid(), memory, STAND_BACK if patient else 0)
+            setup = Setup(workbench, whole, os.getpid(), memory, STAND_BACK if patient else 0)
             name = f"worker {len(seats)}"
             seats.append(Seat(name, device, setup, environment, patience, office, spawner, lanes))
     return seats

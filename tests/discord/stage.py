@@ -28,9 +28,7 @@ class Stage:
 
     async def restart(self) -> None:
         """Start the stopped bot again and wait until it is back."""
-        before = self.discord.gateway.count("ready")
-        await self.bot.start()
-        await self.discord.gateway.wait_for("ready", before + 1, STARTING)
+        await come_back(self.discord, self.bot)
 
     async def open(self, **limits: str) -> None:
         """What an admin does first: `/egao settings`, choose the channel, fill in the limits."""
@@ -47,6 +45,13 @@ class Stage:
     async def result(self, reply: Message) -> Message:
         """Wait until the bot's message has become a result."""
         return await until_shown(self.discord, reply)
+
+
+async def come_back(discord: FakeDiscord, bot: BotProcess) -> None:
+    """Start the stopped bot and wait until it is back."""
+    before = discord.gateway.count("ready")
+    await bot.start()
+    await discord.gateway.wait_for("ready", before + 1, STARTING)
 
 
 async def open_channel(boss: Member, channel: Channel, **limits: str) -> None:

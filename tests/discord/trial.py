@@ -20,7 +20,7 @@ from tests.discord.crowd import Crowd
 from tests.discord.fake import FakeDiscord
 from tests.discord.ledger import Verdict
 from tests.discord.process import BotProcess
-from tests.discord.stage import STARTING, WORKING
+from tests.discord.stage import STARTING, WORKING, come_back
 from tests.discord.stored import editor_in, known_face
 
 RULES = {"cooldown_seconds": 0, "daily_quota": 1000, "queue_share": 100, "longest_wait_seconds": 3600}
@@ -37,9 +37,7 @@ class Trial:
 
     async def start(self) -> None:
         """Start the stopped bot and wait until it is back."""
-        before = self.discord.gateway.count("ready")
-        await self.bot.start()
-        await self.discord.gateway.wait_for("ready", before + 1, STARTING)
+        await come_back(self.discord, self.bot)
 
     async def until(self, check: Callable[[], bool], within: float) -> bool:
         """Keep the crowd busy until something is so, but no longer than that."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from core.composite import colour
+from core.composite import colour, mouth
+from core.composite.mesh import LIPS_OUTSIDE
 
 
 def test_below_black_there_is_still_a_beard_or_none() -> None:
@@ -13,3 +15,66 @@ def test_below_black_there_is_still_a_beard_or_none() -> None:
     photo[..., 30, 30] = -40.0
     hairy = colour.hairy(photo, torch.ones(1, 1, 64, 64), 60.0)
     assert torch.isfinite(hairy).all()
+
+
+def _levels(value: float, side: int = 64) -> torch.Tensor:
+    return torch.full((1, 3, side, side), value)
+
+
+def test_teeth_are_darkened_alike_so_that_each_stands_out() -> None:
+    teeth = _levels(250.0)
+    teeth[..., ::8] = 200.0  # the gaps between them
+    inner, skin = torch.ones(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
+    held = mouth.not_brighter(teeth, _levels(120.0), skin, inner)
+    assert 110 < held.max() < 150  # about as light as the lightest skin
+    assert held[..., 0].mean() / held[..., 1].mean() < 0.9  # clipped one by one, teeth and gaps would be one bar
+    assert torch.equal(mouth.not_brighter(_levels(100.0), _levels(120.0), skin, inner), _levels(100.0))
+
+
+def test_a_mouth_in_a_beard_takes_the_light_of_the_lips() -> None:
+    """The photo's skin is a dark beard, its lips are lit as the edited picture's are."""
+    left = torch.zeros(1, 1, 64, 64)
+    left[..., :32] = 1
+    photo = _levels(20.0) * left + _levels(150.0) * (1 - left)
+    factor = colour.mouth_light(photo, _levels(150.0), left, 1 - left, 60.0)
+    assert factor[..., 48:].min() > 0.9
+    alone = colour.mouth_light(photo, _levels(150.0), left, left, 60.0)
+    assert alone[..., :16].max() < 0.6
+
+
+def test_orange_light_hardly_reaches_the_teeth() -> None:
+    whole, orange = torch.ones(1, 1, 64, 64), torch.tensor([200.0, 140.0, 80.0]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    red, _, blue = colour.mouth_light(orange, _levels(140.0), whole, whole, 60.0)[0, :, 32, 32].tolist()
+    assert 1.0 < red / blue < 1.2
+
+
+def test_a_beard_is_told_from_the_detail_of_the_lips() -> None:
+    lips, skin = torch.zeros(1, 1, 96, 96), torch.ones(1, 1, 96, 96)
+    lips[..., 44:52, 34:62] = 1
+    hairy = torch.zeros(1, 1, 96, 96)
+    hairy[..., 40:56, 30:66] = 1  # the edge of the lips
+    assert colour.bearded(hairy, skin, lips, 80.0) < 0.2
+    assert colour.bearded(skin, skin, lips, 80.0) == 1
+
+
+def test_the_line_of_a_corner_goes_and_pores_stay() -> None:
+    """A dark line beside the mouth that the edited picture no longer has; the grain of the skin is the photo's."""
+    grain = 4 * torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(0)).expand(-1, 3, -1, -1)
+    photo = _levels(150.0, 96) + grain
+    photo[..., 47:50, 10:86] -= 90
+    edited, beside = _levels(150.0, 96), torch.ones(1, 1, 96, 96)
+    made = photo + colour.redrawn(photo, edited, beside, torch.ones(1, 1, 96, 96), 320.0)
+    assert abs(float(made[..., 48, 30:60].mean()) - 150) < 12
+    assert made[..., 70:90, 10:86].std() > 1.5
+
+
+def test_the_strip_beside_a_corner_leaves_the_lips_out() -> None:
+    points = np.zeros((468, 2))
+    for row, sign in ((LIPS_OUTSIDE[0], -1), (LIPS_OUTSIDE[1], 1)):
+        points[list(row)] = [(30 + 4 * i, 48 + sign * 6 * np.sin(np.pi * i / 10)) for i in range(11)]
+    strip = mouth.corners(points, 96, 96, 100.0)[0, 0]
+    assert strip[48, 26] > 0.8
+    assert strip[48, 73] > 0.8
+    assert strip[44:52, 40:60].max() < 0.05
+    assert strip[48, 5] < 0.05
+    assert strip[20].max() < 0.05

@@ -13,8 +13,10 @@ _LIGHT = 0.07  # wider than this the photo's own light and complexion are kept
 _BROAD = 0.08  # wider than this a change is light or complexion rather than expression
 _BROAD_LIMIT = 8.0  # levels to which such a change is held
 _TINT = 0.3  # share of a change of tint that is taken: an expression is mostly shade
+_TEETH_TINT = 0.25  # power of the light's tint that teeth take
 _SHAVED = 0.4  # share of a change of shade that is refused in a beard
 _HAIRY = 2.0, 3.5  # times the detail of the smoother third of the skin from which, and at which, it is a beard
+_BEARDED = 0.1, 0.25  # share of the skin that is hairy, on a face without and with a beard
 _RESHAPED = 3.0, 7.0  # levels of change in folds and edges from which, and at which, they are drawn anew
 
 
@@ -54,14 +56,17 @@ def reshaped(made: Tensor, size: float) -> Tensor:
     return (1.5 * blur(core, 0.02 * size)).clamp(0, 1)
 
 
-def redrawn(photo: Tensor, edited: Tensor, size: float) -> Tensor:
+def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: float) -> Tensor:
     """What to add to the photo so that between `_DETAIL` and `_LIGHT` it is the edited picture, finer than that the photo.
 
-    Lines that stand out of the detail around them are creases, and go with the shade that they belong to.
+    Lines that stand out of the detail around them are creases, and go with the shade that they belong to; `beside` the
+    mouth's corners, where all around is such a line, those that stand out of the detail that the `skin` has elsewhere.
     """
     smooth = blur(photo, _DETAIL * size)
     detail = photo - smooth
     limit = 2.5 * blur(detail.abs(), 0.04 * size) + 1
+    usual = detail.abs().mean(dim=1, keepdim=True)[skin > 0.5]
+    limit = torch.lerp(limit, limit.clamp(max=float(usual.median()) + 0.5 if usual.numel() else 1.0), beside)
     crease = detail - limit * torch.tanh(detail / limit)
     return blur(edited, _DETAIL * size) * light(photo, edited, size) - smooth - crease
 
@@ -77,13 +82,27 @@ def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
     return smoothstep(detail / (usual.quantile(0.3) + 0.5), *_HAIRY)
 
 
-def fitted_mean(photo: Tensor, edited: Tensor, where: Tensor, size: float) -> Tensor:
-    """The factor that gives `edited` the photo's light, as seen `where` [1, 1, H, W] both show the same thing.
+def bearded(beard: Tensor, skin: Tensor, lips: Tensor, size: float) -> float:
+    """Whether the `skin` round the `lips`, but off their edges, which are detail too, has a beard: 0 (no) to 1."""
+    where = skin * (blur(lips, 0.04 * size) < 0.02) * blur(lips, 0.15 * size)
+    return float(smoothstep((beard * where).sum() / where.sum().clamp(min=1e-6), *_BEARDED))
 
-    It hardly brightens: teeth are the lightest of a face already, and would lose their shape.
+
+def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size: float) -> Tensor:
+    """The factor that gives the inside of the `edited` mouth the photo's light, as `skin` and `lips` [1, 1, H, W] show it.
+
+    Whichever of the two is lit better counts: a beard is darker than what it surrounds, and so is lipstick. It hardly
+    brightens, for teeth are the lightest of a face already and would lose their shape, and hardly tints: eyes see teeth
+    as white in any light.
     """
 
-    def mean(image: Tensor) -> Tensor:
+    def mean(image: Tensor, where: Tensor) -> Tensor:
         return (blur(image * where, 0.06 * size) + 1) / (blur(where, 0.06 * size) + 1e-2)
 
-    return _factor(mean(photo), mean(edited)).clamp(max=1.1)
+    factors = []
+    for where in (skin, lips):
+        wanted, present = mean(photo, where), mean(edited, where)
+        grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
+        tint = ((wanted + 8) / (present + 8) / grey).clamp(0.8, 1.25) ** _TEETH_TINT
+        factors.append(grey.clamp(0.4, 1.1) * tint)
+    return torch.maximum(*factors)

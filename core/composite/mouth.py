@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.composite.mesh import LIPS_INSIDE, Points
-from core.composite.warp import blur, outline, polygon
+from core.composite.mesh import LIPS_INSIDE, LIPS_OUTSIDE, Points
+from core.composite.warp import blur, line, outline, polygon
 
 LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
 _SHUT = 0.004  # in face sizes: a gap below this is a closed mouth
 _KEPT = 0.55, 0.7  # smaller gap over larger: from the second on the teeth are the photo's, up to the first drawn anew
 _SEAM = 0.008  # in face sizes, width of the line along the lips' edge that belongs to the inside
 _SOFT = 0.004
+_SHINE = 1.12  # the teeth's lightness over that of the lightest skin, at most
+_CORNER = 0.1, 0.12  # length and width of the strip beside a corner of the mouth in which its line may lie
 _SOFTER = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels of blur that are tried
 _MOST_GRAIN = 8.0  # levels
 
@@ -70,15 +72,33 @@ def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
     return own * ((mean(drawn) + 10) / (mean(own) + 10)).clamp(0.45, 1.1)
 
 
-def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
-    """`drawn` with its lights held below the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine."""
-    bright = photo.mean(dim=1, keepdim=True)[around > 0.5]
-    top = float(bright.sort().values[int(0.98 * bright.numel())]) if bright.numel() else 245.0
-    top = min(max(top, 60.0), 245.0)
-    grey = drawn.mean(dim=1, keepdim=True).clamp(min=1)
-    knee = 0.85 * top
-    held = grey.clamp(max=knee) + (top - knee) * torch.tanh((grey - knee).clamp(min=0) / (top - knee))
-    return drawn * (held / grey)
+def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor, inner: Tensor) -> Tensor:
+    """`drawn` no brighter than the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine.
+
+    All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut.
+    """
+    skin, teeth = photo.mean(dim=1, keepdim=True), drawn.mean(dim=1, keepdim=True).clamp(min=1)
+    top = min(max(_SHINE * _quantile(skin[around > 0.5], 0.98, 245.0), 60.0), 245.0)
+    held = teeth * min(1.0, top / _quantile(teeth[inner > 0.5], 0.9, 1.0))
+    knee = 0.95 * top
+    held = held.clamp(max=knee) + (255 - knee) * torch.tanh((held - knee).clamp(min=0) / (255 - knee))
+    return drawn * (held / teeth)
+
+
+def _quantile(values: Tensor, share: float, otherwise: float) -> float:
+    return float(values.sort().values[int(share * (len(values) - 1))]) if values.numel() else otherwise
+
+
+def corners(after: Points, height: int, width: int, size: float) -> Tensor:
+    """1 beside the corners of the mouth `after` an edit, where their line would stay when it narrows: [1, 1, H, W].
+
+    The lips themselves are left out.
+    """
+    left, right = after[LIPS_OUTSIDE[0][0]], after[LIPS_OUTSIDE[0][-1]]
+    out = (left - right) / np.linalg.norm(left - right) * _CORNER[0] * size
+    made = torch.maximum(*(line(at, at + way, height, width, _CORNER[1] * size) for at, way in ((left, out), (right, -out))))
+    lips = polygon(after[[*LIPS_OUTSIDE[0], *LIPS_OUTSIDE[1][-2:0:-1]]], height, width)
+    return blur(made, 0.2 * _CORNER[1] * size) * (1 - blur(lips, _SOFT * size))
 
 
 def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:

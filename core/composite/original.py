@@ -139,10 +139,15 @@ class _Edit:
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
         weight = free * mask.significance(made * free, size) * (1 - 0.75 * eyes)
         skinny = (1 - lips) * (1 - inner)
-        anew = colour.reshaped(made * skinny, size) * skinny * (1 - beard) * relaxing(original.points, self.target)
-        fresh = colour.redrawn(of_photo, edited, size) + colour.broad(made, size)
+        beside = mouth.corners((self.target - self.corner) * per, height, width, size) * (
+            1 - colour.bearded(beard, skin, lips, size)
+        )
+        anew = torch.maximum(colour.reshaped(made * skinny, size) * skinny * (1 - beard), beside)
+        anew = anew * relaxing(original.points, self.target)
+        fresh = colour.redrawn(of_photo, edited, beside, skin * skinny, size) + colour.broad(made, size)
         added = torch.lerp(made, fresh, anew) * weight
-        light = colour.fitted_mean(of_photo, edited, free * (1 - inner).square(), size)
+        seen = free * (1 - inner).square()
+        light = colour.mouth_light(of_photo, edited, seen * (1 - lips), seen * lips, size)
         return move * (1 - kept), to_edited, added, light
 
     def _fill_mouth(
@@ -163,8 +168,9 @@ class _Edit:
         drawn = self._sample_crop(self.edited.pixels, where, 1.0) * resize(light, height, width)[box]
         around = 1 - blur(mouth.inside(target - corner, *extent, size), 0.02 * size)
         skin = (around > 0.98).float()
-        drawn = mouth.not_brighter(mouth.textured(drawn, result[box], skin), photo[box], skin)
+        drawn = mouth.textured(drawn, result[box], skin)
         inner = mouth.inside(target - corner, *extent, size)
+        drawn = mouth.not_brighter(drawn, photo[box], skin, inner)
         if change.opens:
             content = torch.lerp(drawn, result[box], change.own)
         else:

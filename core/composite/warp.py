@@ -53,6 +53,19 @@ def outline(points: Points, height: int, width: int, thickness: float) -> Tensor
     return torch.from_numpy(np.array(canvas, dtype=np.float32))[None, None]
 
 
+def line(start: Points, end: Points, height: int, width: int, thickness: float) -> Tensor:
+    """1 within half the `thickness` of the way from one point [2] to another, 0 elsewhere: float32 [1, 1, H, W]."""
+    along, here = torch.tensor(np.asarray(end - start), dtype=torch.float32), grid(height, width) - _point(start)
+    share = torch.einsum("i,nihw->nhw", along, here) / along.square().sum().clamp(min=1e-6)
+    away = here - share.clamp(0, 1)[:, None] * along.view(1, 2, 1, 1)
+    made: Tensor = (away.norm(dim=1, keepdim=True) <= thickness / 2).float()
+    return made
+
+
+def _point(values: Points) -> Tensor:
+    return torch.tensor(np.asarray(values), dtype=torch.float32).view(1, 2, 1, 1)
+
+
 def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Weights [N, 3] of the corners [N, 3, 2] at each pixel of `inside` in turn; a pixel drawn beyond an edge is clipped."""
     y, x = np.nonzero(inside)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import discord
 
+from bot.answers import AnswerGone
 from bot.asks import Ask, photo_in
 from bot.callers import Caller, InteractionCaller, MessageCaller
+from bot.delivery import insist
 from bot.gate import CONSENT_VERSION
 from bot.layouts import Page, notice
 from bot.locale import Speaker
+from bot.photos import message_with_photo
 from bot.presses import button, row
-from core.errors import ConsentNeeded, PhotoGone
+from core.errors import ConsentNeeded
 
 if TYPE_CHECKING:
     from bot.client import EgaoBot
@@ -79,17 +83,19 @@ class Consent:
         page = question(caller.say, caller.person.id, source, settings.retention_hours)
         if isinstance(caller, InteractionCaller):
             caller.private, caller.manner = caller.owner.guild_id is not None, "say"
-        await caller.reply(page, f"consent{source}")
+        answer = await caller.reply(page, f"ask{source}")
+        if not answer.unsure:
+            return
+        # Discord failed, and there is no job that would answer later: the question itself has to arrive. One that only
+        # the member may see can't be put elsewhere; where it never arrived, Discord says that the bot did not respond.
+        with contextlib.suppress(AnswerGone):
+            await insist(lambda: answer.show(page, final=False), f"question about message {source}")
 
     async def _read_again(self, interaction: discord.Interaction[EgaoBot], say: Speaker, message_id: int) -> Waiting | None:
         """What was asked for, from the message with the photo: the bot was restarted since."""
         if not message_id or interaction.channel_id is None:
             return None
-        channel = self._bot.get_partial_messageable(interaction.channel_id)
-        try:
-            message = await channel.fetch_message(message_id)
-        except (discord.NotFound, discord.Forbidden):
-            raise PhotoGone from None
+        message = await message_with_photo(self._bot, interaction.channel_id, message_id)
         ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
         return Waiting(ask, message.author.id, True, f"m{message.id}", 0.0)
 

@@ -7,10 +7,12 @@ import contextlib
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
+import aiohttp
 import discord
 
+from bot.answers import will_pass
 from bot.asks import PhotoRef
-from core.errors import PhotoError, PhotoGone
+from core.errors import PhotoError, PhotoGone, PhotoUnreachable
 from core.store import StoredFace
 
 if TYPE_CHECKING:
@@ -50,14 +52,24 @@ class PhotoReader:
         return await self._photos.photo(fresh.url, fresh.size)
 
     async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
-        try:
-            message: discord.Message = await self._bot.get_partial_messageable(channel_id).fetch_message(message_id)
-        except (discord.NotFound, discord.Forbidden):
-            raise PhotoGone from None
+        message = await message_with_photo(self._bot, channel_id, message_id)
         found = next((one for one in message.attachments if one.id == attachment_id), None)
         if found is None:
             raise PhotoGone
         return found
+
+
+async def message_with_photo(bot: EgaoBot, channel_id: int, message_id: int) -> discord.Message:
+    """A message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails."""
+    try:
+        message: discord.Message = await bot.get_partial_messageable(channel_id).fetch_message(message_id)
+    except (discord.NotFound, discord.Forbidden):
+        raise PhotoGone from None
+    except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
+        if not will_pass(error):
+            raise
+        raise PhotoUnreachable(reason="Discord does not answer") from None
+    return message
 
 
 def digest(photo: bytes) -> str:

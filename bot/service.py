@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import discord
 
-from bot.answers import AnswerGone
+from bot.answers import Answer, AnswerGone
 from bot.asks import Ask
 from bot.callers import Caller
 from bot.delivery import deliver
@@ -138,16 +138,23 @@ class Service:
             page, nonce = working(ask.say, job), f"egao{job}"
             about = ask.photo.message_id if ask.photo is not None else None
             answer = await (caller.reply(page, nonce) if first else caller.more(page, nonce, about))
-            if answer.channel_id is not None and answer.message_id is not None:
-                await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
-            if not first and answer.token is not None and answer.token_expires is not None:
-                await self._store.run(self._store.jobs.retoken, job, answer.token, answer.token_expires.timestamp())
+            try:
+                await self._note_place(job, answer, newer=not first)
+            except EgaoError as error:  # the store's: known here all the same, and after a crash its nonce finds it
+                log.warning("where job %d is answered could not be noted: %s", job, error.code)
             self.start(Run(job, caller.owner, ask, answer, settings))
         except discord.HTTPException:
             await self._store.run(self._store.jobs.finish, job, "failed", error="JobCancelled", refund=True, told=True)
             raise
         finally:
             self._entering.discard(job)
+
+    async def _note_place(self, job: int, answer: Answer, *, newer: bool) -> None:
+        """Where the answer will stand. `newer`: with a token of its own."""
+        if answer.channel_id is not None and answer.message_id is not None:
+            await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
+        if newer and answer.token is not None and answer.token_expires is not None:
+            await self._store.run(self._store.jobs.retoken, job, answer.token, answer.token_expires.timestamp())
 
     def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> None:
         """Whether the server has room for more requests, and the changed message no other change under way."""
@@ -208,7 +215,9 @@ class Service:
     async def _attempt(self, run: Run) -> str:
         """Do it and give the answer. Returns the outcome; everything else is raised."""
         job = await self._store.run(self._store.jobs.claim, run.job_id)
-        if job is None:  # cancelled or erased before its turn
+        if job is None:  # ended before its turn: whoever ended it tells of it; one that was erased has only us
+            if await self._store.run(self._store.jobs.get, run.job_id) is None:
+                await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
             return "gone"
         try:
             page = await self._work.do(run)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 
+import aiohttp
 import discord
 from discord.ext import commands
 
 from bot.asks import Ask, photo_in, pictures
 from bot.callers import MessageCaller
 from bot.client import EgaoBot
+from bot.delivery import insist
 from bot.layouts import Page, notice
 from bot.locale import Speaker
 from bot.replies import trouble
@@ -93,16 +95,16 @@ class PhotoCog(commands.Cog):
         await self._reply(message, say, notice(say("photo.content.off")))
 
     async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
-        """In the channel; where the bot may not speak, to the member."""
+        """In the channel; where the bot may not speak, to the member. Where Discord fails, until it no longer does."""
+        once = f"word{message.id}"
+        what = f"a word about message {message.id}"
         try:
-            await message.reply(view=page.view, files=page.files(), mention_author=False)
-        except discord.Forbidden:
             try:
-                await message.author.send(view=page.view)
-            except discord.HTTPException:
-                log.info("nothing can be said in channel %d, nor to its member", message.channel.id)
-        except discord.HTTPException as error:
-            log.warning("a reply in channel %d failed: %d", message.channel.id, error.status)
+                await insist(lambda: message.reply(view=page.view, files=page.files(), mention_author=False, nonce=once), what)
+            except discord.Forbidden:
+                await insist(lambda: message.author.send(view=page.view, files=page.files(), nonce=once), what)
+        except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
+            log.warning("%s could not be said: %s", what, getattr(error, "status", type(error).__name__))
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.discord.fake.rest import Request
 
 SETTABLE = 1 << 2 | SILENT | COMPONENTS_V2
-MOST_CONTENT, MOST_FILES, MOST_EMBEDS = 2000, 10, 10
+MOST_CONTENT, MOST_FILES, MOST_EMBEDS, MOST_NONCE = 2000, 10, 10, 25
 
 
 def fill(message: Message, body: dict[str, Any], request: Request, *, limit: int, new: bool) -> None:

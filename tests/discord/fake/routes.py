@@ -129,6 +129,8 @@ class Channels:
         where = self._channel(channel, *needed)
         if where.recipient and not where.recipient.accepts_dms:
             raise errors.closed_dms()
+        if len(str(body.get("nonce") or "")) > posting.MOST_NONCE:
+            raise errors.bad_form("nonce", "BASE_TYPE_MAX_LENGTH", f"Must be {posting.MOST_NONCE} or fewer in length.")
         if body.get("enforce_nonce") and (same := self._same_nonce(where, str(body.get("nonce")))):
             return same.payload()
         message = Message(where, self.world.bot)

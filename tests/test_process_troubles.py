@@ -1,0 +1,156 @@
+"""The real bot's process under load while its workers, its disk, its store or Discord fail: nothing is lost or doubled.
+
+One process goes through all of it, in the order in which the tests stand.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.discord.crowd import Person
+from tests.discord.fake import Message
+from tests.discord.process import alive
+from tests.discord.stage import WORKING, is_result
+from tests.discord.trial import Trial, trial
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+SILENCE = 6.0  # seconds after which a worker counts as hung
+MEMORY = 300 * 2**20  # bytes that a worker may hold
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+    home = tmp_path_factory.mktemp("bot")
+    async with trial(home, seed=11, FAKE_SILENCE=str(SILENCE), FAKE_MEMORY=str(MEMORY)) as made:
+        await made.until(lambda: len(made.crowd.ledger.requests) >= 10, 20)
+        yield made
+        verdict = await made.verdict()
+        assert made.discord.rest.unknown == []
+    verdict.check()
+    assert verdict.accepted > 100
+
+
+async def answers(made: Trial, posted: Message) -> list[Message]:
+    """The answers to a photo, once all that is open is answered."""
+    assert await made.crowd.settle(WORKING), made.crowd.ledger.open
+    return [one for one in posted.channel.messages if one.reference is posted]
+
+
+async def test_workers_that_are_killed_lose_nothing(made: Trial) -> None:
+    for _ in range(8):
+        await made.until(lambda: False, 0.4)
+        workers = made.bot.children()
+        assert workers
+        os.kill(made.crowd.dice.choice(workers), signal.SIGKILL)
+        await made.until(lambda gone=workers: set(made.bot.children()) != set(gone), 20)  # type: ignore[misc]
+    assert await made.crowd.settle(WORKING)
+    assert len([pid for pid in made.bot.children() if alive(pid)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"), [("crash", "worker stopped"), ("hang", "longer than 6 seconds"), ("hoard", "went wrong")]
+)
+@pytest.mark.parametrize("at", ["find", "project"])
+async def test_whose_photo_takes_the_worker_down_is_told_and_nobody_else(made: Trial, fail: str, words: str, at: str) -> None:
+    before = len(made.crowd.ledger.requests)
+    place = made.crowd.people[1]
+    bad = made.crowd.upload(Person(place.member.guild.member("Zoe"), place.channel), fail=fail, at=at)
+    assert bad.posted is not None
+    await made.until(lambda: len(made.crowd.ledger.requests) >= before + 8, 20)
+    (told,) = await answers(made, bad.posted)
+    assert words in told.text
+    others = [one for one in made.crowd.ledger.requests[before:] if one.posted is not None and one is not bad]
+    assert not [one for one in others for shown in await answers(made, one.posted) if words in shown.text]  # type: ignore[arg-type]
+
+
+async def test_a_full_disk_delays_what_was_accepted_and_the_rest_is_told(made: Trial) -> None:
+    await made.until(lambda: made.crowd.ledger.pending() >= 5, 20)
+    before = resource.prlimit(made.bot.pid, resource.RLIMIT_FSIZE, (4096, -1))  # Python ignores the signal: writes fail
+    try:
+        await made.until(lambda: False, 3.0)
+        assert any("operator" in one.text for person in made.crowd.people for one in person.channel.messages), "nobody was told"
+    finally:
+        resource.prlimit(made.bot.pid, resource.RLIMIT_FSIZE, before)
+    assert await made.crowd.settle(WORKING), made.crowd.ledger.open
+    assert made.bot.running
+
+
+async def test_a_locked_store_is_waited_for(made: Trial) -> None:
+    await made.until(lambda: made.crowd.ledger.pending() >= 5, 20)
+    other = sqlite3.connect(made.settings.home / "egao.sqlite3", isolation_level=None)
+    other.execute("begin immediate")
+    try:
+        await made.until(lambda: False, 7.0)  # longer than the store waits
+    finally:
+        other.close()
+    assert await made.crowd.settle(WORKING), made.crowd.ledger.open
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_while_the_gateway_is_gone_answers_still_arrive(made: Trial, forgotten: bool) -> None:
+    gateway, crowd = made.discord.gateway, made.crowd
+    await made.until(lambda: sum(one.kind == "photo" for one in crowd.ledger.open if crowd.ledger.seen(one)) >= 3, 30)
+    waiting = [one for one in crowd.ledger.open if crowd.ledger.seen(one) and one.kind in ("photo", "/animate")]
+    gateway.refusing = True
+    await gateway.drop()
+    word, count = ("identify", gateway.count("identify")) if forgotten else ("resumed", gateway.count("resumed"))
+    if forgotten:
+        gateway.forget()
+    try:
+        world = made.discord.world
+        await world.until(lambda: all(crowd.ledger.answered(one) or one.withdrawn for one in waiting), WORKING, "answers")
+        late = crowd.upload(crowd.people[2])  # while there is nobody to hear of it
+    finally:
+        gateway.refusing = False
+    await gateway.wait_for(word, count + 1, WORKING)
+    assert await crowd.settle(WORKING), crowd.ledger.open
+    if not forgotten:
+        assert crowd.ledger.answered(late), "a session that goes on hears of what happened meanwhile"
+
+
+async def test_500s_and_429s_for_a_while_delay_answers_and_no_more(made: Trial) -> None:
+    faults = made.discord.faults
+    for path in ("/messages", "/callback"):
+        faults.error(path, status=500, times=None, chance=0.15, applied=True)
+        faults.error(path, status=503, times=None, chance=0.15)
+        faults.rate_limit(path, retry_after=0.3, times=None, chance=0.2)
+        faults.reset(path, times=None, chance=0.05)
+    try:
+        await made.until(lambda: False, 6.0)
+    finally:
+        faults.clear()
+    assert await made.crowd.settle(WORKING), made.crowd.ledger.open
+
+
+async def test_after_a_quarter_of_an_hour_answers_find_another_way(made: Trial) -> None:
+    crowd = made.crowd
+    slow = [crowd.command(person, show, seconds=1.5) for show in ("public", "private") for person in crowd.people[1:4]]
+    await made.discord.world.until(lambda: all(one.used is not None and one.used.messages for one in slow), WORKING, "replies")
+    made.discord.clock.advance(16 * 60)
+    assert await crowd.settle(WORKING), crowd.ledger.open
+    public, private = slow[:3], slow[3:]
+    assert all(is_result(one.used.messages[0]) for one in public if one.used is not None)
+    for one in private:
+        assert [m for m in one.member.dm.messages if is_result(m)], "only the member saw the reply, so only they see the answer"
+
+
+async def test_started_while_the_gateway_refuses_it_comes_up_later(made: Trial, tmp_path: Path) -> None:
+    assert await made.bot.stop(60) == 0
+    made.discord.gateway.refusing = True
+    before = len(made.discord.find_requests("PUT", "/commands$"))
+    try:
+        await made.bot.start()
+        await made.discord.world.until(lambda: len(made.discord.find_requests("PUT", "/commands$")) >= before + 2, 60, "2nd try")
+    finally:
+        made.discord.gateway.refusing = False
+    ready = made.discord.gateway.count("ready")
+    await made.discord.gateway.wait_for("ready", ready + 1, WORKING)

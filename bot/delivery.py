@@ -22,13 +22,13 @@ RETRIES: Final = (1, 3, 10, 30, 60, 60, 120, 120, 300)  # seconds between two tr
 SMALLER: Final = 8  # times that the pictures of a page are halved before Discord's refusal is believed
 
 
-async def insist(say: Callable[[], Awaitable[Any]], what: str, pauses: Sequence[float] = RETRIES) -> None:
+async def insist(say: Callable[[], Awaitable[Any]], what: str, pauses: Sequence[float] | None = None) -> None:
     """Have something said, however long Discord fails. `say` makes the same of each try: a nonce, or an edit.
 
-    Raises what Discord says if that won't change by waiting, or has not by the last of the `pauses`. `what` is for the
-    log: ids, no names.
+    Raises what Discord says if that won't change by waiting, or has not by the last of the `pauses` (seconds; `RETRIES`).
+    `what` is for the log: ids, no names.
     """
-    for pause in (*pauses, None):
+    for pause in (*(RETRIES if pauses is None else pauses), None):
         try:
             await say()
         except (discord.HTTPException, OSError, aiohttp.ClientError) as error:

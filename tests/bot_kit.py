@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 import simcord
 from simcord import interactions
 from simcord.components import walk_components
 
+from bot import delivery
 from bot.client import EgaoBot, Parts, intents
 from bot.gate import CONSENT_VERSION
 from bot.health import Metrics
@@ -183,6 +185,19 @@ def speaking(monkeypatch: pytest.MonkeyPatch, locales: dict[int, str]) -> Iterat
     with monkeypatch.context() as patch:
         patch.setattr(interactions, "base_payload", payload)
         yield
+
+
+def breaking(world: World, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Have the connection break so many times while something is posted; the pauses before new tries are short."""
+    monkeypatch.setattr(delivery, "RETRIES", (0.01,) * len(delivery.RETRIES))
+    original, left = world.bot.http.request, iter(range(times))
+
+    async def request(route: Any, **options: Any) -> Any:
+        if route.method == "POST" and next(left, None) is not None:
+            raise aiohttp.ClientOSError(104, "Connection reset by peer")
+        return await original(route, **options)
+
+    monkeypatch.setattr(world.bot.http, "request", request)
 
 
 def parts_of(message: Message) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import gate
-from tests.bot_kit import World, labels, pictures, running, text
+from tests.bot_kit import World, breaking, labels, pictures, running, text
 from tests.bot_workbench import photo
 
 
@@ -38,6 +38,29 @@ async def test_the_notice_names_how_long_this_server_keeps(world: World) -> None
     world.set(retention_hours=7)
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
     assert "7 hours" in text(world.channel.last_message)
+
+
+async def test_the_question_is_asked_until_discord_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking(world, monkeypatch, times=2)
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503, times=2)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    question = world.channel.last_message
+    assert labels(question) == ["I agree", "No, thank you"]
+    assert len(world.channel.history()) == 2, "asked once"
+    await world.ann.click(question, label="I agree")
+    assert "AI-edited" in text(world.channel.last_message)
+
+
+async def test_agreeing_while_the_photo_cannot_be_read_again_says_so_and_may_be_repeated(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    question = world.channel.last_message
+    await world.restart()  # what was asked for is known from the message with the photo alone
+    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages/*", status=503)
+    told = await world.ann.click(question, label="I agree")
+    assert "could not be fetched (Discord does not answer)" in text(told.response)
+    assert not world.complaints(), "no mistake in the code"
+    await world.ann.click(question, label="I agree")
+    assert "AI-edited" in text(world.channel.last_message)
 
 
 async def test_nobody_can_agree_for_somebody_else(world: World) -> None:

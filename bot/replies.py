@@ -12,11 +12,13 @@ import inspect
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
+import aiohttp
 import discord
 from discord import app_commands
 
+from bot.delivery import insist
 from bot.layouts import Page, notice
 from bot.locale import Speaker
 from bot.presses import Outdated
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ANSWERED = 40060  # "already acknowledged": an earlier try had arrived, though Discord said that it failed
+TELL_AGAIN: Final = (0.5, 1.0, 3.0)  # seconds between tries; of the first answer to an interaction only three are left
 P = ParamSpec("P")
 Holder = TypeVar("Holder")
 
@@ -91,9 +94,9 @@ async def answer(interaction: discord.Interaction[Any], page: Page, *, private: 
 async def tell(interaction: discord.Interaction[EgaoBot], error: BaseException) -> None:
     """Tell whoever acted what went wrong, only to them. Never raises."""
     try:
-        say = await interaction.client.speaker(interaction)
-        await answer(interaction, trouble(say, error))
-    except discord.HTTPException as failure:  # too late for the interaction, or Discord is down
+        page = trouble(await interaction.client.speaker(interaction), error)
+        await insist(lambda: answer(interaction, page), f"why interaction {interaction.id} failed", TELL_AGAIN)
+    except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:  # too late for the interaction, or Discord is down
         log.warning("an error could not be told: %s", failure)
     except Exception:
         log.exception("an error could not be told")

@@ -2,8 +2,8 @@
 
 Everything but discord.py's addresses is the real thing: same module, same `__main__`, same settings. For tests of what
 goes wrong under load, FAKE_WORKBENCH ("module:function") brings workers without weights, FAKE_SILENCE (seconds) and
-FAKE_MEMORY (bytes) a watchdog and a memory limit that are reached within a test, FAKE_LOOK (seconds) a bot that looks
-sooner for what got out of hand.
+FAKE_MEMORY (bytes) a watchdog and a memory limit that are reached within a test, FAKE_BUSY (seconds) a store that waits
+less long for others, FAKE_LOOK (seconds) a bot that looks sooner for what got out of hand.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ def _quick(workbench: str) -> int:
     """The real bot with other workers."""
     from bot import app, client
     from core.executor import Executor, Limits, Patience
+    from core.store import database
 
     patience = Patience(silence=float(os.environ.get("FAKE_SILENCE", Patience.silence)))
     memory = os.environ.get("FAKE_MEMORY")
     limits = Limits(memory=int(memory) if memory else None)
     app.Executor = functools.partial(Executor, patience=patience, limits=limits)  # type: ignore[assignment,misc]
+    if busy := os.environ.get("FAKE_BUSY"):
+        database.BUSY_SECONDS = float(busy)
     if look := os.environ.get("FAKE_LOOK"):
         client.LOOK_SECONDS = float(look)  # type: ignore[misc]
         client.EgaoBot.look_after.change_interval(seconds=float(look))

@@ -18,7 +18,7 @@ from tests.discord.fake.world import World
 from tests.discord.stage import STRENGTH, is_result, strength_of
 
 MOMENT = re.compile(r"<t:\d+:f>")  # when the face runs out: moves when a face is used again
-UNANSWERED = 20.0  # seconds after which a connected bot won't notice a command any more
+UNANSWERED = 6.0  # seconds after which a connected bot won't notice a command any more
 LOOK = 3.0  # seconds after which an answer is also looked for where only its job's number tells whose it is
 NOTICED = 2.0  # seconds in which a member expects to see something
 NONCE = re.compile(r"egao(\d+)")

@@ -1,4 +1,4 @@
-"""How a request ends other than with its answer: failed, cancelled, erased, put back; and how its member hears of it."""
+"""How a request ends: answered, failed, cancelled, erased, put back; and how its member hears of it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ class Ends:
     def __init__(self, store: Store, work: Work) -> None:
         self._store, self._work = store, work
         self.telling: dict[int, asyncio.Task[None]] = {}  # by job
+
+    async def answered(self, run: Run) -> None:
+        """Note that the member has the answer. It stands, also if somebody ended the request while it was on its way."""
+        if not await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True):
+            await self._store.run(self._store.jobs.told, run.job_id)
+        if run.stored is not None and run.ask.kind == "photo":
+            with contextlib.suppress(EgaoError):  # erased meanwhile
+                place = (run.answer.channel_id, run.answer.message_id)
+                await self._store.run(self._store.faces.place, run.owner, run.stored.id, *place)
 
     async def fail(self, run: Run, error: Exception) -> None:
         """End it as failed and tell the member why."""

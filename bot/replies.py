@@ -85,8 +85,9 @@ async def answer(interaction: discord.Interaction[Any], page: Page, *, private: 
         except discord.HTTPException as error:
             if error.code != ANSWERED:
                 raise
-            if interaction.type is discord.InteractionType.application_command:  # by this page, or by "thinking"
-                await interaction.edit_original_response(view=page.view, attachments=page.files())
+            if interaction.type is discord.InteractionType.application_command:
+                if (await interaction.original_response()).flags.loading:  # else it is this very page that had arrived
+                    await interaction.edit_original_response(view=page.view, attachments=page.files())
                 return
     await interaction.followup.send(view=page.view, files=page.files(), ephemeral=private)
 

@@ -8,7 +8,6 @@ message edited twice. How a request ends is decided by the store (`jobs.finish` 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -197,7 +196,7 @@ class Service:
     async def _to_its_end(self, run: Run) -> str:
         """Do it and give the answer, or end it in another way. Returns the outcome."""
         try:
-            return await self._attempt(run)
+            outcome = await self._attempt(run)
         except asyncio.CancelledError:
             outcome = run.ending or "closing"
             await asyncio.shield(self.ends.cut_short(run, outcome))
@@ -211,6 +210,9 @@ class Service:
         except Exception as error:
             await self.ends.fail(run, error)
             return "failed"
+        if outcome == "done":  # out of reach of what goes before: nothing that fails from here on takes the answer back
+            await asyncio.shield(self.ends.answered(run))
+        return outcome
 
     async def _attempt(self, run: Run) -> str:
         """Do it and give the answer. Returns the outcome; everything else is raised."""
@@ -235,11 +237,6 @@ class Service:
             await self.ends.cut_short(run, run.ending or "erased")
             return "gone"
         await deliver(run, self._work, page)
-        await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True)
-        if run.stored is not None and run.ask.kind == "photo":
-            with contextlib.suppress(EgaoError):  # erased meanwhile
-                place = (run.answer.channel_id, run.answer.message_id)
-                await self._store.run(self._store.faces.place, run.owner, run.stored.id, *place)
         return "done"
 
     # -- ended by others

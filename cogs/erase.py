@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
+from typing import Any, Final
 
 import discord
 from discord.ext import commands
@@ -13,6 +16,7 @@ from core.errors import EgaoError
 from core.store import Erased
 
 log = logging.getLogger(__name__)
+RETRIES: Final = (1, 5, 30, 60, 300, 900, 3600)  # seconds until the store is asked again
 
 
 class EraseCog(commands.Cog):
@@ -24,38 +28,39 @@ class EraseCog(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Raw: messages are not remembered by the bot."""
-        await self._messages([payload.message_id])
+        await self._erase("message deleted", self.bot.store.forget_source_message, payload.message_id)
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """As by a moderator's purge."""
-        await self._messages(sorted(payload.message_ids))
+        await self._erase("messages deleted", self.bot.store.forget_source_message, *sorted(payload.message_ids))
 
     @commands.Cog.listener()
     async def on_member_ban(self, guild: discord.Guild, user: discord.User | discord.Member) -> None:
         """What was kept of the member in this server."""
-        store = self.bot.store
-        await self._done("ban", await store.run(store.forget, owner_of(guild.id, user.id)))
+        await self._erase("ban", self.bot.store.forget, owner_of(guild.id, user.id))
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed (an outage is another event)."""
-        store = self.bot.store
-        await self._done("server left", await store.run(store.forget_guild, guild.id))
+        await self._erase("server left", self.bot.store.forget_guild, guild.id)
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Noted, so that being removed while the bot is off is noticed at the next start."""
         await self.bot.store.run(self.bot.store.guilds.set, guild.id)
 
-    async def _messages(self, ids: list[int]) -> None:
-        store = self.bot.store
-        try:
-            await self._done("message deleted", await store.run(store.forget_source_message, *ids))
-        except EgaoError as error:  # retention erases it in the end; the operator has to know now
-            log.error("faces of deleted messages could not be erased: %s", error)
-
-    async def _done(self, why: str, erased: Erased) -> None:
+    async def _erase(self, why: str, erase: Callable[..., Erased], *of: Any) -> None:
+        """Erase and end the work on it. Discord tells of it once, so a store that fails is asked until it does it."""
+        for pause in (*RETRIES, None):
+            try:
+                erased = await self.bot.store.run(erase, *of)
+                break
+            except EgaoError as error:  # in the end retention erases it; the operator has to know now
+                log.error("%s: could not be erased%s: %s", why, "" if pause is None else " yet", error.code)
+                if pause is None:
+                    return
+            await asyncio.sleep(pause)
         if erased.faces or erased.jobs:
             log.info("%s: %d faces and %d requests erased", why, erased.faces, erased.jobs)
         await self.bot.service.erased(erased.job_ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import discord
 import pytest
 
+from core.errors import StoreBusy
 from core.store import Store
 from tests.bot_kit import World, running, text
 from tests.bot_workbench import photo
@@ -122,6 +124,25 @@ async def test_no_byte_is_left(world: World, trigger: str) -> None:
     assert not world.faces(world.ann)
     if trigger not in {"the server left", "a purge of the server"}:
         assert len(world.faces(world.ben)) == 6, "the others lose nothing"
+
+
+@pytest.mark.parametrize("trigger", ["deleted", "banned"])
+async def test_a_store_that_fails_is_asked_again_to_erase(world: World, trigger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, act = {"deleted": ("forget_source_message", deleted), "banned": ("forget", banned)}[trigger]
+    sent = await give(world, world.ann, 1)
+    erase, failed = getattr(world.store, name), iter((True, True))
+
+    def busy(*of: Any) -> Any:
+        if next(failed, False):
+            raise StoreBusy(path="here")
+        return erase(*of)
+
+    monkeypatch.setattr(world.store, name, busy)
+    monkeypatch.setattr(sys.modules["cogs.erase"], "RETRIES", (0.01,) * 3)
+    await act(world, sent)
+    await world.env.settle()
+    assert not world.faces(world.ann)
+    assert len(world.complaints()) == 2, "the operator hears of it"
 
 
 async def test_retention_holds_while_the_bot_is_off(tmp_path: Path) -> None:

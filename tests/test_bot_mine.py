@@ -7,11 +7,14 @@ import io
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import discord
 import pytest
 
+from bot.layouts import notice
+from bot.replies import ANSWERED
 from tests.bot_kit import HeldExecutor, World, labels, pictures, running, select_of, text
 from tests.bot_workbench import photo
 
@@ -54,6 +57,22 @@ async def test_faces_are_listed_picked_renamed_and_erased(world: World) -> None:
     await world.ann.select(page, [str(oldest.id)])
     await world.ann.click(page, label="Erase")
     assert [one.id for one in world.faces(world.ann)] == [newest.id]
+
+
+async def test_a_question_that_had_arrived_is_not_put_over_its_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Discord says that it failed, the library tries again, and meanwhile the member has answered."""
+    send = discord.InteractionResponse.send_message
+
+    async def late(response: Any, **page: Any) -> None:
+        await send(response, **page)
+        await response._parent.edit_original_response(view=notice("Everything is erased.").view)
+        response._response_type = None  # no try of the library's was taken, as far as it knows
+        told = {"code": ANSWERED, "message": "Interaction has already been acknowledged."}
+        raise discord.HTTPException(SimpleNamespace(status=400, reason="Bad Request"), told)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(discord.InteractionResponse, "send_message", late)
+    asked = await world.ann.slash(world.channel, "forget")
+    assert text(asked.response) == "Everything is erased."
 
 
 async def test_a_name_can_be_taken_away_and_a_list_stays_after_a_restart(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import threading
@@ -13,7 +14,9 @@ from typing import Any
 import discord
 import pytest
 
+from bot import recovery
 from bot.asks import Ask, PhotoRef
+from core.errors import StoreBusy
 from tests.bot_kit import HeldExecutor, World, labels, pictures, running, text
 from tests.bot_workbench import photo, strength_in
 
@@ -155,6 +158,40 @@ async def test_an_answer_waits_until_discord_takes_it(world: World) -> None:
     await world.env.settle()
     assert "AI-edited" in text(world.channel.last_message)
     assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_an_answer_whose_end_cannot_be_noted_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, failed = world.store.jobs.finish, iter([True])
+
+    def busy(*about: Any, **more: Any) -> bool:
+        if more.get("told") and next(failed, False):
+            raise StoreBusy(path="here")
+        return finish(*about, **more)
+
+    monkeypatch.setattr(world.store.jobs, "finish", busy)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert world.store.jobs.of(world.owner(world.ann)), "it is not known yet that it was answered"
+    await recovery.take_up(world.bot, world.store, world.bot.service, before=math.inf)
+    await asyncio.gather(*[run.task for run in world.bot.service.runs.values() if run.task is not None])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2
+    assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_a_request_that_is_cancelled_as_its_answer_arrives_is_not_told_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, owner = world.store.jobs.finish, world.owner(world.ann)
+
+    def late(job: int, *about: Any, **more: Any) -> bool:
+        world.store.jobs.cancel(owner, job)
+        return finish(job, *about, **more)
+
+    monkeypatch.setattr(world.store.jobs, "finish", late)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert not world.store.jobs.recover().untold
 
 
 async def test_the_simulated_clock_is_no_clock_for_real_workers(world: World) -> None:

@@ -134,6 +134,7 @@ class Crowd:
         standing = [one for one in person.photos if not one.deleted]
         if standing:
             gone = standing[-1]
+            self.ledger.took_back.add(person.member.id)
             self._withdraw(person, lambda one: one.posted is gone)
             person.results = [one for one in person.results if one.reference is not gone]
             person.member.delete(gone)
@@ -174,6 +175,7 @@ class Crowd:
             request.choice = request.choice or self.dice.choice(["0", "2", "all"])
             used = member.select(message, request.choice)
         elif "Erase everything" in message.labels:
+            self.ledger.took_back.add(member.id)
             self._withdraw(self.by_id[member.id], lambda one: one is not request)
             self.by_id[member.id].results.clear()
             used = member.press(message, "Erase everything")

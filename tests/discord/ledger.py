@@ -21,6 +21,7 @@ MOMENT = re.compile(r"<t:\d+:f>")  # when the face runs out: moves when a face i
 UNANSWERED = 6.0  # seconds after which a connected bot won't notice a command any more
 LOOK = 3.0  # seconds after which an answer is also looked for where only its job's number tells whose it is
 NOTICED = 2.0  # seconds in which a member expects to see something
+ERASED = "The photo was deleted"  # is said of the work that was under way on it
 NONCE = re.compile(r"egao(\d+)")
 
 
@@ -66,6 +67,7 @@ class Ledger:
         self.requests: list[Request] = []
         self.open: list[Request] = []
         self.wrong: list[str] = []  # pictures in the wrong hands
+        self.took_back: set[int] = set()  # members who deleted a photo or had everything erased
         self.twice: list[str] = []  # answers that were given again, and another
         self.repeated = 0  # answers that were given again as they were: a member sees no difference
         self._answers: defaultdict[int, list[Message]] = defaultdict(list)  # by the message answered
@@ -129,15 +131,17 @@ class Ledger:
         before = self._last.get(message.id)
         if before is not None and word == before:
             self.repeated += 1
-        elif before is not None and not any(one.pressed is message for one in self.open) and not self._withdrawn(message):
+        elif before is not None and not any(one.pressed is message for one in self.open) and not self._taken_back(message):
             self.twice.append(f"{before!r} became {word or message.text!r}")
         if word:
             self._last[message.id] = word
 
-    def _withdrawn(self, message: Message) -> bool:
-        """Whether the member wants none of it any more."""
+    def _taken_back(self, message: Message) -> bool:
+        """Whether the member wants none of it any more, and so may be told that after all."""
         things = [thing for one in self.requests if one.withdrawn for thing in (one.posted, one.used) if thing is not None]
-        return message.reference in things or message.interaction in things
+        return (message.reference in things or message.interaction in things) or (
+            ERASED in message.text and not addressees(message).isdisjoint(self.took_back)
+        )
 
     def word(self, message: Message) -> str:
         """The last word of a message so far."""

@@ -51,6 +51,10 @@ def _to_pixels(x: Tensor) -> Tensor:
     n, channels, h, w = x.shape
     ll, lh, hl, hh = torch.split(x.permute(0, 2, 3, 1), channels // 4, dim=3)
     top, bottom, top_high, bottom_high = ll + lh, ll - lh, hl + hh, hl - hh  # the vertical step
+    if torch.compiler.is_compiling():  # a compiler finds the places itself, and does not take them as `out`
+        above = torch.stack([top + top_high, top - top_high], dim=3)
+        below = torch.stack([bottom + bottom_high, bottom - bottom_high], dim=3)
+        return torch.stack([above, below], dim=2).view(n, 2 * h, 2 * w, channels // 4).permute(0, 3, 1, 2)
     out = x.new_empty(n, h, 2, w, 2, channels // 4)
     # straight to where they belong: a shuffle afterwards would read and write everything once more
     torch.add(top, top_high, out=out[:, :, 0, :, 0])

@@ -77,7 +77,7 @@ class EditorWorkbench:
         scale = self.editor.scale(ws, aligned=aligned)
         seconds["scale"] = time.perf_counter() - began
         yield Projected(
-            to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), self._dump(scale),
+            to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), self.dump(scale),
             scale.strength(scale.rest),
         )  # fmt: skip
 
@@ -102,10 +102,11 @@ class EditorWorkbench:
             pictures.append(encode(pixels, request.kind, max_bytes=request.max_bytes, source=source))
         return Rendered(
             tuple(pictures), tuple(v.smile for v in variants), tuple(_kind(p) for p in pictures),
-            tuple(v.strength for v in variants), self._dump(scale, request.direction),
+            tuple(v.strength for v in variants), self.dump(scale, request.direction),
         )  # fmt: skip
 
-    def _dump(self, scale: Scale, direction: str = "smile") -> str:
+    def dump(self, scale: Scale, direction: str = "smile") -> str:
+        """A scale as requests carry it."""
         return json.dumps({"of": self.models.direction(direction).digest, **scale.dump()})
 
     def _scale(self, request: Render | Animate, ws: np.ndarray) -> Scale:

@@ -12,11 +12,16 @@ from torch import Tensor
 from core.bench.timing import spread, take_turns
 from core.device import fast_dtype
 from core.edit import Editor
+from core.errors import EgaoError
 from core.evaluate.identity import extra
+from core.executor.requests import Render
 from core.generator import Generator, seed_w
 from core.generator.render import Renderer, network_in
+from core.latents import to_npz
+from core.pictures import encode
 from core.settings import Settings
 from core.weights import weight_path
+from core.workbench import EditorWorkbench
 
 SEED = 5000
 STRENGTHS = (-1.5, 0.5, 1.5, 3.0)
@@ -87,19 +92,34 @@ def _decibels(image: np.ndarray, exact: np.ndarray) -> float:
 
 
 def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
-    """Four strengths against one: drawn as the editor draws them, and in one batch."""
+    """Four strengths against one: drawn as the editor draws them, in one batch, and in their photo.
+
+    The last is all that a member waits for: from the photo's file to the edited files, nothing kept from before.
+    """
     renderer = editor.models.renderer
     four = np.repeat(ws, len(STRENGTHS), axis=0)
+    photo, scale = encode(editor.draw(ws, [0.0])[0], "jpeg"), EditorWorkbench(editor).dump(editor.scale(ws))
+
+    def in_photo(strengths: tuple[float, ...]) -> None:
+        asked = Render(to_npz(ws), strengths, kind="jpeg", photo=photo, scale=scale)
+        (made,) = EditorWorkbench(editor).render([asked])
+        if isinstance(made, EgaoError):
+            raise made
+
     seconds = take_turns(
         {
             "one": lambda: editor.draw(ws, STRENGTHS[:1]),
             "four": lambda: editor.draw(ws, STRENGTHS),
             "batch": lambda: _batch(renderer, four),
+            "one in its photo": lambda: in_photo(STRENGTHS[:1]),
+            "four in its photo": lambda: in_photo(STRENGTHS),
         },
         rounds,
     )
-    medians = {name: spread(times)["median"] for name, times in seconds.items()}
-    return {**medians, "four_over_one": medians["four"] / medians["one"], "batch_over_one": medians["batch"] / medians["one"]}
+    made = {name: spread(times)["median"] for name, times in seconds.items()}
+    ratios = {"four over one": ("four", "one"), "batch over one": ("batch", "one")}
+    ratios["four over one, in the photo"] = ("four in its photo", "one in its photo")
+    return made | {name: made[above] / made[below] for name, (above, below) in ratios.items()}
 
 
 def _batch(renderer: Renderer, ws: np.ndarray) -> np.ndarray:

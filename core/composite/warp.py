@@ -58,7 +58,7 @@ def line(start: Points, end: Points, height: int, width: int, thickness: float) 
     along, here = torch.tensor(np.asarray(end - start), dtype=torch.float32), grid(height, width) - _point(start)
     share = torch.einsum("i,nihw->nhw", along, here) / along.square().sum().clamp(min=1e-6)
     away = here - share.clamp(0, 1)[:, None] * along.view(1, 2, 1, 1)
-    made: Tensor = (away.norm(dim=1, keepdim=True) <= thickness / 2).float()
+    made: Tensor = (away.square().sum(dim=1, keepdim=True) <= (thickness / 2) ** 2).float()
     return made
 
 

@@ -71,6 +71,9 @@ TEXT: Final[dict[str, str]] = {
     "report.thanks": "Thank you. The admins of this server were told.",
     "report.nowhere": "Thank you. The report is stored for the admins, who see it in `/egao status`.",
     "report.direct": "In a direct message there are no admins: use Delete or `/forget`, or write to the bot's owner.",
+    "report.done": "Handled",
+    "report.handled": "### Report handled\n{admin} has looked after the report of {link}. It is erased.",
+    "report.handled.gone": "### Report handled\nThis report was handled already, or has run out.",
     "report.notice": "### A picture was reported\nReported by {reporter}: {link}\n> {reason}",
     # Consent.
     "consent.notice": (

@@ -66,6 +66,9 @@ TEXT: Final[dict[str, str]] = {
     "report.thanks": "ありがとうございます。このサーバーの管理者に伝えました。",
     "report.nowhere": "ありがとうございます。報告を保存しました。管理者は`/egao status`で確認できます。",
     "report.direct": "ダイレクトメッセージには管理者がいません。「削除」か`/forget`を使うか、Botの運営者に連絡してください。",
+    "report.done": "対応済みにする",
+    "report.handled": "### 報告は対応済みです\n{admin}が{link}の報告に対応しました。報告は消去しました。",
+    "report.handled.gone": "### 報告は対応済みです\nこの報告はすでに対応済みか、期限が切れています。",
     "report.notice": "### 画像が報告されました\n報告者：{reporter}、対象：{link}\n> {reason}",
     "consent.notice": (
         "### 最初の写真の前に\n"

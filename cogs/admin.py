@@ -14,7 +14,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.download import mebibytes
 from bot.gate import owner_of, require_admin
-from bot.layouts import notice
+from bot.layouts import Page, notice
 from bot.locale import Speaker
 from bot.presses import Press, button, row
 from bot.replies import answer, told
@@ -38,6 +38,7 @@ class AdminCog(
         self.started = time.monotonic()
         bot.presses.on("purge", self.purge_confirmed)
         bot.presses.on("purgenot", self.purge_not)
+        bot.presses.on("listhandled", self.report_handled)
 
     @app_commands.command(name="settings", description="See and change egao's settings on this server")
     @told
@@ -54,7 +55,15 @@ class AdminCog(
         """Numbers of this server, and of the bot where they are nobody's secret."""
         guild_id = require_admin(interaction)
         say = await self.bot.speaker(interaction)
-        await answer(interaction, notice(await self._status(say, guild_id)))
+        await answer(interaction, await self._status(say, guild_id))
+
+    async def report_handled(self, press: Press) -> None:
+        """Close a report from the list in the status, and show what is left of it."""
+        guild_id = require_admin(press.interaction)
+        store = self.bot.store
+        await store.run(store.reports.close, guild_id, press.numbers(1)[0])
+        page = await self._status(await self.bot.speaker(press.interaction), guild_id)
+        await press.interaction.response.edit_message(view=page.view)
 
     @app_commands.command(name="block", description="Keep a member from using egao here")
     @app_commands.describe(member="The member")
@@ -115,7 +124,7 @@ class AdminCog(
         say = await self.bot.speaker(press.interaction)
         await press.interaction.response.edit_message(view=notice(say("admin.purge.kept")).view)
 
-    async def _status(self, say: Speaker, guild_id: int) -> str:
+    async def _status(self, say: Speaker, guild_id: int) -> Page:
         store, stats = self.bot.store, self.bot.executor.stats()
         today = await store.run(store.jobs.counts, guild_id, store.now() - DAY)
         kept = await store.run(store.faces.count, guild_id)
@@ -141,13 +150,14 @@ class AdminCog(
             disk=mebibytes(disk.free),
             content=say("on" if self.bot.content else "off"),
         )
-        link = "https://discord.com/channels/{}/{}/{}"
+        if not reports:
+            return notice(text)
         lines = [
-            f"- <@{one.member_id}> {link.format(guild_id, one.channel_id, one.message_id)}: "
-            + discord.utils.escape_markdown(one.reason[:100]).replace("\n", " ")
-            for one in reports
+            f"{number}. <@{one.member_id}> {one.link}: {discord.utils.escape_markdown(one.reason[:100]).replace(chr(10), ' ')}"
+            for number, one in enumerate(reports, 1)
         ]
-        return "\n".join((text, *((say("admin.status.reports"), *lines) if lines else ())))
+        done = [button(f"{say('report.done')}: {number}", "listhandled", one.id) for number, one in enumerate(reports, 1)]
+        return notice("\n".join((text, say("admin.status.reports"), *lines)), row(*done))
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -1,20 +1,25 @@
-"""The Report button: anyone who sees a picture can say that it should not be there, and the admins learn of it."""
+"""The Report button: anyone who sees a picture can say that it should not be there; the admins learn of it and close it."""
 
 from __future__ import annotations
 
 import logging
+from typing import Final
 
+import aiohttp
 import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.layouts import notice
+from bot.delivery import insist
+from bot.gate import owner_of, require_admin
+from bot.layouts import Page, notice
 from bot.locale import speaker
-from bot.presses import Form, Press, custom_id
+from bot.presses import Form, Press, button, custom_id, row
 from bot.replies import answer
 
 log = logging.getLogger(__name__)
-LONGEST = 500  # characters of a reason
+LONGEST: Final = 500  # characters of a reason
+POST_AGAIN: Final = (0.5,)  # seconds: whoever reports is answered within three; the report is kept in any case
 
 
 class ReportCog(commands.Cog):
@@ -24,6 +29,7 @@ class ReportCog(commands.Cog):
         self.bot = bot
         bot.presses.on("report", self.report)
         bot.presses.on("reported", self.reported)
+        bot.presses.on("handled", self.handled)
 
     async def report(self, press: Press) -> None:
         """Ask what is wrong."""
@@ -37,29 +43,47 @@ class ReportCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def reported(self, press: Press) -> None:
-        """Keep it and pass it on."""
+        """Keep it and pass it on; the same picture once for each member."""
         interaction, store = press.interaction, self.bot.store
         say = await self.bot.speaker(interaction)
         message, reason = interaction.message, press.values.get("reason", "")[:LONGEST]
         settings = await store.run(store.guilds.get, interaction.guild_id)
-        await store.run(
-            store.reports.add, interaction.guild_id, interaction.user.id,
-            channel_id=interaction.channel_id, message_id=message.id if message is not None else None, reason=reason,
-        )  # fmt: skip
-        passed_on = False
-        if settings.report_channel is not None:
-            admins = speaker(settings.language, interaction.guild_locale)
-            quoted = discord.utils.escape_markdown(reason).replace("\n", "\n> ")
-            link = message.jump_url if message is not None else "?"
-            text = admins("report.notice", reporter=f"<@{interaction.user.id}>", link=link, reason=quoted)
-            passed_on = await self._post(settings.report_channel, text)
+        message_id = message.id if message is not None else None
+        made = await store.run(store.reports.by, owner_of(interaction.guild_id, interaction.user.id))
+        passed_on = settings.report_channel is not None
+        if all(one.message_id != message_id for one in made):
+            number = await store.run(
+                store.reports.add, interaction.guild_id, interaction.user.id,
+                channel_id=interaction.channel_id, message_id=message_id, reason=reason,
+            )  # fmt: skip
+            if settings.report_channel is not None:
+                admins = speaker(settings.language, interaction.guild_locale)
+                quoted = discord.utils.escape_markdown(reason).replace("\n", "\n> ")
+                link = message.jump_url if message is not None else "?"
+                text = admins("report.notice", reporter=f"<@{interaction.user.id}>", link=link, reason=quoted)
+                done = row(button(admins("report.done"), "handled", number))
+                passed_on = await self._post(settings.report_channel, notice(text, done), number)
         await answer(interaction, notice(say("report.thanks" if passed_on else "report.nowhere")))
 
-    async def _post(self, channel_id: int, text: str) -> bool:
+    async def handled(self, press: Press) -> None:
+        """An admin has looked after it: it is erased, and its notice says by whom. Anyone else may press in vain."""
+        guild_id = require_admin(press.interaction)
+        (number,) = press.numbers(1)
+        store = self.bot.store
+        closed = await store.run(store.reports.close, guild_id, number)
+        settings = await store.run(store.guilds.get, guild_id)
+        say = speaker(settings.language, press.interaction.guild_locale)
+        text = say("report.handled.gone")
+        if closed is not None:
+            text = say("report.handled", admin=f"<@{press.interaction.user.id}>", link=closed.link)
+        await press.interaction.response.edit_message(view=notice(text).view)
+
+    async def _post(self, channel_id: int, page: Page, number: int) -> bool:
+        channel = self.bot.get_partial_messageable(channel_id)
         try:
-            await self.bot.get_partial_messageable(channel_id).send(view=notice(text).view)
-        except discord.HTTPException as error:
-            log.warning("a report could not be posted in channel %d: %d", channel_id, error.status)
+            await insist(lambda: channel.send(view=page.view, nonce=f"report{number}"), f"report {number}", POST_AGAIN)
+        except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
+            log.warning("report %d could not be posted: %s", number, getattr(error, "status", type(error).__name__))
             return False
         return True
 

@@ -180,15 +180,58 @@ async def test_reports_reach_the_admins(world: World) -> None:
     assert "/egao status" in text(answer.response)
     office = world.guild.create_text_channel("office")
     world.set(report_channel=office.id)
-    form = await press(world, "Report", world.ben)
-    await world.ben.submit_modal(form, {"reason": "still\nthere @everyone"})
+    form = await press(world, "Report", world.ann)
+    await world.ann.submit_modal(form, {"reason": "still\nthere @everyone"})
     notice = office.last_message
     assert notice is not None
-    assert str(world.ben.id) in text(notice)
+    assert str(world.ann.id) in text(notice)
     assert str(world.channel.last_message.id) in text(notice)  # type: ignore[union-attr]
     assert not notice.mention_everyone
     status = await world.boss.slash(world.channel, "egao status")
     assert "Reports: 2" in text(status.response)
+
+
+async def test_the_same_picture_is_reported_once_by_each(world: World) -> None:
+    office = world.guild.create_text_channel("office")
+    world.set(report_channel=office.id)
+    for person in (world.ben, world.ben, world.ann):
+        answer = await person.submit_modal(await press(world, "Report", person), {"reason": "look"})
+        assert "were told" in text(answer.response)
+    assert len(office.history()) == 2
+    assert world.store.reports.count(world.guild.id) == 2
+
+
+async def test_admins_and_nobody_else_mark_a_report_as_handled(world: World) -> None:
+    office = world.guild.create_text_channel("office")
+    world.set(report_channel=office.id, language="ja")
+    await world.ben.submit_modal(await press(world, "Report", world.ben), {"reason": "not him"})
+    message = office.last_message
+    assert message is not None
+    assert labels(message) == ["対応済みにする"]
+    world.set(language="en")
+    refused = await world.ben.click(message, label="対応済みにする")
+    assert "may manage this server" in text(refused.response)
+    assert world.store.reports.count(world.guild.id) == 1
+    await world.restart()
+    await world.boss.click(message, label="対応済みにする")
+    assert f"<@{world.boss.id}> has looked after" in text(office.last_message)
+    assert str(world.channel.last_message.id) in text(office.last_message)  # type: ignore[union-attr]
+    assert "not him" not in text(office.last_message)
+    assert not labels(office.last_message)
+    assert world.store.reports.count(world.guild.id) == 0
+
+
+async def test_a_report_can_be_handled_from_the_status_and_only_on_its_own_server(world: World) -> None:
+    elsewhere = world.store.reports.add(1, world.ben.id, channel_id=2, message_id=3, reason="of another server")
+    await world.ben.submit_modal(await press(world, "Report", world.ben), {"reason": "first\nline"})
+    status = await world.boss.slash(world.channel, "egao status")
+    assert "1. " in text(status.response)
+    assert "first line" in text(status.response)
+    await world.boss.click(status.response, label="Handled: 1")
+    assert "Reports: 0" in text(status.response)
+    assert "first line" not in text(status.response)
+    assert world.store.reports.close(world.guild.id, elsewhere) is None
+    assert world.store.reports.count(1) == 1
 
 
 async def test_a_second_change_while_one_is_drawn_is_told_to_wait(world: World) -> None:

@@ -24,6 +24,11 @@ class Report:
     reason: str
     created: float
 
+    @property
+    def link(self) -> str:
+        """Where the picture is, for people."""
+        return f"https://discord.com/channels/{self.guild_id}/{self.channel_id}/{self.message_id}"
+
 
 class Reports(Part):
     """Open reports, by server. They leave when closed, after 30 days, or with the one who made them."""
@@ -58,11 +63,13 @@ class Reports(Part):
         with self.database.reading() as db:
             return int(db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0])
 
-    def close(self, guild_id: int | None, report_id: int) -> bool:
-        """An admin has dealt with it: erase it. False if it isn't of this server."""
+    def close(self, guild_id: int | None, report_id: int) -> Report | None:
+        """An admin has dealt with it: erase it. Returns what it was; None if it isn't of this server, or is closed."""
+        which = [report_id, guild_id or NOBODY]
         with self.database.writing() as db:
-            sql = "delete from reports where id = ? and guild_id = ?"
-            return db.execute(sql, [report_id, guild_id or NOBODY]).rowcount > 0
+            found = [self._opened(row) for row in db.query("select * from reports where id = ? and guild_id = ?", which)]
+            db.execute("delete from reports where id = ? and guild_id = ?", which)
+        return found[0] if found else None
 
     def _opened(self, row: Mapping[str, Any]) -> Report:
         """A row of the table as a report."""

@@ -122,6 +122,26 @@ def test_the_bot_looks_before_it_does_anything(bench: EditorWorkbench, people: d
     assert len(bench.find_faces(FindFaces(adult)).faces) == 1
 
 
+def test_a_photo_is_shown_to_the_gates_once_and_a_refused_one_each_time(
+    bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    gates = bench.editor.models.gates
+    for name in ("explicit", "under_age"):
+        look = getattr(gates, name)
+        monkeypatch.setattr(gates, name, lambda pixels, look=look, name=name: seen.append(name) or look(pixels))
+    adult, again = png(people[5003]), png(people[5003]) + b"\0"
+    for _ in range(3):
+        bench.find_faces(FindFaces(adult))
+    assert seen == ["explicit", "under_age"]
+    bench.find_faces(FindFaces(again))
+    assert len(seen) == 4, "another file is another photo, whatever it shows"
+    for _ in range(2):
+        with pytest.raises(LooksYoung):
+            bench.find_faces(FindFaces(png(people[5018])))
+    assert len(seen) == 8
+
+
 def test_one_child_in_a_group_is_enough(bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]) -> None:
     pair = np.concatenate([people[5000], people[5001]], axis=1)
     assert len(bench.find_faces(FindFaces(png(pair))).faces) == 2

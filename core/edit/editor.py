@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from core.errors import FaceLost, NoSuchFace
 from core.faces import Aligned, Face, Photo, align, load_photo
 from core.projection import Projecting, start_projection
 
+_REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
 _SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 
 
@@ -47,15 +49,21 @@ class Editor:
     def __init__(self, models: Models, *, strangers: bool = False) -> None:
         self.models = models
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
+        self._passed: deque[str] = deque(maxlen=_REMEMBERED)  # files that the gates let in, by their digest
 
     def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
-        """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo."""
+        """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
+
+        The gates say the same of the same file, so one that they let in a while ago is not shown to them again.
+        """
         photo = load_photo(source, self.models.settings)
-        if self._gates is not None:
-            self._gates.check_photo(photo.pixels)
+        gates = None if photo.sha256 in self._passed else self._gates
+        if gates is not None:
+            gates.check_photo(photo.pixels)
         faces = self.models.finder.require(photo.pixels)
-        if self._gates is not None:
-            self._gates.check_faces(photo.pixels, faces)
+        if gates is not None:
+            gates.check_faces(photo.pixels, faces)
+            self._passed.append(photo.sha256)
         return photo, faces
 
     @staticmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import aiohttp
@@ -56,33 +56,51 @@ async def online_findings(client: discord.Client, settings: Settings) -> AsyncIt
         yield Finding("intents", "ok", "message content is on: photos can be dropped in the channels that admins opened")
     else:
         yield Finding("intents", "note", CONTENT_OFF)
-    for guild_id in await asyncio.to_thread(_known_servers, settings):
-        yield await _server(client, guild_id)
+    for guild_id, channels in (await asyncio.to_thread(_known_servers, settings)).items():
+        for finding in await _server(client, guild_id, channels):
+            yield finding
 
 
-def _known_servers(settings: Settings) -> list[int]:
-    """The servers that the bot has noted; none where there is no store, or one that can't be opened (told elsewhere)."""
+def _known_servers(settings: Settings) -> dict[int, tuple[int, ...]]:
+    """The servers that the bot has noted, with the channels that it is to speak in by itself.
+
+    None where there is no store, or one that can't be opened (told elsewhere).
+    """
     if not database_file(settings).exists():
-        return []
+        return {}
     try:
         with Store.open(settings) as store:
-            return sorted(store.guilds.all())
+            known = store.guilds.all()
     except EgaoError:
-        return []
+        return {}
+    return {key: (*one.channels, *([one.report_channel] if one.report_channel else ())) for key, one in sorted(known.items())}
 
 
-async def _server(client: discord.Client, guild_id: int) -> Finding:
-    """The bot's own permissions in one server; single channels may still take some away."""
+async def _server(client: discord.Client, guild_id: int, channels: Sequence[int]) -> list[Finding]:
+    """The bot's own permissions in one server, and in its channels where they are others."""
     assert client.user is not None
     try:
         guild = await client.fetch_guild(guild_id, with_counts=False)
         me = await guild.fetch_member(client.user.id)
+        there = {one.id: one for one in await guild.fetch_channels()} if channels else {}
     except (discord.NotFound, discord.Forbidden):
-        return Finding("server", "note", f"{guild_id}: the bot is not there any more; its next start erases what came from it")
-    missing = [name for name in NEEDED if not getattr(me.guild_permissions, name)]
-    if missing:
-        wish = ", ".join(name.replace("_", " ") for name in missing)
-        return Finding(
-            "server", "wrong", f"{guild_id}: the bot's role lacks {wish}. An admin can allow it in Server Settings > Roles."
-        )
-    return Finding("server", "ok", f"{guild_id}: the bot may see, answer and attach")
+        text = f"{guild_id}: the bot is not there any more; its next start erases what came from it"
+        return [Finding("server", "note", text)]
+    if wish := _missing(me.guild_permissions):
+        text = f"{guild_id}: the bot's role lacks {wish}. An admin can allow it in Server Settings > Roles."
+        return [Finding("server", "wrong", text)]
+    found = [Finding("server", "ok", f"{guild_id}: the bot may see, answer and attach")]
+    for channel_id in dict.fromkeys(channels):
+        where = f"{guild_id}, channel {channel_id}"
+        channel = there.get(channel_id)
+        if channel is None:
+            found.append(Finding("channel", "wrong", f"{where}: it is gone. An admin can choose another in /egao settings."))
+        elif wish := _missing(channel.permissions_for(me)):
+            text = f"{where}: the bot lacks {wish}. An admin can allow it there in Edit Channel > Permissions."
+            found.append(Finding("channel", "wrong", text))
+    return found
+
+
+def _missing(permissions: discord.Permissions) -> str:
+    """What is needed and not granted, as Discord calls it."""
+    return ", ".join(name.replace("_", " ") for name in NEEDED if not getattr(permissions, name))

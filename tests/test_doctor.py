@@ -178,5 +178,24 @@ async def test_discord_is_asked_about_token_intents_and_permissions(own: Setting
     assert (await ask(fake, own, fake.token))["discord"].state == "wrong"
 
 
+async def test_the_open_channels_are_looked_at_one_by_one(own: Settings) -> None:
+    async with FakeDiscord() as fake:
+        guild = fake.guild("Studio")
+        fine, mute, office, gone = (guild.channel(name) for name in ("fine", "mute", "office", "gone"))
+        mute.overwrites[guild.id] = (0, 1 << 15)  # nobody may attach files
+        office.overwrites[fake.world.bot.id] = (0, 1 << 10)  # the bot may not see it
+        guild.channels.remove(gone)
+        with Store.open(own) as store:
+            store.guilds.set(guild.id, channels=(fine.id, mute.id, gone.id), report_channel=office.id)
+        with patched(fake.url):
+            made = Settings.load({"DISCORD_TOKEN": fake.token, "EGAO_HOME": str(own.home)})
+            told = [one.text for one in await _ask(made) if one.name == "channel" and one.state == "wrong"]
+        assert len(told) == 3
+        assert f"channel {mute.id}: the bot lacks attach files. An admin can" in told[0]
+        assert f"channel {gone.id}: it is gone" in told[1]
+        assert f"channel {office.id}: the bot lacks view channel" in told[2]
+        assert not fake.rest.unknown
+
+
 def test_the_permissions_that_are_asked_for_exist() -> None:
     assert set(NEEDED) <= set(discord.Permissions.VALID_FLAGS)

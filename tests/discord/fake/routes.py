@@ -34,6 +34,7 @@ class Account:
         rest.route("GET", "/users/{user}", self.user)
         rest.route("DELETE", "/users/@me/guilds/{guild}", self.leave)
         rest.route("GET", "/guilds/{guild}", lambda request, guild: self._guild(guild).payload(everyone=False))
+        rest.route("GET", "/guilds/{guild}/channels", lambda request, guild: [c.payload() for c in self._guild(guild).channels])
         rest.route("GET", "/guilds/{guild}/members/{user}", self.member)
         rest.route("GET", "/guilds/{guild}/bans/{user}", self.ban)
 

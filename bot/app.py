@@ -25,6 +25,7 @@ from bot.logs import HELP
 from bot.reconnect import shorten_waits
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor
+from core.executor.confine import leave_no_core
 from core.settings import Settings
 from core.store import Store
 from core.weights import load_manifest, weight_path
@@ -49,6 +50,7 @@ def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int
     try:
         settings = settings or Settings.load()
         logs.begin(settings)
+        leave_no_core()
         return asyncio.run(serve(settings, workbench))
     except EgaoError as error:
         print(f"egao: {error}", file=sys.stderr)  # noqa: T201 - the command line's own voice

@@ -107,6 +107,8 @@ class EgaoBot(commands.Bot):
         self.taken_up.set()
         self.sweep.start()
         self.look_after.start()
+        with contextlib.suppress(EgaoError):  # of many members it takes a while; what it misses is looked up at the next start
+            await recovery.reconcile_members(self, self.store)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Messages are looked at by the photo cog alone: no prefix commands."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import aiohttp
 import discord
 
 from bot.answers import Answer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bot.client import EgaoBot
 
 log = logging.getLogger(__name__)
+NO_MEMBER: Final = (10007, 10013)  # unknown member, unknown user
 
 
 async def take_up(bot: EgaoBot, store: Store, service: Service, *, before: float) -> None:
@@ -39,7 +41,7 @@ async def take_up(bot: EgaoBot, store: Store, service: Service, *, before: float
     for job in left.queued:
         run = await _run(bot, store, job)
         if run is None:
-            await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", told=True)
+            await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", refund=True, told=True)
         elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
             run.faces = int(job.checkpoint.removeprefix(CHOOSING))
             service.choosing[job.id] = (run, time.monotonic() + CHOICE_SECONDS)
@@ -66,6 +68,23 @@ async def reconcile(bot: EgaoBot, store: Store) -> None:
             log.info("server %d was left while the bot was off: %d faces erased", guild_id, erased.faces)
         except discord.HTTPException as error:
             log.warning("server %d could not be asked for (%d); nothing is erased", guild_id, error.status)
+
+
+async def reconcile_members(bot: EgaoBot, store: Store) -> None:
+    """Erase what is kept of members whom Discord knows in their server no more: banned or gone while nobody looked."""
+    for owner in await store.run(store.faces.owners):
+        assert owner.guild_id is not None
+        assert owner.member_id is not None
+        try:
+            await bot.http.get_member(owner.guild_id, owner.member_id)
+        except discord.HTTPException as error:
+            if error.code in NO_MEMBER:
+                erased = await store.run(store.forget, owner)
+                await bot.service.erased(erased.job_ids)
+                log.info("a member left server %d: %d faces erased", owner.guild_id, erased.faces)
+        except (OSError, aiohttp.ClientError) as error:
+            log.warning("members could not be asked for: %s", type(error).__name__)
+            return
 
 
 async def _run(bot: EgaoBot, store: Store, job: Job) -> Run | None:

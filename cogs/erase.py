@@ -1,4 +1,4 @@
-"""Events by which data must go: a deleted message that held a photo, a ban, a server that is left."""
+"""Events by which data must go: a deleted message or channel that held a photo, a ban, a server that is left."""
 
 from __future__ import annotations
 
@@ -34,6 +34,17 @@ class EraseCog(commands.Cog):
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """As by a moderator's purge."""
         await self._erase("messages deleted", self.bot.store.forget_source_message, *sorted(payload.message_ids))
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """The messages go with it, and Discord tells of none of them."""
+        threads = [thread.id for thread in getattr(channel, "threads", ())]
+        await self._erase("channel deleted", self.bot.store.forget_channel, channel.id, *threads)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """The same of a thread or a forum's post."""
+        await self._erase("thread deleted", self.bot.store.forget_channel, payload.thread_id)
 
     @commands.Cog.listener()
     async def on_member_ban(self, guild: discord.Guild, user: discord.User | discord.Member) -> None:

@@ -66,6 +66,16 @@ async def banned(world: World, sent: Needles) -> None:
     await world.bot.get_guild(world.guild.id).ban(discord.Object(world.ann.id))  # type: ignore[union-attr]
 
 
+async def channel_deleted(world: World, sent: Needles) -> None:
+    await world.bot.get_channel(world.channel.id).delete()  # type: ignore[union-attr]
+
+
+async def gone_while_off(world: World, sent: Needles) -> None:
+    await world.bot.get_guild(world.guild.id).kick(discord.Object(world.ann.id))  # type: ignore[union-attr]
+    assert world.faces(world.ann), "without the members intent nobody tells"
+    await world.restart()
+
+
 async def left(world: World, sent: Needles) -> None:
     await world.bot.get_guild(world.guild.id).leave()  # type: ignore[union-attr]
 
@@ -96,7 +106,9 @@ TRIGGERS: dict[str, tuple[Callable[[World, Needles], Awaitable[None]], set[str]]
     "/forget": (forget, set()),
     "the message deleted": (deleted, CONSENT),
     "messages deleted in bulk": (deleted_in_bulk, CONSENT),
+    "the channel deleted": (channel_deleted, CONSENT),
     "a ban": (banned, set()),
+    "a member gone while it was off": (gone_while_off, set()),
     "the server left": (left, CONSENT),
     "a block": (blocked, set()),
     "a purge of the member": (purged, set()),
@@ -122,7 +134,7 @@ async def test_no_byte_is_left(world: World, trigger: str) -> None:
     assert left_over == set()
     assert world.store.integrity() == []
     assert not world.faces(world.ann)
-    if trigger not in {"the server left", "a purge of the server"}:
+    if trigger not in {"the channel deleted", "the server left", "a purge of the server"}:
         assert len(world.faces(world.ben)) == 6, "the others lose nothing"
 
 

@@ -142,6 +142,16 @@ async def test_what_failed_before_anyone_was_told_is_told_at_the_next_start(worl
     assert len(world.channel.history()) == 2, "once told, never told again"
 
 
+async def test_what_cannot_be_read_any_more_is_given_back(world: World) -> None:
+    owner, settings = world.owner(world.ann), world.store.guilds.get(world.guild.id)
+    before = world.store.limits.left(owner, settings).quota
+    world.store.jobs.create(owner, "photo", b"of an older version", limits=settings, channel_id=world.channel.id)
+    assert world.store.limits.left(owner, settings).quota == before - 1
+    await world.restart()
+    assert not world.store.jobs.of(owner)
+    assert world.store.limits.left(owner, settings).quota == before
+
+
 async def test_the_same_event_twice_is_one_request(world: World) -> None:
     sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
     message = await world.bot.get_partial_messageable(world.channel.id).fetch_message(sent.id)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -61,6 +62,11 @@ async def test_the_worker_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> No
     assert (threads, device) == (3, "cpu")
     assert b"swordfish" not in cmdline + environment
     assert b"executor" in cmdline
+
+
+async def test_a_worker_that_crashes_leaves_no_image_of_its_memory() -> None:
+    async with executor() as ours:
+        assert resource.prlimit(pid_of(ours), resource.RLIMIT_CORE) == (0, 0)
 
 
 async def test_noise_goes_to_the_log_and_not_between_the_messages(

@@ -56,6 +56,7 @@ async def test_workers_that_are_killed_lose_nothing(made: Trial) -> None:
         await made.until(lambda gone=workers: set(made.bot.children()) != set(gone), 20)  # type: ignore[misc]
     assert await made.crowd.settle(WORKING)
     assert len([pid for pid in made.bot.children() if alive(pid)]) == 2
+    assert resource.prlimit(made.bot.pid, resource.RLIMIT_CORE) == (0, 0), "a crash would write faces and keys to the disk"
 
 
 @pytest.mark.parametrize(

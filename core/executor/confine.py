@@ -25,8 +25,14 @@ def confine(setup: Setup) -> None:
             Path("/proc/self/oom_score_adj").write_text("500")
     if os.getppid() != setup.parent:  # it died before the line above
         os._exit(1)
+    leave_no_core()
     if setup.memory is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
+
+
+def leave_no_core() -> None:
+    """A crash writes no image of the memory: it would hold photos, faces and keys. For this process and its children."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def stand_back(nice: int) -> None:

@@ -7,7 +7,7 @@ counted uses of the last 24 hours. Neither holds the member's id in the clear (s
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import sqlite_utils
@@ -71,15 +71,24 @@ def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Er
 
 def forget_messages(database: Database, *message_ids: int) -> Erased:
     """The messages that held the photos were deleted: erase the faces in them, and the jobs about them."""
-    marks = ", ".join("?" for _ in message_ids)
-    in_faces, in_jobs = f"select face_id from sources where message_id in ({marks})", f"source_message_id in ({marks})"
-    with database.reading() as db:  # most deleted messages are none of ours: not worth waiting for the writer
-        if not db.execute(f"{in_faces} union all select id from jobs where {in_jobs}", message_ids * 2).fetchone():
+    return _forget_sources(database, "message_id", "source_message_id", message_ids)
+
+
+def forget_channels(database: Database, *channel_ids: int) -> Erased:
+    """Channels were deleted, and with them the messages that held photos: erase the faces and the jobs from there."""
+    return _forget_sources(database, "channel_id", "channel_id", channel_ids)
+
+
+def _forget_sources(database: Database, of_source: str, of_job: str, ids: Sequence[int]) -> Erased:
+    marks = ", ".join("?" for _ in ids)
+    in_faces, in_jobs = f"select face_id from sources where {of_source} in ({marks})", f"{of_job} in ({marks})"
+    with database.reading() as db:  # most of what is deleted is none of ours: not worth waiting for the writer
+        if not db.execute(f"{in_faces} union all select id from jobs where {in_jobs}", [*ids, *ids]).fetchone():
             return Erased()
     with database.erasing() as db:
-        running = _unfinished(db, in_jobs, *message_ids)
-        faces = db.execute(f"delete from faces where id in ({in_faces})", message_ids).rowcount
-        jobs = db.execute(f"delete from jobs where {in_jobs}", message_ids).rowcount
+        running = _unfinished(db, in_jobs, *ids)
+        faces = db.execute(f"delete from faces where id in ({in_faces})", list(ids)).rowcount
+        jobs = db.execute(f"delete from jobs where {in_jobs}", list(ids)).rowcount
         return Erased(faces, jobs, running)
 
 

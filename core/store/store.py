@@ -129,6 +129,10 @@ class Store:
         """The messages that held the photos were deleted: erase the faces and the requests about them."""
         return erasure.forget_messages(self.database, *message_ids)
 
+    def forget_channel(self, *channel_ids: int) -> Erased:
+        """Channels were deleted: erase the faces and the requests about photos that were posted there."""
+        return erasure.forget_channels(self.database, *channel_ids)
+
     def expire(self) -> Expired:
         """Erase what has run out. To be called every few minutes."""
         expired = erasure.expire(self.database, self.jobs, self.now())

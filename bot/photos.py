@@ -60,10 +60,14 @@ class PhotoReader:
 
 
 async def message_with_photo(bot: EgaoBot, channel_id: int, message_id: int) -> discord.Message:
-    """A message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails."""
+    """A message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails. The faces of a deleted one go."""
     try:
         message: discord.Message = await bot.get_partial_messageable(channel_id).fetch_message(message_id)
-    except (discord.NotFound, discord.Forbidden):
+    except discord.NotFound:  # deleted while nobody listened: what is kept of it goes too
+        erased = await bot.store.run(bot.store.forget_source_message, message_id)
+        await bot.service.erased(erased.job_ids)
+        raise PhotoGone from None
+    except discord.Forbidden:
         raise PhotoGone from None
     except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
         if not will_pass(error):

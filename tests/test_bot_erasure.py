@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -70,6 +71,19 @@ async def channel_deleted(world: World, sent: Needles) -> None:
     await world.bot.get_channel(world.channel.id).delete()  # type: ignore[union-attr]
 
 
+async def thread_deleted(world: World, sent: Needles) -> None:
+    cog: Any = world.bot.get_cog("EraseCog")  # a thread is a channel to the store
+    await cog.on_raw_thread_delete(SimpleNamespace(thread_id=world.channel.id))
+
+
+async def deleted_while_off(world: World, sent: Needles) -> None:
+    world.photos.dead.add(str(sent["link"]))
+    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages/{sent['message']}", status=404, code=10008)
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0)
+    assert "not kept any more" in text(answer.response)
+    await world.ann.slash(world.channel, "privacy")
+
+
 async def gone_while_off(world: World, sent: Needles) -> None:
     await world.bot.get_guild(world.guild.id).kick(discord.Object(world.ann.id))  # type: ignore[union-attr]
     assert world.faces(world.ann), "without the members intent nobody tells"
@@ -107,6 +121,8 @@ TRIGGERS: dict[str, tuple[Callable[[World, Needles], Awaitable[None]], set[str]]
     "the message deleted": (deleted, CONSENT),
     "messages deleted in bulk": (deleted_in_bulk, CONSENT),
     "the channel deleted": (channel_deleted, CONSENT),
+    "the thread deleted": (thread_deleted, CONSENT),
+    "the message deleted while it was off, noticed when it is looked for": (deleted_while_off, CONSENT),
     "a ban": (banned, set()),
     "a member gone while it was off": (gone_while_off, set()),
     "the server left": (left, CONSENT),
@@ -134,7 +150,7 @@ async def test_no_byte_is_left(world: World, trigger: str) -> None:
     assert left_over == set()
     assert world.store.integrity() == []
     assert not world.faces(world.ann)
-    if trigger not in {"the channel deleted", "the server left", "a purge of the server"}:
+    if trigger not in {"the channel deleted", "the thread deleted", "the server left", "a purge of the server"}:
         assert len(world.faces(world.ben)) == 6, "the others lose nothing"
 
 

@@ -73,6 +73,7 @@ async def channel_deleted(world: World, sent: Needles) -> None:
 
 async def thread_deleted(world: World, sent: Needles) -> None:
     cog: Any = world.bot.get_cog("EraseCog")  # a thread is a channel to the store
+    assert "on_raw_thread_delete" in dict(cog.get_listeners())
     await cog.on_raw_thread_delete(SimpleNamespace(thread_id=world.channel.id))
 
 

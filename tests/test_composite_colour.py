@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from core.composite import colour, mouth
-from core.composite.mesh import LIPS_OUTSIDE
+from core.composite.mesh import LIPS_INSIDE, LIPS_OUTSIDE
 
 
 def test_below_black_there_is_still_a_beard_or_none() -> None:
@@ -67,11 +67,32 @@ def test_the_line_of_a_corner_goes_and_pores_stay() -> None:
     assert made[..., 70:90, 10:86].std() > 1.5
 
 
-def test_the_strip_beside_a_corner_leaves_the_lips_out() -> None:
+def _mouth() -> np.ndarray:
+    """A mesh whose lips are a lens from (30, 48) to (70, 48), the inner ones half as high."""
     points = np.zeros((468, 2))
-    for row, sign in ((LIPS_OUTSIDE[0], -1), (LIPS_OUTSIDE[1], 1)):
-        points[list(row)] = [(30 + 4 * i, 48 + sign * 6 * np.sin(np.pi * i / 10)) for i in range(11)]
-    strip = mouth.corners(points, 96, 96, 100.0)[0, 0]
+    for rows, height in ((LIPS_OUTSIDE, 6), (LIPS_INSIDE, 3)):
+        for row, sign in zip(rows, (-1, 1), strict=True):
+            points[list(row)] = [(30 + 4 * i, 48 + sign * height * np.sin(np.pi * i / 10)) for i in range(11)]
+    return points
+
+
+def test_the_ends_of_a_mouth_are_its_corners_alone() -> None:
+    ends = mouth.ends(_mouth(), 96, 96, 100.0)[0, 0]
+    assert ends[48, 30] > 0.6
+    assert ends[48, 69] > 0.6
+    assert ends[:, 38:62].max() < 0.01
+
+
+def test_light_teeth_lose_a_part_of_their_yellow() -> None:
+    whole, yellow = torch.ones(1, 1, 64, 64), torch.tensor([220.0, 200.0, 150.0]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    red, _, blue = mouth.not_brighter(yellow, _levels(200.0), whole, whole)[0, :, 32, 32].tolist()
+    assert 1.2 < red / blue < 1.4  # of 1.47
+    dark = mouth.not_brighter(yellow / 4, _levels(200.0), whole, whole)
+    assert torch.equal(dark, yellow / 4), "the tongue and the depth of the mouth keep their red"
+
+
+def test_the_strip_beside_a_corner_leaves_the_lips_out() -> None:
+    strip = mouth.corners(_mouth(), 96, 96, 100.0)[0, 0]
     assert strip[48, 26] > 0.8
     assert strip[48, 73] > 0.8
     assert strip[48, 34] < 0.3

@@ -14,14 +14,16 @@ import torch
 from torch import Tensor
 
 from core.composite.mesh import LIPS_INSIDE, LIPS_OUTSIDE, Points
-from core.composite.warp import blur, line, outline, polygon
+from core.composite.warp import blur, line, outline, polygon, smoothstep
 
 LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
 _SHUT = 0.004  # in face sizes: a gap below this is a closed mouth
 _KEPT = 0.55, 0.7  # smaller gap over larger: from the second on the teeth are the photo's, up to the first drawn anew
 _SEAM = 0.008  # in face sizes, width of the line along the lips' edge that belongs to the inside
 _SOFT = 0.004
-_SHINE = 1.12  # the teeth's lightness over that of the lightest skin, at most
+_SHINE, _LIGHTEST = 1.1, 225.0  # teeth over the lightest skin, and in levels, at most
+_WHITENED = 0.3  # share of the teeth's tint that goes: what looks like enamel in the generator's light is yellow in another
+_ENDS = 0.04  # across a corner of the mouth
 _CORNER = 0.1, 0.12  # length and width of the strip beside a corner of the mouth in which its line may lie
 _SOFTER = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels of blur that are tried
 _MOST_GRAIN = 8.0  # levels
@@ -75,18 +77,29 @@ def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
 def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor, inner: Tensor) -> Tensor:
     """`drawn` no brighter than the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine.
 
-    All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut.
+    All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut. What is
+    light is whitened a little: eyes expect it of teeth.
     """
     skin, teeth = photo.mean(dim=1, keepdim=True), drawn.mean(dim=1, keepdim=True).clamp(min=1)
-    top = min(max(_SHINE * _quantile(skin[around > 0.5], 0.98, 245.0), 60.0), 245.0)
+    top = min(max(_SHINE * _quantile(skin[around > 0.5], 0.98, 225.0), 60.0), _LIGHTEST)
     held = teeth * min(1.0, top / _quantile(teeth[inner > 0.5], 0.9, 1.0))
     knee = 0.95 * top
     held = held.clamp(max=knee) + (255 - knee) * torch.tanh((held - knee).clamp(min=0) / (255 - knee))
-    return drawn * (held / teeth)
+    light = smoothstep(held / top, 0.5, 0.9)
+    return torch.lerp(drawn, teeth, _WHITENED * light) * (held / teeth)
 
 
 def _quantile(values: Tensor, share: float, otherwise: float) -> float:
     return float(values.sort().values[int(share * (len(values) - 1))]) if values.numel() else otherwise
+
+
+def ends(after: Points, height: int, width: int, size: float) -> Tensor:
+    """1 at the very corners of the mouth, where the thin triangles of the lips fold over each other: [1, 1, H, W]."""
+    made = torch.zeros(1, 1, height, width)
+    for row in (LIPS_INSIDE[0], LIPS_OUTSIDE[0]):
+        for point in (after[row[0]], after[row[-1]]):
+            made = torch.maximum(made, line(point, point, height, width, _ENDS * size))
+    return blur(made, 0.2 * _ENDS * size)
 
 
 def corners(after: Points, height: int, width: int, size: float) -> Tensor:

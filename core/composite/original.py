@@ -122,7 +122,8 @@ class _Edit:
         move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
 
         # where a turned face folds over itself, neighbours come from far apart; only the lips need the sharp field
-        move = torch.lerp(blur(move, 0.01 * size), move, lips) * torch.from_numpy(raster.inside)
+        sharp = lips * (1 - mouth.ends((self.target - self.corner) * per, height, width, size))
+        move = torch.lerp(blur(move, 0.01 * size), move, sharp) * torch.from_numpy(raster.inside)
 
         here = self._photo_grid(height, width, per)
         small = resize(photo, height, width)

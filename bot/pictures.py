@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from bot.asks import NEUTRAL, SMILE, Strength
@@ -93,21 +94,23 @@ class Pictures:
         request = Render(strengths=tuple(asked), size=side, kind=GALLERY_KIND, max_bytes=most, **face)
         done = await self._executor.submit(request, run.owner)
         strengths = list(done.strengths) or [0.0 if isinstance(one, str) else one for one in asked]
+        told = {"scale": done.scale, "found": done.found}
+        learned: dict[str, Any] = {name: value for name, value in told.items() if value and value != face[name]}
         if NEUTRAL in asked:
-            neutral = strengths[list(asked).index(NEUTRAL)]
-            await note(self._store, run.owner, stored, neutral=neutral, scale=done.scale)
-            if abs(neutral) > run.settings.strength_max:  # a target may lie beyond what this server allows
-                limit = run.settings.strength_max
-                return await self._render(run, stored, [-limit if one == NEUTRAL else one for one in asked], photo)
-        elif not face["scale"] and done.scale:  # a face that was kept before there were scales
-            await note(self._store, run.owner, stored, scale=done.scale)
+            learned["neutral"] = strengths[list(asked).index(NEUTRAL)]
+        if learned:  # of a face that was kept before such things were, or whose direction has changed since
+            stored = await note(self._store, run.owner, stored, **learned)
+        limit = run.settings.strength_max
+        if abs(learned.get("neutral", 0.0)) > limit:  # a target may lie beyond what this server allows
+            return await self._render(run, stored, [-limit if one == NEUTRAL else one for one in asked], photo)
         return list(done.pictures), strengths
 
     async def _face(self, run: Run, stored: StoredFace, photo: bytes | None) -> dict[str, Any]:
         """What a request to draw the face has to say of it."""
         latent = await self._store.run(self._store.faces.latent, run.owner, stored.id)
-        scale = (stored.extras or {}).get("scale", "")
-        return {"latent": latent, "photo": photo or b"", "face": stored.face, "scale": scale}
+        extras = stored.extras or {}
+        known = {"scale": extras.get("scale", ""), "found": extras.get("found", "")}
+        return {"latent": latent, "photo": photo or b"", "face": stored.face, **known}
 
     async def _crop(self, run: Run, stored: StoredFace) -> Attached:
         """The aligned face of the photo, from the store."""
@@ -149,6 +152,8 @@ class Pictures:
         return picture(say, part, alt, text, member, spoiler=run.settings.spoiler)
 
 
-async def note(store: Store, owner: Owner, stored: StoredFace, **facts: Any) -> None:
-    """Keep what was learned of a face, beside what was known."""
-    await store.run(store.faces.note, owner, stored.id, {**(stored.extras or {}), **facts})
+async def note(store: Store, owner: Owner, stored: StoredFace, **facts: Any) -> StoredFace:
+    """Keep what was learned of a face, beside what was known; the face as it is kept now."""
+    extras = {**(stored.extras or {}), **facts}
+    await store.run(store.faces.note, owner, stored.id, extras)
+    return replace(stored, extras=extras)

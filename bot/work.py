@@ -79,7 +79,7 @@ class Work:
     async def _project(self, run: Run, ref: PhotoRef, data: bytes, name: str, face: FoundFace) -> StoredFace:
         wait = float(run.settings.longest_wait_seconds)
         steps = self._settings.projection_steps or None
-        request = Project(data, face.index, METHOD, steps, run.resume)
+        request = Project(data, face.index, METHOD, steps, run.resume, face.found)
         done = await self._executor.submit(request, run.owner, Follow(run, self._store), longest_wait=wait)
         return await self._store.run(
             self._store.faces.add,
@@ -95,5 +95,5 @@ class Work:
             source_message_id=ref.message_id,
             source_channel_id=ref.channel_id,
             job=run.job_id,
-            extras={"photo": asdict(ref), "scale": done.scale, "neutral": done.neutral},
+            extras={"photo": asdict(ref), "scale": done.scale, "neutral": done.neutral, "found": done.found},
         )

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from core.composite import Original
 from core.edit import Editor, Models, Scale
 from core.edit.in_photo import PhotoEditor
-from core.errors import EgaoError, LatentUnreadable
+from core.errors import EgaoError, FaceLost, LatentUnreadable
 from core.executor.requests import (
     Animate,
     Animated,
@@ -25,6 +26,7 @@ from core.executor.requests import (
     Rendered,
     Workbench,
 )
+from core.faces import Face
 from core.latents import from_npz, to_npz
 from core.pictures import Source, animate, encode
 from core.projection import DEFAULT_METHOD
@@ -53,12 +55,15 @@ class EditorWorkbench:
         photo, faces = self.editor.look(request.photo)
         crops = [self.editor.align(photo, face).image for face in faces]
         pairs = zip(faces, crops, strict=True)
-        return FoundFaces(tuple(FoundFace(face.index, face.box, _small(crop, "photo")) for face, crop in pairs))
+        return FoundFaces(tuple(self._found(face, crop) for face, crop in pairs))
+
+    def _found(self, face: Face, crop: np.ndarray) -> FoundFace:
+        return FoundFace(face.index, face.box, _small(crop, "photo"), self.editor.found(face).dump())
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         began = time.perf_counter()
-        photo, faces = self.editor.look(request.photo)
-        aligned = self.editor.align(photo, self.editor.pick(faces, request.face + 1)).image
+        photo, found = self.in_photo.look(request.photo, request.face, request.found)
+        aligned = self.editor.align(photo, found).image
         method = DEFAULT_METHOD if request.method == "default" else request.method
         projecting = self.editor.projecting(aligned, method, request.steps)
         if request.resume is not None:
@@ -76,9 +81,11 @@ class EditorWorkbench:
         began, ws = time.perf_counter(), projecting.ws
         scale = self.editor.scale(ws, aligned=aligned)
         seconds["scale"] = time.perf_counter() - began
+        with contextlib.suppress(FaceLost):  # told when it is to be drawn
+            found = self.editor.found(found, ws)
         yield Projected(
             to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), self.dump(scale),
-            scale.strength(scale.rest),
+            scale.strength(scale.rest), found.dump(),
         )  # fmt: skip
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
@@ -92,7 +99,7 @@ class EditorWorkbench:
 
     def _render(self, request: Render) -> Rendered:
         ws = from_npz(request.latent, self.models.generator)
-        original = self.in_photo.original(request.photo, request.face, ws, request.size) if request.photo else None
+        found, original = self._in_photo(request, ws)
         scale = self._scale(request, ws)
         variants = self.in_photo.variants(original, ws, request.strengths, request.direction, scale)
         pictures = []
@@ -102,8 +109,15 @@ class EditorWorkbench:
             pictures.append(encode(pixels, request.kind, max_bytes=request.max_bytes, source=source))
         return Rendered(
             tuple(pictures), tuple(v.smile for v in variants), tuple(_kind(p) for p in pictures),
-            tuple(v.strength for v in variants), self.dump(scale, request.direction),
+            tuple(v.strength for v in variants), self.dump(scale, request.direction), found,
         )  # fmt: skip
+
+    def _in_photo(self, request: Render | Animate, ws: np.ndarray) -> tuple[str, Original | None]:
+        """Where the face is in the request's photo, and what its edits there share; nothing where there is no photo."""
+        if not request.photo:
+            return "", None
+        made = self.in_photo.face(request.photo, request.face, ws, request.size, request.found)
+        return made.found.dump(), made.original
 
     def dump(self, scale: Scale, direction: str = "smile") -> str:
         """A scale as requests carry it."""
@@ -119,7 +133,7 @@ class EditorWorkbench:
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         ws = from_npz(request.latent, self.models.generator)
-        original = self.in_photo.original(request.photo, request.face, ws, request.size) if request.photo else None
+        _, original = self._in_photo(request, ws)
         scale, frames = self._scale(request, ws), []
         for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
             (frame,) = self.in_photo.variants(original, ws, [float(strength)], request.direction, scale)

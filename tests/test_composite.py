@@ -232,12 +232,9 @@ def test_two_faces_one_after_the_other(people: dict[int, Person], finder: FaceFi
     matrix = right.aligned.matrix.copy()
     matrix[0, 2] += shift[0]
     originals = [
-        Original(photo, left.aligned, left.face, left.person.at(0.0)),
-        Original(
-            photo, replace(right.aligned, matrix=matrix), replace(right.face, landmarks=right.face.landmarks + shift),
-            right.person.at(0.0),
-        ),
-    ]  # fmt: skip
+        Original(photo, left.aligned.matrix, left.face.landmarks, left.person.at(0.0)),
+        Original(photo, matrix, right.face.landmarks + shift, right.person.at(0.0)),
+    ]
     edits = [left.person.at(1.5), right.person.at(-1.5)]
     both = originals[1].edit(edits[1], onto=originals[0].edit(edits[0]))
     other_way = originals[0].edit(edits[0], onto=originals[1].edit(edits[1]))

@@ -22,7 +22,7 @@ from core.executor.requests import Animate, Animated, FindFaces, Progress, Proje
 from core.generator import seed_w
 from core.latents import from_npz, to_npz
 from core.settings import Settings
-from core.workbench import create
+from core.workbench import EditorWorkbench, create
 
 HAPPY, SOBER = 5003, 5012  # seeds at truncation 0.7: smile scores 0.69 and 0.00
 
@@ -164,13 +164,22 @@ def test_bad_options_are_sentences(
 
 @pytest.mark.slow
 def test_the_workbench_answers_every_request(settings: Settings, astronaut_png: bytes) -> None:
-    bench = create(settings)
+    bench = EditorWorkbench(Editor(Models(settings), strangers=True))
     (face,) = bench.find_faces(FindFaces(astronaut_png)).faces
     assert Image.open(io.BytesIO(face.thumbnail)).size == (256, 256)
-    *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 4))
+    *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 4, found=face.found))
     assert all(isinstance(one, Progress) for one in progress)
     assert isinstance(projected, Projected)
     ws = from_npz(projected.latent, Models(settings).generator)
+    looked_for, found = (
+        EditorWorkbench(bench.editor).render(
+            [Render(projected.latent, (0.8,), photo=astronaut_png, scale=projected.scale, found=where)]
+        )[0]
+        for where in ("", projected.found)
+    )
+    assert isinstance(looked_for, Rendered)
+    assert isinstance(found, Rendered)
+    assert looked_for.pictures == found.pictures, "to be told where the face is changes nothing but the time"
     rendered, refused = bench.render(
         [Render(to_npz(ws), (0.0, 1.5, "neutral"), size=256, kind="webp"), Render(to_npz(ws), (1.0,), direction="frown")]
     )

@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -20,11 +22,12 @@ from typer.testing import CliRunner
 from core.cli import edit
 from core.edit import Editor, Models
 from core.errors import LooksExplicit, LooksYoung, PhotoError, WeightsCorrupt, WeightsMissing
-from core.executor import FindFaces, Project
+from core.executor import FindFaces, Project, Render, Rendered
 from core.gates import Gates
 from core.generator import Generator
 from core.generator.latent import seed_w
 from core.generator.render import Renderer
+from core.latents import to_npz
 from core.settings import Settings
 from core.store import Owner, Store
 from core.workbench import EditorWorkbench, create
@@ -140,6 +143,36 @@ def test_a_photo_is_shown_to_the_gates_once_and_a_refused_one_each_time(
         with pytest.raises(LooksYoung):
             bench.find_faces(FindFaces(png(people[5018])))
     assert len(seen) == 8
+
+
+def test_a_face_is_looked_for_once_and_again_only_for_stricter_checks(
+    bench: EditorWorkbench, models: Models, people: dict[int, NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, child = png(people[5000]), png(people[5018])
+    ws = models.generator.broadcast(seed_w(models.generator, [5000])).numpy()
+    (face,) = bench.find_faces(FindFaces(photo)).faces
+    unchecked = EditorWorkbench(Editor(models)).find_faces(FindFaces(child)).faces[0].found
+    request = Render(to_npz(ws), (1.0,), size=256, kind="jpeg", photo=photo, found=face.found)
+    (drawn,) = bench.render([request])
+    assert isinstance(drawn, Rendered)
+
+    def never(_: object) -> NoReturn:
+        raise AssertionError("looked for again")
+
+    with pytest.raises(LooksYoung):  # it was found, but nobody had checked
+        next(bench.project(Project(child, found=unchecked)))
+    monkeypatch.setattr(models.finder, "require", never)
+    afresh = EditorWorkbench(bench.editor)
+    (again,) = afresh.render([replace(request, found=drawn.found)])
+    assert isinstance(again, Rendered)
+    assert (again.pictures, again.found) == (drawn.pictures, drawn.found)
+    next(afresh.project(Project(photo, found=face.found)))
+    with pytest.raises(AssertionError, match="looked for again"):
+        afresh.render([replace(request, found="of an earlier version", size=128)])
+    strict = Models(with_settings(models.settings, gate_explicit=1e-6))
+    strict.__dict__["generator"] = models.generator
+    (refused,) = EditorWorkbench(Editor(strict, strangers=True)).render([replace(request, found=drawn.found)])
+    assert isinstance(refused, LooksExplicit)
 
 
 def test_one_child_in_a_group_is_enough(bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]) -> None:

@@ -114,7 +114,7 @@ def _edit_face(
     if task.crop:
         projected = editor.draw(ws, [0.0])[0]
     else:
-        original = editor.original(photo, face, aligned, ws)
+        original = editor.original(photo, editor.found(face), ws)
         projected, variants = original.reconstructed.pixels, _into_photo(editor, original, drawn, together)
     seconds["render"] = time.perf_counter() - began
     before = editor.smile(aligned.image)

@@ -41,18 +41,21 @@ def composite(
     photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered, edited: Rendered, onto: Picture | None = None
 ) -> Picture:
     """One edit of one face: uint8 [H, W, 3]. For several edits of a face keep an `Original`."""
-    return Original(photo, aligned, face, reconstructed).edit(edited, onto)
+    return Original(photo, aligned.matrix, face.landmarks, reconstructed).edit(edited, onto)
 
 
 class Original:
     """A face in its photo, and its reconstruction: what all edits of the face share."""
 
-    def __init__(self, photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered) -> None:
-        """photo [H, W, 3]; `face` found in it; `aligned` cut from it; `reconstructed` drawn from the face's latent."""
+    def __init__(
+        self, photo: Picture, matrix: NDArray[np.float64], landmarks: NDArray[np.floating[Any]], reconstructed: Rendered
+    ) -> None:
+        """photo [H, W, 3]; the face's landmarks [478, 2] in it; matrix [3, 3]: pixels of its aligned crop -> of the photo;
+        `reconstructed` drawn from the face's latent."""
         assert photo.dtype == np.uint8
         assert photo.ndim == 3
-        self.photo, self.matrix, self.reconstructed = photo, aligned.matrix, reconstructed
-        self.points: Points = np.asarray(face.landmarks, dtype=np.float64)
+        self.photo, self.matrix, self.reconstructed = photo, matrix, reconstructed
+        self.points: Points = np.asarray(landmarks, dtype=np.float64)
         self.size = face_size(self.points)
         self.mesh = with_rim(self.points)
         self.reconstructed_points = self.to_photo(reconstructed.landmarks)

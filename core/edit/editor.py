@@ -13,11 +13,12 @@ from PIL import Image
 
 from core.composite import Original, Rendered
 from core.directions.direction import apply
+from core.edit.found import Found
 from core.edit.models import Models
 from core.edit.scale import NEUTRAL, Scale, Strength, measure
 from core.emotion import smile_score
 from core.errors import FaceLost, NoSuchFace
-from core.faces import Aligned, Face, Photo, align, load_photo
+from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
 from core.projection import Projecting, start_projection
 
 _REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
@@ -51,6 +52,12 @@ class Editor:
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
         self._passed: deque[str] = deque(maxlen=_REMEMBERED)  # files that the gates let in, by their digest
 
+    @property
+    def checks(self) -> str:
+        """What `look` has the gates hold a photo against; "" if they don't look."""
+        settings = self.models.settings
+        return "" if self._gates is None else f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}"
+
     def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
         """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
 
@@ -73,7 +80,7 @@ class Editor:
             raise NoSuchFace(face=number, count=len(faces))
         return faces[number - 1]
 
-    def align(self, photo: Photo, face: Face) -> Aligned:
+    def align(self, photo: Photo, face: Face | Found) -> Aligned:
         """The face as FFHQ aligns, at the generator's resolution."""
         return align(photo.pixels, face.landmarks, self.models.generator.resolution)
 
@@ -123,8 +130,7 @@ class Editor:
         if face is None:
             return self.scale(ws, direction)
         to_small = np.diag([_SCORE_SIDE / len(aligned), _SCORE_SIDE / len(aligned), 1.0])
-        corners = _SCORE_SIDE * np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
-        original = Original(small, Aligned(aligned, corners, to_small), face, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
+        original = Original(small, to_small, face.landmarks, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
         return measure(lambda steps: [self._smile_at(original, ws, step, direction) for step in steps], smile_score(face))
 
     def _smile_at(self, original: Original, ws: np.ndarray, step: float, direction: str) -> float:
@@ -134,20 +140,27 @@ class Editor:
             return float("nan")
         return self.smile(original.edit(edited))
 
-    def original(self, photo: Photo, face: Face, aligned: Aligned, ws: np.ndarray, side: int | None = None) -> Original:
-        """What all edits of this face in its own photo share; `ws` is its latent. Raises FaceLost.
+    def original(self, photo: Photo, found: Found, ws: np.ndarray, side: int | None = None) -> Original:
+        """What all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
         With a `side` the photo is made smaller first, to that many pixels on its longer side.
         """
-        pixels = photo.pixels
+        pixels, landmarks, picture = photo.pixels, found.landmarks, self.draw(ws, [0.0])[0]
+        matrix = ffhq_matrix(landmarks, len(picture))
         scale = min(1.0, (side or np.inf) / max(pixels.shape[:2]))
         if scale < 1:
             height, width = (max(1, round(extent * scale)) for extent in pixels.shape[:2])
             shrink = np.array([width / pixels.shape[1], height / pixels.shape[0]])
             pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
-            face = replace(face, landmarks=(face.landmarks * shrink).astype(np.float32))
-            aligned = Aligned(aligned.image, aligned.quad * shrink, np.diag([*shrink, 1.0]) @ aligned.matrix)
-        return Original(pixels, aligned, face, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
+            landmarks = (landmarks * shrink).astype(np.float32)
+            matrix = np.diag([*shrink, 1.0]) @ matrix
+        drawn = self._landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
+        return Original(pixels, matrix, landmarks, drawn)
+
+    def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
+        """Where the face is in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
+        drawn = None if ws is None else self._landmarked(self.draw(ws, [0.0])[0], 0.0).landmarks.astype(np.float32)
+        return Found(face.landmarks, drawn, face.checked if isinstance(face, Found) else self.checks)
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
         """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.

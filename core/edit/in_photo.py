@@ -5,14 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from core.composite import Original
 from core.edit.editor import Editor, Variant
+from core.edit.found import Found
 from core.edit.scale import Scale, Strength
+from core.faces import Photo, load_photo
 
 _KEPT = 2  # photos with their faces; each takes some 20 MB
+
+
+@dataclass(frozen=True, eq=False)
+class InPhoto:
+    """A face in its photo, and where it was found there."""
+
+    original: Original
+    found: Found
 
 
 class PhotoEditor:
@@ -20,21 +31,33 @@ class PhotoEditor:
 
     def __init__(self, editor: Editor) -> None:
         self._editor = editor
-        self._originals: OrderedDict[tuple[str, int, str, int | None], Original] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str, int | None], InPhoto] = OrderedDict()
 
-    def original(self, photo: bytes, face: int, ws: np.ndarray, side: int | None = None) -> Original:
-        """Face number `face` (from 0) of the photo, a file, and its latent ws. Raises PhotoError, NoSuchFace, FaceLost."""
+    def look(self, photo: bytes, face: int, found: str = "") -> tuple[Photo, Found]:
+        """The photo, a file, and face number `face` (from 0) of it. Raises PhotoError, NoSuchFace.
+
+        It is looked for unless what was `found` at an earlier look at this very photo says where it is, and the checks
+        that have to be made were made then.
+        """
+        editor, known = self._editor, Found.load(found)
+        if known is not None and editor.checks in (known.checked, ""):
+            return load_photo(photo, editor.models.settings), known
+        loaded, faces = editor.look(photo)
+        return loaded, editor.found(editor.pick(faces, face + 1))
+
+    def face(self, photo: bytes, face: int, ws: np.ndarray, side: int | None = None, found: str = "") -> InPhoto:
+        """The face of `look` with its latent ws, in the photo of at most `side` pixels. Raises as `look` does, and FaceLost."""
         key = (hashlib.sha256(photo).hexdigest(), face, hashlib.sha256(ws.tobytes()).hexdigest(), side)
-        found = self._originals.pop(key, None)
-        if found is None:
-            editor = self._editor
-            loaded, faces = editor.look(photo)
-            one = editor.pick(faces, face + 1)
-            found = editor.original(loaded, one, editor.align(loaded, one), ws, side)
-        self._originals[key] = found
-        while len(self._originals) > _KEPT:
-            self._originals.popitem(last=False)
-        return found
+        made = self._kept.pop(key, None)
+        if made is None:
+            loaded, where = self.look(photo, face, found)
+            original = self._editor.original(loaded, where, ws, side)
+            drawn = original.reconstructed.landmarks.astype(np.float32)
+            made = InPhoto(original, Found(where.landmarks, drawn, where.checked))
+        self._kept[key] = made
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return made
 
     def variants(
         self, original: Original | None, ws: np.ndarray, asked: Sequence[Strength], direction: str, scale: Scale

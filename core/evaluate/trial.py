@@ -99,7 +99,7 @@ class Trial:
     def _in_photo(
         self, subject: Subject, direction: str, before: Look, variants: Sequence[Variant], drawing: float
     ) -> Iterator[Row]:
-        original = self.editor.original(subject.photo, subject.face, subject.aligned, subject.ws)
+        original = self.editor.original(subject.photo, self.editor.found(subject.face), subject.ws)
         for variant in variants:
             began = time.perf_counter()
             try:

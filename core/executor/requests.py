@@ -42,6 +42,7 @@ class FoundFace:
     index: int
     box: tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the upright photo
     thumbnail: bytes  # an encoded picture of the aligned face
+    found: str = ""  # where it was found, as JSON: handed back with later requests, spares them the search
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Project(Asks["Projected"]):
     method: str = "default"  # a name known to the projector
     steps: int | None = None  # None: the method's own number
     resume: bytes | None = None  # a `Progress.checkpoint` of the same request, to go on from
+    found: str = ""  # as `FoundFace` had it of this very photo; "" looks for the face again
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Projected:
     original: bytes = b""  # an encoded picture of the aligned face in the photo
     scale: str = ""  # how the face's smile answers to a strength, as JSON: handed back with each `Render`
     neutral: float | None = None  # the strength at which it is neutral
+    found: str = ""  # where the face is in the photo and in its reconstruction
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Render(Asks["Rendered"]):
     photo: bytes = b""
     face: int = 0  # number of the face in the photo
     scale: str = ""  # as `Projected` or an earlier `Rendered` had it; "" measures it again
+    found: str = ""  # the same, of this very photo; "" looks for the face again
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Rendered:
     kinds: tuple[str, ...] = ()  # the format that each picture ended up in
     strengths: tuple[float, ...] = ()  # what was drawn: as asked, with a number in the place of "neutral"
     scale: str = ""  # the face's scale that they were drawn by
+    found: str = ""  # where the face is in the photo, if there was one
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class Animate(Asks["Animated"]):
     photo: bytes = b""  # these as in `Render`
     face: int = 0
     scale: str = ""
+    found: str = ""
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,13 @@ class Aligned:
 
 def ffhq_quad(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     """478 landmarks [478, 2] in photo pixels -> the corners [4, 2] of the aligned square, as in `Aligned.quad`."""
-    return through(_matrix(landmarks, 1), np.array([[0, 0], [0, 1], [1, 1], [1, 0]]))
+    return through(ffhq_matrix(landmarks, 1), np.array([[0, 0], [0, 1], [1, 1], [1, 0]]))
 
 
 def align(pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int = 1024) -> Aligned:
     """Cut the FFHQ square of one face out of uint8 [H, W, 3] as `size` x `size` pixels."""
     assert pixels.dtype == np.uint8, pixels.dtype
-    matrix, quad = _matrix(landmarks, size), ffhq_quad(landmarks)
+    matrix, quad = ffhq_matrix(landmarks, size), ffhq_quad(landmarks)
     part, to_part = _around(pixels, quad, size)
     canvas, corner = _padded(part, through(to_part, quad))
     to_canvas = to_part @ matrix
@@ -57,7 +57,7 @@ def align(pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int 
     return Aligned(cut(canvas, to_canvas, size), quad, matrix)
 
 
-def _matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float64]:
+def ffhq_matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float64]:
     """Crop pixels -> photo pixels for a crop of `size` x `size`."""
     points = np.asarray(landmarks, dtype=np.float64)
     assert points.shape == (478, 2), points.shape

@@ -1,0 +1,45 @@
+"""Where a face was found: kept with it, so that a later edit in the same photo need not look for it again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+_POINTS = 478
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A face's landmarks in its photo and in the picture that the generator draws of it."""
+
+    landmarks: NDArray[np.float32]  # [478, 2], pixels of the upright photo
+    drawn: NDArray[np.float32] | None  # [478, 2], pixels of the reconstruction; None before there is one
+    checked: str  # what the gates held the photo against (`Editor.checks`); "" if they did not look
+
+    def dump(self) -> str:
+        """As JSON can hold it."""
+        points = {"photo": self.landmarks, "drawn": self.drawn}
+        packed = {name: None if one is None else base64.b64encode(one.tobytes()).decode() for name, one in points.items()}
+        return json.dumps({**packed, "checked": self.checked}, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str) -> Self | None:
+        """The inverse of `dump`; None for anything else."""
+        try:
+            data = json.loads(text)
+            drawn = None if data["drawn"] is None else _points(data["drawn"])
+            return cls(_points(data["photo"]), drawn, str(data["checked"]))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+def _points(packed: str) -> NDArray[np.float32]:
+    points = np.frombuffer(base64.b64decode(packed, validate=True), dtype=np.float32).reshape(_POINTS, 2)
+    if not np.isfinite(points).all():
+        raise ValueError
+    return points

@@ -22,7 +22,7 @@ from core.executor.requests import Animate, Animated, FindFaces, Progress, Proje
 from core.generator import seed_w
 from core.latents import from_npz, to_npz
 from core.settings import Settings
-from core.workbench import EditorWorkbench, create
+from core.workbench import EditorWorkbench
 
 HAPPY, SOBER = 5003, 5012  # seeds at truncation 0.7: smile scores 0.69 and 0.00
 

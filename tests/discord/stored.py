@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import itertools
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from bot.asks import PhotoRef
 from bot.gate import CONSENT_VERSION
 from bot.work import METHOD
 from core.edit import Editor, Models
 from core.generator import seed_w
-from core.latents import to_npz
+from core.latents import from_npz, to_npz
 from core.pictures import encode
 from core.settings import Settings
 from core.store import Owner, Store
 from core.weights import load_manifest
-from tests.discord.fake import Member
+from tests.discord.fake import Channel, Member
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Known:
     aligned: bytes  # an encoded picture of the face
     scale: str  # how its smile answers to a strength
     neutral: float  # the strength at which it does not smile
+    found: str = ""  # where the face is in the photo
 
 
 def known_face(editor: Editor, seed: int, truncation: float = 0.7) -> Known:
@@ -46,6 +50,17 @@ def known_face(editor: Editor, seed: int, truncation: float = 0.7) -> Known:
     return Known(_photo(pixels), to_npz(ws), encode(pixels, "jpeg"), facts, scale.strength(scale.rest))
 
 
+def within(editor: Editor, known: Known, size: tuple[int, int], side: int) -> Known:
+    """The same face as a part of a photo of that size, `side` pixels of it the face's square."""
+    face = Image.open(io.BytesIO(known.photo))
+    photo = face.resize(size).filter(ImageFilter.GaussianBlur(60))
+    photo.paste(face.resize((side, side), Image.Resampling.LANCZOS), ((size[0] - side) // 2, (size[1] - side) // 2))
+    data = _photo(np.asarray(photo))
+    asked = Editor(editor.models, strangers=True)  # as the bot's workers look
+    (there,) = asked.look(data)[1]
+    return replace(known, photo=data, found=asked.found(there, from_npz(known.latent, editor.models.generator)).dump())
+
+
 def _photo(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "jpeg", quality=92)
@@ -54,11 +69,24 @@ def _photo(pixels: np.ndarray) -> bytes:
 
 def variant_of(photo: bytes, number: int) -> bytes:
     """Another file that shows the same: JPEG readers stop at the end of the picture."""
-    return photo + number.to_bytes(4, "big")
+    return photo + number.to_bytes(8, "big")
 
 
-async def keep(settings: Settings, known: Known, members: Sequence[Member], copies: int = 1) -> dict[Member, list[int]]:
-    """Have every member's consent and `copies` faces of theirs in the store; the faces' ids, by member."""
+async def keep(
+    settings: Settings, known: Known, members: Sequence[Member], copies: int = 1, album: Mapping[Member, Channel] | None = None
+) -> dict[Member, list[int]]:
+    """Have every member's consent and `copies` faces of theirs in the store; the faces' ids, by member.
+
+    With an `album`, channels that the bot does not watch, the photos are posted there, each another file, and the bot is
+    told where; else they are nowhere to be had.
+    """
+    posted: dict[tuple[Member, int], tuple[bytes, PhotoRef]] = {}
+    for member, copy in itertools.product(members, range(copies)) if album is not None else ():
+        photo = variant_of(known.photo, len(posted))
+        message = member.upload(album[member], photo)
+        (file,) = message.attachments
+        url = message.world.cdn.url(file)
+        posted[member, copy] = photo, PhotoRef(url, file.size, file.id, message.channel.id, message.id)
 
     def fill() -> dict[Member, list[int]]:
         generator = load_manifest().weight("generator").contents[0][2]
@@ -68,11 +96,16 @@ async def keep(settings: Settings, known: Known, members: Sequence[Member], copi
                 owner = Owner(member.guild.id, member.id)
                 store.members.consent(member.id, CONSENT_VERSION, member.user.locale)
                 for copy in range(copies):
-                    photo = variant_of(known.photo, copy) if copy else known.photo
+                    extras: dict[str, Any] = {"scale": known.scale, "neutral": known.neutral}
+                    if (member, copy) in posted:
+                        photo, place = posted[member, copy]
+                        extras |= {"photo": asdict(place), "found": known.found}
+                    else:
+                        photo = variant_of(known.photo, copy) if copy else known.photo
                     face = store.faces.add(
                         owner, photo_sha256=hashlib.sha256(photo).hexdigest(), face=0, box=(0, 0, 1024, 1024), quad=(),
                         latent=known.latent, thumbnail=known.aligned, generator=generator, method=METHOD,
-                        extras={"scale": known.scale, "neutral": known.neutral},
+                        extras=extras,
                     )  # fmt: skip
                     ids.setdefault(member, []).append(face.id)
         return ids

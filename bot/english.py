@@ -20,6 +20,7 @@ TEXT: Final[dict[str, str]] = {
     "work.received": "Got it. Reading the photo…",
     "work.queued": "Waiting: number {place} in the queue, about {eta}.",
     "work.projecting": "Finding this face in the generator…",
+    "work.drawing": "Drawing…",
     "work.step": "Step {step} of {steps}, about {eta} left.",
     "work.cancelled": "Cancelled. Nothing was kept.",
     "work.cancelled.source": "The photo was deleted, so the work was stopped and nothing was kept.",
@@ -34,12 +35,13 @@ TEXT: Final[dict[str, str]] = {
     "faces.expired": "This choice is no longer open. Send the photo again.",
     # Results.
     "result.title": "### Strength {strength}",
-    "result.caption": "AI-edited picture · asked for by {member}",
-    "result.caption.private": "AI-edited picture",
+    "result.caption": "{kind} · asked for by {member}",
+    "result.caption.edited": "AI-edited picture",
+    "result.caption.untouched": "The photo as it was",
     "result.kept": "The face is kept until {until}; `/forget` erases it at once.",
     "result.erased": "That face is not kept any more. Send the photo again; `/faces` lists what is kept.",
     "result.crop": "The photo is not there any more, so this is the face alone. Send it again to have it back in the photo.",
-    "result.download": "Full size, strength {strength}. AI-edited picture.",
+    "result.download": "### Full size, strength {strength}",
     "result.animation": "### From neutral to {strength}",
     "result.deleted": "The picture is deleted. The face itself is kept until {until}.",
     "result.deleted.gone": "The picture is deleted.",
@@ -126,7 +128,7 @@ TEXT: Final[dict[str, str]] = {
     "queue.waiting": "number {place} in the queue, about {eta}",
     "queue.running": "being worked on",
     "queue.choosing": "waiting for you to choose a face",
-    "queue.all": "In all, {count} requests are waiting.",
+    "queue.all": "Waiting in all: {count}.",
     "kind.photo": "a photo",
     "kind.smile": "a new strength",
     "kind.animate": "an animation",
@@ -155,8 +157,10 @@ TEXT: Final[dict[str, str]] = {
         "- The buttons under a picture work for the person who asked for it, as long as the face is kept.\n"
         "- **`/faces`** lists what is kept, **`/queue`** what is waiting, **`/privacy`** how your data is treated, "
         "**`/forget`** erases it, **`/export`** gives you a copy.\n"
-        "Strength here: from {low} to {high}. Faces are kept for {retention} hours."
+        "Strength here: from {low} to {high}. Faces are kept for {retention} hours. "
+        "**`/visibility`** sets who sees the results of your commands."
     ),
+    "help.admin": "-# You manage this server: `/egao settings` opens channels and sets limits, `/egao status` shows how egao is doing.",
     # Admins.
     "admin.settings.title": "### egao on this server",
     "admin.settings.saved": "Saved.",
@@ -196,7 +200,7 @@ TEXT: Final[dict[str, str]] = {
         "- Queue: {waiting} waiting, {running} running, worker {worker}\n"
         "- This server today: {done} done, {failed} failed\n"
         "- Since the start, {uptime} ago: {total} done, {total_failed} failed, about {pace} each\n"
-        "- Kept here: {faces} faces of {members} members\n"
+        "- Kept here: faces {faces}, members {members}\n"
         "- Blocked members: {blocked} · Reports: {reports}\n"
         "- Free disk: {disk}\n"
         "- Message content permission: {content}"
@@ -211,7 +215,7 @@ TEXT: Final[dict[str, str]] = {
     "admin.purge.ask.member": "### Erase what is kept of {member} here?\nIt can't be undone.",
     "admin.purge.confirm": "Erase",
     "admin.purge.kept": "Nothing was erased.",
-    "admin.purge.done": "Erased: {faces} faces.",
+    "admin.purge.done": "Faces erased: {faces}.",
     # The bot's own troubles.
     "trouble.unexpected": "Something went wrong inside egao; it was not your photo. Try again. (Reference {reference})",
     "trouble.operator": "egao can't work just now because of a problem on its own side. Its operator finds the cause in the log. (Reference {reference})",

@@ -46,7 +46,7 @@ class Follower:
     """
 
     def __init__(self, answer: Answer, draw: Callable[[Progress, Attached | None], Page], pace: Pace, pause: float) -> None:
-        self._answer, self._draw, self._pace, self._pause = answer, draw, pace, pause
+        self._answer, self.draw, self._pace, self._pause = answer, draw, pace, pause
         self.newest: Progress | None = None
         self._preview: Attached | None = None
         self._fresh = asyncio.Event()
@@ -91,7 +91,7 @@ class Follower:
         assert self.newest is not None
         preview = self._preview
         try:
-            await self._answer.show(self._draw(self.newest, preview), final=False)
+            await self._answer.show(self.draw(self.newest, preview), final=False)
         except AnswerGone:
             self.gone = True
         except (discord.HTTPException, OSError, aiohttp.ClientError) as error:

@@ -18,6 +18,7 @@ TEXT: Final[dict[str, str]] = {
     "work.received": "受け取りました。写真を読み込んでいます…",
     "work.queued": "順番待ち：{place}番目、あと約{eta}です。",
     "work.projecting": "この顔を生成モデルの中で探しています…",
+    "work.drawing": "描いています…",
     "work.step": "{steps}ステップ中{step}、残り約{eta}。",
     "work.cancelled": "中止しました。何も保存していません。",
     "work.cancelled.source": "元の写真が削除されたため中止しました。何も保存していません。",
@@ -30,12 +31,13 @@ TEXT: Final[dict[str, str]] = {
     "faces.all": "全員",
     "faces.expired": "この選択は終了しました。もう一度写真を送ってください。",
     "result.title": "### 強さ {strength}",
-    "result.caption": "AIで編集した画像です · 依頼者：{member}",
-    "result.caption.private": "AIで編集した画像です",
+    "result.caption": "{kind} · 依頼者：{member}",
+    "result.caption.edited": "AIで編集した画像です",
+    "result.caption.untouched": "写真のままの画像です",
     "result.kept": "顔のデータは{until}まで保存されます。`/forget`ですぐに消去できます。",
     "result.erased": "この顔のデータはもうありません。写真をもう一度送ってください。保存中の顔は`/faces`で確認できます。",
     "result.crop": "元の写真がもう見つからないため、顔の部分だけを表示しています。写真をもう一度送ると、写真の中に戻せます。",
-    "result.download": "フルサイズ、強さ {strength}。AIで編集した画像です。",
+    "result.download": "### フルサイズ、強さ {strength}",
     "result.animation": "### 無表情から {strength} まで",
     "result.deleted": "画像を削除しました。顔のデータは{until}まで保存されます。",
     "result.deleted.gone": "画像を削除しました。",
@@ -147,7 +149,9 @@ TEXT: Final[dict[str, str]] = {
         "- **`/faces`** は保存中の顔、**`/queue`** は順番待ち、**`/privacy`** はデータの扱いを表示します。"
         "**`/forget`** で消去、**`/export`** で写しの受け取りができます。\n"
         "ここで使える強さは{low}から{high}まで、顔の保存期間は{retention}時間です。"
+        "コマンドの結果を誰に見せるかは **`/visibility`** で選べます。"
     ),
+    "help.admin": "-# あなたはこのサーバーの管理者です：`/egao settings`でチャンネルを開き、上限を決めます。`/egao status`でegaoの状態が分かります。",
     "admin.settings.title": "### このサーバーでのegao",
     "admin.settings.saved": "保存しました。",
     "admin.channels": "写真に自動で返信するチャンネル",
@@ -268,6 +272,7 @@ ERRORS: Final[dict[str, str]] = {
     "CoolingDown": "少しお待ちください。次の編集は{seconds}秒後にできます。",
     "NotYours": "この操作ができるのは、この画像を依頼した人だけです。",
     "StrengthOverLimit": "このサーバーで使える強さは{low}から{high}までです。",
+    "OwnPicture": "それはegaoが作った画像です。画像の下のボタンを使うか、元の写真のメッセージを選んでください。",
     "NotYourPhoto": "このサーバーでは、自分で投稿した写真だけを使えます。",
     "PhotoOwnerUnasked": "この写真を投稿した人がegaoに同意していないため、ここでは使えません。",
     "RoleNeeded": "このサーバーでは、決められたロールを持つメンバーだけがegaoを使えます。管理者に問い合わせてください。",

@@ -70,16 +70,16 @@ def working(
     progress: Progress | None = None,
     preview: Attached | None = None,
     *,
-    note: str = "work.received",
+    doing: str = "work.projecting",
 ) -> Page:
-    """How far a job is: its place in the queue, or a bar, the step, the time left and a preview."""
+    """How far a job is: its place in the queue, or a bar, what it is `doing`, the step, the time left and a preview."""
     lines = [f"**{say('work.title')}**"]
     if progress is None or (progress.place == 0 and progress.steps == 0):
-        lines.append(say(note))
+        lines.append(say("work.received"))
     elif progress.place:
         lines.append(say("work.queued", place=progress.place, eta=say.duration(progress.eta_seconds or 1)))
     else:
-        lines += [bar(progress.step, progress.steps), say("work.projecting")]
+        lines += [bar(progress.step, progress.steps), say(doing)]
         if progress.eta_seconds is not None:
             eta = say.duration(progress.eta_seconds)
             lines.append(f"-# {say('work.step', step=progress.step, steps=progress.steps, eta=eta)}")
@@ -129,12 +129,17 @@ class Shown:
     expires: float | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def edited(self) -> bool:
+        """Whether any of the pictures is more than the photo as it was."""
+        return any(not part.name.startswith("original.") for part in self.pictures)
+
 
 def result(say: Speaker, shown: Shown) -> Page:
     """The gallery, the caption that says AI-edited, and the controls."""
     kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.smile"}
     gallery = [(part.name, say(kinds[part.name.split(".")[0]], strength=say.strength(shown.strength))) for part in shown.pictures]
-    caption = say("result.caption", member=f"<@{shown.member_id}>") if shown.public else say("result.caption.private")
+    caption = _caption(say, shown.member_id if shown.public else None, edited=shown.edited)
     lines = [say("result.title", strength=say.strength(shown.strength)), f"-# {caption}"]
     if shown.expires is not None:
         lines.append(f"-# {say('result.kept', until=f'<t:{int(shown.expires)}:f>')}")
@@ -164,9 +169,17 @@ def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRo
     )
 
 
-def picture(say: Speaker, part: Attached, alt: str, text: str, member_id: int | None, *, spoiler: bool) -> Page:
+def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
+    """What the picture is and, where others see it, for whom: a photo as it was is not called an edit."""
+    kind = say("result.caption.edited" if edited else "result.caption.untouched")
+    return kind if member_id is None else say("result.caption", kind=kind, member=f"<@{member_id}>")
+
+
+def picture(
+    say: Speaker, part: Attached, alt: str, text: str, member_id: int | None, *, spoiler: bool, edited: bool = True
+) -> Page:
     """One picture and its caption, without controls: a full-size copy, an animation."""
-    caption = say("result.caption.private") if member_id is None else say("result.caption", member=f"<@{member_id}>")
+    caption = _caption(say, member_id, edited=edited)
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
     return Page(_layout(_gallery([(part.name, alt)], spoiler=spoiler), words), (part,))
 

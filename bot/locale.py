@@ -22,6 +22,7 @@ from discord.utils import format_dt
 
 from bot import english, japanese
 from bot.command_names import JAPANESE as JAPANESE_COMMANDS
+from bot.reasons import in_japanese
 from core.errors import EgaoError
 
 Language = Literal["en", "ja"]
@@ -81,7 +82,7 @@ class Speaker:
             return self.moment(value)
         if isinstance(value, float):
             return f"{value:g}"
-        return value
+        return in_japanese(value) if self.language == "ja" and isinstance(value, str) else value
 
 
 def speaker(*candidates: discord.Locale | str | None) -> Speaker:

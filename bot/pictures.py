@@ -127,9 +127,11 @@ class Pictures:
         done = await self._executor.submit(request, run.owner)
         data = done.pictures[0]
         part = Attached(f"egao.{suffix(data)}", data)
-        strength = say.strength(done.strengths[0] if done.strengths else 0.0)
-        alt, text = say("alt.smile", strength=strength), say("result.download", strength=strength)
-        return picture(say, part, alt, text, None, spoiler=False)
+        strength = done.strengths[0] if done.strengths else 0.0
+        edited = strength != 0 or photo is None  # without the photo even 0 is drawn
+        alt = say("alt.smile", strength=say.strength(strength)) if edited else say("alt.original")
+        text = say("result.download", strength=say.strength(strength))
+        return picture(say, part, alt, text, None, spoiler=False, edited=edited)
 
     async def _animate(self, run: Run, stored: StoredFace) -> Page:
         """From neutral to the strength and back."""

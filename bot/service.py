@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import discord
 
 from bot.answers import Answer, AnswerGone
-from bot.asks import Ask
+from bot.asks import Ask, Kind
 from bot.callers import Caller
 from bot.delivery import deliver
 from bot.ends import Ends
@@ -27,7 +27,7 @@ from bot.health import Metrics
 from bot.layouts import choose_face, notice, working
 from bot.run import Choice, Run
 from bot.work import Work
-from core.errors import EgaoError, QueueFull, ShuttingDown, StillBusy
+from core.errors import EgaoError, OwnPicture, QueueFull, ShuttingDown, StillBusy
 from core.executor import Progress
 from core.settings import Settings
 from core.store import GuildSettings, Owner, Store
@@ -41,6 +41,9 @@ ATTEMPTS: Final = 5  # starts of this process that a request may see before it i
 CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
 ANSWERING: Final = b"answering"  # the checkpoint of a request whose answer is on its way, if it has not arrived
 CHOICE_SECONDS: Final = 14 * 60.0
+DOING: Final[dict[Kind, str]] = {
+    "photo": "work.projecting", "smile": "work.drawing", "animate": "work.drawing", "download": "work.drawing",
+}  # fmt: skip
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
 
 
@@ -79,6 +82,8 @@ class Service:
         """Whether the person may ask at all, just now. Raises AccessError or ShuttingDown."""
         if self._closing:
             raise ShuttingDown
+        if author_id is not None and self._bot.user is not None and author_id == self._bot.user.id:
+            raise OwnPicture
         return await self.gate.admit(caller.owner, caller.person, author_id=author_id)
 
     async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
@@ -174,7 +179,10 @@ class Service:
         pause = self._settings.progress_seconds
         if not quiet:
             run.follower = Follower(
-                run.answer, lambda progress, preview: working(run.ask.say, run.job_id, progress, preview), self._pace, pause
+                run.answer,
+                lambda progress, preview: working(run.ask.say, run.job_id, progress, preview, doing=DOING[run.ask.kind]),
+                self._pace,
+                pause,
             )
         self.runs[run.job_id] = run
         self.metrics.waiting.set(len(self.runs))

@@ -35,6 +35,8 @@ class MeCog(commands.Cog):
         settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
         text = say("help.text", low=low, high=high, retention=settings.retention_hours)
+        if interaction.guild_id is not None and interaction.permissions.manage_guild:
+            text += "\n" + say("help.admin")
         await answer(interaction, notice(text))
 
     @app_commands.command(name="privacy", description="How egao treats your photos and data")

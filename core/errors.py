@@ -274,6 +274,10 @@ class StrengthOverLimit(AccessError):
     sentence = "The strength must be between {low} and {high} on this server."
 
 
+class OwnPicture(AccessError):
+    sentence = "That is a picture of egao's own. Use the buttons under it, or choose the message with the photo."
+
+
 class NotYourPhoto(AccessError):
     sentence = "On this server egao only works on photos that you posted yourself."
 

@@ -21,7 +21,7 @@ from bot.client import EgaoBot, Parts, intents
 from bot.gate import CONSENT_VERSION
 from bot.health import Metrics
 from core.errors import PhotoGone
-from core.executor import Executor, Project
+from core.executor import Animate, Executor, Project
 from core.settings import Settings
 from core.store import Owner, Store
 from tests.bot_workbench import CREATE, photo
@@ -31,7 +31,7 @@ Message = Any  # a simcord ResponseMessage or a discord.Message
 
 
 class HeldExecutor(Executor):
-    """The real executor, but projections begin only when the test lets them: time can pass in between."""
+    """The real executor, but projections and animations begin only when the test lets them: time can pass in between."""
 
     env: simcord.Env | None = None
     gate: asyncio.Event | None = None
@@ -39,7 +39,7 @@ class HeldExecutor(Executor):
 
     async def submit(self, request: Any, owner: Any, on_progress: Any = None, **options: Any) -> Any:
         self.asked = request
-        if isinstance(request, Project) and self.gate is not None and self.env is not None:
+        if isinstance(request, Project | Animate) and self.gate is not None and self.env is not None:
             await self.env.external_wait(self.gate.wait(), reason="held by the test")
         return await super().submit(request, owner, on_progress, **options)
 

@@ -82,10 +82,10 @@ class Bench:
         _fail(orders, "find")
         if not orders["faces"]:
             raise errors.NoFace
-        marks = [f"{orders['mark']}/{n}" for n in range(orders["faces"])]
-        return FoundFaces(
-            tuple(FoundFace(n, (64.0 * n, 0, 64.0 * n + 64, 64), _png((32, 32), 40 + n, mark)) for n, mark in enumerate(marks))
-        )
+        boxes = [(64.0 * n, 0.0, 64.0 * n + 64, 64.0) for n in range(orders["faces"])]
+        pictures = [_png((32, 32), 40 + n, f"{orders['mark']}/{n}") for n in range(orders["faces"])]
+        pairs = zip(boxes, pictures, strict=True)
+        return FoundFaces(tuple(FoundFace(n, box, picture, f"seen {n}") for n, (box, picture) in enumerate(pairs)))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)
@@ -96,7 +96,7 @@ class Bench:
             yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step, mark), checkpoint=b"%d" % (step + 1))
         latent = json.dumps({"face": request.face, "from": first, "mark": mark}).encode()
         original = _png((32, 32), 90, mark)
-        yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, "scale", NEUTRAL)
+        yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, "scale", NEUTRAL, f"{request.found}, drawn")
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | errors.EgaoError]:
         return [self._render(request) for request in requests]
@@ -104,7 +104,9 @@ class Bench:
     def _render(self, request: Render) -> Rendered:
         strengths = tuple(NEUTRAL if one == "neutral" else float(one) for one in request.strengths)
         pictures = tuple(_encode(request, strength) for strength in strengths)
-        return Rendered(pictures, tuple(0.5 for _ in strengths), tuple(request.kind for _ in strengths), strengths)
+        found = request.found or ("looked for" if request.photo else "")
+        kinds, smiles = tuple(request.kind for _ in strengths), tuple(0.5 for _ in strengths)
+        return Rendered(pictures, smiles, kinds, strengths, request.scale, found)
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         frames = [_grey(request.start + (request.stop - request.start) * n / 3) for n in range(4)]

@@ -150,7 +150,7 @@ async def test_purging_asks_first_and_can_be_of_one_member(world: World) -> None
     answer = await world.boss.slash(world.channel, "egao purge")
     assert "(1)" in text(answer.response)
     await world.boss.click(answer.response, label="Erase")
-    assert "Erased: 1 faces" in text(answer.response)
+    assert "Faces erased: 1." in text(answer.response)
     assert not world.faces(world.ben)
     assert settings(world).channels, "settings stay"
 
@@ -159,7 +159,7 @@ async def test_the_status_tells_queue_rates_failures_and_disk(world: World) -> N
     await world.kept_face(world.ann)
     await world.ann.send(world.channel, attachments=[("me.png", photo(0))])
     shown = text((await world.boss.slash(world.channel, "egao status")).response)
-    for words in ("1 done, 1 failed", "0 waiting", "worker ready", "1 faces of 1 members", "MiB", "permission: on"):
+    for words in ("1 done, 1 failed", "0 waiting", "worker ready", "faces 1, members 1", "MiB", "permission: on"):
         assert words in shown
 
 

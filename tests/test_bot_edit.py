@@ -123,6 +123,16 @@ async def test_the_menus_obey_the_rule_on_whose_photos(world: World) -> None:
     assert not world.faces(world.ann), "who posted the photo can take it back"
 
 
+@pytest.mark.parametrize("rule", ["own", "consented", "any"])
+async def test_a_picture_of_the_bots_own_is_not_edited_once_more(world: World, rule: str) -> None:
+    await world.kept_face(world.ann)
+    world.set(whose_photos=rule)
+    answer = await world.ann.context_menu(world.channel, "Make it smile", world.channel.last_message)
+    assert answer.ephemeral
+    assert "Use the buttons under it" in text(answer.response)
+    assert len(world.faces(world.ann)) == 1
+
+
 async def test_several_faces_are_offered_with_numbers_and_pictures(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("us.png", photo(3))])
     choice = world.channel.last_message

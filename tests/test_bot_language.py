@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from bot import english, japanese
 from bot.command_names import JAPANESE
 from bot.locale import Speaker, speaker
 from core import errors
+from core.faces import load_photo
+from core.settings import Settings
 from tests.bot_kit import World, labels, running, speaking, text
 from tests.bot_workbench import photo
 
@@ -64,6 +67,35 @@ def test_every_error_can_be_said_in_japanese(kind: type[errors.EgaoError]) -> No
     said = JA.error(kind(**facts))
     assert is_japanese(said)
     assert "{" not in said
+
+
+def reasons() -> set[str]:
+    """Why a photo can't be read or fetched, as the code says it, with a number for what it fills in."""
+    code = "".join((ROOT / name).read_text("utf-8") for name in ("core/faces/photo.py", "bot/download.py"))
+    told = re.findall(r'(?:UnreadablePhoto|PhotoUnreachable)\(reason=f?"([^"]+)"', code) + re.findall(r'size="([^"]+)"', code)
+    return {re.sub(r"\{.*?\}", "7", one) for one in told} - {"it is not a file"}  # which is of paths, not of uploads
+
+
+@pytest.mark.parametrize("reason", sorted(reasons()))
+def test_every_reason_is_told_in_japanese_too(reason: str) -> None:
+    for error in (errors.UnreadablePhoto(reason=reason), errors.PhotoTooLarge(size=reason, limit="1.5 MiB")):
+        assert "it " not in JA.error(error)
+        assert reason not in JA.error(error)
+
+
+@pytest.mark.parametrize("data", [b"nonsense", photo()[:60], photo()[:40] + b"damaged" * 40])
+def test_a_damaged_photo_is_told_in_japanese(data: bytes) -> None:
+    with pytest.raises(errors.UnreadablePhoto) as caught:
+        load_photo(data, Settings.load({}))
+    assert str(caught.value.facts["reason"]) not in JA.error(caught.value)
+
+
+@pytest.mark.parametrize("limits", [{"max_pixels": 4000}, {"max_bytes": 50}])
+def test_a_photo_that_is_too_large_is_told_in_japanese(limits: dict[str, int]) -> None:
+    with pytest.raises(errors.PhotoTooLarge) as caught:
+        load_photo(photo(), Settings.load({}).model_copy(update=limits))
+    assert "pixels" not in JA.error(caught.value)
+    assert JA.error(errors.PhotoTooLarge(size="52.1 million pixels", limit="30000 a side")).count("画素") == 2
 
 
 def test_no_japanese_is_left_for_errors_that_are_gone() -> None:

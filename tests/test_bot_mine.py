@@ -197,6 +197,8 @@ async def test_an_outage_is_no_farewell(world: World) -> None:
 async def test_help_and_privacy_name_the_limits_that_hold_here(world: World) -> None:
     world.set(strength_max=1.5, retention_hours=6)
     shown = text((await world.ann.slash(world.channel, "help")).response)
+    assert "/egao settings" not in shown
+    assert "/egao settings" in text((await world.boss.slash(world.channel, "help")).response), "an admin learns where to begin"
     assert "−1.5 to +1.5" in shown
     assert "6 hours" in shown
     assert "6 hours" in text((await world.ann.slash(world.channel, "privacy")).response)

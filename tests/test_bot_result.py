@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from discord import ui
 
-from tests.bot_kit import Message, World, custom_ids, gallery, labels, pictures, running, text
+from core.executor import Progress
+from tests.bot_kit import HeldExecutor, Message, World, custom_ids, gallery, labels, pictures, running, text
 from tests.bot_workbench import NEUTRAL, strength_in
 
 
@@ -51,8 +54,25 @@ async def test_neutral_and_original(world: World) -> None:
     await press(world, "Original")
     assert [one.filename for one in world.channel.last_message.attachments] == ["original.jpg"]  # type: ignore[union-attr]
     assert "Strength 0" in text(world.channel.last_message)
+    full = await press(world, "Full size")
+    for message in (world.channel.last_message, full.response):
+        assert "The photo as it was" in text(message)
+        assert "AI-edited" not in text(message), "nothing was edited"
     await press(world, "+ More")
     assert drawn(world, world.channel.last_message) == pytest.approx(0.25, abs=0.06)
+
+
+async def test_the_progress_of_an_animation_is_not_that_of_a_search(world: World) -> None:
+    assert isinstance(world.parts.executor, HeldExecutor)
+    world.parts.executor.gate = asyncio.Event()
+    await press(world, "Animate")
+    (run,) = world.bot.service.runs.values()
+    assert run.follower is not None
+    shown = run.follower.draw(Progress(12, 24, 3.0), None).view
+    said = "".join(item.content for item in shown.walk_children() if isinstance(item, ui.TextDisplay))
+    assert "50%" in said
+    assert "Drawing" in said
+    assert "Finding" not in said
 
 
 async def test_the_limit_of_the_server_holds_for_buttons_and_forms(world: World) -> None:

@@ -185,6 +185,12 @@ def test_each_gpu_gets_a_worker_of_its_own() -> None:
     assert "CUDA_VISIBLE_DEVICES" not in worker_environment(ours, "cpu", {})
 
 
+def test_threads_that_wait_sleep_unless_the_operator_wants_otherwise() -> None:
+    ours = Settings.load({})
+    assert worker_environment(ours, "cpu", {})["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert worker_environment(ours, "cpu", {"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_the_processor_gets_one_worker() -> None:
     assert devices(Settings.load({"EGAO_DEVICE": "cpu"})) == ("cpu",)
 

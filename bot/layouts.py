@@ -71,6 +71,7 @@ def working(
     preview: Attached | None = None,
     *,
     doing: str = "work.projecting",
+    spoiler: bool = False,
 ) -> Page:
     """How far a job is: its place in the queue, or a bar, what it is `doing`, the step, the time left and a preview."""
     lines = [f"**{say('work.title')}**"]
@@ -85,7 +86,7 @@ def working(
             lines.append(f"-# {say('work.step', step=progress.step, steps=progress.steps, eta=eta)}")
     items: list[ui.Item[Any]] = [ui.TextDisplay("\n".join(lines))]
     if preview is not None:
-        items.append(_gallery([(preview.name, say("alt.preview"))], spoiler=False))
+        items.append(_gallery([(preview.name, say("alt.preview"))], spoiler=spoiler))
     items.append(row(button(say("button.cancel"), "cancel", job_id)))
     return Page(_layout(*items), (preview,) if preview is not None else ())
 
@@ -97,7 +98,7 @@ def bar(step: int, steps: int) -> str:
     return f"`{'█' * full}{'░' * (BAR_CELLS - full)}` {share:.0%}"
 
 
-def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace]) -> Page:
+def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], *, spoiler: bool) -> Page:
     """Numbered thumbnails, a select, and "all"."""
     shown = faces[:SHOWN_FACES]
     text = say("faces.choose", count=len(faces))
@@ -106,7 +107,9 @@ def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace]) -> Page:
     attached = tuple(Attached(f"face-{face.index + 1}.{suffix(face.thumbnail)}", face.thumbnail) for face in shown)
     items: list[ui.Item[Any]] = [ui.TextDisplay(text)]
     for face, part in zip(shown, attached, strict=True):
-        picture: ui.Thumbnail[Any] = ui.Thumbnail(f"attachment://{part.name}", description=say("alt.face", n=face.index + 1))
+        picture: ui.Thumbnail[Any] = ui.Thumbnail(
+            f"attachment://{part.name}", description=say("alt.face", n=face.index + 1), spoiler=spoiler
+        )
         items.append(ui.Section(ui.TextDisplay(say("faces.number", n=face.index + 1)), accessory=picture))
     select: ui.Select[Any] = ui.Select(custom_id=custom_id("pick", job_id), placeholder=say("faces.select"))
     for face in shown:
@@ -126,7 +129,7 @@ class Shown:
     pictures: tuple[Attached, ...]  # in the order of the gallery; file names begin with original, neutral or edited
     public: bool
     spoiler: bool
-    expires: float | None
+    expires: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -163,10 +166,15 @@ def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRo
         row(
             button(say("button.animate"), "animate", *ids),
             button(say("button.download"), "download", *ids),
-            button(say("button.delete"), "delete", *ids, style=discord.ButtonStyle.danger),
-            button(say("button.report"), "report", *ids),
+            *_endings(say, ids),
         ),
     )
+
+
+def _endings(say: Speaker, ids: tuple[int, int, int]) -> tuple[PressItem, PressItem]:
+    """What every picture can be done away with: by its requester, and by whoever finds that it should not be there."""
+    danger = discord.ButtonStyle.danger
+    return button(say("button.delete"), "delete", *ids, style=danger), button(say("button.report"), "report", *ids)
 
 
 def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
@@ -175,13 +183,12 @@ def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str
     return kind if member_id is None else say("result.caption", kind=kind, member=f"<@{member_id}>")
 
 
-def picture(
-    say: Speaker, part: Attached, alt: str, text: str, member_id: int | None, *, spoiler: bool, edited: bool = True
-) -> Page:
-    """One picture and its caption, without controls: a full-size copy, an animation."""
-    caption = _caption(say, member_id, edited=edited)
+def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = True) -> Page:
+    """One picture and its caption, which nothing changes any more: a full-size copy, an animation."""
+    caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
+    (part,), ids = shown.pictures, (shown.face_id, shown.member_id, round(shown.strength * 100))
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
-    return Page(_layout(_gallery([(part.name, alt)], spoiler=spoiler), words), (part,))
+    return Page(_layout(_gallery([(part.name, alt)], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,))
 
 
 def suffix(data: bytes) -> str:

@@ -131,7 +131,8 @@ class Pictures:
         edited = strength != 0 or photo is None  # without the photo even 0 is drawn
         alt = say("alt.smile", strength=say.strength(strength)) if edited else say("alt.original")
         text = say("result.download", strength=say.strength(strength))
-        return picture(say, part, alt, text, None, spoiler=False, edited=edited)
+        shown = Shown(stored.id, stored.owner.member_id or 0, strength, (part,), public=False, spoiler=False)
+        return picture(say, shown, alt, text, edited=edited)
 
     async def _animate(self, run: Run, stored: StoredFace) -> Page:
         """From neutral to the strength and back."""
@@ -148,10 +149,10 @@ class Pictures:
         request = Animate(start=start, stop=stop, size=ANIMATION_SIDE, kind="webp", max_bytes=most, **face)
         done = await self._executor.submit(request, run.owner, Follow(run, self._store))
         part = Attached(f"animated.{suffix(done.picture)}", done.picture)
-        strength = say.strength(stop)
-        member = None if run.ask.private else stored.owner.member_id
+        strength, member = say.strength(stop), stored.owner.member_id or 0
+        shown = Shown(stored.id, member, stop, (part,), public=not run.ask.private, spoiler=run.settings.spoiler)
         alt, text = say("alt.animation", strength=strength), say("result.animation", strength=strength)
-        return picture(say, part, alt, text, member, spoiler=run.settings.spoiler)
+        return picture(say, shown, alt, text)
 
 
 async def note(store: Store, owner: Owner, stored: StoredFace, **facts: Any) -> StoredFace:

@@ -180,7 +180,9 @@ class Service:
         if not quiet:
             run.follower = Follower(
                 run.answer,
-                lambda progress, preview: working(run.ask.say, run.job_id, progress, preview, doing=DOING[run.ask.kind]),
+                lambda progress, preview: working(
+                    run.ask.say, run.job_id, progress, preview, doing=DOING[run.ask.kind], spoiler=run.settings.spoiler
+                ),
                 self._pace,
                 pause,
             )
@@ -235,7 +237,7 @@ class Service:
             if run.follower is not None:
                 await run.follower.stop()
         if isinstance(page, Choice):
-            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces))
+            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.settings.spoiler))
             run.faces = len(page.faces)
             await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
             if await self._store.run(self._store.jobs.requeue, run.job_id):

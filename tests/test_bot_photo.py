@@ -15,7 +15,7 @@ from bot.answers import Answer
 from bot.asks import PhotoRef
 from bot.callers import MessageCaller
 from core.errors import ExplicitPhoto, NoPhoto, StoreBusy
-from tests.bot_kit import HeldExecutor, World, breaking, gallery, labels, pictures, running, text
+from tests.bot_kit import HeldExecutor, World, breaking, gallery, labels, parts_of, pictures, running, text
 from tests.bot_workbench import photo, strength_in
 
 CONTROLS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Animate", "Full size", "Delete", "Report"]
@@ -181,8 +181,15 @@ async def test_a_deleted_photo_ends_the_work_and_erases_the_face(world: World) -
 
 async def test_spoilers_if_the_admins_want_them(world: World) -> None:
     world.set(spoiler=True)
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    await world.ann.send(world.channel, attachments=[("me.png", photo(steps=20, seconds=0.02))])
     assert all(item["spoiler"] for item in gallery(world.channel.last_message))
+    edits = [str(one.json) for one in world.env.http_requests if one.method == "PATCH"]
+    previews = [edit for edit in edits if "preview.png" in edit]
+    assert previews
+    assert all("'spoiler': True" in edit for edit in previews), "previews too"
+    await world.ann.send(world.channel, attachments=[("us.png", photo(2, n=8))])
+    thumbnails = [part["accessory"] for part in parts_of(world.channel.last_message) if part.get("type") == 9]
+    assert [one["spoiler"] for one in thumbnails] == [True, True]
 
 
 async def test_blocked_members_and_those_without_the_role_are_told(world: World) -> None:

@@ -187,6 +187,16 @@ async def test_delete_takes_the_message_and_offers_to_take_the_face(world: World
     assert not world.faces(world.ann)
 
 
+async def test_an_animation_can_be_deleted_and_reported_as_every_picture(world: World) -> None:
+    await press(world, "Animate")
+    moving = world.channel.last_message
+    assert labels(moving) == ["Delete", "Report"]
+    assert "Only the person" in text((await press(world, "Delete", world.ben)).response)
+    assert (await press(world, "Report", world.ben)).modal is not None
+    await press(world, "Delete")
+    assert moving.id not in [one.id for one in world.channel.history()]  # type: ignore[union-attr]
+
+
 async def test_delete_works_when_the_face_is_gone(world: World) -> None:
     world.store.faces.delete(world.owner(world.ann), world.faces(world.ann)[0].id)
     answer = await press(world, "Delete")

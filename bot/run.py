@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.answers import Answer
-from bot.asks import Ask
+from bot.asks import Ask, Kind
 from bot.follow import Follower
+from bot.layouts import Attached, Page, working
 from core.executor import FoundFace, Progress
 from core.store import GuildSettings, Owner, Store, StoredFace
 
+DOING: Final[dict[Kind, str]] = {
+    "photo": "work.projecting", "smile": "work.drawing", "animate": "work.drawing", "download": "work.drawing",
+}  # fmt: skip
 CHECKPOINT_SECONDS: Final = 5.0  # a latent is 47 kB; sealing and writing it more often would buy nothing
 
 
@@ -34,6 +38,11 @@ class Run:
     task: asyncio.Task[None] | None = None
     faces: int = 0  # how many its photo shows, once there is a choice
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"
+
+    def shown(self, progress: Progress, preview: Attached | None) -> Page:
+        """How far it is, as its member sees it."""
+        say, doing = self.ask.say, DOING[self.ask.kind]
+        return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.settings.spoiler)
 
 
 @dataclass(frozen=True)

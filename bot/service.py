@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import discord
 
 from bot.answers import Answer, AnswerGone
-from bot.asks import Ask, Kind
+from bot.asks import Ask
 from bot.callers import Caller
 from bot.delivery import deliver
 from bot.ends import Ends
@@ -41,9 +41,6 @@ ATTEMPTS: Final = 5  # starts of this process that a request may see before it i
 CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
 ANSWERING: Final = b"answering"  # the checkpoint of a request whose answer is on its way, if it has not arrived
 CHOICE_SECONDS: Final = 14 * 60.0
-DOING: Final[dict[Kind, str]] = {
-    "photo": "work.projecting", "smile": "work.drawing", "animate": "work.drawing", "download": "work.drawing",
-}  # fmt: skip
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
 
 
@@ -178,14 +175,7 @@ class Service:
         """Begin to work on a request that has its row and its reply. `quiet`: show no progress, the answer may stand."""
         pause = self._settings.progress_seconds
         if not quiet:
-            run.follower = Follower(
-                run.answer,
-                lambda progress, preview: working(
-                    run.ask.say, run.job_id, progress, preview, doing=DOING[run.ask.kind], spoiler=run.settings.spoiler
-                ),
-                self._pace,
-                pause,
-            )
+            run.follower = Follower(run.answer, run.shown, self._pace, pause)
         self.runs[run.job_id] = run
         self.metrics.waiting.set(len(self.runs))
         run.task = asyncio.create_task(self._see_through(run), name=f"job-{run.job_id}")

@@ -15,7 +15,7 @@ from bot.answers import Answer
 from bot.asks import PhotoRef
 from bot.callers import MessageCaller
 from core.errors import ExplicitPhoto, NoPhoto, StoreBusy
-from tests.bot_kit import HeldExecutor, World, breaking, gallery, labels, parts_of, pictures, running, text
+from tests.bot_kit import HeldExecutor, World, breaking, gallery, labels, pictures, running, text
 from tests.bot_workbench import photo, strength_in
 
 CONTROLS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Animate", "Full size", "Delete", "Report"]
@@ -134,15 +134,6 @@ async def test_the_same_photo_again_is_not_projected_again(world: World) -> None
     assert len(world.faces(world.ann)) == 1
 
 
-async def test_progress_is_shown_while_it_is_worked_on(world: World) -> None:
-    await world.ann.send(world.channel, attachments=[("me.png", photo(steps=20, seconds=0.02))])
-    edits = [one.json for one in world.env.http_requests if one.method == "PATCH"]
-    words = [str(edit) for edit in edits]
-    assert any("█" in one and "preview.png" in one for one in words)
-    assert any("Cancel" in one for one in words)
-    assert "Cancel" not in labels(world.channel.last_message)
-
-
 async def test_the_member_can_cancel_and_others_can_not(world: World) -> None:
     executor = world.parts.executor
     assert isinstance(executor, HeldExecutor)
@@ -177,19 +168,6 @@ async def test_a_deleted_photo_ends_the_work_and_erases_the_face(world: World) -
     assert not world.faces(world.ann)
     pressed = await world.ann.click(world.channel.last_message, label="+ More")
     assert "not kept any more" in text(pressed.response)
-
-
-async def test_spoilers_if_the_admins_want_them(world: World) -> None:
-    world.set(spoiler=True)
-    await world.ann.send(world.channel, attachments=[("me.png", photo(steps=20, seconds=0.02))])
-    assert all(item["spoiler"] for item in gallery(world.channel.last_message))
-    edits = [str(one.json) for one in world.env.http_requests if one.method == "PATCH"]
-    previews = [edit for edit in edits if "preview.png" in edit]
-    assert previews
-    assert all("'spoiler': True" in edit for edit in previews), "previews too"
-    await world.ann.send(world.channel, attachments=[("us.png", photo(2, n=8))])
-    thumbnails = [part["accessory"] for part in parts_of(world.channel.last_message) if part.get("type") == 9]
-    assert [one["spoiler"] for one in thumbnails] == [True, True]
 
 
 async def test_blocked_members_and_those_without_the_role_are_told(world: World) -> None:

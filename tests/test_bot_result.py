@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from discord import ui
 
-from core.executor import Progress
-from tests.bot_kit import HeldExecutor, Message, World, custom_ids, gallery, labels, pictures, running, text
+from tests.bot_kit import Message, World, custom_ids, labels, pictures, running, text
 from tests.bot_workbench import NEUTRAL, strength_in
 
 
@@ -60,19 +57,6 @@ async def test_neutral_and_original(world: World) -> None:
         assert "AI-edited" not in text(message), "nothing was edited"
     await press(world, "+ More")
     assert drawn(world, world.channel.last_message) == pytest.approx(0.25, abs=0.06)
-
-
-async def test_the_progress_of_an_animation_is_not_that_of_a_search(world: World) -> None:
-    assert isinstance(world.parts.executor, HeldExecutor)
-    world.parts.executor.gate = asyncio.Event()
-    await press(world, "Animate")
-    (run,) = world.bot.service.runs.values()
-    assert run.follower is not None
-    shown = run.follower.draw(Progress(12, 24, 3.0), None).view
-    said = "".join(item.content for item in shown.walk_children() if isinstance(item, ui.TextDisplay))
-    assert "50%" in said
-    assert "Drawing" in said
-    assert "Finding" not in said
 
 
 async def test_the_limit_of_the_server_holds_for_buttons_and_forms(world: World) -> None:
@@ -166,16 +150,6 @@ async def test_full_size_is_for_the_member_alone_and_without_loss(world: World) 
     assert "AI-edited" in text(answer.response)
 
 
-async def test_animate_posts_a_moving_picture(world: World) -> None:
-    answer = await press(world, "Animate")
-    assert not answer.ephemeral
-    assert list(pictures(world, answer.response)) == ["animated.webp"]
-    assert "animation" in gallery(answer.response)[0]["description"]
-    command = await world.ann.slash(world.channel, "animate", show="private")
-    assert command.ephemeral
-    assert list(pictures(world, command.response)) == ["animated.webp"]
-
-
 async def test_delete_takes_the_message_and_offers_to_take_the_face(world: World) -> None:
     shown = world.channel.last_message
     answer = await world.ann.click(shown, label="Delete")
@@ -185,16 +159,6 @@ async def test_delete_takes_the_message_and_offers_to_take_the_face(world: World
     assert len(world.faces(world.ann)) == 1
     await world.ann.click(offer, label="Erase the face too")
     assert not world.faces(world.ann)
-
-
-async def test_an_animation_can_be_deleted_and_reported_as_every_picture(world: World) -> None:
-    await press(world, "Animate")
-    moving = world.channel.last_message
-    assert labels(moving) == ["Delete", "Report"]
-    assert "Only the person" in text((await press(world, "Delete", world.ben)).response)
-    assert (await press(world, "Report", world.ben)).modal is not None
-    await press(world, "Delete")
-    assert moving.id not in [one.id for one in world.channel.history()]  # type: ignore[union-attr]
 
 
 async def test_delete_works_when_the_face_is_gone(world: World) -> None:

@@ -5,6 +5,13 @@ from __future__ import annotations
 
 from typing import Final
 
+# Keyed by EgaoError.code: sentences of core/errors.py that count seconds, with the time as people say it.
+ERRORS: Final[dict[str, str]] = {
+    "QueueFull": "There is too much waiting just now. Try again in about {wait}.",
+    "JobTimedOut": "This took longer than {wait} and was stopped. Try again.",
+    "CoolingDown": "One moment: the next edit is possible in {wait}.",
+}
+
 TEXT: Final[dict[str, str]] = {
     # Words used inside other sentences.
     "seconds": "{n} s",

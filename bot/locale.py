@@ -51,11 +51,10 @@ class Speaker:
     def error(self, error: EgaoError) -> str:
         """What went wrong, in the person's words."""
         facts = {name: self._fact(value) for name, value in error.facts.items()}
-        if "wait" in facts and "seconds" in facts:  # a length of time, told in both forms: say it in this language
+        if "seconds" in facts:  # a length of time: say it as people do, in this language
             facts["wait"] = self.duration(error.facts["seconds"])
-        if self.language == "ja" and error.code in japanese.ERRORS:
-            return japanese.ERRORS[error.code].format_map(facts)
-        return error.sentence.format_map(facts)
+        own = japanese.ERRORS if self.language == "ja" else english.ERRORS
+        return own.get(error.code, error.sentence).format_map(facts)
 
     def duration(self, seconds: float) -> str:
         """A length of time, rounded up to what a waiting person cares about."""

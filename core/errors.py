@@ -9,8 +9,8 @@ EgaoError
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit,
 │                         WrongKey, KeyExposed
 ├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
-└── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, StrengthOverLimit,
-                          NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
+└── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, OwnPicture,
+                          StrengthOverLimit, NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
 
 `sentence` is an English template filled from the keyword facts. Other languages look the message up under `code`
 (the class name) with the same facts, so a reply never has to parse a sentence.

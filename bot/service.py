@@ -227,6 +227,7 @@ class Service:
             if run.follower is not None:
                 await run.follower.stop()
         if isinstance(page, Choice):
+            run.photo = None  # fetched again for the face that is chosen: a choice may stay open for long, and many may
             await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.settings.spoiler))
             run.faces = len(page.faces)
             await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)

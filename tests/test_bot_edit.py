@@ -149,6 +149,16 @@ async def test_several_faces_are_offered_with_numbers_and_pictures(world: World)
     assert len(world.channel.history()) == 2
 
 
+async def test_while_a_choice_is_open_no_photo_is_held(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("group.png", photo(3))])
+    ((run, _),) = world.bot.service.choosing.values()
+    assert run.photo is None
+    fetched = len(world.photos.fetched)
+    await world.ann.select(world.channel.last_message, ["1"])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.photos.fetched) == fetched + 1
+
+
 async def test_all_faces_get_a_result_each(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("us.png", photo(3))])
     await world.ann.select(world.channel.last_message, ["all"])

@@ -28,6 +28,7 @@ class PhotoCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
+        self._known: set[int] = set()  # channels that were open when last asked for
         self._explained: set[int] = set()  # open channels where it was said that photos can't be seen
 
     @commands.Cog.listener()
@@ -80,11 +81,21 @@ class PhotoCog(commands.Cog):
         return message.guild is None or (self.bot.user is not None and self.bot.user.mention in message.content)
 
     async def _open(self, message: discord.Message) -> bool:
+        """Whether photos here are for the bot. Where the store can't say, only those who could expect an answer hear of it."""
         if message.guild is None:
             return False
-        settings = await self.bot.store.run(self.bot.store.guilds.get, message.guild.id)
+        place = message.channel.id
+        try:
+            settings = await self.bot.store.run(self.bot.store.guilds.get, message.guild.id)
+        except EgaoError as error:
+            if place in self._known:
+                raise
+            log.error("whether channel %d is open can't be read: %s", place, error.code)
+            return False
         parent = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
-        return settings.auto_replies and bool({message.channel.id, parent} & set(settings.channels))
+        is_open = settings.auto_replies and bool({place, parent} & set(settings.channels))
+        (self._known.add if is_open else self._known.discard)(place)
+        return is_open
 
     async def _explain(self, message: discord.Message) -> None:
         """Without the content intent a photo in an open channel can't be told from words: say so, once a channel."""

@@ -52,6 +52,22 @@ async def test_where_the_bot_was_not_opened_it_is_silent(world: World) -> None:
     assert not world.photos.fetched
 
 
+async def test_a_store_that_fails_is_told_of_where_the_bot_was_opened_and_nowhere_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+
+    def damaged(_: int | None) -> None:
+        raise StoreBusy(path="here")
+
+    monkeypatch.setattr(world.store.guilds, "get", damaged)
+    await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
+    assert len(world.other_channel.history()) == 1, "nobody there asked the bot for anything"
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "its own side" in text(world.channel.last_message)
+    assert len(world.complaints()) == 2
+
+
 async def test_with_automatic_replies_off_only_a_mention_counts(world: World) -> None:
     world.set(auto_replies=False)
     await world.ann.send(world.channel, attachments=[("me.png", photo())])

@@ -201,8 +201,15 @@ class Ledger:
         seen = self.answers(request, job)
         if any(map(asks, seen)):
             return False
+        return len(self._last_words(request, seen)) >= request.owed
+
+    @staticmethod
+    def _last_words(request: Request, seen: list[Message]) -> list[Message]:
+        """The messages with a last word; not what is said to a question of the bot's that was answered once too often."""
         last = [one for one in seen if last_word(one)]
-        return len(last) >= request.owed
+        if any(one.interaction not in request.asides for one in last):
+            last = [one for one in last if one.pictures or one.interaction not in request.asides]
+        return last
 
     def verdict(self, jobs: dict[str, int]) -> Verdict:
         """What became of all requests. `jobs`: the rows that the store has, `once` -> number."""
@@ -222,14 +229,12 @@ class Ledger:
             elif not (request.done or self.answered(request, job)):
                 verdict.lost.append(f"{request} (job {job}): {[one.describe() for one in seen]}")
             else:
-                self._judge(request, [one for one in seen if last_word(one)], verdict)
+                self._judge(request, self._last_words(request, seen), verdict)
         verdict.pictures = len(self._marks)
         return verdict
 
     def _judge(self, request: Request, last: list[Message], verdict: Verdict) -> None:
         verdict.accepted += 1
-        if any(one.interaction not in request.asides for one in last):  # a question that was answered once too often
-            last = [one for one in last if one.pictures or one.interaction not in request.asides]
         told = [one for one in last if not one.pictures]
         results = [one for one in last if one.pictures]
         verdict.kinds[request.kind] += 1

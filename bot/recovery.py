@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bot.client import EgaoBot
 
 log = logging.getLogger(__name__)
+PAUSE = 0.5  # seconds between two members that are looked up: answers share Discord's limit of 50 requests a second
 NO_MEMBER: Final = (10007, 10013)  # unknown member, unknown user
 
 
@@ -85,6 +87,7 @@ async def reconcile_members(bot: EgaoBot, store: Store) -> None:
         except (OSError, aiohttp.ClientError) as error:
             log.warning("members could not be asked for: %s", type(error).__name__)
             return
+        await asyncio.sleep(PAUSE)
 
 
 async def _run(bot: EgaoBot, store: Store, job: Job) -> Run | None:

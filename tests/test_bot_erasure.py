@@ -14,6 +14,7 @@ from typing import Any
 import discord
 import pytest
 
+from bot import recovery
 from core.errors import StoreBusy
 from core.store import Store
 from tests.bot_kit import World, running, text
@@ -88,7 +89,10 @@ async def deleted_while_off(world: World, sent: Needles) -> None:
 async def gone_while_off(world: World, sent: Needles) -> None:
     await world.bot.get_guild(world.guild.id).kick(discord.Object(world.ann.id))  # type: ignore[union-attr]
     assert world.faces(world.ann), "without the members intent nobody tells"
-    await world.restart()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recovery, "PAUSE", 0.0)
+        await world.restart()
+        await world.env.settle()
 
 
 async def left(world: World, sent: Needles) -> None:

@@ -172,7 +172,7 @@ class Ledger:
             silent = (
                 request.used is not None and request.used.failed and min(time.monotonic() - request.at, connected) > UNANSWERED
             )
-            late = (request.at < given_up or silent) and not self.seen(request)
+            late = (request.at < given_up or silent) and not self.seen(request) and request.once not in self._jobs
             if request.withdrawn or late or self.answered(request, self._jobs.get(request.once)):
                 request.settled = time.monotonic()
                 request.done = not request.withdrawn and not late

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from core.composite import colour, mouth
-from core.composite.mesh import LIPS_INSIDE, LIPS_OUTSIDE
+from core.composite import colour, mask, motion, mouth
+from core.composite.mesh import BROWS, CHEEKS, LIPS_INSIDE, LIPS_OUTSIDE
+from core.composite.warp import grid
 
 
 def test_below_black_there_is_still_a_beard_or_none() -> None:
@@ -99,3 +100,23 @@ def test_the_strip_beside_a_corner_leaves_the_lips_out() -> None:
     assert strip[44:52, 40:60].max() < 0.05
     assert strip[48, 5] < 0.05
     assert strip[20].max() < 0.05
+
+
+def test_the_rim_of_glasses_stays_and_a_fold_may_go() -> None:
+    """Above the mouth alone: there lips and beards are as hard, and change."""
+    photo = _levels(170.0, 96)
+    photo[..., 30:33, 10:86] = 30.0  # a rim
+    photo[..., 60:63, 10:86] = 150.0  # a fold
+    above, below = torch.zeros(1, 1, 96, 96), torch.full((1, 1, 96, 96), 2.0)
+    found = mask.solid(photo, above, 200.0)[0, 0]
+    assert found[31, 20:76].min() > 0.95
+    assert found[61, 20:76].max() < 0.05
+    assert mask.solid(photo, below, 200.0).max() < 0.01
+
+
+def test_heights_are_nothing_at_the_brows_and_one_on_the_nose() -> None:
+    points = np.zeros((468, 2))
+    points[BROWS], points[CHEEKS] = (10.5, 10.5), (30.5, 10.5)  # of a head that lies on its side
+    found = motion.heights(points, grid(40, 40))[0, 0]
+    assert abs(float(found[10, 10])) < 1e-6
+    assert abs(float(found[35, 30]) - 1) < 1e-6

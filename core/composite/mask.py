@@ -12,6 +12,8 @@ from core.composite.warp import blur, smoothstep
 _SEEN = 1.5, 5.0  # levels of change below which it is the generator's restlessness, and above which it is taken whole
 _OTHER = 60.0, 110.0  # levels by which photo and reconstruction must differ to be of different things
 _NOSE = 0.085  # in face sizes, reach of the nose's lower half: its nostrils never lie where the generator has them
+_HARD = 15.0, 30.0  # levels by which a rim stands out, from which and at which it is none of the face
+_ABOVE = 1.2, 1.6  # heights between which that rule ends: 0 at the brows, 1 on the nose
 _NOSE_KEPT = 0.8  # share of a change of shade that is refused there
 
 
@@ -45,3 +47,14 @@ def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float
     difference = blur(photo - reconstructed, 0.02 * size)
     common = (difference * skin).sum(dim=(2, 3), keepdim=True) / skin.sum().clamp(min=1)
     return smoothstep(blur((difference - common).norm(dim=1, keepdim=True), 0.01 * size), *_OTHER)
+
+
+def solid(photo: Tensor, height: Tensor, size: float) -> Tensor:
+    """1 on what is harder than any fold of the skin: the rims of glasses, a strand of hair. [1, 1, H, W].
+
+    `height` [1, 1, H, W] is 0 at the brows and 1 on the nose; further down, lips and beards are as hard, and do change.
+    """
+    grey = photo.mean(dim=1, keepdim=True)
+    edges = blur((grey - blur(grey, 0.02 * size)).abs(), 0.006 * size)
+    found = blur(smoothstep(edges, *_HARD), 0.008 * size)
+    return (1.5 * found).clamp(0, 1) * (1 - smoothstep(height, *_ABOVE))

@@ -7,7 +7,9 @@ on the bones of the face and taken out, and what is no more than the landmarker'
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from core.composite.mesh import (
     BROWS,
@@ -77,6 +79,13 @@ def relaxing(before: Points, after: Points) -> float:
     """How far the mouth goes back from a smile, 0 (not) to 1: by how much it becomes narrower."""
     widths = [float(np.linalg.norm(points[LIPS_OUTSIDE[0][-1]] - points[LIPS_OUTSIDE[0][0]])) for points in (before, after)]
     return float(np.clip((1 - widths[1] / widths[0]) / _RELAXED, 0, 1))
+
+
+def heights(points: Points, where: Tensor) -> Tensor:
+    """How far down the face places [1, 2, H, W] lie, in the points' pixels: [1, 1, H, W], 0 at the brows, 1 on the nose."""
+    down = (points[CHEEKS] - points[BROWS]).astype(np.float32)
+    away = where - torch.tensor(points[BROWS], dtype=torch.float32).view(1, 2, 1, 1)
+    return (away * torch.from_numpy(down / (down @ down)).view(1, 2, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def _down(points: Points) -> NDArray[np.float64]:

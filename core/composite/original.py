@@ -20,7 +20,7 @@ from torch import Tensor
 
 from core.composite import colour, mask, mouth
 from core.composite.mesh import COUNT, Points, face_size, with_rim
-from core.composite.motion import mouth_gap, relaxing, target_points
+from core.composite.motion import heights, mouth_gap, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
 from core.faces import Aligned, Face
 
@@ -142,6 +142,7 @@ class _Edit:
         made = colour.change(of_photo, reconstructed, edited, beard, size)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
         weight = free * mask.significance(made * free, size) * (1 - 0.75 * eyes)
+        weight = weight * (1 - mask.solid(of_photo, heights(self.target, here), size) * (1 - eyes))
         skinny = (1 - lips) * (1 - inner)
         beside = mouth.corners((self.target - self.corner) * per, height, width, size) * (
             1 - colour.bearded(beard, skin, lips, size)

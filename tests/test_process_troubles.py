@@ -64,7 +64,7 @@ async def test_workers_that_are_killed_lose_nothing(made: Trial) -> None:
     [
         ("crash", "find", "worker stopped"),
         ("crash", "project", "worker stopped"),
-        ("hang", "project", f"longer than {SILENCE:g} seconds"),
+        ("hang", "project", f"longer than {SILENCE:g} s"),
         ("hoard", "find", "went wrong"),
     ],
 )

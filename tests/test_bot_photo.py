@@ -6,16 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import discord
 import pytest
 
-from bot.answers import Answer
 from bot.asks import PhotoRef
-from bot.callers import MessageCaller
-from core.errors import ExplicitPhoto, NoPhoto, StoreBusy
-from tests.bot_kit import HeldExecutor, World, breaking, gallery, labels, pictures, running, text
+from core.errors import ExplicitPhoto, NoPhoto
+from tests.bot_kit import HeldExecutor, World, gallery, labels, pictures, running, text
 from tests.bot_workbench import photo, strength_in
 
 CONTROLS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Animate", "Full size", "Delete", "Report"]
@@ -50,22 +47,6 @@ async def test_where_the_bot_was_not_opened_it_is_silent(world: World) -> None:
     await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
     assert len(world.other_channel.history()) == 1
     assert not world.photos.fetched
-
-
-async def test_a_store_that_fails_is_told_of_where_the_bot_was_opened_and_nowhere_else(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-
-    def damaged(_: int | None) -> None:
-        raise StoreBusy(path="here")
-
-    monkeypatch.setattr(world.store.guilds, "get", damaged)
-    await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
-    assert len(world.other_channel.history()) == 1, "nobody there asked the bot for anything"
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    assert "its own side" in text(world.channel.last_message)
-    assert len(world.complaints()) == 2
 
 
 async def test_with_automatic_replies_off_only_a_mention_counts(world: World) -> None:
@@ -200,46 +181,6 @@ async def test_blocked_members_and_those_without_the_role_are_told(world: World)
     await cat.send(world.channel, attachments=[("me.png", photo())])
     assert "AI-edited" in text(world.channel.last_message)
     assert not world.photos.fetched[1:]
-
-
-async def test_why_not_is_said_until_discord_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.store.members.block(world.guild.id, world.ann.id)
-    breaking(world, monkeypatch, times=2)
-    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503, times=2)
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    assert "can't use egao on this server" in text(world.channel.last_message)
-    assert len(world.channel.history()) == 2, "said once"
-    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=403, code=50013, times=None)
-    world.env.inject_error("POST", f"/channels/{world.ann.user.dm_channel.id}/messages", status=503, times=2)
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    assert "can't use egao on this server" in text(world.ann.user.dm_channel.last_message)
-
-
-async def test_a_photo_deleted_while_the_first_reply_is_on_its_way_is_owned_up_to(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reply = MessageCaller.reply
-
-    async def slow(caller: MessageCaller, *about: Any) -> Answer:
-        answer = await reply(caller, *about)
-        await world.bot.service.erased(world.store.forget_source_message(caller.message.id).job_ids)
-        return answer
-
-    monkeypatch.setattr(MessageCaller, "reply", slow)
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    assert "photo was deleted" in text(world.channel.last_message)
-    assert len(world.channel.history()) == 2
-    assert not world.faces(world.ann)
-
-
-async def test_a_reply_that_could_not_be_noted_is_the_one_that_is_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(*_: object) -> bool:
-        raise StoreBusy(path="here")
-
-    monkeypatch.setattr(world.store.jobs, "reply", busy)
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    assert "AI-edited" in text(world.channel.last_message)
-    assert len(world.channel.history()) == 2
 
 
 async def test_the_quota_and_the_pause_are_told_with_their_end(world: World) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 from tests.discord.fake import Delivery
 from tests.discord.process import alive
 from tests.discord.stage import WORKING
-from tests.discord.trial import Trial, inspect, trial
+from tests.discord.trial import Trial, inspect, nothing_left, trial
 
 SERVERS, MEMBERS, REQUESTS, MINUTES = 20, 200, 3000, 30.0
 WARM = 1 / 3  # of the time: then memory is taken for the first time
@@ -188,6 +188,7 @@ class Soak:
         made.discord.gateway.refusing = False
         lasted, growth = self.at, self.growth()
         await made.crowd.settle(WORKING)
+        await nothing_left(made.settings, 20)  # what is left then, the inspection tells
         assert await made.bot.stop(60) == 0, made.bot.tail()
         verdict = made.crowd.ledger.verdict(await asyncio.to_thread(inspect, made.settings))
         waits = sorted(one.settled - one.at for one in made.crowd.ledger.requests if one.settled and not one.withdrawn)

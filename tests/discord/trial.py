@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -107,6 +108,16 @@ def rows(settings: Settings) -> dict[str, int]:
     """The requests that the store has a row of, while the bot runs."""
     with contextlib.closing(sqlite3.connect(f"file:{settings.home}/egao.sqlite3?mode=ro", uri=True)) as db:
         return dict(db.execute("select once, id from jobs").fetchall())
+
+
+async def nothing_left(settings: Settings, within: float) -> None:
+    """Wait until the running bot has no request in hand. A member may have taken one back a moment ago."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        with contextlib.closing(sqlite3.connect(f"file:{settings.home}/egao.sqlite3?mode=ro", uri=True)) as db:
+            if not db.execute("select count(*) from jobs where state in ('queued', 'running') or not told").fetchone()[0]:
+                return
+        await asyncio.sleep(0.2)
 
 
 def inspect(settings: Settings) -> dict[str, int]:

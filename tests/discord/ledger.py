@@ -160,6 +160,10 @@ class Ledger:
             found |= {one.id: one for one in self._nonces[job]}
         return [found[key] for key in sorted(found) if not found[key].deleted]
 
+    def asking(self) -> set[int]:
+        """The messages in which the bot waits for a word of its member, by id."""
+        return {one.id for of in self._answers.values() for one in of if asks(one) and not one.deleted}
+
     def settle(self, given_up: float = 0.0, connected: float = 0.0) -> None:
         """Take the requests that have their answer off the list of open ones.
 

@@ -190,7 +190,8 @@ class Soak:
         await made.crowd.settle(WORKING)
         await nothing_left(made.settings, 20)  # what is left then, the inspection tells
         assert await made.bot.stop(60) == 0, made.bot.tail()
-        verdict = made.crowd.ledger.verdict(await asyncio.to_thread(inspect, made.settings))
+        ledger = made.crowd.ledger
+        verdict = ledger.verdict(await asyncio.to_thread(inspect, made.settings, ledger.asking()))
         waits = sorted(one.settled - one.at for one in made.crowd.ledger.requests if one.settled and not one.withdrawn)
         return {
             "minutes": lasted / 60, "servers": len({one.channel.guild for one in made.crowd.people}),

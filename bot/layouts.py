@@ -17,6 +17,7 @@ from discord import ui
 from bot.locale import Speaker
 from bot.presses import PressItem, button, custom_id, row
 from core.executor import FoundFace, Progress
+from core.store import Report
 
 ACCENT: Final = discord.Colour(0xF2B134)
 BAR_CELLS: Final = 12
@@ -189,6 +190,11 @@ def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = T
     (part,), ids = shown.pictures, (shown.face_id, shown.member_id, round(shown.strength * 100))
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
     return Page(_layout(_gallery([(part.name, alt)], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,))
+
+
+def link_to(report: Report) -> str:
+    """Where the reported picture is, for people."""
+    return f"https://discord.com/channels/{report.guild_id}/{report.channel_id}/{report.message_id}"
 
 
 def suffix(data: bytes) -> str:

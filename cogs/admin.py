@@ -14,7 +14,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.download import mebibytes
 from bot.gate import owner_of, require_admin
-from bot.layouts import Page, notice
+from bot.layouts import Page, link_to, notice
 from bot.locale import Speaker
 from bot.presses import Press, button, row
 from bot.replies import answer, told
@@ -153,7 +153,7 @@ class AdminCog(
         if not reports:
             return notice(text)
         lines = [
-            f"{number}. <@{one.member_id}> {one.link}: {discord.utils.escape_markdown(one.reason[:100]).replace(chr(10), ' ')}"
+            f"{number}. <@{one.member_id}> {link_to(one)}: " + discord.utils.escape_markdown(one.reason[:100]).replace("\n", " ")
             for number, one in enumerate(reports, 1)
         ]
         done = [button(f"{say('report.done')}: {number}", "listhandled", one.id) for number, one in enumerate(reports, 1)]

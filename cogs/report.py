@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.delivery import insist
 from bot.gate import owner_of, require_admin
-from bot.layouts import Page, notice
+from bot.layouts import Page, link_to, notice
 from bot.locale import speaker
 from bot.presses import Form, Press, button, custom_id, row
 from bot.replies import answer
@@ -75,7 +75,7 @@ class ReportCog(commands.Cog):
         say = speaker(settings.language, press.interaction.guild_locale)
         text = say("report.handled.gone")
         if closed is not None:
-            text = say("report.handled", admin=f"<@{press.interaction.user.id}>", link=closed.link)
+            text = say("report.handled", admin=f"<@{press.interaction.user.id}>", link=link_to(closed))
         await press.interaction.response.edit_message(view=notice(text).view)
 
     async def _post(self, channel_id: int, page: Page, number: int) -> bool:

@@ -119,13 +119,14 @@ class _Edit:
         height, width = (max(_SMALLEST, round(side * scale)) for side in photo.shape[2:])
         per = np.array([width / photo.shape[3], height / photo.shape[2]])  # working pixels per photo pixel
         size = original.size * scale
-        raster = Raster((self.target - self.corner) * per, height, width)
+        target = (self.target - self.corner) * per
+        raster = Raster(target, height, width)
         fields = [mesh - self.target for mesh in (original.mesh, original.reconstructed_mesh, self.edited_mesh)]
         drawn = raster.interpolate(np.concatenate([*fields, mask.point_weights(self.target)], axis=1))
         move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
 
         # where a turned face folds over itself, neighbours come from far apart; only the lips need the sharp field
-        sharp = lips * (1 - mouth.ends((self.target - self.corner) * per, height, width, size))
+        sharp = lips * (1 - mouth.ends(target, height, width, size))
         move = torch.lerp(blur(move, 0.01 * size), move, sharp) * torch.from_numpy(raster.inside)
 
         here = self._photo_grid(height, width, per)
@@ -137,16 +138,14 @@ class _Edit:
         skin = skin * blur(skin, 0.02 * size).sqrt()
         kept = blur(mask.disagreement(of_photo, reconstructed, skin * (1 - lips), size), 0.01 * size)
         free = skin * (1 - kept)
-        inner = mouth.inside((self.target - self.corner) * per, height, width, size)
+        inner = mouth.inside(target, height, width, size)
         beard = colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size)
         made = colour.change(of_photo, reconstructed, edited, beard, size)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
         weight = free * mask.significance(made * free, size) * (1 - 0.75 * eyes)
         weight = weight * (1 - mask.solid(of_photo, heights(self.target, here), size) * (1 - eyes))
         skinny = (1 - lips) * (1 - inner)
-        beside = mouth.corners((self.target - self.corner) * per, height, width, size) * (
-            1 - colour.bearded(beard, skin, lips, size)
-        )
+        beside = mouth.corners(target, height, width, size) * (1 - colour.bearded(beard, skin, lips, size))
         anew = torch.maximum(colour.reshaped(made * skinny, size) * skinny * (1 - beard), beside)
         anew = anew * relaxing(original.points, self.target)
         fresh = colour.redrawn(of_photo, edited, beside, skin * skinny, size) + colour.broad(made, size)

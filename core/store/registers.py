@@ -24,11 +24,6 @@ class Report:
     reason: str
     created: float
 
-    @property
-    def link(self) -> str:
-        """Where the picture is, for people."""
-        return f"https://discord.com/channels/{self.guild_id}/{self.channel_id}/{self.message_id}"
-
 
 class Reports(Part):
     """Open reports, by server. They leave when closed, after 30 days, or with the one who made them."""

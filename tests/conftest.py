@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 from core.generator import Generator, load_generator
 from core.settings import Settings
 from core.weights import load_manifest, pull
+from tests.bot_kit import World, running
 
 torch.set_num_threads(2)  # sums are split by thread: the same number everywhere gives the same last digits
 
@@ -65,3 +67,12 @@ def astronaut(astronaut_png: bytes) -> NDArray[np.uint8]:
     pixels = np.array(Image.open(io.BytesIO(astronaut_png)).convert("RGB"))
     pixels.flags.writeable = False
     return pixels
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """The bot on a server with one channel open, and Ann, who has agreed."""
+    async with running(tmp_path) as made:
+        made.open()
+        made.consent(made.ann)
+        yield made

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import simcord
 
-from tests.bot_kit import HeldExecutor, World, labels, pictures, running, select_of, text
+from tests.bot_kit import HeldExecutor, World, labels, pictures, select_of, text
 from tests.bot_workbench import NEUTRAL, photo, strength_in
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 async def test_smile_works_on_the_latest_face_without_projecting_again(world: World) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,16 +13,8 @@ import pytest
 
 from bot.layouts import notice
 from bot.replies import ANSWERED
-from tests.bot_kit import HeldExecutor, World, labels, pictures, running, select_of, text
+from tests.bot_kit import HeldExecutor, World, labels, pictures, select_of, text
 from tests.bot_workbench import photo
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 def left_of(world: World, person: Any) -> list[str]:

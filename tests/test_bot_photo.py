@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,14 +15,6 @@ from tests.bot_kit import HeldExecutor, World, gallery, labels, pictures, runnin
 from tests.bot_workbench import photo, strength_in
 
 CONTROLS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Animate", "Full size", "Delete", "Report"]
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 async def test_a_photo_in_an_open_channel_becomes_three_pictures_with_controls(world: World) -> None:

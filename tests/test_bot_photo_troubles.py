@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +9,8 @@ import pytest
 from bot.answers import Answer
 from bot.callers import MessageCaller
 from core.errors import StoreBusy
-from tests.bot_kit import World, breaking, running, text
+from tests.bot_kit import World, breaking, text
 from tests.bot_workbench import photo
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 async def test_a_store_that_fails_is_told_of_where_the_bot_was_opened_and_nowhere_else(

@@ -7,8 +7,6 @@ import math
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import discord
@@ -17,18 +15,10 @@ import pytest
 from bot import recovery
 from bot.asks import Ask, PhotoRef
 from core.errors import StoreBusy
-from tests.bot_kit import HeldExecutor, World, labels, pictures, running, text
+from tests.bot_kit import HeldExecutor, World, labels, pictures, text
 from tests.bot_workbench import photo, strength_in
 
 QUARTER = 15 * 60.0
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 def hold(world: World) -> asyncio.Event:

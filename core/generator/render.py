@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.compiled.drawing import Compiled
 from core.device import fast_dtype
 from core.generator.protocol import Generator
 
@@ -53,20 +55,30 @@ class Renderer:
 
     precision "exact" is float32 and agrees with the published runtime; "fast" uses the half precision that the hardware
     multiplies natively (46 dB against exact: no difference that an eye finds), or float32 where there is none.
+    `compiled` is the folder of code that was compiled ahead, which draws in its place what is "fast" on a CPU.
     """
 
-    def __init__(self, generator: Generator, precision: Literal["exact", "fast"] = "fast") -> None:
+    def __init__(
+        self, generator: Generator, precision: Literal["exact", "fast"] = "fast", compiled: Path | None = None
+    ) -> None:
         self.generator = generator
         self.device = generator.w_average().device
         self.dtype = torch.float32 if precision == "exact" else fast_dtype(self.device)
         self._network = network_in(generator, self.dtype)
+        self._compiled: Compiled | None = None
+        if compiled is not None and precision == "fast" and self.device.type == "cpu":
+            self._compiled = Compiled(compiled, self._network, self.dtype)
 
     def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
         """ws [N, num_ws, w_dim] -> uint8 [n, R, R, 3] a batch at a time, so that a caller may stop or show progress."""
         ws = torch.as_tensor(ws, dtype=torch.float32)
         for part in torch.split(ws, batch_size(self.device)):
             with torch.inference_mode():
-                yield to_pixels(self._network.synthesis(part.to(self.device, self.dtype)))
+                yield to_pixels(self._synthesis(part.to(self.device, self.dtype)))
+
+    def _synthesis(self, ws: Tensor) -> Tensor:
+        image = self._compiled.draw(ws) if self._compiled is not None else None
+        return self._network.synthesis(ws) if image is None else image
 
     def images(self, ws: Tensor | np.ndarray) -> np.ndarray:
         """ws [N, num_ws, w_dim] float32 -> uint8 [N, R, R, 3] RGB; any N of at least 1."""

@@ -1,0 +1,132 @@
+"""Has the generator compiled by a process of its own: by the bot at its start, or by `egao models compile`.
+
+Without torch: the bot's process asks too. The process ends with whoever started it, and whatever goes wrong in it
+stays there: pictures are drawn as before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from core.compiled.building import BUSY, Order, building_lock, sweep
+from core.compiled.kept import Kept, Unfit, compiled_folder, key_of, library_of, read
+from core.errors import NotCompiled
+from core.executor.devices import devices, worker_environment
+from core.settings import Settings
+from core.weights import load_manifest
+
+log = logging.getLogger(__name__)
+
+GENERATOR: Final = "core.generator:load_generator"
+BEHIND: Final = 19  # the lowest share of the processor
+NO_COMPILER: Final = (
+    "that takes a C++ compiler, and none is here (on Debian and Ubuntu: apt-get install g++; one of another name: set CXX)"
+)
+LONGEST: Final = 3600.0  # seconds: thirty times what it takes beside a bot with work to do
+
+
+async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: str = "") -> None:
+    """Build once what is wanted and not there, behind everything else. Raises nothing; the log has a line of it."""
+    try:
+        if settings.compile != "auto" or await asyncio.to_thread(devices, settings) != ("cpu",):
+            return
+        if (there := await asyncio.to_thread(kept_for, settings, digest)) is not None:
+            log.info("%s", there.told())
+            return
+        if compiler() is None:
+            log.info("no C++ compiler is here: pictures are drawn without compiled code")
+            return
+        made = await build(settings, BEHIND, generator, digest)
+        log.info("%s", made.told())
+    except NotCompiled as error:
+        log.warning("%s", error)
+    except Exception:
+        log.exception("pictures are drawn without compiled code")
+
+
+def kept_for(settings: Settings, digest: str = "") -> Kept | None:
+    """What is there and fits, or was found not to help; None where there is nothing, or what is there is broken."""
+    folder = compiled_folder(settings)
+    with contextlib.suppress(Unfit):
+        kept = read(folder, key_of(digest or _digest()))
+        if kept is not None and kept.library:
+            library_of(folder, kept)
+        return kept
+    return None
+
+
+def compiler() -> str | None:
+    """The C++ compiler that would be called, if there is one."""
+    return shutil.which(os.environ.get("CXX") or "g++")
+
+
+async def build(settings: Settings, nice: int, generator: str = GENERATOR, digest: str = "") -> Kept:
+    """Have it built, whatever is there, and wait for that. Cancelled, it ends the process and removes what that left.
+
+    Raises NotCompiled.
+    """
+    if compiler() is None:
+        raise NotCompiled(reason=NO_COMPILER)
+    order = Order(str(settings.cache.resolve()), settings.threads, generator, os.getpid(), nice)
+    status, said = await _run(order, settings)
+    if status == BUSY:
+        raise NotCompiled(reason="another process is at it")
+    for line in said:
+        log.debug("the compiling process printed: %s", line)
+    if status != 0:
+        raise NotCompiled(reason=said[-1][:300] if said and status > 0 else f"it ended with status {status}")
+    with contextlib.suppress(Unfit):
+        if (made := read(compiled_folder(settings), key_of(digest or _digest()))) is not None:
+            return made
+    raise NotCompiled(reason="what it made is of another generator, or can't be read")
+
+
+async def _run(order: Order, settings: Settings) -> tuple[int, list[str]]:
+    """The exit status, and the lines that were printed at last. The process and its own children are gone then."""
+    environment = worker_environment(settings.model_copy(update={"threads": 1}), "cpu")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-W", "ignore", "-m", "core.compiled.building", json.dumps(asdict(order))),
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,  # nothing is written: it closes when this process is gone
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # a group to end as a whole
+    )
+    try:
+        assert process.stderr is not None
+        said = b""
+        async with asyncio.timeout(LONGEST):
+            while chunk := await process.stderr.read(1 << 16):
+                said = (said + chunk)[-(1 << 14) :]
+            status = await process.wait()
+        return status, [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+    except TimeoutError:
+        raise NotCompiled(reason=f"it was not done after {LONGEST:.0f} s") from None
+    finally:
+        if process.returncode is None:  # not yet waited for, so the number is still its own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.shield(process.wait())
+            _tidy(compiled_folder(settings))
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a killed build left, unless another builds."""
+    with contextlib.suppress(OSError), building_lock(folder) as held:
+        if held:
+            sweep(folder)
+
+
+def _digest() -> str:
+    """Of the generator's weights, as the manifest has it."""
+    return load_manifest().weight("generator").contents[0][2]

@@ -1,0 +1,113 @@
+"""The process that compiles: `python -m core.compiled.building ORDER`, ORDER being JSON (see core.compiled.background).
+
+The generator's synthesis for one image is exported, compiled by AOTInductor with the machine's C++ compiler, compared
+with what eager draws, timed against it, and published. torch.compile in a worker would be less code, but it fails while
+another thread draws, and whoever asks first would wait for it. All on one thread and behind everything else, but for
+the seconds of timing, which take as many threads as the workers do.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from core.compiled.kept import BUILDING, compiled_folder, make_folder
+from core.executor.confine import die_with, leave_no_core, stand_back
+from core.settings import Settings
+
+BUSY: Final = 75  # exit status: another process builds
+MEMORY: Final = 3 * 2**30  # bytes of data, for this process and for each compiler that it calls
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to build, for whom."""
+
+    cache: str  # EGAO_CACHE
+    threads: int  # EGAO_THREADS
+    generator: str  # "module:function", which takes the settings
+    parent: int  # the process to end with
+    nice: int
+
+
+def main(order: Order) -> int:
+    """The exit status: 0 when something was published, be it only why nothing is used."""
+    _confine(order)
+    settings = Settings.load({"EGAO_CACHE": order.cache, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"})
+    folder = compiled_folder(settings)
+    make_folder(folder)
+    with building_lock(folder) as held:
+        if not held:
+            return BUSY
+        sweep(folder)
+        with tempfile.TemporaryDirectory(prefix=BUILDING, dir=folder, ignore_cleanup_errors=True) as name:
+            _keep_litter_in(name)
+            import torch  # not before: it looks for its folders when it comes
+
+            from core.compiled.making import make
+
+            torch.set_num_threads(1)
+            module, _, function = order.generator.partition(":")
+            make(getattr(importlib.import_module(module), function)(settings), folder, Path(name), order.threads)
+    return 0
+
+
+def _confine(order: Order) -> None:
+    """End with the parent, behind everything else, within limits."""
+    die_with(order.parent)
+    threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+    leave_no_core()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    if order.nice:
+        stand_back(order.nice)
+
+
+def _end_with_parent() -> None:
+    """The pipe closes when the parent is gone, however it went; the compiler, a child of this process, goes too."""
+    os.read(sys.stdin.fileno(), 1)  # nothing ever comes; by its number, or the interpreter would not end while it waits
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _keep_litter_in(folder: str) -> None:
+    """Everything that torch and the compiler write on the way is removed with this folder."""
+    os.environ |= {"TMPDIR": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    tempfile.tempdir = folder
+
+
+@contextmanager
+def building_lock(folder: Path) -> Iterator[bool]:
+    """Whether this process is now the only one that builds here. The kernel drops the lock with the process."""
+    with (folder / ".lock").open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a build that was killed has left. For whoever holds the lock."""
+    for left in folder.glob(BUILDING + "*"):
+        shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):
+            left.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Order(**json.loads(sys.argv[1]))))

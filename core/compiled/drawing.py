@@ -1,0 +1,109 @@
+"""Draws with kept machine code where there is some that fits; anything wrong with it is one line in the log.
+
+The library holds no weights: it reads those of the network that draws eagerly, so both together take no more memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from core.compiled.kept import Unfit, key_of, library_of, read, told_in
+from core.compiled.layout import layout_of, weights_of
+from core.generator.protocol import Generator
+
+log = logging.getLogger(__name__)
+
+LOOK: Final = 10.0  # seconds between two looks for what a builder may have published meanwhile
+
+
+class Library(Protocol):
+    """Loaded code."""
+
+    def run(self, inputs: list[Tensor], /) -> list[Tensor]: ...
+
+
+class Compiled:
+    """One picture at a time, by the code that is kept in `folder` for this network on this machine.
+
+    Not there, or not yet: it looks again now and then, so a worker takes up what is published while it runs. Whatever
+    was found wrong is told once and left alone until another is published.
+    """
+
+    def __init__(self, folder: Path, network: Generator, dtype: torch.dtype) -> None:
+        self._folder, self._network, self._dtype = folder, network, dtype
+        self._file = told_in(folder, key_of(network.digest))
+        self._library: Library | None = None
+        self._weights: dict[str, Tensor] = {}  # the library reads them and doesn't hold them
+        self._seen: tuple[int, int] | None = None  # the file that was looked into last
+        self._next = 0.0
+
+    def draw(self, ws: Tensor) -> Tensor | None:
+        """ws [1, num_ws, w_dim] in the network's precision -> [1, 3, R, R] likewise; None where eager is to draw it."""
+        self._look()
+        takes = (1, self._network.num_ws, self._network.w_dim)  # it does not look itself
+        if self._library is None or (ws.shape, ws.dtype) != (takes, self._dtype):
+            return None
+        try:
+            (image,) = self._library.run([ws.contiguous()])
+            side = self._network.resolution
+            if (image.shape, image.dtype) != ((1, 3, side, side), self._dtype):
+                raise Unfit(f"it draws {list(image.shape)} in {image.dtype}")
+        except Exception as error:  # the code is generated: whatever it raises, the picture is drawn without it
+            self._give_up(error)
+            return None
+        return image
+
+    def _look(self) -> None:
+        """Load what is there, if it is time to look and there is something else than the last time."""
+        if self._library is not None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LOOK
+        try:
+            found = self._file.stat()
+        except OSError:
+            return
+        seen = (found.st_ino, found.st_mtime_ns)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._load()
+        except Exception as error:  # the loader raises what it likes; a folder may also forbid that code in it is run
+            self._give_up(error)
+
+    def _load(self) -> None:
+        kept = read(self._folder, self._file.stem)
+        if kept is None or not kept.library:
+            return
+        if kept.layout != layout_of(self._network):
+            raise Unfit("it was made for other weights")
+        self._weights = weights_of(self._network)
+        self._library = open_library(library_of(self._folder, kept), self._weights)
+        log.info("%s", kept.told())
+
+    def _give_up(self, error: Exception) -> None:
+        self._library = None
+        reason = (str(error).strip().splitlines() or [""])[0][:300]
+        log.warning(
+            "pictures are drawn without compiled code: %s. To make it anew: egao models compile",
+            reason if isinstance(error, Unfit) else f"{type(error).__name__}: {reason}",
+        )  # fmt: skip
+
+
+def open_library(file: Path, weights: dict[str, Tensor]) -> Library:
+    """The library, reading these weights: the caller holds them for as long as it draws. Raises Unfit, RuntimeError.
+
+    The one place that runs code from a file. See core.compiled.kept for whose file it has to be.
+    """
+    runner = torch._C._aoti.AOTIModelContainerRunnerCpu(str(file), 1)
+    names = runner.get_constant_names_to_original_fqns()
+    if missing := set(names.values()) - set(weights):
+        raise Unfit(f"it wants weights that there are none of: {', '.join(sorted(missing)[:3])}")
+    runner.update_constant_buffer({name: weights[full] for name, full in names.items()}, False, True, True)
+    return runner

@@ -1,0 +1,110 @@
+"""Compiles a generator's synthesis, and judges what came out beside eager. Runs in the builder's process alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import torch
+import torch._inductor
+from torch import Tensor, nn
+
+from core.bench.timing import spread, take_turns
+from core.compiled.drawing import Library, open_library
+from core.compiled.kept import Kept, key_of, publish
+from core.compiled.layout import layout_of, weights_of
+from core.device import fast_dtype
+from core.generator import Generator, seed_w
+from core.generator.render import network_in
+from core.weights.cache import sha256_of
+
+LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 47 from itself with its sums rounded elsewhere
+LARGEST_RATIO: Final = 0.97  # of eager's time; what gains less is not worth code that can break
+SEEDS: Final = (1, 2)
+ROUNDS: Final = 15  # of timing
+FULL_RANGE: Final = 2.0  # of pixels in -1..1
+# one library for any number of threads; the weights stay where eager has them
+OPTIONS: Final = {"cpp.dynamic_threads": True, "aot_inductor.package_constants_in_so": False}
+
+
+class Synthesis(nn.Module):
+    """What is exported. The name of the part is the prefix of its weights in core.compiled.layout."""
+
+    def __init__(self, network: Generator) -> None:
+        super().__init__()
+        self.generator = network
+
+    def forward(self, ws: Tensor) -> Tensor:
+        return self.generator.synthesis(ws)
+
+
+def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
+    """Publish compiled code for the fast precision of this CPU, or the reason why there is none that helps.
+
+    `threads` as in the settings, for the timing. Whatever is written on the way is in `work`. Raises OSError and
+    MemoryError: another time may be better; what the compiler does not take stays as it is and is published as a reason.
+    """
+    dtype = fast_dtype(torch.device("cpu"))
+    network, key = network_in(generator, dtype), key_of(generator.digest)
+    ws = generator.broadcast(seed_w(generator, SEEDS)).to(dtype).contiguous()
+    kept, began = Kept("", "", layout_of(network), 1.0, 0.0, 0.0), time.perf_counter()
+    try:
+        library = compile_synthesis(network, ws[:1], work)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the whole of it, for the log at its lowest level
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        why = f"the compiler failed ({type(error).__name__}: {first})"
+        return publish(folder, key, replace(kept, seconds=time.perf_counter() - began, why=why), None)
+    kept = replace(kept, seconds=time.perf_counter() - began)
+    ratio, decibels = beside_eager(open_library(library, weights_of(network)), network, ws, threads)
+    kept = replace(kept, ratio=ratio, decibels=decibels, why=verdict(ratio, decibels))
+    if kept.why:
+        return publish(folder, key, kept, None)
+    digest = sha256_of(library)
+    return publish(folder, key, replace(kept, library=f"{key}-{digest[:12]}.so", sha256=digest), library)
+
+
+def compile_synthesis(network: Generator, ws: Tensor, work: Path) -> Path:
+    """A library for ws [1, num_ws, w_dim] of this type, somewhere in `work`. Raises whatever torch raises."""
+    with torch.no_grad():
+        exported = torch.export.export(Synthesis(network), (ws,), strict=False)
+    options = {**OPTIONS, "aot_inductor.output_path": str(work / "out" / "synthesis.so")}
+    made = torch._inductor.aot_compile(exported.module(), (ws,), options=options)
+    assert isinstance(made, str), made
+    return Path(made)
+
+
+def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int) -> tuple[float, float]:
+    """Seconds of a picture over eager's, taken by turns, and the decibels between them where they are least."""
+    one = ws[:1].contiguous()
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    with torch.inference_mode():
+        apart = [decibels(library.run([each.contiguous()])[0], network.synthesis(each)) for each in torch.split(ws, 1)]
+        ways: dict[str, Callable[[], object]] = {
+            "compiled": lambda: library.run([one]), "eager": lambda: network.synthesis(one),
+        }  # fmt: skip
+        medians = {name: spread(seconds)["median"] for name, seconds in take_turns(ways, ROUNDS).items()}
+    torch.set_num_threads(1)
+    return medians["compiled"] / medians["eager"], min(apart)
+
+
+def decibels(image: Tensor, eager: Tensor) -> float:
+    """Between two images; 200 for equal ones, and minus infinity where one holds what is no number."""
+    error = float((image.double() - eager.double()).square().mean().nan_to_num(torch.inf))
+    return 200.0 if error == 0 else float(10 * torch.tensor(FULL_RANGE**2 / error).log10())
+
+
+def verdict(ratio: float, decibels: float) -> str:
+    """Why a library is not to be used; nothing where it is."""
+    if decibels < LEAST_DECIBELS:
+        return f"compiled code draws them otherwise ({decibels:.0f} dB apart)"
+    if ratio > LARGEST_RATIO:
+        return f"compiled code takes {ratio:.2f} of the time here, which is no gain"
+    return ""

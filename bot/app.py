@@ -23,6 +23,7 @@ from bot.download import Downloader
 from bot.health import HealthServer, Metrics
 from bot.logs import HELP
 from bot.reconnect import shorten_waits
+from core.compiled.background import keep_compiled
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor
 from core.executor.confine import leave_no_core
@@ -95,6 +96,8 @@ async def _serve(settings: Settings, workbench: str) -> None:
         executor = Executor(settings, workbench)
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
+        if workbench == WORKBENCH:  # another draws nothing with the generator
+            stack.push_async_callback(_end, asyncio.create_task(keep_compiled(settings)))
         watching = asyncio.create_task(metrics.watch_loop())
         stack.callback(watching.cancel)
         await _connect(Parts(settings, store, executor, photos, generator, metrics), token)
@@ -133,6 +136,13 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
             if bot.ws is not None:
                 raise
             raise ConnectionError from None
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel it and wait until it has cleaned up behind itself."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _alone(store: Store) -> None:

@@ -17,6 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from core.compiled.background import compiler
+from core.compiled.kept import Unfit, compiled_folder, key_of, library_of, read
 from core.errors import EgaoError
 from core.settings import Settings
 from core.weights import check, load_manifest, weights_folder
@@ -50,6 +52,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield Finding.of("key", lambda: _key(settings))
     yield _store(settings)
     yield _torch(settings)
+    yield _compiled(settings)
     yield _libraries()
     yield from _trained()
     yield _gates(settings)
@@ -120,6 +123,22 @@ def _torch(settings: Settings) -> Finding:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     precision = str(fast_dtype(device)).removeprefix("torch.")
     return Finding("torch", "ok", f"{torch.__version__} on {name}, pictures in {precision}")
+
+
+def _compiled(settings: Settings) -> Finding:
+    """What draws in torch's place, if anything does. Without it pictures are the same, only later."""
+    if settings.compile == "off":
+        return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
+    try:
+        kept = read(compiled_folder(settings), key_of(load_manifest().weight("generator").contents[0][2]))
+        if kept is None:
+            who = "" if compiler() else ", and no C++ compiler to make it with"
+            return Finding("compiled", "ok", f"none here yet{who}; by hand: egao models compile")
+        if kept.library:
+            library_of(compiled_folder(settings), kept)
+    except Unfit as unfit:
+        return Finding("compiled", "note", f"it is not used: {unfit}. To make it anew: egao models compile")
+    return Finding("compiled", "ok", kept.told())
 
 
 def _libraries() -> Finding:

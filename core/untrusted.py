@@ -2,7 +2,8 @@
 
 The formats: safetensors (tensors and strings), torch state dicts through `weights_only`, HDF5 without links to elsewhere,
 XML without a document type, ONNX from memory, arrays without pickles. `tests/test_hostile_models.py` has a payload for
-each, and a search of the code for every way to run one.
+each, and a search of the code for every way to run one. What is run is egao's own: machine code that it had compiled on
+this machine, of its own source and without any weights, under the rules in `core/compiled/kept.py`.
 """
 
 from __future__ import annotations

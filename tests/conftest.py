@@ -35,7 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """An empty home, and the machine's own cache with every weight in it, pulled if need be."""
     home = tmp_path_factory.mktemp("home")
     cache = Settings.load().cache
-    own = Settings.load({"EGAO_HOME": str(home), "EGAO_CACHE": str(cache), "EGAO_DEVICE": "cpu"})
+    own = Settings.load({"EGAO_HOME": str(home), "EGAO_CACHE": str(cache), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "off"})
     pull(own, load_manifest(), ("core", "eval"))
     return own
 

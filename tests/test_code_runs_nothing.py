@@ -12,6 +12,12 @@ SOURCES = [path for folder in ("core", "bot", "cogs") for path in sorted((ROOT /
 
 RUNNERS = {"eval", "exec", "compile", "__import__"}
 LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "jsonpickle"}
+# What is compiled here is loaded in one place, after the checks of core/compiled/kept.py. The others open the C library
+# itself (None) and a file that pip has installed.
+MACHINE_CODE = {"AOTIModelContainerRunnerCpu", "AOTIModelPackageLoader", "aoti_load_package", "aot_load", "load_library"}
+MACHINE_CODE |= {"CDLL", "PyDLL", "LoadLibrary", "load_package", "load_pt2", "dlopen"}
+OPENS_MACHINE_CODE = {"core/compiled/drawing.py": "str(file)"}
+OPENS_MACHINE_CODE |= {"core/doctor.py": "str(files('mediapipe') / 'tasks/c/libmediapipe.so')"}
 PICKLES_BETWEEN_OWN_PROCESSES = {"core/executor/wire.py"}  # with an allow-list of classes; see tests/test_executor_process.py
 
 
@@ -27,6 +33,9 @@ def test_nothing_in_the_code_can_run_a_file(path: Path) -> None:
             continue
         called, options = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
         assert called not in RUNNERS or name in PICKLES_BETWEEN_OWN_PROCESSES, f"{name}:{node.lineno} calls {called}"
+        if called.split(".")[-1] in MACHINE_CODE:
+            opened = ast.unparse(node.args[0])
+            assert opened in ("None", OPENS_MACHINE_CODE.get(name)), f"{name}:{node.lineno} opens {opened}"
         if called.endswith("torch.load") or called in {"torch.jit.load", "torch.package.PackageImporter", "torch.hub.load"}:
             assert (called, options.get("weights_only")) == ("torch.load", "True"), f"{name}:{node.lineno}"
         assert options.get("allow_pickle", "False") == "False", f"{name}:{node.lineno}"

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from core.bench.timing import spread, take_turns
+from core.compiled.drawing import Compiled
+from core.compiled.kept import compiled_folder
 from core.device import fast_dtype
 from core.edit import Editor
 from core.errors import EgaoError
@@ -27,17 +29,17 @@ SEED = 5000
 STRENGTHS = (-1.5, 0.5, 1.5, 3.0)
 FULL_RANGE = 2.0  # of pixels in -1..1
 
-Draw = Callable[[Tensor], np.ndarray]  # ws [1, num_ws, w_dim] -> [1, 3, R, R] of about -1..1
+Draw = Callable[[Tensor], np.ndarray]  # ws [1, num_ws, w_dim] -> [1, 3, R, R] of about -1..1, or uint8
 
 
-def bench_rendering(settings: Settings, editor: Editor, rounds: int, compiled: bool) -> dict[str, Any]:
+def bench_rendering(settings: Settings, editor: Editor, rounds: int) -> dict[str, Any]:
     """Seconds, ratios to OpenVINO in float32, and decibels against this generator in float32.
 
-    `compiled` adds torch.compile, which takes a C++ compiler and half a minute for each precision. Raises ExtraMissing.
+    Code that was compiled ahead is a peer where there is some (`egao models compile`). Raises ExtraMissing.
     """
     generator = editor.models.generator
     ws = generator.broadcast(seed_w(generator, [SEED])).contiguous()
-    ways = {**dict(_torch_ways(generator, compiled)), **_openvino_ways(settings, generator)}
+    ways = {**dict(_torch_ways(generator)), **_compiled_way(settings, generator, ws), **_openvino_ways(settings, generator)}
     exact = _torch(generator, torch.float32)(ws)
     seconds = take_turns({name: _call(draw, ws) for name, draw in ways.items()}, rounds)
     reference = spread(seconds["openvino float32"])["median"]
@@ -53,26 +55,39 @@ def _call(draw: Draw, ws: Tensor) -> Callable[[], object]:
     return lambda: draw(ws)
 
 
-def _torch_ways(generator: Generator, compiled: bool) -> Iterator[tuple[str, Draw]]:
-    fast = fast_dtype(generator.w_average().device)
-    for dtype in dict.fromkeys((torch.float32, fast)):
-        name = str(dtype).removeprefix("torch.")
-        yield f"eager {name}", _torch(generator, dtype)
-        if compiled:
-            yield f"compiled {name}", _torch(generator, dtype, compiled=True)
+def _torch_ways(generator: Generator) -> Iterator[tuple[str, Draw]]:
+    for dtype in dict.fromkeys((torch.float32, fast_dtype(generator.w_average().device))):
+        yield f"eager {_name(dtype)}", _torch(generator, dtype)
 
 
-def _torch(generator: Generator, dtype: torch.dtype, compiled: bool = False) -> Draw:
-    network = network_in(generator, dtype)
-    synthesis: Callable[[Tensor], Tensor] = torch.compile(network.synthesis) if compiled else network.synthesis
-    device = generator.w_average().device
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _torch(generator: Generator, dtype: torch.dtype) -> Draw:
+    network, device = network_in(generator, dtype), generator.w_average().device
 
     def draw(ws: Tensor) -> np.ndarray:
         with torch.inference_mode():
-            image: np.ndarray = synthesis(ws.to(device, dtype)).float().cpu().numpy()
+            image: np.ndarray = network.synthesis(ws.to(device, dtype)).float().cpu().numpy()
             return image
 
     return draw
+
+
+def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[str, Draw]:
+    """What is kept, if it draws; beside the others it makes pixels of the image too."""
+    dtype = fast_dtype(generator.w_average().device)
+    compiled = Compiled(compiled_folder(settings), network_in(generator, dtype), dtype)
+
+    def draw(ws: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            pixels = compiled.draw(ws.to(dtype))
+            assert pixels is not None
+            return pixels.permute(0, 3, 1, 2).numpy()
+
+    there = generator.w_average().device.type == "cpu" and compiled.draw(ws.to(dtype)) is not None
+    return {f"compiled ahead {_name(dtype)}": draw} if there else {}
 
 
 def _openvino_ways(settings: Settings, generator: Generator) -> dict[str, Draw]:
@@ -87,6 +102,8 @@ def _openvino_ways(settings: Settings, generator: Generator) -> dict[str, Draw]:
 
 
 def _decibels(image: np.ndarray, exact: np.ndarray) -> float:
+    if image.dtype == np.uint8:
+        image = (image.astype(np.float64) - 127.5) / 127.5
     error = float(np.square(image.astype(np.float64) - exact).mean())
     return float("inf") if error == 0 else float(10 * np.log10(FULL_RANGE**2 / error))
 

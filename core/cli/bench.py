@@ -27,7 +27,6 @@ BOT = "tests.discord.bench"  # the Discord that it talks to is a part of the tes
 Photos = Annotated[list[Path], typer.Argument(help="photos; the leftmost face of each is projected")]
 Rounds = Annotated[int, typer.Option(min=1, help="how often each peer has its turn")]
 Steps = Annotated[int, typer.Option("--w-steps", min=2, help="of w; below the published 1000 its schedule is shortened")]
-Compiled = Annotated[bool, typer.Option("--compiled", help="torch.compile too: needs a C++ compiler and a minute")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder for bench.json and the plots")]
 DEFAULT_OUT = Path("out/bench")
 
@@ -41,10 +40,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verb, name="bench")
 
 
-def render(rounds: Rounds = 15, compiled: Compiled = False, out: Out = DEFAULT_OUT) -> None:
+def render(rounds: Rounds = 15, out: Out = DEFAULT_OUT) -> None:
     """One picture by every way of drawing it, and four strengths of a face."""
     settings, editor = _prepare()
-    _report({"render": bench_rendering(settings, editor, rounds, compiled)}, out)
+    _report({"render": bench_rendering(settings, editor, rounds)}, out)
 
 
 def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT) -> None:
@@ -58,13 +57,11 @@ def process(photo: Annotated[Path, typer.Argument(help="a photo to edit")], roun
     _report({"process": bench_processes(Settings.load(), photo, rounds)}, out)
 
 
-def everything(
-    photos: Photos, rounds: Rounds = 15, compiled: Compiled = False, w_steps: Steps = 200, out: Out = DEFAULT_OUT
-) -> None:
+def everything(photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT) -> None:
     """All of them but the bot."""
     settings, editor = _prepare()
     report = {"process": bench_processes(settings, photos[0], 2)}
-    report["render"] = bench_rendering(settings, editor, rounds, compiled)
+    report["render"] = bench_rendering(settings, editor, rounds)
     report["project"] = bench_projecting(settings, editor, photos, w_steps, _say)
     _report(report, out)
 

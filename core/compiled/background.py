@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 GENERATOR: Final = "core.generator:load_generator"
 BEHIND: Final = 19  # the lowest share of the processor
+_LAST_LINES: Final = 50
 NO_COMPILER: Final = (
     "that takes a C++ compiler, and none is here (on Debian and Ubuntu: apt-get install g++; one of another name: set CXX)"
 )
@@ -77,7 +79,7 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
     """
     if compiler() is None:
         raise NotCompiled(reason=NO_COMPILER)
-    order = Order(str(settings.cache.resolve()), settings.threads, generator, os.getpid(), nice)
+    order = Order(str(settings.cache.resolve()), settings.threads, generator, nice)
     status, said = await _run(order, settings)
     if status == BUSY:
         raise NotCompiled(reason="another process is at it")
@@ -94,30 +96,28 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
 async def _run(order: Order, settings: Settings) -> tuple[int, list[str]]:
     """The exit status, and the lines that were printed at last. The process and its own children are gone then."""
     environment = worker_environment(settings.model_copy(update={"threads": 1}), "cpu")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-W", "ignore", "-m", "core.compiled.building", json.dumps(asdict(order))),
-        env=environment,
-        stdin=asyncio.subprocess.PIPE,  # nothing is written: it closes when this process is gone
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # a group to end as a whole
-    )
-    try:
-        assert process.stderr is not None
-        said = b""
-        async with asyncio.timeout(LONGEST):
-            while chunk := await process.stderr.read(1 << 16):
-                said = (said + chunk)[-(1 << 14) :]
-            status = await process.wait()
-        return status, [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-    except TimeoutError:
-        raise NotCompiled(reason=f"it was not done after {LONGEST:.0f} s") from None
-    finally:
-        if process.returncode is None:  # not yet waited for, so the number is still its own
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.shield(process.wait())
-            _tidy(compiled_folder(settings))
+    command = (sys.executable, "-P", "-W", "ignore", "-m", "core.compiled.building", json.dumps(asdict(order)))
+    theirs, ours = os.pipe()  # nothing is written: it closes when this process is gone, however it goes
+    # into a file, not a pipe: a compiler that outlives the process would hold a pipe open
+    with tempfile.TemporaryFile() as said, os.fdopen(ours, "wb"):
+        with os.fdopen(theirs, "rb"):
+            process = await asyncio.create_subprocess_exec(
+                *command, env=environment, stdin=theirs, stdout=asyncio.subprocess.DEVNULL, stderr=said,
+                start_new_session=True,  # a group to end as a whole
+            )  # fmt: skip
+        try:
+            async with asyncio.timeout(LONGEST):
+                status = await process.wait()
+        except TimeoutError:
+            raise NotCompiled(reason=f"it was not done after {LONGEST:.0f} s") from None
+        finally:
+            if process.returncode != 0:  # also where it has ended and left a compiler: the group keeps its number
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await asyncio.shield(process.wait())
+                _tidy(compiled_folder(settings))
+        said.seek(0)
+        return status, [line for line in said.read().decode(errors="replace").splitlines() if line.strip()][-_LAST_LINES:]
 
 
 def _tidy(folder: Path) -> None:

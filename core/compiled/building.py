@@ -1,6 +1,6 @@
 """The process that compiles: `python -m core.compiled.building ORDER`, ORDER being JSON (see core.compiled.background).
 
-The generator's synthesis for one image is exported, compiled by AOTInductor with the machine's C++ compiler, compared
+The way from one ws to pixels is exported, compiled by AOTInductor with the machine's C++ compiler, compared
 with what eager draws, timed against it, and published. torch.compile in a worker would be less code, but it fails while
 another thread draws, and whoever asks first would wait for it. All on one thread and behind everything else, but for
 the seconds of timing, which take as many threads as the workers do.
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from core.compiled.kept import BUILDING, compiled_folder, make_folder
-from core.executor.confine import die_with, leave_no_core, stand_back
+from core.executor.confine import leave_no_core, stand_back
 from core.settings import Settings
 
 BUSY: Final = 75  # exit status: another process builds
@@ -39,7 +39,6 @@ class Order:
     cache: str  # EGAO_CACHE
     threads: int  # EGAO_THREADS
     generator: str  # "module:function", which takes the settings
-    parent: int  # the process to end with
     nice: int
 
 
@@ -66,9 +65,10 @@ def main(order: Order) -> int:
 
 
 def _confine(order: Order) -> None:
-    """End with the parent, behind everything else, within limits."""
-    die_with(order.parent)
+    """End with the parent, be the first to go when memory runs out, take little, stand behind everything else."""
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     leave_no_core()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     if order.nice:
@@ -76,7 +76,10 @@ def _confine(order: Order) -> None:
 
 
 def _end_with_parent() -> None:
-    """The pipe closes when the parent is gone, however it went; the compiler, a child of this process, goes too."""
+    """Standard input closes when the parent is gone, however it went; the compiler, a child of this process, goes too.
+
+    The kernel's own signal at a parent's death, as workers have it, would end this process alone and leave the compiler.
+    """
     os.read(sys.stdin.fileno(), 1)  # nothing ever comes; by its number, or the interpreter would not end while it waits
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)

@@ -44,20 +44,20 @@ class Compiled:
         self._next = 0.0
 
     def draw(self, ws: Tensor) -> Tensor | None:
-        """ws [1, num_ws, w_dim] in the network's precision -> [1, 3, R, R] likewise; None where eager is to draw it."""
+        """ws [1, num_ws, w_dim] in the network's precision -> uint8 [1, R, R, 3]; None where eager is to draw it."""
         self._look()
         takes = (1, self._network.num_ws, self._network.w_dim)  # it does not look itself
         if self._library is None or (ws.shape, ws.dtype) != (takes, self._dtype):
             return None
         try:
-            (image,) = self._library.run([ws.contiguous()])
+            (pixels,) = self._library.run([ws.contiguous()])
             side = self._network.resolution
-            if (image.shape, image.dtype) != ((1, 3, side, side), self._dtype):
-                raise Unfit(f"it draws {list(image.shape)} in {image.dtype}")
+            if (pixels.shape, pixels.dtype) != ((1, side, side, 3), torch.uint8):
+                raise Unfit(f"it draws {list(pixels.shape)} in {pixels.dtype}")
         except Exception as error:  # the code is generated: whatever it raises, the picture is drawn without it
             self._give_up(error)
             return None
-        return image
+        return pixels
 
     def _look(self) -> None:
         """Load what is there, if it is time to look and there is something else than the last time."""

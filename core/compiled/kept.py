@@ -43,7 +43,7 @@ class Kept:
     sha256: str  # of that file
     layout: str  # of the weights that it was compiled for, see core.compiled.layout
     ratio: float  # seconds of a picture, over eager's
-    decibels: float  # of the two pictures' difference, against a range of 2
+    decibels: float  # between their pictures, where those are furthest apart
     seconds: float  # that the building took
     why: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -20,27 +21,30 @@ from core.compiled.kept import Kept, key_of, publish
 from core.compiled.layout import layout_of, weights_of
 from core.device import fast_dtype
 from core.generator import Generator, seed_w
-from core.generator.render import network_in
+from core.generator.render import network_in, pixels_of
 from core.weights.cache import sha256_of
 
-LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 47 from itself with its sums rounded elsewhere
+LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 48 from itself where other steps are rounded
 LARGEST_RATIO: Final = 0.97  # of eager's time; what gains less is not worth code that can break
 SEEDS: Final = (1, 2)
 ROUNDS: Final = 15  # of timing
-FULL_RANGE: Final = 2.0  # of pixels in -1..1
-# one library for any number of threads; the weights stay where eager has them
-OPTIONS: Final = {"cpp.dynamic_threads": True, "aot_inductor.package_constants_in_so": False}
+FULL_RANGE: Final = 255.0  # of pixels
+OPTIONS: Final = {
+    "cpp.dynamic_threads": True,  # one library for any number of threads
+    "aot_inductor.package_constants_in_so": False,  # the weights stay where eager has them
+    "aot_inductor.precompile_headers": False,  # that pays from the second library on, and there is one
+}
 
 
-class Synthesis(nn.Module):
-    """What is exported. The name of the part is the prefix of its weights in core.compiled.layout."""
+class Drawing(nn.Module):
+    """What is exported: ws to pixels. The name of the part is the prefix of its weights in core.compiled.layout."""
 
     def __init__(self, network: Generator) -> None:
         super().__init__()
         self.generator = network
 
     def forward(self, ws: Tensor) -> Tensor:
-        return self.generator.synthesis(ws)
+        return pixels_of(self.generator.synthesis(ws))
 
 
 def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
@@ -54,7 +58,7 @@ def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
     ws = generator.broadcast(seed_w(generator, SEEDS)).to(dtype).contiguous()
     kept, began = Kept("", "", layout_of(network), 1.0, 0.0, 0.0), time.perf_counter()
     try:
-        library = compile_synthesis(network, ws[:1], work)
+        library = compile_drawing(network, ws[:1], work)
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -71,11 +75,11 @@ def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
     return publish(folder, key, replace(kept, library=f"{key}-{digest[:12]}.so", sha256=digest), library)
 
 
-def compile_synthesis(network: Generator, ws: Tensor, work: Path) -> Path:
-    """A library for ws [1, num_ws, w_dim] of this type, somewhere in `work`. Raises whatever torch raises."""
+def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:
+    """A library: ws [1, num_ws, w_dim] of this type -> uint8 [1, R, R, 3]. In `work`. Raises whatever torch raises."""
     with torch.no_grad():
-        exported = torch.export.export(Synthesis(network), (ws,), strict=False)
-    options = {**OPTIONS, "aot_inductor.output_path": str(work / "out" / "synthesis.so")}
+        exported = torch.export.export(Drawing(network), (ws,), strict=False)
+    options = {**OPTIONS, "aot_inductor.output_path": str(work / "out" / "drawing.so")}
     made = torch._inductor.aot_compile(exported.module(), (ws,), options=options)
     assert isinstance(made, str), made
     return Path(made)
@@ -83,22 +87,22 @@ def compile_synthesis(network: Generator, ws: Tensor, work: Path) -> Path:
 
 def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int) -> tuple[float, float]:
     """Seconds of a picture over eager's, taken by turns, and the decibels between them where they are least."""
-    one = ws[:1].contiguous()
+    one, eager = ws[:1].contiguous(), Drawing(network)
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     with torch.inference_mode():
-        apart = [decibels(library.run([each.contiguous()])[0], network.synthesis(each)) for each in torch.split(ws, 1)]
+        apart = [decibels(library.run([each.contiguous()])[0], eager(each)) for each in torch.split(ws, 1)]
         ways: dict[str, Callable[[], object]] = {
-            "compiled": lambda: library.run([one]), "eager": lambda: network.synthesis(one),
+            "compiled": lambda: library.run([one]), "eager": lambda: eager(one),
         }  # fmt: skip
         medians = {name: spread(seconds)["median"] for name, seconds in take_turns(ways, ROUNDS).items()}
     torch.set_num_threads(1)
     return medians["compiled"] / medians["eager"], min(apart)
 
 
-def decibels(image: Tensor, eager: Tensor) -> float:
-    """Between two images; 200 for equal ones, and minus infinity where one holds what is no number."""
-    error = float((image.double() - eager.double()).square().mean().nan_to_num(torch.inf))
-    return 200.0 if error == 0 else float(10 * torch.tensor(FULL_RANGE**2 / error).log10())
+def decibels(pixels: Tensor, eager: Tensor) -> float:
+    """How near two pictures are, both uint8; 200 for equal ones."""
+    error = float((pixels.double() - eager.double()).square().mean())
+    return 200.0 if error == 0 else 10 * math.log10(FULL_RANGE**2 / error)
 
 
 def verdict(ratio: float, decibels: float) -> str:

@@ -19,10 +19,15 @@ _IMAGE_BYTES = 0.3e9  # of activations for 1024 pixels in float32
 _MOST = 16  # images in a batch, however large the GPU
 
 
-def to_pixels(images: Tensor) -> np.ndarray:
+def pixels_of(images: Tensor) -> Tensor:
     """[N, 3, R, R] of about -1..1 -> uint8 [N, R, R, 3], with the rounding of the published generate.py."""
     scaled = (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return scaled.permute(0, 2, 3, 1).contiguous()
+
+
+def to_pixels(images: Tensor) -> np.ndarray:
+    """The same as an array."""
+    return pixels_of(images).cpu().numpy()
 
 
 def batch_size(device: torch.device) -> int:
@@ -58,9 +63,7 @@ class Renderer:
     `compiled` is the folder of code that was compiled ahead, which draws in its place what is "fast" on a CPU.
     """
 
-    def __init__(
-        self, generator: Generator, precision: Literal["exact", "fast"] = "fast", compiled: Path | None = None
-    ) -> None:
+    def __init__(self, generator: Generator, precision: Literal["exact", "fast"] = "fast", compiled: Path | None = None) -> None:
         self.generator = generator
         self.device = generator.w_average().device
         self.dtype = torch.float32 if precision == "exact" else fast_dtype(self.device)
@@ -74,11 +77,11 @@ class Renderer:
         ws = torch.as_tensor(ws, dtype=torch.float32)
         for part in torch.split(ws, batch_size(self.device)):
             with torch.inference_mode():
-                yield to_pixels(self._synthesis(part.to(self.device, self.dtype)))
+                yield self._draw(part.to(self.device, self.dtype))
 
-    def _synthesis(self, ws: Tensor) -> Tensor:
-        image = self._compiled.draw(ws) if self._compiled is not None else None
-        return self._network.synthesis(ws) if image is None else image
+    def _draw(self, ws: Tensor) -> np.ndarray:
+        pixels = self._compiled.draw(ws) if self._compiled is not None else None
+        return to_pixels(self._network.synthesis(ws)) if pixels is None else pixels.numpy()
 
     def images(self, ws: Tensor | np.ndarray) -> np.ndarray:
         """ws [N, num_ws, w_dim] float32 -> uint8 [N, R, R, 3] RGB; any N of at least 1."""

@@ -192,6 +192,7 @@ async def measure(jobs: int, singles: int, only: Sequence[str] = PARTS) -> dict[
         known = within(editor, await asyncio.to_thread(known_face, editor, SEED), PHOTO, FACE)
         editor.models.finder.close()
         environ = {"EGAO_CACHE": str(settings.cache), "EGAO_HTTP_PORT": str(PORT), "EGAO_PROGRESS_SECONDS": "3"}
+        environ["EGAO_COMPILE"] = "kept"  # as the yardstick draws
         async with staged(Path(folder), **environ) as stage:
             bench = Bench(stage, known, jobs, singles)
             await bench.settle(settings)

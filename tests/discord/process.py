@@ -55,6 +55,7 @@ class BotProcess:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(PRIVATE)}
         own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DISCORD_TOKEN": self.discord.token}
         own |= {"FAKE_DISCORD_URL": self.discord.url, "EGAO_HOME": str(self.home)}
+        own["EGAO_COMPILE"] = "off"  # a compiler in the background would be in the way of what is measured
         own["EGAO_CDN_HOSTS"] = self.discord.url.removeprefix("http://")
         return {**kept, **own, **self.environ_now}
 

@@ -97,7 +97,8 @@ async def _serve(settings: Settings, workbench: str) -> None:
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         if workbench == WORKBENCH:  # another draws nothing with the generator
-            stack.push_async_callback(_end, asyncio.create_task(keep_compiled(settings)))
+            compiling = asyncio.create_task(keep_compiled(settings))
+            stack.callback(compiling.cancel)
         watching = asyncio.create_task(metrics.watch_loop())
         stack.callback(watching.cancel)
         await _connect(Parts(settings, store, executor, photos, generator, metrics), token)
@@ -136,13 +137,6 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
             if bot.ws is not None:
                 raise
             raise ConnectionError from None
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel it and wait until it has cleaned up behind itself."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def _alone(store: Store) -> None:

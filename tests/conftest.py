@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from core.settings import Settings
 from core.weights import load_manifest, pull
 from tests.bot_kit import World, running
 
+os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise
 torch.set_num_threads(2)  # sums are split by thread: the same number everywhere gives the same last digits
 
 

@@ -115,10 +115,11 @@ def test_it_reads_the_weights_that_eager_reads(built: Path) -> None:
     assert pictures(renderer).mean() > before.mean() + 20
 
 
-def test_exact_pictures_are_always_eager(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exact_pictures_are_always_eager(built: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     eager = counted(monkeypatch)
     pictures(Renderer(tiny(), "exact", compiled=built))
     assert eager == [1, 1, 1]
+    assert caplog.records == []
 
 
 def test_a_renderer_takes_up_what_is_published_while_it_runs(
@@ -185,6 +186,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "half of the JSON": (lambda folder: os.truncate(told_in(folder, key_of("tiny")), 50), "can't be read"),
     "other JSON": (lambda folder: told_in(folder, key_of("tiny")).write_text("[1]"), "can't be read"),
     "JSON of other types": (lambda folder: told(folder, ratio="fast"), "not what is expected"),
+    "JSON of a number for a hash": (lambda folder: told(folder, sha256=7), "not what is expected"),
     "a file in another folder": (lambda folder: told(folder, library="../x.so"), "another folder"),
     "other weights": (lambda folder: told(folder, layout="of others"), "made for other weights"),
     "code that others may write": (lambda folder: library(folder).chmod(0o666), "others may write"),
@@ -276,6 +278,7 @@ def test_code_never_sees_what_it_was_not_made_for(built: Path, monkeypatch: pyte
     assert compiled.draw(ws.repeat(2, 1, 1)) is None
     assert compiled.draw(ws[:, 1:]) is None
     assert compiled.draw(ws.double()) is None
+    assert compiled.draw(ws) is not None, "nothing was wrong with the code"
 
 
 def test_a_key_is_of_all_that_the_code_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,11 +300,18 @@ def test_other_weights_have_another_layout() -> None:
     plain = tiny()
     plain.stem.weight.data = plain.stem.weight.data.contiguous()  # type: ignore[attr-defined]
     assert layout_of(plain) not in layouts
+    longer = tiny()
+    longer.stem.bias.data = torch.zeros(9)  # type: ignore[attr-defined]
+    assert layout_of(longer) not in layouts
 
 
 def test_publishing_removes_what_is_of_others(folder: Path) -> None:
     made = read(folder, key_of("tiny"))
     assert made is not None
+    library(folder).rename(folder / "made")
+    (folder / "made").chmod(0o755)
+    publish(folder, key_of("another"), replace(made, library="another.so"), folder / "made")
+    assert (folder / "another.so").stat().st_mode & 0o777 == 0o600
     publish(folder, key_of("another"), Kept("", "", made.layout, 1.0, 50.0, 1.0, "it is no gain"), None)
     assert [file.name for file in folder.iterdir() if file.suffix] == [f"{key_of('another')}.json"]
 

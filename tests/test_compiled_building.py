@@ -75,13 +75,14 @@ def _wait(come: Callable[[], bool], within: float) -> bool:
 
 async def test_two_do_not_build_at_once(own: Settings) -> None:
     folder = compiled_folder(own)
-    make_folder(folder)
+    folder.mkdir(parents=True, mode=0o755)
     (folder / f"{BUILDING}of-the-other").mkdir()
     with building_lock(folder) as held:
         assert held
         with pytest.raises(NotCompiled, match="another process"):
             await build(own, 0, TINY, "tiny")
     assert left(own) == [f"{BUILDING}of-the-other"], "the other's folder is not swept while it is at work"
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 async def test_what_is_cancelled_leaves_no_process_and_no_file(own: Settings) -> None:
@@ -128,8 +129,9 @@ async def test_a_compiler_that_fails_is_told_and_kept(own: Settings, tmp_path: P
     (tmp_path / "bad-c++").write_text("#!/bin/sh\necho no such instruction >&2\nexit 1\n")
     (tmp_path / "bad-c++").chmod(0o755)
     monkeypatch.setenv("CXX", str(tmp_path / "bad-c++"))
+    (compiled_folder(own) / f"{BUILDING}that-was-killed").mkdir(parents=True)
     made = await build(own, 0, TINY, "tiny")
-    assert (made.library, made.why.startswith("the compiler failed")) == ("", True)
+    assert (made.library, made.why.startswith("compiling them failed")) == ("", True)
     assert kept_for(own, "tiny") == made, "it isn't tried at every start"
     assert left(own) == [f"{key_of('tiny')}.json"]
 
@@ -149,6 +151,14 @@ def test_what_does_not_help_is_kept_as_that(
     assert made == read(folder, key_of("tiny"))
     assert (made.library, bool(made.why)) == ("", True)
     assert left(own) == [f"{key_of('tiny')}.json"]
+
+
+def test_a_folder_where_nothing_may_be_run_is_no_trouble(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "drawing.so").write_text("what the loader refuses, as it does where code may not be run")
+    monkeypatch.setattr(making, "compile_drawing", lambda network, ws, work: tmp_path / "drawing.so")
+    make_folder(compiled_folder(own))
+    made = making.make(tiny(), compiled_folder(own), tmp_path, 1)
+    assert (made.library, "dlopen" in made.why) == ("", True), made.why
 
 
 @pytest.fixture
@@ -197,7 +207,7 @@ async def test_a_failure_is_one_line_of_the_bots_log(
 
 
 def test_the_command_says_what_is_missing(own: Settings, settings: Settings, tmp_path: Path) -> None:
-    environ = {"EGAO_CACHE": str(own.cache), "EGAO_DEVICE": "cpu", "CXX": "no-such-compiler"}
+    environ = {"EGAO_CACHE": str(own.cache), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "auto", "CXX": "no-such-compiler"}
     refused = {}
     for name, value in (("EGAO_COMPILE", "off"), ("EGAO_COMPILE", "auto"), ("EGAO_CACHE", str(tmp_path / "weighty"))):
         (tmp_path / "weighty").mkdir(exist_ok=True)

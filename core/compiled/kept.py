@@ -10,6 +10,7 @@ belong to this process's user and be closed to others, and every byte is compare
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -144,9 +145,11 @@ def own(path: Path, kind: object) -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder, or close it to others. Raises OSError, also where it is another's."""
+    """Make the folder, or close it to others. Raises OSError, also where it is another's: nothing in it would be used."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
+    if not own(folder, stat.S_ISDIR):
+        raise PermissionError(errno.EPERM, "it belongs to another user, or is a link", str(folder))
 
 
 def publish(folder: Path, key: str, kept: Kept, library: Path | None) -> Kept:

@@ -59,15 +59,16 @@ def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
     kept, began = Kept("", "", layout_of(network), 1.0, 0.0, 0.0), time.perf_counter()
     try:
         library = compile_drawing(network, ws[:1], work)
+        opened = open_library(library, weights_of(network))  # a folder may forbid that what is in it is run
     except (OSError, MemoryError):
         raise
     except Exception as error:
         print(error, file=sys.stderr)  # noqa: T201 - the whole of it, for the log at its lowest level
         first = (str(error).strip().splitlines() or [""])[0][:200]
-        why = f"the compiler failed ({type(error).__name__}: {first})"
+        why = f"compiling them failed ({type(error).__name__}: {first})"
         return publish(folder, key, replace(kept, seconds=time.perf_counter() - began, why=why), None)
     kept = replace(kept, seconds=time.perf_counter() - began)
-    ratio, decibels = beside_eager(open_library(library, weights_of(network)), network, ws, threads)
+    ratio, decibels = beside_eager(opened, network, ws, threads)
     kept = replace(kept, ratio=ratio, decibels=decibels, why=verdict(ratio, decibels))
     if kept.why:
         return publish(folder, key, kept, None)

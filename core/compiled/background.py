@@ -86,7 +86,7 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
     for line in said:
         log.debug("the compiling process printed: %s", line)
     if status != 0:
-        raise NotCompiled(reason=said[-1][:300] if said and status > 0 else f"it ended with status {status}")
+        raise NotCompiled(reason=said[-1][:300].rstrip(".") if said and status > 0 else f"it ended with status {status}")
     with contextlib.suppress(Unfit):
         if (made := read(compiled_folder(settings), key_of(digest or _digest()))) is not None:
             return made

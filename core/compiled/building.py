@@ -45,7 +45,9 @@ class Order:
 def main(order: Order) -> int:
     """The exit status: 0 when something was published, be it only why nothing is used."""
     _confine(order)
-    settings = Settings.load({"EGAO_CACHE": order.cache, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"})
+    # a home is not looked into; it is named because a service's user may have none to take it from
+    own = {"EGAO_CACHE": order.cache, "EGAO_HOME": order.cache, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"}
+    settings = Settings.load(own)
     folder = compiled_folder(settings)
     make_folder(folder)
     with building_lock(folder) as held:

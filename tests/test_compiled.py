@@ -16,11 +16,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from core import doctor
 from core.compiled import drawing, kept, making
 from core.compiled.background import build, kept_for
 from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, told_in
-from core.compiled.layout import layout_of
 from core.generator import seed_w
 from core.generator.render import Renderer
 from core.settings import Settings
@@ -281,47 +279,6 @@ def test_code_never_sees_what_it_was_not_made_for(built: Path, monkeypatch: pyte
     assert compiled.draw(ws) is not None, "nothing was wrong with the code"
 
 
-def test_a_key_is_of_all_that_the_code_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [key_of("a"), key_of("b")]
-    for name in ("_processor", "_sources"):
-        with monkeypatch.context() as patch:
-            patch.setattr(kept, name, lambda: "another")
-            keys.append(key_of("a"))
-    with monkeypatch.context() as patch:
-        patch.setattr(kept, "version", lambda package: "2.99")
-        keys.append(key_of("a"))
-    assert len(set(keys)) == len(keys)
-    assert key_of("a") == keys[0]
-
-
-def test_other_weights_have_another_layout() -> None:
-    layouts = [layout_of(tiny()), layout_of(tiny(channels=(8, 8, 16))), layout_of(tiny().to(torch.bfloat16))]  # type: ignore[attr-defined]
-    assert len(set(layouts)) == 3
-    plain = tiny()
-    plain.stem.weight.data = plain.stem.weight.data.contiguous()  # type: ignore[attr-defined]
-    assert layout_of(plain) not in layouts
-    longer = tiny()
-    longer.stem.bias.data = torch.zeros(9)  # type: ignore[attr-defined]
-    assert layout_of(longer) not in layouts
-
-
-def test_publishing_removes_what_is_of_others(folder: Path) -> None:
-    made = read(folder, key_of("tiny"))
-    assert made is not None
-    library(folder).rename(folder / "made")
-    (folder / "made").chmod(0o755)
-    publish(folder, key_of("another"), replace(made, library="another.so"), folder / "made")
-    assert (folder / "another.so").stat().st_mode & 0o777 == 0o600
-    publish(folder, key_of("another"), Kept("", "", made.layout, 1.0, 50.0, 1.0, "it is no gain"), None)
-    assert [file.name for file in folder.iterdir() if file.suffix] == [f"{key_of('another')}.json"]
-
-
-def test_code_that_gains_nothing_or_draws_otherwise_is_not_used() -> None:
-    assert making.verdict(0.8, 46.0) == ""
-    assert "0.99 of the time" in making.verdict(0.99, 46.0)
-    assert "30 dB" in making.verdict(0.8, 30.0)
-
-
 def test_why_nothing_is_used_is_kept_and_no_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -334,17 +291,3 @@ def test_why_nothing_is_used_is_kept_and_no_trouble(
     found = kept_for(Settings.load({"EGAO_CACHE": str(tmp_path)}), "tiny")
     assert found is not None
     assert "it is no gain" in found.told()
-
-
-def test_the_doctor_tells(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings.load({"EGAO_CACHE": str(folder.parent)})
-    monkeypatch.setattr(doctor, "key_of", lambda digest: key_of("tiny"))
-    found = [doctor._compiled(settings)]
-    flip(library(folder), 100_000)
-    found.append(doctor._compiled(settings))
-    shutil.rmtree(folder)
-    found += [doctor._compiled(settings), doctor._compiled(settings.model_copy(update={"compile": "off"}))]
-    assert [one.state for one in found] == ["ok", "note", "ok", "ok"]
-    assert "dB" in found[0].text
-    assert all("egao models compile" in one.text for one in found[1:3])
-    assert "EGAO_COMPILE" in found[3].text

@@ -137,7 +137,7 @@ def _compiled(settings: Settings) -> Finding:
         if kept.library:
             library_of(compiled_folder(settings), kept)
     except Unfit as unfit:
-        return Finding("compiled", "note", f"it is not used: {unfit}. To make it anew: egao models compile")
+        return Finding("compiled", "note", f"it is not used: {unfit}. To make it anew: egao models compile --force")
     return Finding("compiled", "ok", kept.told())
 
 

@@ -43,6 +43,9 @@ def test_a_key_is_of_all_that_the_code_depends_on(monkeypatch: pytest.MonkeyPatc
             patch.setattr(kept, name, lambda: "another")
             keys.append(key_of("a"))
     with monkeypatch.context() as patch:
+        patch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+        keys.append(key_of("a"))
+    with monkeypatch.context() as patch:
         patch.setattr(kept, "version", lambda package: "2.99")
         keys.append(key_of("a"))
     assert len(set(keys)) == len(keys)

@@ -29,7 +29,7 @@ from core.executor.confine import leave_no_core, stand_back
 from core.settings import Settings
 
 BUSY: Final = 75  # exit status: another process builds
-MEMORY: Final = 3 * 2**30  # bytes of data, for this process and for each compiler that it calls
+MEMORY: Final = 4 * 2**30  # bytes of data, for this process and for each compiler that it calls
 
 
 @dataclass(frozen=True)

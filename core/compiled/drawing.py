@@ -91,7 +91,7 @@ class Compiled:
         self._library = None
         reason = (str(error).strip().splitlines() or [""])[0][:300]
         log.warning(
-            "pictures are drawn without compiled code: %s. To make it anew: egao models compile",
+            "pictures are drawn without compiled code: %s. To make it anew: egao models compile --force",
             reason if isinstance(error, Unfit) else f"{type(error).__name__}: {reason}",
         )  # fmt: skip
 

@@ -81,7 +81,8 @@ def compiled_folder(settings: Settings) -> Path:
 
 def key_of(digest: str) -> str:
     """A name for all that code for this generator depends on: its weights, torch, the processor, our own sources."""
-    parts = (digest, version("torch"), platform.machine(), _processor(), _sources())
+    capability = os.environ.get("ATEN_CPU_CAPABILITY", "")  # by which a person makes torch use less of the processor
+    parts = (digest, version("torch"), platform.machine(), _processor(), capability, _sources())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

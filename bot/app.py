@@ -97,8 +97,7 @@ async def _serve(settings: Settings, workbench: str) -> None:
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         if workbench == WORKBENCH:  # another draws nothing with the generator
-            compiling = asyncio.create_task(keep_compiled(settings))
-            stack.callback(compiling.cancel)
+            stack.push_async_callback(_end, asyncio.create_task(keep_compiled(settings)))
         watching = asyncio.create_task(metrics.watch_loop())
         stack.callback(watching.cancel)
         await _connect(Parts(settings, store, executor, photos, generator, metrics), token)
@@ -137,6 +136,13 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
             if bot.ws is not None:
                 raise
             raise ConnectionError from None
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel it, and wait until it has cleaned up behind itself: the loop, when it closes, would cut that short."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _alone(store: Store) -> None:

@@ -37,7 +37,6 @@ class Compiled:
 
     def __init__(self, folder: Path, network: Generator, dtype: torch.dtype) -> None:
         self._folder, self._network, self._dtype = folder, network, dtype
-        self._file = told_in(folder, key_of(network.digest))
         self._library: Library | None = None
         self._weights: dict[str, Tensor] = {}  # the library reads them and doesn't hold them
         self._seen: tuple[int, int] | None = None  # the file that was looked into last
@@ -65,20 +64,21 @@ class Compiled:
             return
         self._next = time.monotonic() + LOOK
         try:
-            found = self._file.stat()
-        except OSError:
+            key = key_of(self._network.digest)
+            found = told_in(self._folder, key).stat()
+        except (OSError, ImportError):  # nothing there; or installed without its sources, or without torch's version
             return
         seen = (found.st_ino, found.st_mtime_ns)
         if seen == self._seen:
             return
         self._seen = seen
         try:
-            self._load()
+            self._load(key)
         except Exception as error:  # the loader raises what it likes; a folder may also forbid that code in it is run
             self._give_up(error)
 
-    def _load(self) -> None:
-        kept = read(self._folder, self._file.stem)
+    def _load(self, key: str) -> None:
+        kept = read(self._folder, key)
         if kept is None or not kept.library:
             return
         if kept.layout != layout_of(self._network):

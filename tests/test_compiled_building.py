@@ -227,19 +227,19 @@ def builders(bot: BotProcess) -> list[int]:
 
 
 async def test_the_bot_builds_beside_its_work_and_takes_that_along(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    own: Settings, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", "true")  # there, and never called: the bot is ended before
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / "weights").symlink_to(settings.cache / "weights")
-    environ = {"EGAO_CACHE": str(cache), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "auto"}
+    own.cache.mkdir()
+    (own.cache / "weights").symlink_to(settings.cache / "weights")
+    environ = {"EGAO_CACHE": str(own.cache), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "auto"}
     async with FakeDiscord() as discord, BotProcess(discord, home=tmp_path, environ=environ) as bot:
         await discord.wait_ready(60)
         assert await asyncio.to_thread(_wait, lambda: len(builders(bot)) == 1, 10)
         (building,) = builders(bot)
-        assert await asyncio.to_thread(_wait, lambda: os.getpriority(os.PRIO_PROCESS, building) == 19, 60)
+        assert await asyncio.to_thread(_wait, lambda: left(own) != [], 60), "it has begun"
+        assert os.getpriority(os.PRIO_PROCESS, building) == 19
         assert await bot.stop() == 0
         assert await gone([building], 0.5)
         assert "Traceback" not in bot.log
-    assert left(Settings.load({"EGAO_CACHE": str(cache)})) == []
+    assert left(own) == []

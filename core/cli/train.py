@@ -1,4 +1,4 @@
-"""`egao train encoder | preview-head`: fit the parts of the fast projection on drawn faces."""
+"""`egao train encoder | preview-head | curvature`: fit the parts of the fast projection on drawn faces."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ import typer
 from core.device import choose_device, use_threads
 from core.fast.data import DrawnSet
 from core.fast.encoder import Encoder
-from core.fast.preview import FeatureGenerator, Preview
+from core.fast.preview import Preview
 from core.fast.train import Schedule, Training
+from core.fast.train_curvature import HELD_OUT as CURVATURE_HELD_OUT
+from core.fast.train_curvature import SlopeSet, fit_curvature, score_curvature, slopes_at
 from core.fast.train_encoder import SCHEDULE as ENCODER_SCHEDULE
 from core.fast.train_encoder import encoder_set, score_encoder, train_encoder
 from core.fast.train_head import SCHEDULE as HEAD_SCHEDULE
 from core.fast.train_head import head_set, score_head, train_head
-from core.fast.trained import ENCODER, PREVIEW, SHIPPED, save_trained
+from core.fast.trained import CURVATURE, ENCODER, PREVIEW, SHIPPED, save_trained
 from core.generator import load_generator
+from core.generator.protocol import FeatureGenerator
 from core.projection.features import Features
 from core.settings import Settings
 
@@ -37,6 +40,7 @@ def register(app: typer.Typer) -> None:
     verb = typer.Typer(no_args_is_help=True, help="Train the parts of the fast projection, on drawn faces alone; resumable.")
     verb.command("preview-head")(train_preview_head)
     verb.command("encoder")(train_the_encoder)
+    verb.command("curvature")(train_the_curvature)
     app.add_typer(verb, name="train")
 
 
@@ -62,6 +66,22 @@ def train_the_encoder(folder: Folder = None, out: Out = SHIPPED, steps: Steps = 
     loss = _run(training)
     scores = score_encoder(cast(Encoder, training.module), generator)
     _keep(training, out / ENCODER, generator, schedule, drawn.faces, loss, scores)
+
+
+def train_the_curvature(folder: Folder = None, out: Out = SHIPPED, faces: Faces = None) -> None:
+    """Learn in which directions of the latent a projection's loss is steep and in which it is flat."""
+    settings = Settings.load()
+    generator, place = _prepare(folder, settings)
+    features = Features.load(settings).to(choose_device(settings))
+    learned_from = SlopeSet(place / "slopes", generator, features, **_given(faces))
+    for done in learned_from.fill():
+        if done % 200 == 0 or done == learned_from.faces:
+            typer.echo(f"faces looked at: {done} of {learned_from.faces}")
+    curvature = fit_curvature(generator, learned_from.all())
+    outside = torch.cat([slopes_at(generator, features, number) for number in CURVATURE_HELD_OUT])
+    scores = {name: f"{value:.1f}" for name, value in score_curvature(curvature, outside.cpu()).items()}
+    save_trained(curvature, out / CURVATURE, generator, {"faces": str(learned_from.faces), **scores})
+    typer.echo(f"{out / CURVATURE}: " + ", ".join(f"{name} {score}" for name, score in scores.items()))
 
 
 def _prepare(folder: Path | None, settings: Settings) -> tuple[FeatureGenerator, Path]:

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from core.directions.judge import Ridge, mouth_inputs
 from core.directions.still import PARTS, Seen, Stillness
-from core.fast.preview import FEATURE_SIDE, FeatureGenerator, Preview
+from core.fast.preview import FEATURE_SIDE, Preview
 from core.generator import Generator
+from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import Features
 

@@ -19,9 +19,10 @@ from core.directions.fit import CLEAN, fit
 from core.directions.judge import Ridge, face_inputs, logit, mouth_inputs
 from core.directions.split import Plane, Split
 from core.directions.still import Stillness
-from core.fast.preview import FeatureGenerator, Preview
+from core.fast.preview import Preview
 from core.fast.trained import PREVIEW, SHIPPED, load_trained
 from core.generator import Generator
+from core.generator.protocol import FeatureGenerator
 from core.projection.features import Features
 from core.seeds import MEASURES, SeedSet
 from core.settings import Settings

@@ -1,8 +1,7 @@
 """L-BFGS (Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 7.5) one accepted step at a time.
 
-Against Adam it needs as many steps for the same distance but keeps the styles three times closer together: it follows
-the gradient's length and direction, where Adam moves all coordinates alike, those that show nothing included. What it
-has learned of the curvature may be kept while the objective changes a little, as from preview to exact gradients.
+Unlike Adam it follows the gradient's length and direction, so that coordinates which show nothing stay where they are. It
+begins with the plain gradient: x should be in coordinates along which the loss bends about alike (core.fast.curvature).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Lbfgs:
     """A point on its way down."""
 
     x: Tensor
-    first_length: float  # of the first step, in the unit of x: nothing is known of the curvature yet
+    first_length: float  # of the first step at most, in the unit of x: nothing is known of the curvature yet
     noise: float = 0.0  # share of the loss that rounding moves: a rise of no more than that is no rise
     loss: float = float("nan")
     gradient: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -76,14 +75,14 @@ class Lbfgs:
         """Minus the inverse Hessian, as far as it is known, times the gradient."""
         q = -self.gradient
         if not self.moves:
-            return q * (self.first_length / max(float(q.norm()), 1e-12))
+            return q * min(1.0, self.first_length / max(float(q.norm()), 1e-12))
         shares = []
         for move, bend in zip(reversed(self.moves), reversed(self.bends), strict=True):
             share = (move * q).sum() / (move * bend).sum()
             q = q - share * bend
             shares.append(share)
-        move, bend = self.moves[-1], self.bends[-1]
-        q = q * (move * bend).sum() / bend.square().sum()
+        # between the usual guess of the inverse curvature, which the steepest directions rule, and that of the flattest
+        q = q * float(self.moves[-1].norm() / self.bends[-1].norm())
         for move, bend, share in zip(self.moves, self.bends, reversed(shares), strict=True):
             q = q + move * (share - (bend * q).sum() / (move * bend).sum())
         return q

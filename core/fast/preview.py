@@ -8,26 +8,16 @@ receive a gradient too.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.generator.mobile import inverse_haar
-from core.generator.protocol import Generator
+from core.generator.protocol import FeatureGenerator
 
 FEATURE_SIDE = 128
 BANDS = 12  # four of three colours
 _HIDDEN = 48
-
-
-class FeatureGenerator(Generator, Protocol):
-    """A generator that can stop half way."""
-
-    def features(self, ws: Tensor, side: int) -> Tensor:
-        """ws [N, num_ws, w_dim] -> activations [N, C, side, side]."""
-        ...
 
 
 class Preview(nn.Module):

@@ -1,8 +1,7 @@
-"""The `fast` projection: a learned start, cheap steps through the preview head, a few exact ones.
+"""The `fast` projection: a learned start, then a few dozen steps in coordinates along which the loss bends about alike.
 
-The cheap objective is kept honest by what the head gets wrong: every few steps one whole render shows the difference
-between it and the head's picture, and that difference is added to the head's pictures from then on (space mapping). So
-the cheap steps end near where exact ones would, and the exact ones at the end keep the curvature that was learned.
+The encoder gives the start, the learned curvature the coordinates; L-BFGS does the rest on whole pictures, of which only
+what 256 pixels show is drawn. Against steps in ws itself, a third of them reach the same distance.
 """
 
 from __future__ import annotations
@@ -19,39 +18,33 @@ from torch import Tensor
 
 from core.device import fast_dtype
 from core.errors import LatentUnreadable
+from core.fast.curvature import Curvature
 from core.fast.encoder import Encoder
 from core.fast.lbfgs import Lbfgs
-from core.fast.preview import FEATURE_SIDE, FeatureGenerator, Preview
+from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import SIDE, Features, area_downsample
 from core.projection.projector import Step, read_tensors
 
 _HALF_NOISE = 2e-3  # of the loss, from rounding in half precision
-_EXACT_COST = 3  # cheap steps in the time of an exact one
-_CANCELLED = 0.03  # of the loss: what that rounding adds to smooth pictures
+_FIRST_LENGTH = 2.0  # of the first step, at most; the loss falls by about half its square where it bends as it should
 
 
 @dataclass(frozen=True)
 class FastOptions:
     """How to project fast. Weights are relative to the perceptual distance."""
 
-    cheap: int = 48  # steps through the head, at most
-    exact: int = 20  # steps through the whole network, at most: they bring what the head cannot show
-    refresh: int = 8  # cheap steps between two looks at what the head gets wrong
+    most: int = 28  # steps after the start, at most
     pixel_weight: float = 1.0  # more makes the picture's colours likelier and the person less so
     spread_weight: float = 0.02  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
-    style_scale: float = 2.0  # of a style's own coordinates against those that all styles share
     face_weight: float = 4.0  # of the inner face against the rim of the picture, in both distances
     patience: int = 6  # steps over which a gain is judged
-    gain: float = 0.02  # share of the loss that those steps must gain, or the phase ends
+    gain: float = 0.04  # share of the loss that those steps must gain, or it ends
 
     @classmethod
     def of(cls, steps: int | None) -> FastOptions:
         """All steps in all, the start counted as the first; None for as many as pay."""
-        if steps is None:
-            return cls()
-        exact = min(cls.exact, max(0, steps - 1) // 3)
-        return cls(cheap=max(0, steps - 1 - exact), exact=exact)
+        return cls() if steps is None else cls(most=max(0, steps - 1))
 
 
 @dataclass
@@ -61,7 +54,7 @@ class FastProjection:
     generator: FeatureGenerator
     features: Features
     encoder: Encoder
-    head: Preview
+    curvature: Curvature
     target: np.ndarray  # uint8 [R, R, 3], aligned as FFHQ
     options: FastOptions = field(default_factory=FastOptions)
 
@@ -77,13 +70,10 @@ class FastProjection:
             self._start = self.encoder(self._image)
         self._weight = face_weight(self.options.face_weight).to(device)
         self._weights = [area_downsample(self._weight, tap.shape[-1])[:, 0] for tap in self._wanted]
-        styles, noise = self._start.shape[1], 0.0 if self._dtype == torch.float32 else _HALF_NOISE
-        self._descent = Lbfgs(self._start.new_zeros(1, styles + 1, self.generator.w_dim), 0.5, noise)
-        self._missed = torch.zeros_like(self._image)  # exact picture minus the head's
+        noise = 0.0 if self._dtype == torch.float32 else _HALF_NOISE
+        self._descent = Lbfgs(torch.zeros_like(self._start), _FIRST_LENGTH, noise)
         self._distance = float("nan")
         self._losses: list[float] = []
-        self._phase = "start"
-        self._done = self._cheap = self._exact = 0
 
     @property
     def ws(self) -> np.ndarray:
@@ -92,85 +82,42 @@ class FastProjection:
 
     @property
     def done(self) -> int:
-        return self._done
+        return len(self._losses)
 
     @property
     def steps(self) -> int:
         """Steps at most; it may stop before."""
-        return 1 + self.options.cheap + self.options.exact
+        return 1 + self.options.most
 
     def run(self) -> Iterator[Step]:
         """Take the remaining steps. The first is the learned start, of which a picture can be shown at once."""
-        began, before = time.perf_counter(), self._cost
-        whole = 1 + self.options.cheap + _EXACT_COST * self.options.exact
+        began, before = time.perf_counter(), self.done
         while self._advance():
-            self._done += 1
             self._losses.append(self._descent.loss)
             seconds = time.perf_counter() - began
-            eta = seconds / max(1, self._cost - before) * max(0, whole - self._cost)
-            yield Step(self._done, self.steps, self._descent.loss, self._distance, seconds, eta)
-
-    @property
-    def _cost(self) -> int:
-        """Of the steps so far, in cheap ones."""
-        return (self._phase != "start") + self._cheap + _EXACT_COST * self._exact
+            eta = seconds / (self.done - before) * (self.steps - self.done)
+            yield Step(self.done, self.steps, self._descent.loss, self._distance, seconds, eta)
 
     def _advance(self) -> bool:
-        """One step of whatever is due; False at the end."""
-        if self._phase == "start":
-            self._descent.look(self._cheaply)
-            self._phase = "cheap"
+        """One step; False at the end."""
+        if not self._losses:
+            self._descent.look(self._evaluate)
             return True
-        if self._phase == "cheap":
-            if self._cheap < self.options.cheap and not self._idle():
-                if self._cheap % self.options.refresh == 0:
-                    self._refresh()
-                self._cheap += 1
-                if self._descent.step(self._cheaply):
-                    return True
-            self._phase = "exact"
-            self._losses.clear()
-            if self.options.exact:
-                self._descent.look(self._exactly)
-        if self._exact >= self.options.exact or self._idle():
-            return False
-        self._exact += 1
-        return self._descent.step(self._exactly)
+        return self.done < self.steps and not self._idle() and self._descent.step(self._evaluate)
 
     def _idle(self) -> bool:
-        """Whether the last steps of this phase gained too little to go on."""
+        """Whether the last steps gained too little to go on."""
         losses, patience = self._losses, self.options.patience
         return len(losses) > patience and losses[-1] > losses[-1 - patience] * (1 - self.options.gain)
 
-    def _refresh(self) -> None:
-        with torch.no_grad():
-            ws = self._ws(self._descent.x)
-            self._missed = self._whole(ws) - self._preview(ws)
-        self._descent.look(self._cheaply)
-        self._descent.loss *= 1 + _CANCELLED  # here the rounding of both pictures cancels, a hair's breadth away it doesn't
-        self._losses.clear()  # they were of another objective
-
-    def _ws(self, x: Tensor) -> Tensor:
-        """Coordinates [1, num_ws + 1, w_dim], the last one shared by all styles -> ws."""
-        ws: Tensor = self._start + self.options.style_scale * x[:, :-1] + x[:, -1:]
+    def _ws(self, y: Tensor) -> Tensor:
+        ws: Tensor = self._start + self.curvature(y)
         return ws
 
-    def _preview(self, ws: Tensor) -> Tensor:
-        return self.head(self._network.features(ws.to(self._dtype), FEATURE_SIDE).float(), ws)  # type: ignore[no-any-return]
-
-    def _whole(self, ws: Tensor) -> Tensor:
-        return area_downsample(self._network.synthesis(ws.to(self._dtype)).float())
-
-    def _cheaply(self, x: Tensor) -> tuple[float, Tensor]:
-        return self._evaluate(x, cheap=True)
-
-    def _exactly(self, x: Tensor) -> tuple[float, Tensor]:
-        return self._evaluate(x, cheap=False)
-
-    def _evaluate(self, x: Tensor, cheap: bool) -> tuple[float, Tensor]:
-        x = x.detach().requires_grad_(True)
-        ws = self._ws(x)
-        image = self._preview(ws) + self._missed if cheap else self._whole(ws)
+    def _evaluate(self, y: Tensor) -> tuple[float, Tensor]:
+        y = y.detach().requires_grad_(True)
+        ws = self._ws(y)
+        image = area_downsample(self._network.halved(ws.to(self._dtype)).float())
         image = image.contiguous(memory_format=torch.channels_last)
         pairs = zip(self.features(image), self._wanted, self._weights, strict=True)
         perceptual = sum(((a - b).square().sum(dim=1) * weight).mean() for a, b, weight in pairs)
@@ -179,19 +126,17 @@ class FastProjection:
         pixels = (((image - self._image).square() + 1e-3).sqrt() * self._weight).mean()
         spread = (ws - ws.mean(dim=1, keepdim=True)).square().sum(dim=2).mean() / self._variance
         loss = perceptual + self.options.pixel_weight * pixels + self.options.spread_weight * spread
-        (gradient,) = torch.autograd.grad(loss, x)
+        (gradient,) = torch.autograd.grad(loss, y)
         self._distance = float(perceptual.detach())
         return float(loss.detach()), gradient
 
     def checkpoint(self) -> bytes:
         """All that `resume` needs to go on with the very same steps."""
         descent = self._descent
-        tensors = {"x": descent.x, "gradient": descent.gradient, "missed": self._missed,
-                   "losses": torch.tensor(self._losses, dtype=torch.double)}  # fmt: skip
+        tensors = {"x": descent.x, "gradient": descent.gradient, "losses": torch.tensor(self._losses, dtype=torch.double)}
         for name, pairs in (("move", descent.moves), ("bend", descent.bends)):
             tensors |= {f"{name}.{i:03d}": tensor for i, tensor in enumerate(pairs)}
-        about = {"of": self._identity(), "phase": self._phase, "loss": repr(descent.loss), "distance": repr(self._distance),
-                 "counts": f"{self._done} {self._cheap} {self._exact}"}  # fmt: skip
+        about = {"of": self._identity(), "distance": repr(self._distance)}
         return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata=about)
 
     def resume(self, checkpoint: bytes) -> None:
@@ -202,18 +147,18 @@ class FastProjection:
         device = self._start.device
         found = {name: tensor.to(device) for name, tensor in tensors.items()}
         descent = self._descent
-        descent.x, descent.gradient, self._missed = found["x"], found["gradient"], found["missed"]
+        descent.x, descent.gradient = found["x"], found["gradient"]
         descent.moves = [found[name] for name in sorted(found) if name.startswith("move.")]
         descent.bends = [found[name] for name in sorted(found) if name.startswith("bend.")]
-        descent.loss, self._distance = float(about["loss"]), float(about["distance"])
-        self._losses, self._phase = found["losses"].tolist(), about["phase"]
-        self._done, self._cheap, self._exact = (int(count) for count in about["counts"].split())
+        self._losses, self._distance = tensors["losses"].tolist(), float(about["distance"])
+        descent.loss = self._losses[-1] if self._losses else float("nan")
 
     def _identity(self) -> str:
         """A hash over everything that decides where the steps lead."""
         facts = repr(self.options) + self.generator.digest + hashlib.sha256(self.target.tobytes()).hexdigest()
-        start = hashlib.sha256(self._start.cpu().numpy().tobytes()).hexdigest()
-        return hashlib.sha256((facts + start).encode()).hexdigest()
+        for part in (self._start, self.curvature.slopes, self.curvature.directions, self.curvature.bends):
+            facts += hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
+        return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def face_weight(weight: float) -> Tensor:

@@ -13,11 +13,12 @@ from core.device import fast_dtype
 from core.fast.augment import augment
 from core.fast.data import DrawnSet
 from core.fast.encoder import SIDE, Encoder
-from core.fast.preview import FeatureGenerator, Preview
+from core.fast.preview import Preview
 from core.fast.train import Loss, Schedule, Training
 from core.fast.train_head import dtype_of, features_of
 from core.fast.trained import PREVIEW, SHIPPED, file_hash, load_trained
 from core.generator import seed_w
+from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample
 

@@ -18,7 +18,7 @@ from core.untrusted import read_as_data
 
 SHIPPED = Path(str(files("data"))) / "fast"
 M = TypeVar("M", bound=nn.Module)
-PREVIEW, ENCODER = "preview-head.safetensors", "encoder.safetensors"
+PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors", "curvature.safetensors"
 
 
 def save_trained(module: nn.Module, file: Path, generator: Generator, facts: dict[str, str]) -> None:

@@ -153,6 +153,13 @@ class ToImage(Modulation):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         return _twice_inverse_haar(F.conv2d(self.modulate(x, w), self.weight, self.bias))
 
+    def halved(self, x: Tensor, w: Tensor) -> Tensor:
+        """The image averaged over 2x2 pixels: the low band alone, the others cancel."""
+        low, bias = self.weight[:3], self.bias[:3]
+        if len(x) == 1:
+            return F.conv2d(x, low * self.style(w)[0, :, None, None], bias)
+        return F.conv2d(self.modulate(x, w), low, bias)
+
 
 class MobileStyleGAN(nn.Module):
     """The Generator protocol over the published weights; see core.generator.protocol for shapes."""
@@ -216,6 +223,9 @@ class MobileStyleGAN(nn.Module):
                 return x
         raise ValueError(f"no block ends at {side} pixels")
 
+    def style_weights(self) -> list[Tensor]:
+        return [module.style_weight for module in self.modules() if isinstance(module, Modulation)]  # in the order of ws
+
     def _stem(self, ws: Tensor) -> Tensor:
         x: Tensor = self.constant.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         return self.stem(x, ws[:, 0])  # type: ignore[no-any-return]
@@ -224,6 +234,10 @@ class MobileStyleGAN(nn.Module):
         assert ws.shape[1:] == (self.num_ws, self.w_dim), ws.shape
         x = self.features(ws, self.resolution // 2)
         return self.image(x, ws[:, -1])  # type: ignore[no-any-return]
+
+    def halved(self, ws: Tensor) -> Tensor:
+        """[N, 3, R / 2, R / 2]: the image averaged over 2x2 pixels, without drawing it whole."""
+        return self.image.halved(self.features(ws, self.resolution // 2), ws[:, -1])
 
     def forward(self, ws: Tensor) -> Tensor:
         return self.synthesis(ws)

@@ -42,3 +42,19 @@ class Generator(Protocol):
     def noise_buffers(self) -> list[Tensor]:
         """Noise maps that a projection may optimise; empty where a family keeps its noise fixed."""
         ...
+
+
+class FeatureGenerator(Generator, Protocol):
+    """A generator whose inside can be looked at."""
+
+    def features(self, ws: Tensor, side: int) -> Tensor:
+        """ws [N, num_ws, w_dim] -> activations [N, C, side, side]."""
+        ...
+
+    def halved(self, ws: Tensor) -> Tensor:
+        """ws [N, num_ws, w_dim] -> the image averaged over 2x2 pixels [N, 3, resolution / 2, resolution / 2]."""
+        ...
+
+    def style_weights(self) -> list[Tensor]:
+        """For each style the weights [channels, w_dim] of the linear layer from w to the factors of those channels."""
+        ...

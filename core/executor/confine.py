@@ -16,23 +16,18 @@ _PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def confine(setup: Setup) -> None:
-    """Die with the bot, leave no core, and hold no more memory than the setup allows."""
-    die_with(setup.parent)
-    leave_no_core()
-    if setup.memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
-
-
-def die_with(parent: int) -> None:
-    """Die with the process that started this one, go before it when memory runs out, and leave signals to it."""
+    """Die with the bot, be the first to go when memory runs out, and leave signals to the bot to decide on."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # a service manager signals the whole group; the bot ends us in order
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("500")
-    if os.getppid() != parent:  # it died before the line above
+    if os.getppid() != setup.parent:  # it died before the line above
         os._exit(1)
+    leave_no_core()
+    if setup.memory is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (setup.memory, setup.memory))
 
 
 def leave_no_core() -> None:

@@ -1,7 +1,7 @@
 """The `fast` projection: a learned start, then a few dozen steps in coordinates along which the loss bends about alike.
 
 The encoder gives the start, the learned curvature the coordinates; L-BFGS does the rest on whole pictures, of which only
-what 256 pixels show is drawn. Against steps in ws itself, a third of them reach the same distance.
+what 256 pixels show is drawn.
 """
 
 from __future__ import annotations

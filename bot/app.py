@@ -157,4 +157,4 @@ async def _alone(store: Store) -> None:
 def _generator(settings: Settings) -> str:
     """The digest that latents of this generator are kept under; it is the manifest's. Raises WeightsMissing."""
     weight_path(settings, "generator")
-    return load_manifest().weight("generator").contents[0][2]
+    return load_manifest().generator_digest

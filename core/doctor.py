@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from core.compiled.background import compiler
-from core.compiled.kept import Unfit, compiled_folder, key_of, library_of, read
+from core.compiled.kept import Unfit, compiled_folder, key_of, usable
 from core.errors import EgaoError
 from core.settings import Settings
 from core.weights import check, load_manifest, weights_folder
@@ -130,12 +130,10 @@ def _compiled(settings: Settings) -> Finding:
     if settings.compile == "off":
         return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
     try:
-        kept = read(compiled_folder(settings), key_of(load_manifest().weight("generator").contents[0][2]))
+        kept = usable(compiled_folder(settings), key_of(load_manifest().generator_digest))
         if kept is None:
             who = "" if compiler() else ", and no C++ compiler to make it with"
             return Finding("compiled", "ok", f"none here yet{who}; by hand: egao models compile")
-        if kept.library:
-            library_of(compiled_folder(settings), kept)
     except Unfit as unfit:
         return Finding("compiled", "note", f"it is not used: {unfit}. To make it anew: egao models compile --force")
     return Finding("compiled", "ok", kept.told())
@@ -156,7 +154,7 @@ def _libraries() -> Finding:
 
 def _trained() -> Iterator[Finding]:
     """The parts that ship are of one generator: the one whose weights are pulled."""
-    expected = load_manifest().weight("generator").sha256
+    expected = load_manifest().generator_digest
     data = Path(str(files("data")))
     parts = {"projection": data / "fast", "directions": data / "directions", "starts": data / "starts"}
     for name, folder in parts.items():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.generator import Generator, load_generator
+from core.projection.features import Features
 from core.settings import Settings
 from core.weights import load_manifest, pull
 from tests.bot_kit import World, running
@@ -69,6 +70,11 @@ def astronaut(astronaut_png: bytes) -> NDArray[np.uint8]:
     pixels = np.array(Image.open(io.BytesIO(astronaut_png)).convert("RGB"))
     pixels.flags.writeable = False
     return pixels
+
+
+@pytest.fixture(scope="session")
+def features(settings: Settings) -> Features:
+    return Features.load(settings)
 
 
 @pytest.fixture

@@ -14,15 +14,9 @@ from core.fast.train_curvature import SAMPLES, SlopeSet, fit_curvature, score_cu
 from core.generator import seed_w
 from core.generator.mobile import MobileStyleGAN
 from core.projection.features import Features, area_downsample
-from core.settings import Settings
 from tests.compiled_kit import tiny
 
 OUTSIDE = range(460_000, 460_006)  # training faces that the shipped curvature has not seen
-
-
-@pytest.fixture(scope="module")
-def features(settings: Settings) -> Features:
-    return Features.load(settings)
 
 
 @pytest.fixture(scope="module")

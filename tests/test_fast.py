@@ -34,11 +34,6 @@ SEEDS = range(7_000_000, 7_000_004)  # in no training set and in no other evalua
 
 
 @pytest.fixture(scope="module")
-def features(settings: Settings) -> Features:
-    return Features.load(settings)
-
-
-@pytest.fixture(scope="module")
 def head(generator: MobileStyleGAN) -> Preview:
     return load_trained(Preview.shaped_for(generator), SHIPPED / PREVIEW, generator)
 

@@ -23,11 +23,6 @@ from core.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def features(settings: Settings) -> Features:
-    return Features.load(settings)
-
-
-@pytest.fixture(scope="module")
 def drawn(generator: Generator) -> NDArray[np.uint8]:
     """A face that the generator can draw exactly."""
     return np.asarray(Renderer(generator, "exact").images(generator.broadcast(seed_w(generator, [5003])))[0])

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from core.compiled.building import BUSY, Order, building_lock, sweep
-from core.compiled.kept import Kept, Unfit, compiled_folder, key_of, library_of, read
+from core.compiled.kept import Kept, Unfit, compiled_folder, key_of, read, usable
 from core.errors import NotCompiled
 from core.executor.devices import devices, worker_environment
 from core.settings import Settings
@@ -58,12 +58,8 @@ async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: 
 
 def kept_for(settings: Settings, digest: str = "") -> Kept | None:
     """What is there and fits, or was found not to help; None where there is nothing, or what is there is broken."""
-    folder = compiled_folder(settings)
     with contextlib.suppress(Unfit):
-        kept = read(folder, key_of(digest or _digest()))
-        if kept is not None and kept.library:
-            library_of(folder, kept)
-        return kept
+        return usable(compiled_folder(settings), key_of(digest or load_manifest().generator_digest))
     return None
 
 
@@ -88,7 +84,7 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
     if status != 0:
         raise NotCompiled(reason=said[-1][:300].rstrip(".") if said and status > 0 else f"it ended with status {status}")
     with contextlib.suppress(Unfit):
-        if (made := read(compiled_folder(settings), key_of(digest or _digest()))) is not None:
+        if (made := read(compiled_folder(settings), key_of(digest or load_manifest().generator_digest))) is not None:
             return made
     raise NotCompiled(reason="what it made is of another generator, or can't be read")
 
@@ -125,8 +121,3 @@ def _tidy(folder: Path) -> None:
     with contextlib.suppress(OSError), building_lock(folder) as held:
         if held:
             sweep(folder)
-
-
-def _digest() -> str:
-    """Of the generator's weights, as the manifest has it."""
-    return load_manifest().weight("generator").contents[0][2]

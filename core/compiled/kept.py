@@ -139,6 +139,14 @@ def library_of(folder: Path, kept: Kept) -> Path:
     return file
 
 
+def usable(folder: Path, key: str) -> Kept | None:
+    """What is kept for a key, its library compared with its hash; None where nothing is. Raises Unfit."""
+    kept = read(folder, key)
+    if kept is not None and kept.library:
+        library_of(folder, kept)
+    return kept
+
+
 def own(path: Path, kind: object) -> bool:
     """Whether it is of this kind, no link, belongs to this process's user and can't be written by others."""
     found = path.lstat()

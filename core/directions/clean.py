@@ -48,7 +48,7 @@ class Drawing:
 
     def __init__(self, generator: Generator, head: Preview, features: Features, dtype: torch.dtype) -> None:
         self.generator, self.head, self.features, self.dtype = generator, head, features, dtype
-        self._network = cast(FeatureGenerator, network_in(generator, dtype))
+        self._network = network_in(cast(FeatureGenerator, generator), dtype)
 
     def __call__(self, ws: Tensor) -> Seen:
         """ws [N, num_ws, w_dim] -> pictures of 256 pixels and their features."""

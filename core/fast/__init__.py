@@ -8,12 +8,11 @@ import numpy as np
 
 from core.fast.curvature import Curvature
 from core.fast.encoder import Encoder
-from core.fast.preview import Preview
 from core.fast.project import FastOptions, FastProjection
 from core.generator.protocol import FeatureGenerator, Generator
 from core.projection.features import Features
 
-__all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "Preview", "fast_parts", "start_fast"]
+__all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "fast_parts", "start_fast"]
 
 _KEPT = "_egao_fast"  # beside the generator whose parts they are, as its half-precision copy is
 

@@ -1,10 +1,9 @@
 """The preview head: the generator's features at 128 pixels -> the 256-pixel image, without the three costliest blocks.
 
 A step of gradient through it costs a third of one through the whole network: by it the encoder and the direction
-`clean` learn from thousands of faces. Its twelve outputs are the wavelet bands
-of a 256-pixel image, so the head is a 1x1 convolution (which alone explains 92 % of the variance, by least squares) plus
-a small spatial branch. The styles that act after 128 pixels modulate its input, as they do in the generator, and so
-receive a gradient too.
+`clean` learn from thousands of faces. Its twelve outputs are the wavelet bands of a 256-pixel image, so the head is a
+1x1 convolution (which alone explains 92 % of the variance, by least squares) plus a small spatial branch. The styles
+that act after 128 pixels modulate its input, as they do in the generator, and so receive a gradient too.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class FastProjection:
         image = torch.tensor(self.target).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
         self._image = area_downsample(image).contiguous(memory_format=torch.channels_last)
         self._dtype = fast_dtype(device)
-        self._network: FeatureGenerator = network_in(self.generator, self._dtype)  # type: ignore[assignment]
+        self._network = network_in(self.generator, self._dtype)
         self._variance = self.generator.w_deviation() ** 2
         with torch.no_grad():
             self._wanted = [tap.clone() for tap in self.features(self._image)]
@@ -117,8 +117,7 @@ class FastProjection:
     def _evaluate(self, y: Tensor) -> tuple[float, Tensor]:
         y = y.detach().requires_grad_(True)
         ws = self._ws(y)
-        image = area_downsample(self._network.halved(ws.to(self._dtype)).float())
-        image = image.contiguous(memory_format=torch.channels_last)
+        image = seen(self._network, ws.to(self._dtype))
         pairs = zip(self.features(image), self._wanted, self._weights, strict=True)
         perceptual = sum(((a - b).square().sum(dim=1) * weight).mean() for a, b, weight in pairs)
         assert isinstance(perceptual, Tensor)
@@ -159,6 +158,11 @@ class FastProjection:
         for part in (self._start, self.curvature.slopes, self.curvature.directions, self.curvature.bends):
             facts += hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
         return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def seen(network: FeatureGenerator, ws: Tensor) -> Tensor:
+    """What the loss sees: ws [N, num_ws, w_dim] in the network's precision -> float32 [N, 3, 256, 256], channels_last."""
+    return area_downsample(network.halved(ws).float()).contiguous(memory_format=torch.channels_last)
 
 
 def face_weight(weight: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training of the preview head and of the encoder, on drawn faces alone.
+"""Training of the preview head and of the encoder, on drawn faces alone (the curvature is learned in closed form).
 
     egao train preview-head      # whole images of a few hundred faces: least squares, then a few hundred steps
     egao train encoder           # thousands of faces drawn by that head at 128 pixels

@@ -18,7 +18,7 @@ from torch import Tensor
 from core.device import fast_dtype
 from core.fast.curvature import DIRECTIONS, Curvature
 from core.fast.data import training_ws
-from core.fast.project import FastOptions, face_weight
+from core.fast.project import FastOptions, face_weight, seen
 from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample
@@ -68,10 +68,9 @@ def slopes_at(generator: FeatureGenerator, features: Features, number: int) -> T
     """Samples [SAMPLES, num_ws, w_dim] at the training face of this number; they follow from the number alone."""
     device = generator.w_average().device
     dtype = fast_dtype(device)
-    network: FeatureGenerator = network_in(generator, dtype)  # type: ignore[assignment]
     random = torch.Generator().manual_seed(number)
     ws = training_ws(generator, range(number, number + 1)).clone().requires_grad_(True)
-    image = area_downsample(network.halved(ws.to(dtype)).float()).contiguous(memory_format=torch.channels_last)
+    image = seen(network_in(generator, dtype), ws.to(dtype))
     compared = [image, *features(image)]
     options, samples = FastOptions(), []
     weight = face_weight(options.face_weight).to(device)

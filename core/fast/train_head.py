@@ -41,7 +41,7 @@ def dtype_of(network: object) -> torch.dtype:
 
 def features_of(generator: FeatureGenerator, ws: Tensor) -> Tensor:
     """Features at 128 pixels in the fast precision, as float32: what the head will see."""
-    network: FeatureGenerator = network_in(generator, fast_dtype(ws.device))  # type: ignore[assignment]
+    network = network_in(generator, fast_dtype(ws.device))
     return network.features(ws.to(dtype_of(network)), FEATURE_SIDE).float()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from core.generator.protocol import Generator
 
 _IMAGE_BYTES = 0.3e9  # of activations for 1024 pixels in float32
 _MOST = 16  # images in a batch, however large the GPU
+G = TypeVar("G", bound=Generator)
 
 
 def pixels_of(images: Tensor) -> Tensor:
@@ -42,16 +43,17 @@ def batch_size(device: torch.device) -> int:
     return max(1, min(_MOST, int(free / 2 / _IMAGE_BYTES)))
 
 
-def network_in(generator: Generator, dtype: torch.dtype) -> Generator:
+def network_in(generator: G, dtype: torch.dtype) -> G:
     """The generator itself for float32, else a copy with its weights in `dtype`: twice as fast as casting at each layer."""
     if dtype == torch.float32:
         return generator
-    assert isinstance(generator, nn.Module)
     key = "_egao_" + str(dtype)
     if key not in generator.__dict__:
         with torch.inference_mode(False):  # whoever asks first may be only looking; the next one wants gradients
-            generator.__dict__[key] = copy.deepcopy(generator).to(dtype)  # kept beside the module, not registered in it
-    network: Generator = generator.__dict__[key]
+            copied: object = copy.deepcopy(generator)
+            assert isinstance(copied, nn.Module)
+            generator.__dict__[key] = copied.to(dtype)  # kept beside the module, not registered in it
+    network: G = generator.__dict__[key]
     return network
 
 

@@ -118,6 +118,11 @@ class Manifest(_Entry):
                 return weight
         raise WeightsMissing(name=name)
 
+    @property
+    def generator_digest(self) -> str:
+        """sha256 of the generator's file, by which latents, trained parts and compiled code tell whose they are."""
+        return self.weight("generator").contents[0][2]
+
     def of_groups(self, groups: tuple[Group, ...]) -> tuple[Weight, ...]:
         """The weights that belong to any of the groups."""
         return tuple(weight for weight in self.weights if weight.group in groups)

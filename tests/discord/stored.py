@@ -89,7 +89,7 @@ async def keep(
         posted[member, copy] = photo, PhotoRef(url, file.size, file.id, message.channel.id, message.id)
 
     def fill() -> dict[Member, list[int]]:
-        generator = load_manifest().weight("generator").contents[0][2]
+        generator = load_manifest().generator_digest
         ids: dict[Member, list[int]] = {}
         with Store.open(settings) as store:
             for member in members:

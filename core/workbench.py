@@ -28,8 +28,8 @@ from core.executor.requests import (
 )
 from core.faces import Face
 from core.latents import from_npz, to_npz
+from core.methods import DEFAULT_METHOD
 from core.pictures import Source, animate, encode
-from core.projection import DEFAULT_METHOD
 from core.settings import Settings
 
 THUMBNAIL = 256  # pixels

@@ -17,8 +17,9 @@ from PIL import Image
 
 from core.generator import Generator, load_generator
 from core.projection.features import Features
+from core.pull import pull
 from core.settings import Settings
-from core.weights import load_manifest, pull
+from core.weights import load_manifest
 from tests.bot_kit import World, running
 
 os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise

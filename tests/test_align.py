@@ -16,7 +16,7 @@ from core.cli import app
 from core.faces import FaceFinder, align, ffhq_quad
 from core.faces.align import EYE_LEFT, EYE_RIGHT, EYES_LOWER, MOUTH_LEFT, MOUTH_LOWER, MOUTH_RIGHT
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import weight_path
 

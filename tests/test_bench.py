@@ -15,11 +15,11 @@ from core.bench import projecting
 from core.bench.projecting import bench_projecting
 from core.bench.quality import MEASURES, Judge, SecondDistance
 from core.bench.report import draw_quality
-from core.bench.timing import take_turns
 from core.cli import app
 from core.edit import Editor, Models
 from core.generator import seed_w
 from core.settings import Settings
+from core.timing import take_turns
 
 
 @pytest.fixture(scope="module")

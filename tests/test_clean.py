@@ -22,7 +22,7 @@ from core.evaluate.look import Looker
 from core.evaluate.summary import summary
 from core.faces import FaceFinder
 from core.generator import Generator
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.seeds import load_shipped
 from core.settings import Settings
 

@@ -20,7 +20,7 @@ from core.compiled import drawing, kept, making
 from core.compiled.background import build, kept_for
 from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, told_in
 from core.generator import seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.settings import Settings
 from tests.compiled_kit import TINY, tiny
 

@@ -23,7 +23,7 @@ from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, NoSuchDirection, WeightsUnfit
 from core.faces import FaceFinder
 from core.generator import Generator
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.seeds import SeedSet, load_shipped
 from core.settings import Settings
 

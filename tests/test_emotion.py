@@ -12,7 +12,7 @@ from core.emotion import EMOTIONS, EmotionClassifier, MiniXception, face_input, 
 from core.errors import WeightsMissing
 from core.faces import FaceFinder, align
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import weight_path
 

@@ -18,7 +18,7 @@ from core.faces import Face, FaceFinder
 from core.faces.detect import find_all
 from core.faces.landmarks import _pose
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.settings import Settings
 
 Pixels = NDArray[np.uint8]

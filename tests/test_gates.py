@@ -26,8 +26,8 @@ from core.executor import FindFaces, Project, Render, Rendered
 from core.gates import Gates
 from core.generator import Generator
 from core.generator.latent import seed_w
-from core.generator.render import Renderer
 from core.latents import to_npz
+from core.rendering import Renderer
 from core.settings import Settings
 from core.store import Owner, Store
 from core.workbench import EditorWorkbench, create

@@ -17,7 +17,8 @@ from core.errors import WeightsCorrupt
 from core.generator import Generator, load_generator, mix_styles, seed_w, seed_z, truncate
 from core.generator.convert import convert_ir
 from core.generator.mobile import MobileStyleGAN, inverse_haar
-from core.generator.render import Renderer, network_in, to_pixels
+from core.generator.render import network_in, to_pixels
+from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import weight_path
 

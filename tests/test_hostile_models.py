@@ -27,10 +27,10 @@ from core.latents import LARGEST, from_npz
 from core.projection.features import Features
 from core.projection.projector import read_tensors
 from core.projection.start import load_table
+from core.pull.convert import convert
 from core.settings import Settings
 from core.store import Store, database_file
 from core.weights import load_manifest
-from core.weights.convert import convert
 from tests.hostile_kit import LIES, RUNS, XMLS, field, onnx_with_data_in
 
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from core.errors import BadSetting, LatentOfAnotherModel, LatentUnreadable, WeightsUnfit
 from core.faces import FaceFinder, align
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
 from core.latents import from_npz, to_npz
-from core.projection import Options, Projection, start_projection
+from core.methods import start_projection
+from core.projection import Options, Projection
 from core.projection.features import Features, area_downsample, distance
 from core.projection.noise import noise_regularity, renormalise
 from core.projection.projector import learning_rate
 from core.projection.start import find_start, fit_table, load_table, save_table
+from core.rendering import Renderer
 from core.settings import Settings
 
 

@@ -20,7 +20,7 @@ from core.emotion import EMOTIONS, EmotionClassifier
 from core.errors import BadSeeds, WeightsUnfit
 from core.faces import FaceFinder
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.seeds import MEASURES, SeedSet, SeedTable, build, load_seed_set, load_shipped, parse_seeds, save_labels
 from core.seeds.measure import landmark_measures, measure
 from core.settings import Settings

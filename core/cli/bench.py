@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from core.bench.machine import machine
 from core.bench.processes import bench_processes
 from core.bench.projecting import bench_projecting
 from core.bench.rendering import bench_rendering
 from core.bench.report import draw_quality, draw_rendering, tables
-from core.bench.timing import machine
 from core.cli.folder import make_folder
 from core.edit import Editor, Models
 from core.errors import BadSetting

@@ -20,8 +20,8 @@ from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, WeightsMissing
 from core.faces import FaceFinder
 from core.generator import load_generator
-from core.generator.render import Renderer
 from core.pictures import encode
+from core.rendering import Renderer
 from core.seeds import TRUNCATION, load_seed_set, load_shipped, parse_seeds
 from core.settings import Settings
 

@@ -19,8 +19,8 @@ from core.edit.scale import LIMIT
 from core.errors import BadSetting
 from core.faces import Aligned, Face, Photo
 from core.latents import from_npz, to_npz
+from core.methods import DEFAULT_METHOD
 from core.pictures import animate, contact_sheet, encode
-from core.projection import DEFAULT_METHOD
 from core.settings import Settings
 from core.store import Owner, Store
 

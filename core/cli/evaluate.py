@@ -23,8 +23,8 @@ from core.evaluate.subjects import generated
 from core.evaluate.summary import summary, tables
 from core.evaluate.trial import CROP, PHOTO, Row, Subject, Surface, Trial
 from core.latents import from_npz, to_npz
+from core.methods import DEFAULT_METHOD
 from core.pictures import encode
-from core.projection import DEFAULT_METHOD
 from core.seeds import TRUNCATION, parse_seeds
 from core.settings import Settings
 from core.store import Owner, Store

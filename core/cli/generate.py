@@ -11,8 +11,8 @@ from rich.progress import track
 from core.cli.folder import make_folder
 from core.device import use_threads
 from core.generator import load_generator, seed_w
-from core.generator.render import Renderer
 from core.pictures import encode
+from core.rendering import Renderer
 from core.seeds import parse_seeds
 from core.settings import Settings
 

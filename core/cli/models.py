@@ -13,8 +13,9 @@ from rich.table import Table
 from core.compiled.background import build, kept_for
 from core.errors import BadSetting, NotCompiled, WeightsError
 from core.executor.devices import devices
+from core.pull import pull
 from core.settings import Settings
-from core.weights import check, load_manifest, pull, state, weight_path, weights_folder
+from core.weights import check, load_manifest, state, weight_path, weights_folder
 from core.weights.manifest import GROUPS, Group
 
 Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that, and what tests need")]

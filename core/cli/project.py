@@ -12,8 +12,8 @@ from core.cli.folder import make_folder
 from core.cli.projecting import project_with_progress
 from core.edit import Editor, Models
 from core.latents import to_npz
+from core.methods import DEFAULT_METHOD
 from core.pictures import animate, contact_sheet, encode
-from core.projection import DEFAULT_METHOD
 from core.settings import Settings
 
 VIDEO_FRAMES = 48  # at most, spread over the steps

@@ -15,7 +15,7 @@ from core.device import use_threads
 from core.emotion import EMOTIONS, EmotionClassifier
 from core.faces.landmarks import FaceFinder
 from core.generator import load_generator
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.seeds import TRUNCATION, SeedSet, SeedTable, build, load_seed_set, parse_seeds, save_labels
 from core.settings import Settings
 

@@ -15,13 +15,13 @@ import torch
 import torch._inductor
 from torch import Tensor, nn
 
-from core.bench.timing import spread, take_turns
 from core.compiled.drawing import Library, open_library
 from core.compiled.kept import Kept, key_of, publish
 from core.compiled.layout import layout_of, weights_of
 from core.device import fast_dtype
 from core.generator import Generator, seed_w
 from core.generator.render import network_in, pixels_of
+from core.timing import spread, take_turns
 from core.weights.cache import sha256_of
 
 LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 48 from itself where other steps are rounded

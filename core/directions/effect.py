@@ -18,7 +18,7 @@ from core.directions.direction import Direction, apply
 from core.directions.split import share
 from core.emotion import HAPPY, NEUTRAL, EmotionClassifier
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 from core.seeds.measure import measure
 
 if TYPE_CHECKING:

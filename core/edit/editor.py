@@ -19,7 +19,8 @@ from core.edit.scale import NEUTRAL, Scale, Strength, measure
 from core.emotion import smile_score
 from core.errors import FaceLost, NoSuchFace
 from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
-from core.projection import Projecting, start_projection
+from core.methods import start_projection
+from core.projection import Projecting
 
 _REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
 _SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more

@@ -11,8 +11,8 @@ from core.emotion import EmotionClassifier
 from core.faces import FaceFinder
 from core.gates import Gates
 from core.generator import Generator, load_generator
-from core.generator.render import Renderer
 from core.projection.features import Features
+from core.rendering import Renderer
 from core.settings import Settings
 
 

@@ -12,7 +12,7 @@ from core.evaluate.glasses import changed
 from core.evaluate.look import Look, Looker, difference
 from core.evaluate.trial import CROP, Row
 from core.generator import Generator, seed_w
-from core.generator.render import Renderer
+from core.rendering import Renderer
 
 STRENGTHS = (-2.5, -2.0, -1.5, -1.0, 1.0, 1.5, 2.0, 2.5)
 _NO_PICTURE = np.zeros((1, 1, 3), dtype=np.uint8)

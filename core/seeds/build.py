@@ -16,7 +16,7 @@ from core.seeds.table import SeedTable
 
 if TYPE_CHECKING:
     from core.faces.landmarks import FaceFinder
-    from core.generator.render import Renderer
+    from core.rendering import Renderer
 
 BATCH = 8  # faces per render and transaction; more render no faster on two cores, and lose more when interrupted
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")

@@ -1,14 +1,12 @@
 """Where every network's weights come from and where they lie on this machine.
 
-weight_path(settings, "landmarks")     # a file that `egao models pull` has brought and checked
-pull(settings, load_manifest())        # bring what is missing
+weight_path(settings, "landmarks")     # a file that `egao models pull` (core.pull) has brought and checked
 """
 
 from core.weights.cache import State, check, state, weight_bytes, weight_path, weights_folder
 from core.weights.manifest import Archive, Group, Manifest, Member, Weight, load_manifest
-from core.weights.pull import pull
 
 __all__ = [
     "Archive", "Group", "Manifest", "Member", "State", "Weight",
-    "check", "load_manifest", "pull", "state", "weight_bytes", "weight_path", "weights_folder",
+    "check", "load_manifest", "state", "weight_bytes", "weight_path", "weights_folder",
 ]  # fmt: skip

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from typing import Any
-
-import torch
 
 
 def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -32,13 +26,3 @@ def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
 def spread(seconds: list[float]) -> dict[str, float]:
     """The median, and the fastest, which disturbances by others move least."""
     return {"median": statistics.median(seconds), "fastest": min(seconds)}
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were taken on."""
-    return {
-        "cores": len(os.sched_getaffinity(0)), "threads": torch.get_num_threads(), "load": os.getloadavg()[0],
-        "capability": torch.backends.cpu.get_cpu_capability(), "python": platform.python_version(),
-        "torch": torch.__version__, "openvino": version("openvino"),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }  # fmt: skip

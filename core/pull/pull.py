@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import BadSetting, DiskFull, WeightsCorrupt, WeightsError
+from core.pull.convert import convert
+from core.pull.index import DISK_FULL, fetch, megabytes
 from core.settings import Settings
 from core.weights.cache import CHUNK, check, pull_lock, sha256_of, weights_folder
-from core.weights.convert import convert
-from core.weights.index import DISK_FULL, fetch, megabytes
 from core.weights.manifest import Archive, Group, Manifest, Member, Weight
 
 INCOMING = ".incoming-"  # prefix of temporary folders; whoever holds the lock may remove them all

@@ -71,7 +71,7 @@ def edit(
     """Make the face in a photo smile, or stop smiling. Without a strength: neutral and smile 1.5.
 
     Every strength starts from the photo, never from an earlier edit. The latent is kept (see `egao faces`), so that the
-    same photo is projected once. Outputs are marked as AI edits. Research and personal use only: see the README.
+    same photo is projected once. Outputs are marked as AI edits. Research and personal use only: see `egao models list`.
     """
     strengths: tuple[Strength, ...] = (*(smile or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import EgaoError, JobTimedOut, NoFace, NoSuchFace, WeightsMissing, WorkerDied
 from core.executor import Animate, Executor, FindFaces, Limits, Progress, Project, Render, Rendered
-from tests.executor_kit import ANN, BEN, CAT, QUICKLY, executor, pid_of, until
+from tests.executor_kit import ANN, BEN, CAT, QUICKLY, alive, executor, pid_of, until
 
 
 async def works(ours: Executor) -> bool:
@@ -208,3 +208,23 @@ async def test_time_in_which_the_bot_itself_slept_is_not_the_workers_silence() -
         time.sleep(2.2)  # noqa: ASYNC251 - a suspended machine: nothing runs, nothing is heard
         assert await slow.result()
         assert ours.stats().restarts == 0
+
+
+async def test_what_a_worker_said_before_it_died_is_heard_though_the_bot_was_just_writing_to_it() -> None:
+    """Else whoever was heard of before is blamed: here the animation, of which the worker told again and again."""
+    async with executor(limits=Limits(attempts=1)) as ours:
+        for deaths in range(1, 4):
+            frames: list[int] = []
+            moving = ours.enqueue(Animate(b"x", 0, 1, frames=50), BEN, lambda progress, to=frames: to.append(progress.step))
+            await until(lambda known=frames: len(known) > 2)
+            pid = pid_of(ours)
+            crash = ours.enqueue(FindFaces(b"crash"), ANN)
+            await asyncio.sleep(0)  # it is sent
+            while alive(pid):
+                time.sleep(0.01)  # noqa: ASYNC251 - a bot that has much to do: it hears nothing meanwhile
+            long = ours.enqueue(Project(b"steps 0", steps=2), CAT)  # and now it writes to a worker that is gone
+            with pytest.raises(WorkerDied):
+                await crash.result()
+            assert await moving.result()
+            assert await long.result()
+            assert ours.stats().restarts == deaths

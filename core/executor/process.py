@@ -22,6 +22,13 @@ _NOISE = 50  # lines of one burst that are logged
 _LAST_WORDS = 50  # lines kept for the report of a death
 
 
+class _Hearing(asyncio.StreamReaderProtocol):
+    """Reads to the end: a connection that was reset ends like one that was closed, behind all that had come by then."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(None)
+
+
 class Process:
     """Made by `start`; to be ended by `finish`, which leaves nothing of its process group behind."""
 
@@ -34,7 +41,8 @@ class Process:
         self._outbox: asyncio.Queue[ToWorker] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self._reading: asyncio.BaseTransport
+        self._out: socket.socket
 
     @classmethod
     async def start(cls, name: str, setup: Setup, environment: Mapping[str, str], spawner: ThreadPoolExecutor) -> Process:
@@ -49,7 +57,11 @@ class Process:
                 ours.close()
                 raise
         self = cls(popen, spawner, name)
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
+        # Reading and writing fail apart: what the worker said last is read also when it no longer takes anything in.
+        self._out = ours.dup()
+        self._reader = asyncio.StreamReader(limit=1 << 20)
+        loop = asyncio.get_running_loop()
+        self._reading, _ = await loop.create_unix_connection(lambda: _Hearing(self._reader), sock=ours)
         self.send(setup)
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._listen_to_noise())]
         return self
@@ -61,7 +73,7 @@ class Process:
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError):
             while True:
-                await wire.write(self._writer, await self._outbox.get())
+                await wire.write(self._out, await self._outbox.get())
 
     async def read(self) -> FromWorker | None:
         """The next message; None at the end. Log messages are logged on the way. Raises BadFrame."""
@@ -117,9 +129,9 @@ class Process:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
+        self._reading.close()
+        self._out.close()
+        await asyncio.sleep(0)  # the loop closes the other descriptor in its next turn
         return status
 
 

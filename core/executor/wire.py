@@ -186,16 +186,16 @@ async def read(reader: asyncio.StreamReader) -> FromWorker | None:
     return await asyncio.to_thread(load, frame) if length > _ASIDE else load(frame)
 
 
-async def write(writer: asyncio.StreamWriter, message: ToWorker) -> None:
+async def write(sock: socket.socket, message: ToWorker) -> None:
     """Send without holding the event loop: pickled aside, handed over in slices. Raises ConnectionError."""
+    loop = asyncio.get_running_loop()
     requests = message.requests if isinstance(message, Quick) else (message,)
     bulky = sum(weight(getattr(request, "request", request)) for request in requests) > _ASIDE
     frame = memoryview(await asyncio.to_thread(dump, message) if bulky else dump(message))
-    writer.write(_LENGTH.pack(len(frame)))
+    await loop.sock_sendall(sock, _LENGTH.pack(len(frame)))
     for start in range(0, len(frame), _SLICE):
-        writer.write(frame[start : start + _SLICE])
-        await writer.drain()
-        await asyncio.sleep(0)  # drain alone gives no way as long as the worker keeps up
+        await loop.sock_sendall(sock, frame[start : start + _SLICE])
+        await asyncio.sleep(0)  # sending alone gives no way as long as the worker keeps up
 
 
 def read_blocking(sock: socket.socket) -> Any:

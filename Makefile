@@ -1,5 +1,5 @@
 # make demo    edit the sample photo to four smiles; the pictures land in out/demo
-# make test    ruff, mypy, pytest on the real weights
+# make test    ruff, mypy, the layers of imports, pytest on the real weights
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
 # make bench-bot  measure the bot's process against a Discord on loopback (out/bench/bot.json)
 # make soak    30 minutes of members and troubles before that Discord (out/soak.json); SOAK="--minutes 5", REAL=1
@@ -54,6 +54,7 @@ test: check
 check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 bot: $(READY)
 	@$(BIN)/egao models pull

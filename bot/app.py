@@ -125,7 +125,8 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
     bot = EgaoBot(parts, content=content)
     async with contextlib.AsyncExitStack() as stack:
         if parts.settings.http_port:
-            await stack.enter_async_context(HealthServer(parts.settings.http_port, parts.metrics, bot.trouble))
+            host, port = parts.settings.http_host, parts.settings.http_port
+            await stack.enter_async_context(HealthServer(host, port, parts.metrics, bot.trouble))
         stack.push_async_callback(bot.close)
         shorten_waits()
         try:

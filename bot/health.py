@@ -1,4 +1,4 @@
-"""`/healthz` and `/metrics` for whoever watches the process: on the loopback address only, off unless a port is set."""
+"""`/healthz` and `/metrics` for whoever watches the process: off unless a port is set, on loopback unless a host is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Self
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from core.errors import BadSetting
 
 LAG_EVERY = 0.25  # seconds between two looks at the event loop
 
@@ -54,10 +56,13 @@ class Metrics:
 
 
 class HealthServer:
-    """Serves the two pages. `trouble` returns what is wrong, or None while all is well."""
+    """Serves the two pages on `host`, an address or name of this machine.
 
-    def __init__(self, port: int, metrics: Metrics, trouble: Callable[[], str | None]) -> None:
-        self._port = port
+    `trouble` returns what is wrong, None while all is well. Raises BadSetting on entering, if nothing can listen there.
+    """
+
+    def __init__(self, host: str, port: int, metrics: Metrics, trouble: Callable[[], str | None]) -> None:
+        self._host, self._port = host, port
         self._metrics = metrics
         self._trouble = trouble
         self._runner: web.AppRunner | None = None
@@ -68,7 +73,11 @@ class HealthServer:
         app.router.add_get("/metrics", self._show_metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:  # a name that leads nowhere, an address of another machine, a port in use
+            await self._runner.cleanup()
+            raise BadSetting(name="EGAO_HTTP_HOST", reason=f"{self._host}, port {self._port}: {error.strerror}") from None
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -53,7 +53,8 @@ class Settings(BaseModel):
     )
     gate_explicit: float = Field(0.5, gt=0, le=1, description="score from which a photo is refused as perhaps explicit")
     gate_young: float = Field(0.2, gt=0, le=1, description="share of an age estimate below 18 from which a photo is refused")
-    http_port: int = Field(0, ge=0, le=65535, description="loopback port of /healthz and /metrics; 0 turns them off")
+    http_host: str = Field("127.0.0.1", description="address of /healthz and /metrics, which ask for no password")
+    http_port: int = Field(0, ge=0, le=65535, description="port of /healthz and /metrics; 0 turns them off")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     cdn_hosts: str = Field(
         "cdn.discordapp.com,media.discordapp.net",

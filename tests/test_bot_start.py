@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,17 @@ async def test_a_refused_token_is_named_and_nothing_is_left_behind(tmp_path: Pat
         assert "Discord refused it" in bot.log
         assert "Traceback" not in bot.log
         assert "wrong" not in bot.log
+
+
+async def test_a_port_in_use_is_one_sentence_and_not_taken_for_an_outage(tmp_path: Path, settings: Settings) -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu", "EGAO_HTTP_PORT": str(port)}
+    async with FakeDiscord() as discord, BotProcess(discord, home=tmp_path, environ=environ) as bot:
+        with taken:
+            assert await bot.wait(60) == CONFIGURATION
+        assert f"The setting EGAO_HTTP_HOST is not usable (127.0.0.1, port {port}: " in bot.log
+        assert "Traceback" not in bot.log
 
 
 async def test_without_the_intent_it_runs_and_says_so_and_leaves_cleanly(tmp_path: Path, settings: Settings) -> None:

@@ -17,12 +17,12 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot import logs
 from bot.client import EgaoBot, Parts
-from bot.download import Downloader
-from bot.health import HealthServer, Metrics
-from bot.logs import HELP
-from bot.reconnect import shorten_waits
+from bot.ops import logs
+from bot.ops.health import HealthServer, Metrics
+from bot.ops.logs import HELP
+from bot.transport.download import Downloader
+from bot.transport.reconnect import shorten_waits
 from core.compiled.background import keep_compiled
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor

@@ -12,15 +12,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from bot import recovery
-from bot.consent import Consent
-from bot.health import Metrics
-from bot.locale import CommandTranslator, Speaker, speaker
-from bot.photos import Photos
-from bot.presses import Press, Presses, PressItem, form_press
-from bot.replies import Tree, guarded
-from bot.service import Service
-from bot.work import Work
+from bot.ops.health import Metrics
+from bot.requests import recovery
+from bot.requests.consent import Consent
+from bot.requests.service import Service
+from bot.requests.steps import Work
+from bot.text.speaker import CommandTranslator, Speaker, speaker
+from bot.transport.base import BotBase
+from bot.transport.error_replies import Tree, guarded
+from bot.transport.photo_source import PhotoReader, Photos
+from bot.ui.components import Press, Presses, PressItem, form_press
 from core.errors import EgaoError
 from core.executor import Executor
 from core.settings import Settings
@@ -53,7 +54,7 @@ def intents(*, content: bool) -> discord.Intents:
     return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, moderation=True, message_content=content)
 
 
-class EgaoBot(commands.Bot):
+class EgaoBot(BotBase):
     """One connection to Discord."""
 
     def __init__(self, parts: Parts, *, content: bool = True) -> None:
@@ -73,12 +74,18 @@ class EgaoBot(commands.Bot):
         self.executor, self.metrics = parts.executor, parts.metrics
         self.content = content
         self.presses = Presses()
-        work = Work(self, parts.store, parts.executor, parts.photos, parts.generator)
+        reader = PhotoReader(self, parts.photos, self.photo_gone)
+        work = Work(parts.settings, parts.store, parts.executor, reader, parts.generator)
         self.service = Service(self, parts.settings, parts.store, work, parts.metrics)
-        self.consent = Consent(self)
+        self.consent = Consent(self, parts.store, self.service, self.photo_gone)
         self.came_up = False
         self.began = parts.store.now()
         self.taken_up = asyncio.Event()
+
+    async def photo_gone(self, message_id: int) -> None:
+        """The message with a photo was deleted while nobody listened: what is kept of it goes too."""
+        erased = await self.store.run(self.store.forget_source_message, message_id)
+        await self.service.erased(erased.job_ids)
 
     async def setup_hook(self) -> None:
         for name in COGS:
@@ -108,7 +115,7 @@ class EgaoBot(commands.Bot):
         self.sweep.start()
         self.look_after.start()
         with contextlib.suppress(EgaoError):  # of many members it takes a while; what it misses is looked up at the next start
-            await recovery.reconcile_members(self, self.store)
+            await recovery.reconcile_members(self, self.store, self.service)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Messages are looked at by the photo cog alone: no prefix commands."""

@@ -10,7 +10,7 @@ import aiohttp
 import discord
 
 from bot.app import CONTENT_OFF, REFUSED
-from bot.logs import HELP
+from bot.ops.logs import HELP
 from core.doctor import Finding
 from core.errors import EgaoError
 from core.settings import Settings

@@ -12,12 +12,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.download import mebibytes
-from bot.gate import owner_of, require_admin
-from bot.layouts import Page, link_to, notice
-from bot.locale import Speaker
-from bot.presses import Press, button, row
-from bot.replies import answer, told
+from bot.requests.access import require_admin
+from bot.text.speaker import Speaker
+from bot.transport.download import mebibytes
+from bot.transport.error_replies import answer, told
+from bot.transport.identity import owner_of
+from bot.ui.components import Press, button, row
+from bot.ui.pages import Page, link_to, notice
 from cogs.settings import panel
 
 DAY = 86_400.0

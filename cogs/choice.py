@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from discord.ext import commands
 
-from bot.callers import InteractionCaller
 from bot.client import EgaoBot
-from bot.gate import owner_of
-from bot.layouts import SHOWN_FACES, notice
-from bot.presses import Outdated, Press
-from bot.replies import answer
+from bot.transport.callers import InteractionCaller
+from bot.transport.error_replies import answer
+from bot.transport.identity import owner_of
+from bot.ui.components import Outdated, Press
+from bot.ui.pages import SHOWN_FACES, notice
 from core.errors import NotYours, StillBusy
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.gate import CONSENT_VERSION
-from bot.layouts import notice
-from bot.locale import Speaker
-from bot.presses import Outdated, Press
-from bot.replies import answer
+from bot.text.privacy import CONSENT_VERSION
+from bot.text.speaker import Speaker
+from bot.transport.error_replies import answer
+from bot.ui.components import Outdated, Press
+from bot.ui.pages import notice
 
 
 class ConsentCog(commands.Cog):

@@ -9,10 +9,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.download import mebibytes
-from bot.layouts import Attached, file_page, notice
-from bot.presses import Outdated, Press, button, row
-from bot.replies import answer, told
+from bot.transport.download import mebibytes
+from bot.transport.error_replies import answer, told
+from bot.ui.components import Outdated, Press, button, row
+from bot.ui.pages import Attached, file_page, notice
 
 Interaction = discord.Interaction[EgaoBot]
 

@@ -7,11 +7,13 @@ from discord import app_commands
 from discord.app_commands import Choice
 from discord.ext import commands
 
-from bot.asks import NEUTRAL, SMILE, Ask, Kind, PhotoRef, Strength
-from bot.callers import InteractionCaller
 from bot.client import EgaoBot
-from bot.gate import check_strength, owner_of
-from bot.replies import told
+from bot.requests.access import check_strength
+from bot.requests.ask import NEUTRAL, SMILE, Ask, Kind, Strength
+from bot.transport.callers import InteractionCaller
+from bot.transport.error_replies import told
+from bot.transport.identity import owner_of
+from bot.transport.photo_source import PhotoRef
 from core.errors import NoSuchStoredFace, NothingStored
 from core.store import StoredFace
 

@@ -11,7 +11,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.gate import owner_of
+from bot.transport.identity import owner_of
 from core.errors import EgaoError
 from core.store import Erased
 

@@ -11,11 +11,11 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.gate import owner_of
-from bot.layouts import Attached, Page, notice, page_of, suffix
-from bot.locale import Speaker
-from bot.presses import Form, Press, PressItem, button, custom_id, row
-from bot.replies import answer, told
+from bot.text.speaker import Speaker
+from bot.transport.error_replies import answer, told
+from bot.transport.identity import owner_of
+from bot.ui.components import Form, Press, PressItem, button, custom_id, row
+from bot.ui.pages import Attached, Page, notice, page_of, suffix
 from core.store import Owner, StoredFace
 
 PER_PAGE = 6

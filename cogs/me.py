@@ -8,12 +8,12 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.gate import owner_of
-from bot.layouts import notice
-from bot.locale import Speaker
-from bot.presses import button, row
-from bot.privacy import privacy
-from bot.replies import answer, told
+from bot.text.privacy import privacy
+from bot.text.speaker import Speaker
+from bot.transport.error_replies import answer, told
+from bot.transport.identity import owner_of
+from bot.ui.components import button, row
+from bot.ui.pages import notice
 from cogs.edit import SHOW
 from core.store import Job
 

@@ -6,10 +6,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import NEUTRAL, SMILE, Ask, Strength, photo_in
-from bot.callers import InteractionCaller
 from bot.client import EgaoBot
-from bot.replies import guarded
+from bot.requests.ask import NEUTRAL, SMILE, Ask, Strength
+from bot.transport.callers import InteractionCaller
+from bot.transport.error_replies import guarded
+from bot.transport.photo_source import photo_in
 
 Interaction = discord.Interaction[EgaoBot]
 

@@ -9,13 +9,14 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.asks import Ask, photo_in, pictures
-from bot.callers import MessageCaller
 from bot.client import EgaoBot
-from bot.delivery import insist
-from bot.layouts import Page, notice
-from bot.locale import Speaker
-from bot.replies import trouble
+from bot.requests.ask import Ask
+from bot.text.speaker import Speaker
+from bot.transport.callers import MessageCaller
+from bot.transport.error_replies import trouble
+from bot.transport.photo_source import photo_in, pictures
+from bot.transport.retry import insist
+from bot.ui.pages import Page, notice
 from core.errors import EgaoError
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,13 @@ import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.delivery import insist
-from bot.gate import owner_of, require_admin
-from bot.layouts import Page, link_to, notice
-from bot.locale import speaker
-from bot.presses import Form, Press, button, custom_id, row
-from bot.replies import answer
+from bot.requests.access import require_admin
+from bot.text.speaker import speaker
+from bot.transport.error_replies import answer
+from bot.transport.identity import owner_of
+from bot.transport.retry import insist
+from bot.ui.components import Form, Press, button, custom_id, row
+from bot.ui.pages import Page, link_to, notice
 
 log = logging.getLogger(__name__)
 LONGEST: Final = 500  # characters of a reason

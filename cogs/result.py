@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import discord
 from discord.ext import commands
 
-from bot.asks import NEUTRAL, Ask, Kind, Strength
-from bot.callers import InteractionCaller
 from bot.client import EgaoBot
-from bot.gate import check_strength, clamp_strength, owner_of
-from bot.layouts import STEP, notice
-from bot.locale import Speaker
-from bot.presses import Form, Outdated, Press, button, custom_id, row
-from bot.replies import answer
+from bot.requests.access import check_strength, clamp_strength
+from bot.requests.ask import NEUTRAL, Ask, Kind, Strength
+from bot.text.speaker import Speaker
+from bot.transport.callers import InteractionCaller
+from bot.transport.error_replies import answer
+from bot.transport.identity import owner_of
+from bot.ui.components import Form, Outdated, Press, button, custom_id, row
+from bot.ui.pages import STEP, notice
 from core.errors import NoSuchStoredFace, NotYours, StrengthOverLimit
 from core.store import GuildSettings, Owner
 

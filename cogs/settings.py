@@ -10,10 +10,10 @@ from discord import ui
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.gate import require_admin
-from bot.layouts import Page, page_of
-from bot.locale import Speaker
-from bot.presses import Form, Outdated, Press, PressItem, button, custom_id, row
+from bot.requests.access import require_admin
+from bot.text.speaker import Speaker
+from bot.ui.components import Form, Outdated, Press, PressItem, button, custom_id, row
+from bot.ui.pages import Page, page_of
 from core.errors import BadServerSetting
 from core.store import GuildSettings
 

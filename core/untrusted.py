@@ -1,8 +1,8 @@
 """Model files come from outside: they are read as data, never run, and what is wrong with one becomes one sentence.
 
 The formats: safetensors (tensors and strings), torch state dicts through `weights_only`, HDF5 without links to elsewhere,
-XML without a document type, ONNX from memory, arrays without pickles. `tests/test_hostile_models.py` has a payload for
-each, and a search of the code for every way to run one. What is run is egao's own: machine code that it had compiled on
+XML without a document type, ONNX from memory, arrays without pickles. `tests/core/weights/test_hostile_models.py` has a payload
+for each, and a search of the code for every way to run one. What is run is egao's own: machine code that it had compiled on
 this machine, of its own source and without any weights, under the rules in `core/compiled/kept.py`.
 """
 

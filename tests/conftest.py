@@ -20,7 +20,7 @@ from core.projection.features import Features
 from core.pull import pull
 from core.settings import Settings
 from core.weights import load_manifest
-from tests.bot_kit import World, running
+from tests.bot.kit import World, running
 
 os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise
 torch.set_num_threads(2)  # sums are split by thread: the same number everywhere gives the same last digits

@@ -27,7 +27,7 @@ from typing import Any
 import aiohttp
 import torch
 
-from bot.pictures import CROP_SIDE, GALLERY_KIND, GALLERY_SIDE
+from bot.requests.drawing import CROP_SIDE, GALLERY_KIND, GALLERY_SIDE
 from core.executor import Executor, Render
 from core.settings import Settings
 from core.store import Owner

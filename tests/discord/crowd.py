@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.bot_workbench import photo
+from tests.bot.workbench import photo
 from tests.discord.fake import Channel, FakeDiscord, Guild, Member, Message, NotPossible
 from tests.discord.ledger import Ledger, Request
 from tests.discord.stage import is_result, strength_of

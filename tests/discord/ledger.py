@@ -1,6 +1,6 @@
 """The books of a crowd: every request and what became of it. Finds what was lost, answered twice, or shown to another.
 
-Every picture names the photo that it was made of, and a photo its member (`tests.bot_workbench.mark_in`), so a picture in
+Every picture names the photo that it was made of, and a photo its member (`tests.bot.workbench.mark_in`), so a picture in
 the wrong hands is seen however it got there. Messages are looked at as they are made and edited, not just in the end.
 """
 
@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.bot_workbench import mark_in, strength_in
+from tests.bot.workbench import mark_in, strength_in
 from tests.discord.fake import Interaction, Member, Message
 from tests.discord.fake.world import World
 from tests.discord.stage import STRENGTH, is_result, strength_of

@@ -1,6 +1,6 @@
 """`make soak`: half an hour of members and troubles in front of a Discord on loopback; nothing lost, doubled or misdirected.
 
-The bot is the real process; its workers draw grey squares in milliseconds instead of faces (`tests.bot_workbench`), with
+The bot is the real process; its workers draw grey squares in milliseconds instead of faces (`tests.bot.workbench`), with
 the photo's mark in each, unless `--real` brings the real weights. The memory is taken from the tenth minute on: restarts
 of the whole bot come before that.
 """
@@ -236,7 +236,7 @@ async def soak(home: Path, minutes: float, requests: int, *, seed: int = 0, real
     options: dict[str, Any] = {"servers": SERVERS, "members": MEMBERS, "seed": seed, "rate_limits": True, "real": real}
     async with trial(home, **options) as made:
         report = await Soak(made, minutes * 60, requests).run()
-    workers = "the real weights" if real else "a workbench without weights (tests.bot_workbench)"
+    workers = "the real weights" if real else "a workbench without weights (tests.bot.workbench)"
     return {"workers": workers, "recipient_checked_by": "names" if real else "marks in the pictures, and names", **report}
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from bot.asks import PhotoRef
-from bot.gate import CONSENT_VERSION
-from bot.work import METHOD
+from bot.requests.steps import METHOD
+from bot.text.privacy import CONSENT_VERSION
+from bot.transport.photo_source import PhotoRef
 from core.edit import Editor, Models
 from core.generator import seed_w
 from core.latents import from_npz, to_npz

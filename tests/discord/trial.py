@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.gate import CONSENT_VERSION
+from bot.text.privacy import CONSENT_VERSION
 from core.settings import Settings
 from core.store import Store
-from tests.bot_workbench import CREATE
+from tests.bot.workbench import CREATE
 from tests.discord.crowd import Crowd
 from tests.discord.fake import FakeDiscord
 from tests.discord.ledger import Verdict

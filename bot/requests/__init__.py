@@ -1,0 +1,1 @@
+"""A request from the moment it is accepted to its one answer."""

@@ -1,0 +1,54 @@
+"""What a member asked for, as a job row holds it: ids, numbers and flags; never a photo, never a name.
+
+The row is sealed by the store and wiped once the member has the answer, so it may hold the signed link of a photo that
+came with a command: such a photo has no message that it could be read from again after a restart.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Literal, Self
+
+from bot.text.speaker import Language, Speaker
+from bot.transport.photo_source import PhotoRef
+
+Kind = Literal["photo", "smile", "animate", "download"]
+SMILE: Final = 1.0  # four fifths of the smile that a face still has to give
+NEUTRAL: Final = "neutral"  # a target: the strength at which this face no longer smiles
+Strength = float | Literal["neutral"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request. Of `photo` and `face_id`, one is set: a new photo, or a kept face."""
+
+    kind: Kind
+    language: Language
+    limit: int  # largest file that may be posted where the answer goes, in bytes
+    private: bool = False  # only the member sees the answer
+    photo: PhotoRef | None = None
+    face: int | None = None  # number in the photo from 0; None: the only one, or ask
+    face_id: int | None = None
+    strength: Strength | None = None  # None with a photo: both the neutral and the smiling picture
+    pictures: int = 1  # in the message; the first is used, and the result says so
+    keep: bool = False  # the answer changes a result and keeps its original and neutral pictures
+
+    @property
+    def say(self) -> Speaker:
+        return Speaker(self.language)
+
+    def dump(self) -> bytes:
+        """As a job row holds it."""
+        return json.dumps(asdict(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The inverse of `dump`."""
+        raw: dict[str, Any] = json.loads(data)
+        photo = PhotoRef(**raw.pop("photo")) if raw.get("photo") else raw.pop("photo", None)
+        return cls(photo=photo, **raw)
+
+    def for_face(self, face: int) -> Ask:
+        """The same for one face of the photo."""
+        return replace(self, face=face)

@@ -1,0 +1,116 @@
+"""Asking before the first photo, and going on with what was asked for once the answer is yes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import discord
+
+from bot.requests.ask import Ask
+from bot.requests.service import Service
+from bot.text.privacy import CONSENT_VERSION
+from bot.text.speaker import Speaker
+from bot.transport.answer import AnswerGone
+from bot.transport.callers import Caller, InteractionCaller, MessageCaller
+from bot.transport.photo_source import Gone, message_with_photo, photo_in
+from bot.transport.retry import insist
+from bot.ui.components import button, row
+from bot.ui.pages import Page, notice
+from core.errors import ConsentNeeded
+from core.store import Store
+
+PATIENCE: Final = 14 * 60.0  # seconds that a command waits for its consent: as long as its photo's link surely works
+MOST: Final = 1000  # commands waiting for a consent at once; the oldest gives way
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that waits for its member's consent."""
+
+    ask: Ask
+    author_id: int | None
+    limited: bool
+    event: str
+    until: float
+
+
+class Consent:
+    """One per bot."""
+
+    def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
+        self._bot, self._store, self._service, self._gone = bot, store, service, gone
+        self._waiting: dict[tuple[int, int], Waiting] = {}  # by member and message with the photo (0: a command, the last)
+
+    async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
+        """Take in a request; a member who has not agreed yet is asked first, and it waits."""
+        try:
+            await self._service.accept(caller, ask, author_id=author_id, limited=limited)
+        except ConsentNeeded:
+            self._keep(
+                (caller.person.id, _source(caller)), Waiting(ask, author_id, limited, caller.once, time.monotonic() + PATIENCE)
+            )
+            await self._ask(caller)
+
+    async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> None:
+        """The member agreed: note it, and go on with what they had asked for, in the message that asked them."""
+        store, member = self._store, interaction.user.id
+        await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
+        waiting = self._waiting.pop((member, message_id), None)
+        if waiting is None or waiting.until < time.monotonic():
+            waiting = await self._read_again(interaction, say, message_id)
+        if waiting is None:
+            page = notice(say("consent.thanks.resend"))
+            await interaction.response.edit_message(view=page.view, attachments=[])
+            return
+        private = interaction.message is not None and interaction.message.flags.ephemeral
+        caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
+        await self._service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
+
+    def _keep(self, key: tuple[int, int], waiting: Waiting) -> None:
+        self._waiting.pop(key, None)
+        self._waiting[key] = waiting
+        if len(self._waiting) > MOST:
+            del self._waiting[next(iter(self._waiting))]
+
+    async def _ask(self, caller: Caller) -> None:
+        store = self._store
+        settings = await store.run(store.guilds.get, caller.owner.guild_id)
+        source = _source(caller)
+        page = question(caller.say, caller.person.id, source, settings.retention_hours)
+        if isinstance(caller, InteractionCaller):
+            caller.private, caller.manner = caller.owner.guild_id is not None, "say"
+        answer = await caller.reply(page, f"ask{source}")
+        if not answer.unsure:
+            return
+        # Discord failed, and there is no job that would answer later: the question itself has to arrive. One that only
+        # the member may see can't be put elsewhere; where it never arrived, Discord says that the bot did not respond.
+        with contextlib.suppress(AnswerGone):
+            await insist(lambda: answer.show(page, final=False), f"question about message {source}")
+
+    async def _read_again(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> Waiting | None:
+        """What was asked for, from the message with the photo: the bot was restarted since."""
+        if not message_id or interaction.channel_id is None:
+            return None
+        message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
+        ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
+        return Waiting(ask, message.author.id, True, f"m{message.id}", 0.0)
+
+
+def _source(caller: Caller) -> int:
+    """The message with the photo; 0 if there is none."""
+    return caller.message.id if isinstance(caller, MessageCaller) else 0
+
+
+def question(say: Speaker, member_id: int, message_id: int, retention_hours: int) -> Page:
+    """The notice with its two buttons, meant for one member."""
+    ids = (CONSENT_VERSION, member_id, message_id)
+    return notice(
+        say("consent.notice", retention=retention_hours),
+        row(
+            button(say("consent.agree"), "agree", *ids, style=discord.ButtonStyle.success),
+            button(say("consent.decline"), "decline", *ids),
+        ),
+    )

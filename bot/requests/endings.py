@@ -1,0 +1,98 @@
+"""How a request ends: answered, failed, cancelled, erased, put back; and how its member hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Final
+
+import aiohttp
+import discord
+
+from bot.requests.delivery import deliver
+from bot.requests.run import Run
+from bot.requests.steps import Work
+from bot.transport.answer import AnswerGone
+from bot.transport.error_replies import own_failure, trouble
+from bot.transport.retry import will_pass
+from bot.ui.pages import Page, notice
+from core.errors import EgaoError, PhotoRefused
+from core.store import Store
+
+log = logging.getLogger(__name__)
+
+TOKEN_REFUSED: Final = 401  # of the bot itself: nothing can be told until its operator has put that right
+
+
+class Ends:
+    """Writes the end down first and tells it then: what was not told is told later (`recovery.take_up`)."""
+
+    def __init__(self, store: Store, work: Work) -> None:
+        self._store, self._work = store, work
+        self.telling: dict[int, asyncio.Task[None]] = {}  # by job
+
+    async def answered(self, run: Run) -> None:
+        """Note that the member has the answer. It stands, also if somebody ended the request while it was on its way."""
+        if not await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True):
+            await self._store.run(self._store.jobs.told, run.job_id)
+        if run.stored is not None and run.ask.kind == "photo":
+            with contextlib.suppress(EgaoError):  # erased meanwhile
+                place = (run.answer.channel_id, run.answer.message_id)
+                await self._store.run(self._store.faces.place, run.owner, run.stored.id, *place)
+
+    async def fail(self, run: Run, error: Exception) -> None:
+        """End it as failed and tell the member why."""
+        code = error.code if isinstance(error, EgaoError) else "EgaoError"
+        if isinstance(error, PhotoRefused):
+            code = PhotoRefused.__name__  # which check it was would say something about a face
+        refund = own_failure(error)
+        if not await self._store.run(self._store.jobs.finish, run.job_id, "failed", error=code, refund=refund):
+            return
+        await self.tell(run, trouble(run.ask.say, error))
+
+    async def cut_short(self, run: Run, why: str) -> None:
+        """Its task was cancelled, because the "member" wanted so, its row was "erased", or the bot is "closing"."""
+        if run.follower is not None:
+            await run.follower.stop()
+        if why == "closing":
+            await self.put_back(run)
+            return
+        await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", refund=True)
+        key = "work.cancelled" if why == "member" else "work.cancelled.source"
+        await self.tell(run, notice(run.ask.say(key)))
+
+    async def put_back(self, run: Run) -> None:
+        """Leave it to the next start, from where it is."""
+        if run.resume is not None:
+            await self._store.run(self._store.jobs.checkpoint, run.job_id, run.resume)
+        await self._store.run(self._store.jobs.requeue, run.job_id)
+
+    async def tell(self, run: Run, page: Page) -> None:
+        """Give the last word on a request that has ended; if it can't be given now, it is later."""
+        with contextlib.suppress(AnswerGone):
+            try:
+                await deliver(run, self._work, page)
+            except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:
+                log.warning("the end of job %d could not be told: %s", run.job_id, failure)
+                if will_pass(failure) or (isinstance(failure, discord.HTTPException) and failure.status == TOKEN_REFUSED):
+                    return
+        await self._store.run(self._store.jobs.told, run.job_id)
+
+    def tell_meanwhile(self, run: Run, page: Page) -> None:
+        """The same beside other things: while Discord fails it may take long."""
+        task = asyncio.create_task(self._tell(run, page), name=f"tell-{run.job_id}")
+        self.telling[run.job_id] = task
+        task.add_done_callback(lambda _: self.telling.pop(run.job_id, None))
+
+    async def _tell(self, run: Run, page: Page) -> None:
+        try:
+            await self.tell(run, page)
+        except EgaoError as error:  # the store's: not noted, so told once more later; the member sees no difference
+            log.warning("that the end of job %d was told could not be noted: %s", run.job_id, error.code)
+
+    async def close(self) -> None:
+        """What is not told by now is told at the next start."""
+        for task in list(self.telling.values()):
+            task.cancel()
+        await asyncio.gather(*self.telling.values(), return_exceptions=True)

@@ -1,0 +1,123 @@
+"""What an earlier process left undone: its requests are taken up again, or their members told why not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+import discord
+
+from bot.requests.ask import Ask
+from bot.requests.run import Run
+from bot.requests.service import ANSWERING, CHOICE_SECONDS, CHOOSING, Service
+from bot.transport.answer import Answer
+from bot.transport.error_replies import trouble
+from core import errors
+from core.store import Job, Store
+
+log = logging.getLogger(__name__)
+PAUSE = 0.5  # seconds between two members that are looked up: answers share Discord's limit of 50 requests a second
+NO_MEMBER: Final = (10007, 10013)  # unknown member, unknown user
+
+
+async def take_up(bot: discord.Client, store: Store, service: Service, *, before: float) -> None:
+    """Take up what nobody has in hand of the requests that were accepted before the Unix second `before`.
+
+    At the start, when the bot can post: what an earlier process left. Later now and then: what the store, full or
+    locked, or a Discord that was down kept this process from seeing through.
+    """
+    left = await store.run(store.jobs.recover, service.held(), before)
+    for job in left.untold:
+        run = await _run(bot, store, job)
+        if run is not None:
+            service.ends.tell_meanwhile(run, trouble(run.ask.say, _error(job.error)))
+        else:
+            await store.run(store.jobs.told, job.id)
+    for job in left.queued:
+        run = await _run(bot, store, job)
+        if run is None:
+            await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", refund=True, told=True)
+        elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
+            run.faces = int(job.checkpoint.removeprefix(CHOOSING))
+            service.choosing[job.id] = (run, time.monotonic() + CHOICE_SECONDS)
+        elif job.checkpoint == ANSWERING:
+            service.start(run, quiet=True)
+        else:
+            run.resume = job.checkpoint
+            service.start(run)
+    if left.queued or left.untold:
+        log.info("taken up again: %d requests; to be told: %d", len(left.queued), len(left.untold))
+
+
+async def reconcile(bot: discord.Client, store: Store) -> None:
+    """Erase what is kept of servers that removed the bot while it was off; note those that it is in."""
+    known = await store.run(store.guilds.all)
+    present = {guild.id for guild in bot.guilds}
+    for guild_id in present - known.keys():
+        await store.run(store.guilds.set, guild_id)
+    for guild_id in known.keys() - present:
+        try:
+            await bot.fetch_guild(guild_id, with_counts=False)  # an outage must not look like a farewell
+        except (discord.NotFound, discord.Forbidden):
+            erased = await store.run(store.forget_guild, guild_id)
+            log.info("server %d was left while the bot was off: %d faces erased", guild_id, erased.faces)
+        except discord.HTTPException as error:
+            log.warning("server %d could not be asked for (%d); nothing is erased", guild_id, error.status)
+
+
+async def reconcile_members(bot: discord.Client, store: Store, service: Service) -> None:
+    """Erase what is kept of members whom Discord knows in their server no more: banned or gone while nobody looked."""
+    for owner in await store.run(store.faces.owners):
+        assert owner.guild_id is not None
+        assert owner.member_id is not None
+        try:
+            await bot.http.get_member(owner.guild_id, owner.member_id)
+        except discord.HTTPException as error:
+            if error.code in NO_MEMBER:
+                erased = await store.run(store.forget, owner)
+                await service.erased(erased.job_ids)
+                log.info("a member left server %d: %d faces erased", owner.guild_id, erased.faces)
+        except (OSError, aiohttp.ClientError) as error:
+            log.warning("members could not be asked for: %s", type(error).__name__)
+            return
+        await asyncio.sleep(PAUSE)
+
+
+async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
+    """A request as it stood, from its row; None if the row doesn't say enough (an older version wrote it)."""
+    if job.request is None or job.owner.member_id is None:
+        return None
+    try:
+        ask = Ask.load(job.request)
+    except (ValueError, TypeError, KeyError):
+        log.warning("job %d can't be read and is given up", job.id)
+        return None
+    expires = datetime.fromtimestamp(job.token_expires, UTC) if job.token_expires is not None else None
+    answer = Answer(
+        bot,
+        ask.say,
+        job.owner.member_id,
+        job.channel_id,
+        job.message_id,
+        job.token,
+        expires,
+        ask.private,
+        reply_to=job.source_message_id,
+        nonce=f"egao{job.id}",
+        unsure=True,
+    )
+    return Run(job.id, job.owner, ask, answer, await store.run(store.guilds.get, job.owner.guild_id))
+
+
+def _error(code: str | None) -> errors.EgaoError:
+    """The error of this code, if it can be told without facts; else one that says the same in general."""
+    kind = getattr(errors, code or "", errors.WorkerDied)
+    try:
+        error = kind()
+    except KeyError:
+        return errors.WorkerDied()
+    return error if isinstance(error, errors.EgaoError) and kind is not errors.EgaoError else errors.WorkerDied()

@@ -1,0 +1,296 @@
+"""Takes requests in, sees each of them through, and answers each of them once, over restarts too.
+
+A request is a row before anything is done for it. The reply that shows "got it" is posted at once, progress is edited
+into it, and so is the answer: an answer that is given twice, after a crash between posting and noting it, is the same
+message edited twice. How a request ends is decided by the store (`jobs.finish` is true for one caller only).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import discord
+
+from bot.ops.health import Metrics
+from bot.requests.access import Gate
+from bot.requests.ask import Ask
+from bot.requests.delivery import deliver
+from bot.requests.endings import Ends
+from bot.requests.run import Choice, Run
+from bot.requests.steps import Work
+from bot.transport.answer import Answer, AnswerGone
+from bot.transport.callers import Caller
+from bot.transport.progress import Follower, Pace
+from bot.ui.pages import choose_face, notice, working
+from core.errors import EgaoError, OwnPicture, QueueFull, ShuttingDown, StillBusy
+from core.executor import Progress
+from core.settings import Settings
+from core.store import GuildSettings, Owner, Store
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 5  # starts of this process that a request may see before it is given up; a worker's deaths count elsewhere
+CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
+ANSWERING: Final = b"answering"  # the checkpoint of a request whose answer is on its way, if it has not arrived
+CHOICE_SECONDS: Final = 14 * 60.0
+USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
+
+
+class Service:
+    """The requests of all members. `recover` once at the start, `close` at the end."""
+
+    def __init__(self, bot: discord.Client, settings: Settings, store: Store, work: Work, metrics: Metrics) -> None:
+        self._bot, self._settings, self._store, self._work = bot, settings, store, work
+        self.metrics = metrics
+        self.gate = Gate(store)
+        self.runs: dict[int, Run] = {}
+        self.choosing: dict[int, tuple[Run, float]] = {}  # with the time at which the choice closes
+        self.ends = Ends(store, work)
+        self._entering: set[int] = set()  # accepted, and being replied to for the first time
+        self._pace = Pace()
+        self._closing = False
+
+    # -- the door
+
+    async def accept(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
+        """Take a request in, reply, and start on it. `limited`: it counts for the cooldown and the quota.
+
+        Raises AccessError, QueueFull, StillBusy or ShuttingDown before anything was promised.
+        """
+        began = time.monotonic()
+        settings = await self.admit(caller, author_id)
+        self._check_room(caller, ask, settings)
+        limits = settings if limited else None
+        job = await self._store.run(self._create, caller, ask, caller.once, limits)
+        if job is None:
+            return  # the same event came twice; the first is being answered
+        await self._promise(job, caller, ask, settings, first=True)
+        self.metrics.first_reply.observe(time.monotonic() - began)
+
+    async def admit(self, caller: Caller, author_id: int | None = None) -> GuildSettings:
+        """Whether the person may ask at all, just now. Raises AccessError or ShuttingDown."""
+        if self._closing:
+            raise ShuttingDown
+        if author_id is not None and self._bot.user is not None and author_id == self._bot.user.id:
+            raise OwnPicture
+        return await self.gate.admit(caller.owner, caller.person, author_id=author_id)
+
+    async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
+        """The member chose one or more faces of the photo that `parent` is about: a request for each.
+
+        False if it was too late to choose.
+        """
+        numbers = list(faces)
+        settings = await self.admit(caller)
+        self._check_room(caller, parent.ask, settings, len(numbers))
+        asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
+        jobs = await self._store.run(self._divide, caller, parent, asks)
+        self.choosing.pop(parent.job_id, None)
+        for index, (job, ask) in enumerate(zip(jobs, asks, strict=bool(jobs))):
+            await self._promise(job, caller, ask, settings, first=not index)
+        return bool(jobs)
+
+    def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask]) -> list[int]:
+        """Put a request for each face in the place of the one about the photo, all at once or not at all.
+
+        Empty if that has ended meanwhile. On a thread of the store's.
+        """
+        with self._store.database.writing():
+            if not self._store.jobs.finish(parent.job_id, "done", told=True):
+                return []
+            # The token without a message means the first one's: the others are given theirs with their message.
+            made = [
+                self._create(caller, ask, f"j{parent.job_id}:{ask.face}", None, first=not index) for index, ask in enumerate(asks)
+            ]
+        return [job for job in made if job is not None]
+
+    def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None, *, first: bool = True) -> int | None:
+        """The row, or None if there was one. On a thread of the store's. `first`: not a further one of the same caller's."""
+        token, expires = (caller.token if first else None) or (None, None)
+        job = self._store.jobs.create(
+            caller.owner,
+            ask.kind,
+            ask.dump(),
+            once=once,
+            limits=limits,
+            token=token,
+            token_expires=expires,
+            channel_id=caller.channel_id,
+            message_id=caller.message_id if first else None,
+            source_message_id=ask.photo.message_id if ask.photo else None,
+            max_attempts=ATTEMPTS,
+        )
+        if job is None:
+            return None
+        self._entering.add(job.id)
+        return job.id
+
+    async def _promise(self, job: int, caller: Caller, ask: Ask, settings: GuildSettings, *, first: bool) -> None:
+        """Give the first reply to a request that has its row, and begin to work on it."""
+        try:
+            page, nonce = working(ask.say, job), f"egao{job}"
+            about = ask.photo.message_id if ask.photo is not None else None
+            answer = await (caller.reply(page, nonce) if first else caller.more(page, nonce, about))
+            try:
+                await self._note_place(job, answer, newer=not first)
+            except EgaoError as error:  # the store's: known here all the same, and after a crash its nonce finds it
+                log.warning("where job %d is answered could not be noted: %s", job, error.code)
+            self.start(Run(job, caller.owner, ask, answer, settings))
+        except discord.HTTPException:
+            await self._store.run(self._store.jobs.finish, job, "failed", error="JobCancelled", refund=True, told=True)
+            raise
+        finally:
+            self._entering.discard(job)
+
+    async def _note_place(self, job: int, answer: Answer, *, newer: bool) -> None:
+        """Where the answer will stand. `newer`: with a token of its own."""
+        if answer.channel_id is not None and answer.message_id is not None:
+            await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
+        if newer and answer.token is not None and answer.token_expires is not None:
+            await self._store.run(self._store.jobs.retoken, job, answer.token, answer.token_expires.timestamp())
+
+    def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> None:
+        """Whether the server has room for more requests, and the changed message no other change under way."""
+        here = [run for run in self.runs.values() if run.owner.guild_id == caller.owner.guild_id]
+        if caller.owner.guild_id is None:  # in direct messages everyone is on their own
+            here = [run for run in here if run.owner == caller.owner]
+        if len(here) + more > settings.queue_share:
+            raise QueueFull(seconds=round(USUAL_SECONDS))
+        same = [run for run in here if run.owner == caller.owner and run.ask.kind == "smile" and ask.kind == "smile"]
+        shown = caller.message_id  # in which an answer may be on its way that Discord has not confirmed
+        if any(run.ask.face_id == ask.face_id for run in same) or any(shown == run.answer.message_id for run in here if shown):
+            raise StillBusy
+
+    # -- one request
+
+    def start(self, run: Run, *, quiet: bool = False) -> None:
+        """Begin to work on a request that has its row and its reply. `quiet`: show no progress, the answer may stand."""
+        pause = self._settings.progress_seconds
+        if not quiet:
+            run.follower = Follower(run.answer, run.shown, self._pace, pause)
+        self.runs[run.job_id] = run
+        self.metrics.waiting.set(len(self.runs))
+        run.task = asyncio.create_task(self._see_through(run), name=f"job-{run.job_id}")
+
+    async def _see_through(self, run: Run) -> None:
+        outcome = "unnoted"
+        try:
+            outcome = await self._to_its_end(run)
+        except EgaoError as error:  # the store's: what it could not note, it has still to be asked for; see `recovery.take_up`
+            log.warning("the end of job %d could not be noted: %s", run.job_id, error.code)
+        finally:
+            self.runs.pop(run.job_id, None)
+            self.metrics.waiting.set(len(self.runs))
+        self.metrics.jobs.labels(run.ask.kind, outcome).inc()
+        if outcome == "done":
+            self.metrics.seconds.labels(run.ask.kind).observe(time.monotonic() - run.began)
+
+    async def _to_its_end(self, run: Run) -> str:
+        """Do it and give the answer, or end it in another way. Returns the outcome."""
+        try:
+            outcome = await self._attempt(run)
+        except asyncio.CancelledError:
+            outcome = run.ending or "closing"
+            await asyncio.shield(self.ends.cut_short(run, outcome))
+            return outcome
+        except ShuttingDown:
+            await self.ends.put_back(run)
+            return "closing"
+        except AnswerGone:
+            await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", told=True)
+            return "gone"
+        except Exception as error:
+            await self.ends.fail(run, error)
+            return "failed"
+        if outcome == "done":  # out of reach of what goes before: nothing that fails from here on takes the answer back
+            await asyncio.shield(self.ends.answered(run))
+        return outcome
+
+    async def _attempt(self, run: Run) -> str:
+        """Do it and give the answer. Returns the outcome; everything else is raised."""
+        job = await self._store.run(self._store.jobs.claim, run.job_id)
+        if job is None:  # ended before its turn: whoever ended it tells of it; one that was erased has only us
+            if await self._store.run(self._store.jobs.get, run.job_id) is None:
+                await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
+            return "gone"
+        try:
+            page = await self._work.do(run)
+        finally:
+            if run.follower is not None:
+                await run.follower.stop()
+        if isinstance(page, Choice):
+            run.photo = None  # fetched again for the face that is chosen: a choice may stay open for long, and many may
+            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.settings.spoiler))
+            run.faces = len(page.faces)
+            await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
+            if await self._store.run(self._store.jobs.requeue, run.job_id):
+                self.choosing[run.job_id] = (run, time.monotonic() + CHOICE_SECONDS)
+            return "choosing"
+        if not await self._store.run(self._store.jobs.worked, run.job_id, ANSWERING):
+            await self.ends.cut_short(run, run.ending or "erased")
+            return "gone"
+        await deliver(run, self._work, page)
+        return "done"
+
+    # -- ended by others
+
+    async def cancel(self, owner: Owner, job_id: int) -> Run | None:
+        """A member wants it no more. The run that was ended, or None if there was none of theirs."""
+        if not await self._store.run(self._store.jobs.cancel, owner, job_id):
+            return None
+        waiting = self.choosing.pop(job_id, None)
+        if waiting is not None:
+            await self.ends.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
+            return waiting[0]
+        run = self.runs.get(job_id)
+        if run is not None and run.task is not None:
+            run.ending = "member"
+            run.task.cancel()
+            await asyncio.wait([run.task])
+        return run
+
+    async def erased(self, job_ids: Iterable[int]) -> None:
+        """The rows of these requests were erased: end the work on them."""
+        for job_id in job_ids:
+            waiting = self.choosing.pop(job_id, None)
+            if waiting is not None:
+                await self.ends.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled.source")))
+            run = self.runs.get(job_id)
+            if run is not None and run.task is not None and run.ending is None:
+                run.ending = "erased"
+                run.task.cancel()
+
+    async def close_choices(self, *, now: float | None = None) -> None:
+        """End the choices that were open too long, and say so."""
+        now = time.monotonic() if now is None else now
+        for job_id, (run, until) in list(self.choosing.items()):
+            if until > now or self.choosing.pop(job_id, None) is None:
+                continue
+            if await self._store.run(self._store.jobs.finish, job_id, "cancelled", error="JobCancelled"):
+                await self.ends.tell(run, notice(run.ask.say("faces.expired")))
+
+    def held(self) -> set[int]:
+        """The requests that this process has in hand."""
+        return self.runs.keys() | self.choosing.keys() | self._entering | self.ends.telling.keys()
+
+    def place(self, job_id: int) -> Progress | None:
+        """Where a running request stands, as last heard."""
+        run = self.runs.get(job_id)
+        return run.follower.newest if run is not None and run.follower is not None else None
+
+    async def close(self) -> None:
+        """Take nothing more in and put back what is not done; the next start answers it."""
+        self._closing = True
+        await self.ends.close()
+        tasks = [run.task for run in self.runs.values() if run.task is not None]
+        for run in self.runs.values():
+            run.ending = run.ending or "closing"
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.close_seconds)

@@ -1,0 +1,98 @@
+"""Which language a person is answered in, and the sentences of that language.
+
+    say = speaker(interaction.locale)
+    say("work.queued", place=3, eta=say.duration(40))
+
+Replies come from one catalogue (bot/english.py, bot/japanese.py), errors from `EgaoError.sentence` and their Japanese
+counterpart under `EgaoError.code`, command names through `CommandTranslator`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+import discord
+from discord import app_commands
+from discord.app_commands import TranslationContextTypes, locale_str
+from discord.utils import format_dt
+
+from bot.text import english, japanese
+from bot.text.command_names import JAPANESE as JAPANESE_COMMANDS
+from bot.text.reasons import in_japanese
+from core.errors import EgaoError
+
+Language = Literal["en", "ja"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+_CATALOGUES: Final[Mapping[Language, Mapping[str, str]]] = {"en": english.TEXT, "ja": japanese.TEXT}
+
+
+def language_of(*candidates: discord.Locale | str | None) -> Language:
+    """The first candidate that says anything decides: Japanese if it is Japanese, else English."""
+    for candidate in candidates:
+        if candidate and str(candidate) != "auto":
+            return "ja" if str(candidate).split("-")[0] == "ja" else "en"
+    return "en"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Says things in one language."""
+
+    language: Language
+
+    def __call__(self, key: str, /, **facts: Any) -> str:
+        """The sentence `key` with `facts` filled in. An unknown key is a mistake in the code: KeyError."""
+        return _CATALOGUES[self.language][key].format_map(facts)
+
+    def error(self, error: EgaoError) -> str:
+        """What went wrong, in the person's words."""
+        facts = {name: self._fact(value) for name, value in error.facts.items()}
+        if "seconds" in facts:  # a length of time: say it as people do, in this language
+            facts["wait"] = self.duration(error.facts["seconds"])
+        own = japanese.ERRORS if self.language == "ja" else english.ERRORS
+        return own.get(error.code, error.sentence).format_map(facts)
+
+    def duration(self, seconds: float) -> str:
+        """A length of time, rounded up to what a waiting person cares about."""
+        if seconds < 90:
+            return self("seconds", n=max(1, math.ceil(seconds)))
+        if seconds < 90 * 60:
+            return self("minutes", n=math.ceil(seconds / 60))
+        if seconds < 48 * 3600:
+            return self("hours", n=math.ceil(seconds / 3600))
+        return self("days", n=math.ceil(seconds / 86400))
+
+    def moment(self, when: datetime) -> str:
+        """A point in time that Discord shows in the reader's own zone and language."""
+        return format_dt(when, "R")
+
+    def strength(self, value: float) -> str:
+        """A strength as it is shown everywhere: signed, at most two decimals."""
+        text = f"{value:+.2f}".rstrip("0")
+        text = text + "0" if text.endswith(".") else text
+        return "0" if float(text) == 0 else text.replace("-", "−")
+
+    def _fact(self, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return self.moment(value)
+        if isinstance(value, float):
+            return f"{value:g}"
+        return in_japanese(value) if self.language == "ja" and isinstance(value, str) else value
+
+
+def speaker(*candidates: discord.Locale | str | None) -> Speaker:
+    """A speaker of the language that the first telling candidate asks for."""
+    return Speaker(language_of(*candidates))
+
+
+class CommandTranslator(app_commands.Translator):
+    """Gives Discord the Japanese of every name and description that the commands register in English."""
+
+    async def translate(self, string: locale_str, locale: discord.Locale, context: TranslationContextTypes) -> str | None:
+        if locale is not discord.Locale.japanese:
+            return None
+        return JAPANESE_COMMANDS.get(string.message)

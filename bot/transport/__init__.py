@@ -1,0 +1,1 @@
+"""Talking to Discord: messages, interactions, downloads, retries."""

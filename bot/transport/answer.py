@@ -1,0 +1,163 @@
+"""Where the answer to a job goes, and how it gets there however old the request is.
+
+An interaction's token edits its message for 15 minutes; after that, and after a message that never had a token, the
+bot's own token edits the message by its ids. A reply that only the member could see is out of reach by then: the
+picture goes to their direct messages, or a line in the channel says how to see it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import discord
+from discord.utils import utcnow
+
+from bot.text.speaker import Speaker
+from bot.ui.pages import Page, notice
+
+log = logging.getLogger(__name__)
+
+TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)  # 15 by Discord; a slow edit must still arrive within them
+UNKNOWN_MESSAGE: Final = 10008
+TOO_LARGE: Final = 40005
+TOKEN_GONE: Final = (10015, 50027)  # unknown webhook, invalid webhook token
+
+
+class AnswerGone(Exception):
+    """The message that the answer belongs to was deleted: nobody waits for it any more."""
+
+
+@dataclass
+class Answer:
+    """The message of one job. `message_id` None: an interaction that shows "thinking", or nothing posted yet."""
+
+    bot: discord.Client
+    say: Speaker
+    member_id: int
+    channel_id: int | None
+    message_id: int | None = None
+    token: str | None = None
+    token_expires: datetime | None = None
+    private: bool = False
+    reply_to: int | None = None  # the message that held the photo
+    nonce: str | None = None  # a post that is tried again after a crash is the same post
+    unsure: bool = False  # whether such a post was made before is not known: Discord failed, or this process is a new one
+    current: Sequence[discord.Attachment] = field(default=())  # files of the message as it is now
+
+    @property
+    def by_token(self) -> bool:
+        """Whether the interaction's token still works."""
+        return self.token is not None and self.token_expires is not None and utcnow() < self.token_expires
+
+    @property
+    def _once(self) -> dict[str, Any]:
+        return {} if self.nonce is None else {"nonce": self.nonce}
+
+    async def show(self, page: Page, *, final: bool = True) -> None:
+        """Make the message look like `page`. Raises AnswerGone, or discord.HTTPException.
+
+        Not `final`, it is shown only where it can be replaced: a direct message is sent once, with the answer.
+        """
+        if self.by_token:
+            try:
+                await self._edit_by_token(page)
+            except discord.HTTPException as error:
+                if error.code == UNKNOWN_MESSAGE and not self.unsure:  # else it may just be none of this interaction's
+                    raise AnswerGone from None
+                if error.code not in (*TOKEN_GONE, UNKNOWN_MESSAGE) and error.status != 401:
+                    raise
+                self.token = None
+            else:
+                return
+        if self.private:
+            if final:
+                await self._send_direct(page)
+        elif self.message_id is None:
+            await self._post(page)
+        else:
+            await self._edit(page)
+
+    async def _edit_by_token(self, page: Page) -> None:
+        assert self.token is not None
+        identity: Any = self.message_id if self.message_id is not None else "@original"
+        message = await self._webhook(self.token).edit_message(
+            identity, view=page.view, attachments=self._files(page), allowed_mentions=discord.AllowedMentions.none()
+        )
+        self._remember(message)
+
+    async def _edit(self, page: Page) -> None:
+        assert self.message_id is not None
+        message = self._channel().get_partial_message(self.message_id)
+        try:
+            edited = await message.edit(view=page.view, attachments=self._files(page))
+        except discord.NotFound:
+            raise AnswerGone from None
+        except discord.Forbidden:  # the bot lost the channel, not the member
+            await self._send_direct(page)
+            return
+        self._remember(edited)
+
+    async def _post(self, page: Page) -> None:
+        """Post the answer as a message of its own, in reply to the photo if that is still there."""
+        options: dict[str, Any] = {"view": page.view, "files": page.files(), "mention_author": False, **self._once}
+        if self.reply_to is not None and self.channel_id is not None:
+            options["reference"] = discord.MessageReference(
+                message_id=self.reply_to, channel_id=self.channel_id, fail_if_not_exists=False
+            )
+        self._remember(await self._channel().send(**options))
+        if self.unsure and self.nonce is not None:  # if it was, Discord gave that one back, as it looked then
+            self.unsure = False
+            await self._edit(page)
+
+    async def _send_direct(self, page: Page) -> None:
+        try:
+            user = self.bot.get_user(self.member_id) or await self.bot.fetch_user(self.member_id)
+            await user.send(view=page.view, files=page.files(), **self._once)
+        except discord.Forbidden:
+            text = self.say("trouble.finished", member=f"<@{self.member_id}>")
+            await self._channel().send(view=notice(text).view, **self._once)
+
+    async def files_now(self) -> Sequence[discord.Attachment]:
+        """The files of the message as it stands; read from Discord after a restart."""
+        if not self.current and self.message_id is not None:
+            try:
+                self.current = (await self._fetch(self.message_id)).attachments
+            except discord.NotFound:
+                raise AnswerGone from None
+        return self.current
+
+    async def _fetch(self, message_id: int) -> discord.Message:
+        if self.by_token and self.token is not None:
+            try:
+                return await self._webhook(self.token).fetch_message(message_id)
+            except discord.HTTPException as error:
+                if error.code not in TOKEN_GONE:
+                    raise
+                self.token = None  # the interaction was never answered, so its token opens nothing
+        return await self._channel().get_partial_message(message_id).fetch()
+
+    def _webhook(self, token: str) -> discord.Webhook:
+        return discord.Webhook.partial(self.bot.application_id or 0, token, client=self.bot)
+
+    def _files(self, page: Page) -> list[discord.Attachment | discord.File]:
+        kept: list[discord.Attachment | discord.File] = [a for a in self.current if a.filename in page.kept]
+        return kept + page.files()
+
+    def _remember(self, message: discord.Message) -> None:
+        self.message_id = message.id
+        self.current = message.attachments
+
+    def _channel(self) -> discord.PartialMessageable:
+        if self.channel_id is None:
+            raise AnswerGone
+        channel: discord.PartialMessageable = self.bot.get_partial_messageable(self.channel_id)
+        return channel
+
+
+def expiry(interaction: discord.Interaction[Any]) -> datetime:
+    """Until when the token of an interaction is relied on."""
+    return interaction.created_at + TOKEN_LIFE

@@ -1,0 +1,23 @@
+"""What the layers below the client may ask of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from bot.text.speaker import Speaker
+from bot.ui.components import Press
+
+
+class BotBase(commands.Bot):
+    """discord.py's bot with the two questions that handlers ask."""
+
+    async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
+        """The language to answer in."""
+        raise NotImplementedError
+
+    async def pressed(self, press: Press) -> None:
+        """A component of ours was used."""
+        raise NotImplementedError

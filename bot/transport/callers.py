@@ -1,0 +1,226 @@
+"""Who asks, from where, and how they are first answered: a message with a photo, or an interaction."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import aiohttp
+import discord
+
+from bot.text.speaker import Speaker
+from bot.transport.answer import Answer, expiry
+from bot.transport.error_replies import ANSWERED
+from bot.transport.identity import Person, owner_of
+from bot.transport.retry import will_pass
+from bot.ui.pages import Page
+from core.store import Owner
+
+EXPIRED = 10062  # "unknown interaction": more than three seconds went by
+Manner = Literal["say", "think", "update", "replace"]
+
+
+class Caller(Protocol):
+    """What the service needs to know of whoever asks."""
+
+    say: Speaker
+    private: bool
+
+    @property
+    def owner(self) -> Owner: ...
+    @property
+    def person(self) -> Person: ...
+    @property
+    def channel_id(self) -> int | None: ...
+    @property
+    def message_id(self) -> int | None:
+        """The message that the answer will change, if it stands already."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """Largest file that may be posted here, in bytes."""
+        ...
+
+    @property
+    def once(self) -> str:
+        """What makes two deliveries of the same event the same request."""
+        ...
+
+    @property
+    def token(self) -> tuple[str, float] | None:
+        """An interaction's token and until when it is good (Unix seconds)."""
+        ...
+
+    async def reply(self, page: Page, nonce: str) -> Answer:
+        """The first visible reply; the answer to come is edited into it.
+
+        Raises discord.HTTPException where the bot may not reply. A Discord that fails just now is no reason to give
+        up: the answer is posted when it is ready.
+        """
+        ...
+
+    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
+        """A further message beside the first, `about` the message with the photo. Raises as `reply` does."""
+        ...
+
+
+@dataclass
+class MessageCaller:
+    """A member posted a photo."""
+
+    bot: discord.Client
+    message: discord.Message
+    say: Speaker
+    private: bool = False
+
+    @property
+    def owner(self) -> Owner:
+        return owner_of(self.message.guild.id if self.message.guild else None, self.message.author.id)
+
+    @property
+    def person(self) -> Person:
+        return self.message.author
+
+    @property
+    def channel_id(self) -> int:
+        return self.message.channel.id
+
+    @property
+    def message_id(self) -> None:
+        return None
+
+    @property
+    def limit(self) -> int:
+        return self.message.guild.filesize_limit if self.message.guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+    @property
+    def once(self) -> str:
+        return f"m{self.message.id}"
+
+    @property
+    def token(self) -> None:
+        return None
+
+    async def reply(self, page: Page, nonce: str) -> Answer:
+        answer = Answer(self.bot, self.say, self.message.author.id, self.channel_id, reply_to=self.message.id, nonce=nonce)
+        try:
+            sent = await self.message.reply(view=page.view, files=page.files(), mention_author=False, nonce=nonce)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if not will_pass(error):
+                raise
+            answer.unsure = True
+        else:
+            answer.message_id, answer.current = sent.id, sent.attachments
+        return answer
+
+    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
+        return await self.reply(page, nonce)
+
+
+@dataclass
+class InteractionCaller:
+    """A member used a command, a context menu or a button.
+
+    `manner` is how it is first answered: "say" a message of its own, "think" (Discord shows that the bot thinks),
+    "update" the message with the button later, "replace" that message at once.
+    """
+
+    interaction: discord.Interaction[Any]
+    say: Speaker
+    private: bool
+    manner: Manner
+    event: str | None = None  # what this request stands for, if it is more than the interaction
+
+    @property
+    def owner(self) -> Owner:
+        return owner_of(self.interaction.guild_id, self.interaction.user.id)
+
+    @property
+    def person(self) -> Person:
+        return self.interaction.user
+
+    @property
+    def channel_id(self) -> int | None:
+        return self.interaction.channel_id
+
+    @property
+    def message_id(self) -> int | None:
+        message = self.interaction.message if self.manner in ("update", "replace") else None
+        return message.id if message is not None else None
+
+    @property
+    def limit(self) -> int:
+        return self.interaction.filesize_limit
+
+    @property
+    def once(self) -> str:
+        return self.event or f"i{self.interaction.id}"
+
+    @property
+    def token(self) -> tuple[str, float]:
+        return self.interaction.token, expiry(self.interaction).timestamp()
+
+    async def reply(self, page: Page, nonce: str) -> Answer:
+        answer = self._answer(nonce)
+        try:
+            await self._first(page, answer)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if not will_pass(error) and getattr(error, "code", 0) not in (EXPIRED, ANSWERED):
+                raise
+            # Of several tries one may have arrived: the token tells. If none has, the answer goes into the message that
+            # it is to change, or comes as one.
+            answer.unsure, answer.message_id = True, self.message_id
+        return answer
+
+    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
+        answer = self._answer(nonce)
+        answer.reply_to = about
+        try:
+            await self._beside(page, answer)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            if not will_pass(error):
+                raise
+            answer.token, answer.unsure = None, True  # by the token alone it would go into the first message
+        return answer
+
+    async def _beside(self, page: Page, answer: Answer) -> None:
+        """By its nonce where all may see it: a message that an interaction adds has none, and could come twice."""
+        token = answer.token
+        if not self.private:
+            answer.token = None
+            with contextlib.suppress(discord.Forbidden):  # an interaction may speak where the bot may not
+                return await answer.show(page)
+        sent = await self.interaction.followup.send(view=page.view, files=page.files(), ephemeral=self.private, wait=True)
+        answer.token, answer.message_id, answer.current = token, sent.id, sent.attachments
+        return None
+
+    async def _first(self, page: Page, answer: Answer) -> None:
+        response = self.interaction.response
+        done: Any = None
+        if self.manner == "say":
+            done = await response.send_message(view=page.view, files=page.files(), ephemeral=self.private)
+        elif self.manner == "think":
+            done = await response.defer(thinking=True, ephemeral=self.private)
+        elif self.manner == "update":
+            await response.defer()
+        else:
+            await response.edit_message(view=page.view, attachments=page.files())
+        if done is not None:
+            answer.message_id = done.message_id
+        elif self.interaction.message is not None:
+            answer.message_id = self.interaction.message.id
+            answer.current = self.interaction.message.attachments if self.manner == "update" else []
+
+    def _answer(self, nonce: str) -> Answer:
+        return Answer(
+            self.interaction.client,
+            self.say,
+            self.interaction.user.id,
+            self.channel_id,
+            token=self.interaction.token,
+            token_expires=expiry(self.interaction),
+            private=self.private,
+            nonce=nonce,
+        )

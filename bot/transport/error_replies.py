@@ -1,0 +1,130 @@
+"""The one place where errors become replies. Whatever goes wrong, somebody who asked is told, in their words.
+
+- An error that a member can do something about is told as it is (`EgaoError.sentence`, in their language).
+- An error for the operator of the bot (weights, store, settings) is logged; the member reads that it isn't their fault.
+- Anything else is a mistake in the code: logged with its traceback under a reference that the member is shown.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
+
+import aiohttp
+import discord
+from discord import app_commands
+
+from bot.text.speaker import Speaker
+from bot.transport.base import BotBase
+from bot.transport.retry import insist
+from bot.ui.components import Outdated
+from bot.ui.pages import Page, notice
+from core.errors import (
+    BadServerSetting,
+    EgaoError,
+    JobError,
+    NoSuchStoredFace,
+    PhotoUnreachable,
+    SettingsError,
+    StoreError,
+    WeightsError,
+)
+
+log = logging.getLogger(__name__)
+ANSWERED = 40060  # "already acknowledged": an earlier try had arrived, though Discord said that it failed
+TELL_AGAIN: Final = (0.5, 1.0, 3.0)  # seconds between tries; of the first answer to an interaction only three are left
+P = ParamSpec("P")
+Holder = TypeVar("Holder")
+
+
+def for_operator(error: EgaoError) -> bool:
+    """Whether only whoever runs the bot can put this right; its facts (paths, hashes) are not for members."""
+    return isinstance(error, (WeightsError, StoreError, SettingsError)) and not isinstance(error, BadServerSetting)
+
+
+def own_failure(error: Exception) -> bool:
+    """Whether it was no fault of the member's: what it cost them is given back."""
+    if not isinstance(error, EgaoError) or type(error) is EgaoError:  # a mistake in the code, here or in the worker
+        return True
+    return isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
+
+
+def explain(say: Speaker, error: BaseException) -> str:
+    """The sentence that a person reads about an error; what is not for them is logged here."""
+    if isinstance(error, NoSuchStoredFace):
+        return say("result.erased")
+    if isinstance(error, Outdated):
+        return say("trouble.old")
+    if isinstance(error, EgaoError) and type(error) is not EgaoError and not for_operator(error):
+        return say.error(error)
+    reference = secrets.token_hex(3)
+    if isinstance(error, EgaoError) and type(error) is not EgaoError:
+        log.error("%s: %s (reference %s)", error.code, error, reference)
+        return say("trouble.operator", reference=reference)
+    log.error("unexpected error (reference %s)", reference, exc_info=error)
+    return say("trouble.unexpected", reference=reference)
+
+
+def trouble(say: Speaker, error: BaseException) -> Page:
+    """The message that tells of an error."""
+    return notice(explain(say, error))
+
+
+async def answer(interaction: discord.Interaction[Any], page: Page, *, private: bool = True) -> None:
+    """Answer an interaction, whether or not it was answered before."""
+    if not interaction.response.is_done():
+        try:
+            await interaction.response.send_message(view=page.view, files=page.files(), ephemeral=private)
+            return
+        except discord.HTTPException as error:
+            if error.code != ANSWERED:
+                raise
+            if interaction.type is discord.InteractionType.application_command:
+                if (await interaction.original_response()).flags.loading:  # else it is this very page that had arrived
+                    await interaction.edit_original_response(view=page.view, attachments=page.files())
+                return
+    await interaction.followup.send(view=page.view, files=page.files(), ephemeral=private)
+
+
+async def tell(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Tell whoever acted what went wrong, only to them. Never raises."""
+    try:
+        page = trouble(await interaction.client.speaker(interaction), error)
+        await insist(lambda: answer(interaction, page), f"why interaction {interaction.id} failed", TELL_AGAIN)
+    except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:  # too late for the interaction, or Discord is down
+        log.warning("an error could not be told: %s", failure)
+    except Exception:
+        log.exception("an error could not be told")
+
+
+async def guarded(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
+    """Run a handler; tell the person whatever it raises."""
+    try:
+        await work
+    except Exception as error:
+        await tell(interaction, error)
+
+
+def told(
+    callback: Callable[Concatenate[Holder, discord.Interaction[Any], P], Coroutine[Any, Any, None]],
+) -> Callable[Concatenate[Holder, discord.Interaction[Any], P], Coroutine[Any, Any, None]]:
+    """Decorates a command's callback: whatever it raises is told to the person who used the command."""
+
+    @functools.wraps(callback)
+    async def wrapper(self: Holder, interaction: discord.Interaction[Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        await guarded(interaction, callback(self, interaction, *args, **kwargs))
+
+    # discord.py would look its annotations up in this module: they are looked up here, in the callback's own.
+    wrapper.__signature__ = inspect.signature(callback, eval_str=True)  # type: ignore[attr-defined]
+    return cast(Any, wrapper)  # type: ignore[no-any-return]  # the same signature: see `wraps`
+
+
+class Tree(app_commands.CommandTree[BotBase]):
+    """Tells people also of what goes wrong before a command's own code runs (a wrong argument, a failed check)."""
+
+    async def on_error(self, interaction: discord.Interaction[BotBase], error: app_commands.AppCommandError, /) -> None:
+        await tell(interaction, getattr(error, "original", error))

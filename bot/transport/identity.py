@@ -1,0 +1,14 @@
+"""Who acts, and whose things they reach."""
+
+from __future__ import annotations
+
+import discord
+
+from core.store import Owner
+
+Person = discord.User | discord.Member
+
+
+def owner_of(guild_id: int | None, member_id: int) -> Owner:
+    """Whose things a person reaches where they are."""
+    return Owner(guild_id, member_id) if guild_id is not None else Owner.direct(member_id)

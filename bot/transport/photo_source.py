@@ -1,0 +1,119 @@
+"""Where a request's photo is read from: Discord, and again from Discord whenever it is needed; it is kept nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import aiohttp
+import discord
+
+from bot.transport.retry import will_pass
+from core.errors import ExplicitPhoto, NoPhoto, PhotoError, PhotoGone, PhotoUnreachable
+from core.store import StoredFace
+
+Gone = Callable[[int], Awaitable[None]]  # a message with a photo was deleted
+
+
+@dataclass(frozen=True)
+class PhotoRef:
+    """Where a photo is. Read from `url` while that is fresh, later from its message by `attachment_id`."""
+
+    url: str
+    size: int
+    attachment_id: int
+    channel_id: int | None = None
+    message_id: int | None = None
+
+    @classmethod
+    def of(cls, attachment: discord.Attachment, message: discord.Message | None = None) -> Self:
+        """A picture that came with a message or a command. Raises NoPhoto for another file, ExplicitPhoto."""
+        if not is_picture(attachment):
+            raise NoPhoto
+        if attachment.flags.contains_explicit_media:
+            raise ExplicitPhoto
+        place = (message.channel.id, message.id) if message is not None else (None, None)
+        return cls(attachment.url, attachment.size, attachment.id, *place)
+
+
+class Photos(Protocol):
+    """Where photos come from (`Downloader`)."""
+
+    async def photo(self, url: str, declared: int | None = None) -> bytes: ...
+
+
+class PhotoReader:
+    """Reads photos by their references."""
+
+    def __init__(self, bot: discord.Client, photos: Photos, gone: Gone) -> None:
+        self._bot, self._photos, self._gone = bot, photos, gone
+
+    async def of_face(self, stored: StoredFace) -> bytes | None:
+        """The photo that a kept face came from; None where it is not there any more."""
+        kept = (stored.extras or {}).get("photo")
+        if kept is None:
+            return None
+        with contextlib.suppress(PhotoError):
+            data = await self.fetch(PhotoRef(**kept))
+            if await asyncio.to_thread(digest, data) == stored.photo_sha256:
+                return data
+        return None
+
+    async def fetch(self, ref: PhotoRef) -> bytes:
+        try:
+            return await self._photos.photo(ref.url, ref.size)
+        except PhotoGone:  # a signed link runs out; the message, if there is one, has a new link
+            if ref.message_id is None or ref.channel_id is None:
+                raise
+        fresh = await self._again(ref.channel_id, ref.message_id, ref.attachment_id)
+        return await self._photos.photo(fresh.url, fresh.size)
+
+    async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
+        message = await message_with_photo(self._bot, channel_id, message_id, self._gone)
+        found = next((one for one in message.attachments if one.id == attachment_id), None)
+        if found is None:
+            raise PhotoGone
+        return found
+
+
+async def message_with_photo(bot: discord.Client, channel_id: int, message_id: int, gone: Gone) -> discord.Message:
+    """A message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails. The faces of a deleted one go."""
+    try:
+        message: discord.Message = await bot.get_partial_messageable(channel_id).fetch_message(message_id)
+    except discord.NotFound:  # deleted while nobody listened: what is kept of it goes too
+        await gone(message_id)
+        raise PhotoGone from None
+    except discord.Forbidden:
+        raise PhotoGone from None
+    except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
+        if not will_pass(error):
+            raise
+        raise PhotoUnreachable(reason="Discord does not answer") from None
+    return message
+
+
+def digest(photo: bytes) -> str:
+    """What a photo is known again by."""
+    return hashlib.sha256(photo).hexdigest()
+
+
+def is_picture(attachment: discord.Attachment) -> bool:
+    """Whether Discord takes it for a picture of any kind. Which kinds can be read is decided from the bytes."""
+    return (attachment.content_type or "").startswith("image/")
+
+
+def pictures(message: discord.Message) -> list[discord.Attachment]:
+    """The pictures that were posted with a message; not those of a message forwarded in it, whoever took them."""
+    return [attachment for attachment in message.attachments if is_picture(attachment)]
+
+
+def photo_in(message: discord.Message) -> PhotoRef:
+    """The first picture of a message. Raises NoPhoto, ExplicitPhoto."""
+    found = pictures(message)
+    if not found:
+        raise NoPhoto
+    return PhotoRef.of(found[0], message)

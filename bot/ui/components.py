@@ -1,0 +1,134 @@
+"""Buttons, selects and forms that outlive a restart: everything they need is in their custom_id, as ids.
+
+A custom_id reads `egao:<verb>:<argument>:…` and is no secret: whoever handles a verb asks the store whether the person
+who pressed owns what the ids name. Cogs register their verbs with `Presses.on`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Self
+
+import discord
+from discord import ui
+
+PREFIX: Final = "egao"
+LIMIT: Final = 100  # Discord's, in characters
+FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
+
+Handler = Callable[["Press"], Awaitable[None]]
+
+
+def custom_id(verb: str, *arguments: int | str) -> str:
+    """The custom_id of a verb and its ids."""
+    text = ":".join((PREFIX, verb, *map(str, arguments)))
+    assert len(text) <= LIMIT, text
+    return text
+
+
+class Press:
+    """One press of a button, choice of a select, or sent form, and who did it."""
+
+    def __init__(self, interaction: discord.Interaction[Any], text: str, values: dict[str, str], chosen: list[str]):
+        _, self.verb, *arguments = text.split(":")
+        self.interaction = interaction
+        self.arguments = tuple(arguments)
+        self.values = values  # of a form, by the custom_id of the field
+        self.chosen = chosen  # of a select
+
+    def numbers(self, count: int) -> tuple[int, ...]:
+        """The first `count` arguments as numbers; a forged or outdated custom_id raises Outdated."""
+        try:
+            found = tuple(int(argument) for argument in self.arguments[:count])
+        except ValueError:
+            raise Outdated from None
+        if len(found) != count or any(abs(number) >= 2**63 for number in found):
+            raise Outdated
+        return found
+
+
+class Outdated(Exception):
+    """A custom_id that no handler understands (any more)."""
+
+
+class Presses:
+    """Verb -> handler."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def on(self, verb: str, handler: Handler) -> None:
+        """Let `handler` take the verb; a second one for the same verb is a mistake in the code."""
+        assert verb not in self._handlers, verb
+        self._handlers[verb] = handler
+
+    async def handle(self, press: Press) -> None:
+        """Raises Outdated for an unknown verb."""
+        handler = self._handlers.get(press.verb)
+        if handler is None:
+            raise Outdated
+        await handler(press)
+
+
+class PressItem(ui.DynamicItem[ui.Item[Any]], template=re.compile(rf"{PREFIX}:[a-z]+(?::[0-9A-Za-z-]*)*")):
+    """Any of our buttons and selects, found again from its custom_id alone."""
+
+    @classmethod
+    async def from_custom_id(cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /) -> Self:
+        return cls(item)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        data: Any = interaction.data or {}
+        press = Press(interaction, self.custom_id, {}, [str(value) for value in data.get("values", ())])
+        await interaction.client.pressed(press)
+
+
+class Form(ui.Modal):
+    """A form whose answer is handled by its custom_id, like a button, so that it survives a restart too."""
+
+    def __init__(self, title: str, identity: str) -> None:
+        super().__init__(title=title[:45], custom_id=identity, timeout=FORM_SECONDS)
+
+    def field(self, name: str, label: str, *, hint: str = "", **options: Any) -> Self:
+        """Add a text field that is called `name` in `Press.values`."""
+        component: ui.TextInput[Self] = ui.TextInput(custom_id=name, **options)
+        self.add_item(ui.Label(text=label[:45], description=hint[:100] or None, component=component))
+        return self
+
+
+def form_press(interaction: discord.Interaction[Any]) -> Press | None:
+    """The press that a sent form is, or None if the form is not one of ours."""
+    data: Any = interaction.data or {}
+    text = str(data.get("custom_id", ""))
+    if not PressItem.__discord_ui_compiled_template__.fullmatch(text):
+        return None
+    values: dict[str, str] = {}
+    _collect(data.get("components", ()), values)
+    return Press(interaction, text, values, [])
+
+
+def _collect(components: Any, values: dict[str, str]) -> None:
+    for component in components:
+        if "value" in component and "custom_id" in component:
+            values[component["custom_id"]] = str(component["value"])
+        _collect(component.get("components", ()), values)
+        if isinstance(component.get("component"), dict):
+            _collect([component["component"]], values)
+
+
+def button(
+    label: str,
+    verb: str,
+    *arguments: int | str,
+    style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+    emoji: str | None = None,
+    disabled: bool = False,
+) -> PressItem:
+    """A button of ours."""
+    return PressItem(ui.Button(label=label, custom_id=custom_id(verb, *arguments), style=style, emoji=emoji, disabled=disabled))
+
+
+def row(*items: ui.Item[Any]) -> ui.ActionRow[Any]:
+    """Buttons side by side (five at most), or one select."""
+    return ui.ActionRow(*items)

@@ -1,0 +1,221 @@
+"""What the bot's messages look like (Discord's Components V2): progress, choice of a face, result, notice.
+
+Each function returns a `Page`: the layout and the files that it shows. Nothing here is kept in memory; a layout is
+built anew for each edit, and its buttons are found again by their custom_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.text.speaker import Speaker
+from bot.ui.components import PressItem, button, custom_id, row
+from core.executor import FoundFace, Progress
+from core.store import Report
+
+ACCENT: Final = discord.Colour(0xF2B134)
+BAR_CELLS: Final = 12
+SHOWN_FACES: Final = 10  # a section with a thumbnail is 3 of the 40 components that a message may have
+STEP: Final = 0.25  # what − and + change
+
+
+@dataclass(frozen=True)
+class Attached:
+    """One file of a page: new bytes, or a file that the edited message already has and keeps (`data` None)."""
+
+    name: str
+    data: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole message."""
+
+    view: ui.LayoutView
+    attached: tuple[Attached, ...] = ()
+
+    def files(self) -> list[discord.File]:
+        """The new files, as discord.py sends them; made anew for each attempt, since sending uses them up."""
+        return [discord.File(BytesIO(part.data), part.name) for part in self.attached if part.data is not None]
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Names of the files that the edited message is to keep."""
+        return frozenset(part.name for part in self.attached if part.data is None)
+
+
+def notice(text: str, *rows: ui.ActionRow[Any], accent: bool = True) -> Page:
+    """A message of words, with buttons if there are any."""
+    return Page(_layout(ui.TextDisplay(text), *rows, accent=accent))
+
+
+def page_of(items: Sequence[ui.Item[Any]], attached: Sequence[Attached] = ()) -> Page:
+    """A message of these parts."""
+    return Page(_layout(*items), tuple(attached))
+
+
+def file_page(text: str, part: Attached) -> Page:
+    """A message that hands over a file."""
+    return Page(_layout(ui.TextDisplay(text), ui.File(f"attachment://{part.name}")), (part,))
+
+
+def working(
+    say: Speaker,
+    job_id: int,
+    progress: Progress | None = None,
+    preview: Attached | None = None,
+    *,
+    doing: str = "work.projecting",
+    spoiler: bool = False,
+) -> Page:
+    """How far a job is: its place in the queue, or a bar, what it is `doing`, the step, the time left and a preview."""
+    lines = [f"**{say('work.title')}**"]
+    if progress is None or (progress.place == 0 and progress.steps == 0):
+        lines.append(say("work.received"))
+    elif progress.place:
+        lines.append(say("work.queued", place=progress.place, eta=say.duration(progress.eta_seconds or 1)))
+    else:
+        lines += [bar(progress.step, progress.steps), say(doing)]
+        if progress.eta_seconds is not None:
+            eta = say.duration(progress.eta_seconds)
+            lines.append(f"-# {say('work.step', step=progress.step, steps=progress.steps, eta=eta)}")
+    items: list[ui.Item[Any]] = [ui.TextDisplay("\n".join(lines))]
+    if preview is not None:
+        items.append(_gallery([(preview.name, say("alt.preview"))], spoiler=spoiler))
+    items.append(row(button(say("button.cancel"), "cancel", job_id)))
+    return Page(_layout(*items), (preview,) if preview is not None else ())
+
+
+def bar(step: int, steps: int) -> str:
+    """A progress bar of text."""
+    share = min(1.0, step / steps) if steps else 0.0
+    full = round(share * BAR_CELLS)
+    return f"`{'█' * full}{'░' * (BAR_CELLS - full)}` {share:.0%}"
+
+
+def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], *, spoiler: bool) -> Page:
+    """Numbered thumbnails, a select, and "all"."""
+    shown = faces[:SHOWN_FACES]
+    text = say("faces.choose", count=len(faces))
+    if len(shown) < len(faces):
+        text += "\n" + say("faces.choose.more", shown=len(shown))
+    attached = tuple(Attached(f"face-{face.index + 1}.{suffix(face.thumbnail)}", face.thumbnail) for face in shown)
+    items: list[ui.Item[Any]] = [ui.TextDisplay(text)]
+    for face, part in zip(shown, attached, strict=True):
+        picture: ui.Thumbnail[Any] = ui.Thumbnail(
+            f"attachment://{part.name}", description=say("alt.face", n=face.index + 1), spoiler=spoiler
+        )
+        items.append(ui.Section(ui.TextDisplay(say("faces.number", n=face.index + 1)), accessory=picture))
+    select: ui.Select[Any] = ui.Select(custom_id=custom_id("pick", job_id), placeholder=say("faces.select"))
+    for face in shown:
+        select.add_option(label=say("face.unnamed", n=face.index + 1), value=str(face.index))
+    select.add_option(label=say("faces.all"), value="all")
+    items += [row(PressItem(select)), row(button(say("button.cancel"), "cancel", job_id))]
+    return Page(_layout(*items), attached)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A result as it is shown. Pictures that are None stay as they are in the edited message, if `keep` names them."""
+
+    face_id: int
+    member_id: int
+    strength: float
+    pictures: tuple[Attached, ...]  # in the order of the gallery; file names begin with original, neutral or edited
+    public: bool
+    spoiler: bool
+    expires: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def edited(self) -> bool:
+        """Whether any of the pictures is more than the photo as it was."""
+        return any(not part.name.startswith("original.") for part in self.pictures)
+
+
+def result(say: Speaker, shown: Shown) -> Page:
+    """The gallery, the caption that says AI-edited, and the controls."""
+    kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.smile"}
+    gallery = [(part.name, say(kinds[part.name.split(".")[0]], strength=say.strength(shown.strength))) for part in shown.pictures]
+    caption = _caption(say, shown.member_id if shown.public else None, edited=shown.edited)
+    lines = [say("result.title", strength=say.strength(shown.strength)), f"-# {caption}"]
+    if shown.expires is not None:
+        lines.append(f"-# {say('result.kept', until=f'<t:{int(shown.expires)}:f>')}")
+    lines += [f"-# {note}" for note in shown.notes]
+    items = [_gallery(gallery, spoiler=shown.spoiler), ui.TextDisplay("\n".join(lines)), *controls(say, shown)]
+    return Page(_layout(*items), shown.pictures)
+
+
+def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRow[Any]]:
+    """The buttons under a result; each names the face, its requester and the strength shown, in hundredths."""
+    ids = (shown.face_id, shown.member_id, round(shown.strength * 100))
+    blue = discord.ButtonStyle.primary
+    return (
+        row(
+            button(say("button.minus"), "minus", *ids, style=blue),
+            button(say("button.plus"), "plus", *ids, style=blue),
+            button(say("button.neutral"), "neutral", *ids),
+            button(say("button.original"), "original", *ids),
+            button(say("button.exact"), "exact", *ids),
+        ),
+        row(
+            button(say("button.animate"), "animate", *ids),
+            button(say("button.download"), "download", *ids),
+            *_endings(say, ids),
+        ),
+    )
+
+
+def _endings(say: Speaker, ids: tuple[int, int, int]) -> tuple[PressItem, PressItem]:
+    """What every picture can be done away with: by its requester, and by whoever finds that it should not be there."""
+    danger = discord.ButtonStyle.danger
+    return button(say("button.delete"), "delete", *ids, style=danger), button(say("button.report"), "report", *ids)
+
+
+def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
+    """What the picture is and, where others see it, for whom: a photo as it was is not called an edit."""
+    kind = say("result.caption.edited" if edited else "result.caption.untouched")
+    return kind if member_id is None else say("result.caption", kind=kind, member=f"<@{member_id}>")
+
+
+def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = True) -> Page:
+    """One picture and its caption, which nothing changes any more: a full-size copy, an animation."""
+    caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
+    (part,), ids = shown.pictures, (shown.face_id, shown.member_id, round(shown.strength * 100))
+    words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
+    return Page(_layout(_gallery([(part.name, alt)], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,))
+
+
+def link_to(report: Report) -> str:
+    """Where the reported picture is, for people."""
+    return f"https://discord.com/channels/{report.guild_id}/{report.channel_id}/{report.message_id}"
+
+
+def suffix(data: bytes) -> str:
+    """The file name's ending for an encoded picture, from its first bytes."""
+    if data.startswith(b"\x89PNG"):
+        return "png"
+    if data[:4] == b"RIFF":
+        return "webp"
+    return "gif" if data.startswith(b"GIF8") else "jpg"
+
+
+def _gallery(pictures: Sequence[tuple[str, str]], *, spoiler: bool) -> ui.MediaGallery[Any]:
+    gallery: ui.MediaGallery[Any] = ui.MediaGallery()
+    for name, alt in pictures:
+        gallery.add_item(media=f"attachment://{name}", description=alt, spoiler=spoiler)
+    return gallery
+
+
+def _layout(*items: ui.Item[Any], accent: bool = True) -> ui.LayoutView:
+    view = ui.LayoutView(timeout=None)
+    container: ui.Container[Any] = ui.Container(accent_colour=ACCENT if accent else None)
+    for item in items:
+        container.add_item(item)
+    return view.add_item(container)

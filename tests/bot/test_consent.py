@@ -1,0 +1,131 @@
+"""Nothing is read before the member agreed; then what they had asked for goes on by itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.text import privacy
+from tests.bot.kit import World, breaking, labels, pictures, running, text
+from tests.bot.workbench import photo
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running(tmp_path) as made:
+        made.open()
+        yield made
+
+
+async def test_a_first_photo_asks_and_goes_on_in_the_same_message(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    question = world.channel.last_message
+    assert labels(question) == ["I agree", "No, thank you"]
+    assert "48 hours" in text(question)
+    assert not world.photos.fetched
+    assert not world.store.jobs.of(world.owner(world.ann))
+    assert world.store.members.get(world.ann.id).consent_version is None
+    await world.ann.click(question, label="I agree")
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2
+    assert world.store.members.get(world.ann.id).consent_version == privacy.CONSENT_VERSION
+
+
+async def test_the_notice_names_how_long_this_server_keeps(world: World) -> None:
+    world.set(retention_hours=7)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "7 hours" in text(world.channel.last_message)
+
+
+async def test_the_question_is_asked_until_discord_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking(world, monkeypatch, times=2)
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503, times=2)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    question = world.channel.last_message
+    assert labels(question) == ["I agree", "No, thank you"]
+    assert len(world.channel.history()) == 2, "asked once"
+    await world.ann.click(question, label="I agree")
+    assert "AI-edited" in text(world.channel.last_message)
+
+
+async def test_agreeing_while_the_photo_cannot_be_read_again_says_so_and_may_be_repeated(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    question = world.channel.last_message
+    await world.restart()  # what was asked for is known from the message with the photo alone
+    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages/*", status=503)
+    told = await world.ann.click(question, label="I agree")
+    assert "could not be fetched (Discord does not answer)" in text(told.response)
+    assert not world.complaints(), "no mistake in the code"
+    await world.ann.click(question, label="I agree")
+    assert "AI-edited" in text(world.channel.last_message)
+
+
+async def test_nobody_can_agree_for_somebody_else(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    for label in ("I agree", "No, thank you"):
+        answer = await world.ben.click(world.channel.last_message, label=label)
+        assert answer.ephemeral
+        assert "for somebody else" in text(answer.response)
+    assert not world.store.members.has_consented(world.ann.id, 1)
+    assert not world.store.members.has_consented(world.ben.id, 1)
+
+
+async def test_a_no_leaves_nothing(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    await world.ann.click(world.channel.last_message, label="No, thank you")
+    assert "Nothing was read or kept" in text(world.channel.last_message)
+    assert not world.photos.fetched
+    assert world.store.export_member(world.ann.id) is None
+
+
+async def test_a_command_goes_on_too_and_stays_with_the_member(world: World) -> None:
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    assert answer.ephemeral
+    assert not world.photos.fetched
+    await world.ann.click(answer.response, label="I agree")
+    assert list(pictures(world, answer.response)) == ["original.jpg", "edited.jpg"]
+    assert answer.response.ephemeral  # type: ignore[union-attr]
+
+
+async def test_after_a_restart_a_posted_photo_is_found_again_and_a_command_asked_for_again(world: World) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    command = await world.ben.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    await world.restart()
+    await world.ann.click(world.channel.last_message, label="I agree")
+    assert "AI-edited" in text(world.channel.last_message)
+    await world.ben.click(command.response, label="I agree")
+    assert "once more" in text(command.response)
+    assert world.store.members.has_consented(world.ben.id, 1)
+
+
+async def test_a_photo_deleted_before_the_answer_is_not_read(world: World) -> None:
+    sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    question = world.channel.last_message
+    await world.restart()
+    await world.ann.delete(sent)
+    answer = await world.ann.click(question, label="I agree")
+    assert "can't be read any more" in text(answer.response)
+
+
+async def test_a_new_version_of_the_notice_asks_everyone_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    old = world.channel.last_message
+    monkeypatch.setattr(sys.modules["cogs.consent"], "CONSENT_VERSION", 2)
+    answer = await world.ann.click(old, label="I agree")
+    assert "older message" in text(answer.response)
+    world.consent(world.ben)
+    monkeypatch.setattr("bot.requests.access.CONSENT_VERSION", 2)
+    await world.ben.send(world.channel, attachments=[("me.png", photo())])
+    assert "I agree" in labels(world.channel.last_message)
+
+
+@pytest.mark.parametrize("menu", ["Make it smile", "Make it neutral"])
+async def test_menus_ask_too(world: World, menu: str) -> None:
+    sent = await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
+    answer = await world.ann.context_menu(world.other_channel, menu, sent)
+    assert answer.ephemeral
+    assert "I agree" in labels(answer.response)
+    assert not world.photos.fetched

@@ -1,0 +1,195 @@
+"""English and Japanese: the catalogue is whole, the commands are translated, and people are answered in their own."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.text import english, japanese
+from bot.text.command_names import JAPANESE
+from bot.text.speaker import Speaker, speaker
+from core import errors
+from core.faces import load_photo
+from core.settings import Settings
+from tests.bot.kit import World, labels, running, speaking, text
+from tests.bot.workbench import photo
+
+ROOT = Path(__file__).parents[2]
+JA = Speaker("ja")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running(tmp_path) as made:
+        made.open()
+        yield made
+
+
+def placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def kinds(root: type[errors.EgaoError] = errors.EgaoError) -> Iterator[type[errors.EgaoError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from kinds(kind)
+
+
+def is_japanese(words: str) -> bool:
+    return any("\u3040" <= letter <= "\u30ff" or "\u4e00" <= letter <= "\u9fff" for letter in words)
+
+
+def test_both_catalogues_have_the_same_sentences_with_the_same_placeholders() -> None:
+    assert english.TEXT.keys() == japanese.TEXT.keys()
+    for key, sentence in english.TEXT.items():
+        assert placeholders(sentence) == placeholders(japanese.TEXT[key]), key
+
+
+def test_every_sentence_is_said_somewhere() -> None:
+    files = [path for folder in ("bot", "cogs") for path in (ROOT / folder).rglob("*.py")]
+    code = "".join(path.read_text("utf-8") for path in files if path.stem not in {"english", "japanese"})
+    put_together = ("admin.whose.", "admin.language.")
+    unsaid = [key for key in english.TEXT if f'"{key}"' not in code and f"'{key}'" not in code]
+    assert all(key.startswith(put_together) for key in unsaid), unsaid
+
+
+@pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)
+def test_every_error_can_be_said_in_japanese(kind: type[errors.EgaoError]) -> None:
+    told = placeholders(kind.sentence)
+    assert placeholders(japanese.ERRORS[kind.__name__]) in (told, {"wait" if name == "seconds" else name for name in told})
+    facts = dict.fromkeys(placeholders(kind.sentence), 7)
+    said = JA.error(kind(**facts))
+    assert is_japanese(said)
+    assert "{" not in said
+
+
+def reasons() -> set[str]:
+    """Why a photo can't be read or fetched, as the code says it, with a number for what it fills in."""
+    code = "".join((ROOT / name).read_text("utf-8") for name in ("core/faces/photo.py", "bot/transport/download.py"))
+    told = re.findall(r'(?:UnreadablePhoto|PhotoUnreachable)\(reason=f?"([^"]+)"', code) + re.findall(r'size="([^"]+)"', code)
+    return {re.sub(r"\{.*?\}", "7", one) for one in told} - {"it is not a file"}  # which is of paths, not of uploads
+
+
+@pytest.mark.parametrize("reason", sorted(reasons()))
+def test_every_reason_is_told_in_japanese_too(reason: str) -> None:
+    for error in (errors.UnreadablePhoto(reason=reason), errors.PhotoTooLarge(size=reason, limit="1.5 MiB")):
+        assert "it " not in JA.error(error)
+        assert reason not in JA.error(error)
+
+
+@pytest.mark.parametrize("data", [b"nonsense", photo()[:60], photo()[:40] + b"damaged" * 40])
+def test_a_damaged_photo_is_told_in_japanese(data: bytes) -> None:
+    with pytest.raises(errors.UnreadablePhoto) as caught:
+        load_photo(data, Settings.load({}))
+    assert str(caught.value.facts["reason"]) not in JA.error(caught.value)
+
+
+@pytest.mark.parametrize("limits", [{"max_pixels": 4000}, {"max_bytes": 50}])
+def test_a_photo_that_is_too_large_is_told_in_japanese(limits: dict[str, int]) -> None:
+    with pytest.raises(errors.PhotoTooLarge) as caught:
+        load_photo(photo(), Settings.load({}).model_copy(update=limits))
+    assert "pixels" not in JA.error(caught.value)
+    assert JA.error(errors.PhotoTooLarge(size="52.1 million pixels", limit="30000 a side")).count("画素") == 2
+
+
+def test_no_japanese_is_left_for_errors_that_are_gone() -> None:
+    assert set(japanese.ERRORS) == {kind.__name__ for kind in kinds() if kind.__module__ == "core.errors"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "ja"),
+    [(0.2, "1 s", "1秒"), (45, "45 s", "45秒"), (300, "5 min", "5分"), (7300, "3 h", "3時間"), (200_000, "3 d", "3日")],
+)
+def test_lengths_of_time(seconds: float, en: str, ja: str) -> None:
+    assert (Speaker("en").duration(seconds), JA.duration(seconds)) == (en, ja)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(1.0, "+1.0"), (-0.75, "−0.75"), (0.0, "0"), (-0.001, "0"), (1.5, "+1.5")])
+def test_strengths_are_shown_with_their_sign(value: float, shown: str) -> None:
+    assert JA.strength(value) == shown
+
+
+def test_a_wait_is_told_in_the_members_own_words() -> None:
+    spent = errors.QuotaSpent(limit=5, wait="3 h 20 min", seconds=12_000)
+    assert "4時間" in JA.error(spent)
+    assert "30 min" in Speaker("en").error(errors.QueueFull(seconds=1790))
+    assert "約30分後" in JA.error(errors.QueueFull(seconds=1790))
+    assert "possible in 10 s." in Speaker("en").error(errors.CoolingDown(seconds=10))
+
+
+@pytest.mark.parametrize(
+    ("candidates", "language"),
+    [(("auto", "ja"), "ja"), (("en", "ja"), "en"), ((None, "fr"), "en"), ((None, None, "ja"), "ja"), ((), "en")],
+)
+def test_the_first_that_says_anything_decides(candidates: tuple[str | None, ...], language: str) -> None:
+    assert speaker(*candidates).language == language
+
+
+def names(command: Any) -> Iterator[str]:
+    yield command.name
+    if not isinstance(command, app_commands.ContextMenu):
+        yield command.description
+    if isinstance(command, app_commands.Group):
+        for child in command.commands:
+            yield from names(child)
+    elif isinstance(command, app_commands.Command):
+        for parameter in command.parameters:
+            yield from (parameter.name, parameter.description, *(choice.name for choice in parameter.choices))
+
+
+async def test_every_name_and_description_of_a_command_has_its_japanese(world: World) -> None:
+    commands = [
+        *world.bot.tree.get_commands(),
+        *world.bot.tree.get_commands(type=discord.AppCommandType.message),
+    ]
+    used = {str(name) for command in commands for name in names(command)}
+    assert used <= JAPANESE.keys()
+    assert JAPANESE.keys() <= used, "nothing is translated that is not there"
+    registered = world.env.backend.visible_commands(user_id=world.ann.id, channel_id=world.channel.id)
+    smile = next(one for one in registered if one["name"] == "smile")
+    assert smile["name_localizations"] == {"ja": "笑顔"}
+    assert all(is_japanese(option["description_localizations"]["ja"]) for option in smile["options"])
+
+
+async def test_people_are_answered_in_the_language_of_their_discord(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with speaking(monkeypatch, {world.ann.id: "ja"}):
+        question = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo()))
+        assert labels(question.response) == ["同意する", "同意しない"]
+        await world.ann.click(question.response, label="同意する")
+        assert "AIで編集した画像です" in text(question.response)
+        assert "笑顔" in text((await world.ann.slash(world.channel, "help")).response)
+        english_help = await world.ben.slash(world.channel, "help")
+        assert not is_japanese(text(english_help.response))
+        await world.ann.send(world.channel, attachments=[("me.png", photo(0))])
+        assert "顔が見つかりませんでした" in text(world.channel.last_message), "as they read the notice"
+
+
+async def test_the_admins_can_set_one_language_for_all(world: World) -> None:
+    world.set(language="ja")
+    assert is_japanese(text((await world.ben.slash(world.channel, "help")).response))
+    await world.ben.send(world.channel, attachments=[("me.png", photo())])
+    assert "同意する" in labels(world.channel.last_message)
+
+
+async def test_every_command_answers_a_japanese_member_in_japanese(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.consent(world.boss)
+    calls: dict[str, dict[str, Any]] = {
+        "smile": {"strength": 1.0}, "neutral": {}, "animate": {}, "faces": {}, "queue": {}, "privacy": {}, "forget": {},
+        "export": {}, "help": {}, "visibility": {"show": "private"}, "egao settings": {}, "egao status": {},
+        "egao block": {"member": world.ben}, "egao unblock": {"member": world.ben}, "egao purge": {},
+    }  # fmt: skip
+    assert set(calls) == {
+        name for name in world.boss.available_commands(world.channel) if name not in {"Make it smile", "Make it neutral"}
+    }
+    with speaking(monkeypatch, {world.boss.id: "ja"}):
+        for name, options in calls.items():
+            answer = await world.boss.slash(world.channel, name, **options)
+            assert answer.ephemeral, name
+            assert is_japanese(text(answer.response)), name

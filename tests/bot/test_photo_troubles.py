@@ -1,0 +1,69 @@
+"""Dropping a photo while the store or Discord fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.transport.answer import Answer
+from bot.transport.callers import MessageCaller
+from core.errors import StoreBusy
+from tests.bot.kit import World, breaking, text
+from tests.bot.workbench import photo
+
+
+async def test_a_store_that_fails_is_told_of_where_the_bot_was_opened_and_nowhere_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+
+    def damaged(_: int | None) -> None:
+        raise StoreBusy(path="here")
+
+    monkeypatch.setattr(world.store.guilds, "get", damaged)
+    await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
+    assert len(world.other_channel.history()) == 1, "nobody there asked the bot for anything"
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "its own side" in text(world.channel.last_message)
+    assert len(world.complaints()) == 2
+
+
+async def test_why_not_is_said_until_discord_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.store.members.block(world.guild.id, world.ann.id)
+    breaking(world, monkeypatch, times=2)
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503, times=2)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "can't use egao on this server" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2, "said once"
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=403, code=50013, times=None)
+    world.env.inject_error("POST", f"/channels/{world.ann.user.dm_channel.id}/messages", status=503, times=2)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "can't use egao on this server" in text(world.ann.user.dm_channel.last_message)
+
+
+async def test_a_photo_deleted_while_the_first_reply_is_on_its_way_is_owned_up_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = MessageCaller.reply
+
+    async def slow(caller: MessageCaller, *about: Any) -> Answer:
+        answer = await reply(caller, *about)
+        await world.bot.service.erased(world.store.forget_source_message(caller.message.id).job_ids)
+        return answer
+
+    monkeypatch.setattr(MessageCaller, "reply", slow)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "photo was deleted" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2
+    assert not world.faces(world.ann)
+
+
+async def test_a_reply_that_could_not_be_noted_is_the_one_that_is_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> bool:
+        raise StoreBusy(path="here")
+
+    monkeypatch.setattr(world.store.jobs, "reply", busy)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2

@@ -1,0 +1,236 @@
+"""Deadlines and restarts: three seconds, fifteen minutes, a stop in the middle of a job, the same event twice."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import signal
+import threading
+from typing import Any
+
+import discord
+import pytest
+
+from bot.requests import recovery
+from bot.requests.ask import Ask
+from bot.transport.photo_source import PhotoRef
+from core.errors import StoreBusy
+from tests.bot.kit import HeldExecutor, World, labels, pictures, text
+from tests.bot.workbench import photo, strength_in
+
+QUARTER = 15 * 60.0
+
+
+def hold(world: World) -> asyncio.Event:
+    executor = world.parts.executor
+    assert isinstance(executor, HeldExecutor)
+    executor.gate = asyncio.Event()
+    return executor.gate
+
+
+async def test_every_command_is_answered_at_once_though_its_work_takes_long(world: World) -> None:
+    hold(world)
+    answer = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo()))
+    assert answer.acknowledged
+    assert labels(answer.response) == ["Cancel"], "something is seen while the work has not even begun"
+
+
+async def test_after_fifteen_minutes_the_answer_still_arrives_in_the_same_message(world: World) -> None:
+    gate = hold(world)
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    await world.env.advance_time(QUARTER + 1)
+    gate.set()
+    await world.env.settle()
+    assert strength_in(pictures(world, answer.response)["edited.jpg"]) == pytest.approx(2.0, abs=0.06)
+    assert len(world.channel.history()) == 1
+
+
+async def test_a_token_that_dies_early_is_got_round(world: World) -> None:
+    gate = hold(world)
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    world.env.inject_error("PATCH", "/webhooks/*", status=401, code=50027, message="Invalid Webhook Token", times=None)
+    gate.set()
+    await world.env.settle()
+    assert "AI-edited" in text(answer.response)
+
+
+async def test_a_private_answer_that_came_too_late_goes_to_direct_messages(world: World) -> None:
+    gate = hold(world)
+    await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()), show="private")
+    await world.env.advance_time(QUARTER + 1)
+    gate.set()
+    await world.env.settle()
+    assert strength_in(pictures(world, world.ann.user.dm_channel.last_message)["edited.jpg"]) == pytest.approx(2.0, abs=0.06)
+    assert not [one for one in world.channel.history() if "AI-edited" in text(one)]
+
+
+async def test_with_direct_messages_closed_the_channel_says_how_to_see_it(world: World) -> None:
+    gate = hold(world)
+    await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()), show="private")
+    await world.env.advance_time(QUARTER + 1)
+    dm = world.ann.user.dm_channel.id
+    world.env.inject_error("POST", f"/channels/{dm}/messages", status=403, code=50007, times=None)
+    gate.set()
+    await world.env.settle()
+    assert "Run `/smile` to see it" in text(world.channel.last_message)
+    assert not world.channel.last_message.attachments  # type: ignore[union-attr]
+
+
+async def test_a_stop_in_the_middle_is_made_good_at_the_next_start(world: World) -> None:
+    hold(world)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    command = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("b.png", photo(n=1)))
+    world.parts.executor.gate = None  # type: ignore[attr-defined]
+    await world.restart()
+    await world.env.settle()
+    assert "AI-edited" in text(world.channel.history()[1])
+    assert "AI-edited" in text(command.response)
+    assert len(world.channel.history()) == 3
+    assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_a_projection_goes_on_from_where_it_was(world: World) -> None:
+    await world.kept_face(world.ann)
+    ask = Ask("photo", "en", 10**7, photo=await _posted(world), strength=1.0)
+    job = world.store.jobs.create(world.owner(world.ann), "photo", ask.dump(), channel_id=world.channel.id)
+    assert job is not None
+    assert world.store.jobs.claim(job.id) is not None
+    world.store.jobs.checkpoint(job.id, b"3")
+    world.store.jobs.requeue(job.id)
+    await world.restart()
+    await world.env.settle()
+    newest = world.faces(world.ann)[0]
+    assert b'"from": 3' in world.store.faces.latent(world.owner(world.ann), newest.id)
+    assert "AI-edited" in text(world.channel.last_message), "with no message noted, the answer is posted"
+
+
+async def test_a_link_that_ran_out_is_renewed_from_the_message(world: World) -> None:
+    ask = Ask("photo", "en", 10**7, photo=await _posted(world), strength=1.0)
+    assert ask.photo is not None
+    world.photos.dead.add("https://old")
+    old = PhotoRef("https://old", 1, ask.photo.attachment_id, ask.photo.channel_id, ask.photo.message_id)
+    world.store.jobs.create(
+        world.owner(world.ann), "photo", Ask("photo", "en", 10**7, photo=old).dump(), channel_id=world.channel.id
+    )
+    await world.restart()
+    await world.env.settle()
+    assert "AI-edited" in text(world.channel.last_message)
+
+
+async def test_what_failed_before_anyone_was_told_is_told_at_the_next_start(world: World) -> None:
+    jobs, owner = world.store.jobs, world.owner(world.ann)
+    spent = jobs.create(owner, "photo", Ask("photo", "en", 1).dump(), channel_id=world.channel.id, max_attempts=1)
+    faceless = jobs.create(owner, "photo", Ask("photo", "ja", 1).dump(), channel_id=world.channel.id)
+    assert spent is not None
+    assert faceless is not None
+    jobs.finish(spent.id, "failed", error="WorkerDied")
+    jobs.finish(faceless.id, "failed", error="NoFace")
+    await world.restart()
+    assert "stopped in the middle" in text(world.channel.history()[0])
+    assert "顔が見つかりませんでした" in text(world.channel.history()[1])
+    await world.restart()
+    assert len(world.channel.history()) == 2, "once told, never told again"
+
+
+async def test_what_cannot_be_read_any_more_is_given_back(world: World) -> None:
+    owner, settings = world.owner(world.ann), world.store.guilds.get(world.guild.id)
+    before = world.store.limits.left(owner, settings).quota
+    world.store.jobs.create(owner, "photo", b"of an older version", limits=settings, channel_id=world.channel.id)
+    assert world.store.limits.left(owner, settings).quota == before - 1
+    await world.restart()
+    assert not world.store.jobs.of(owner)
+    assert world.store.limits.left(owner, settings).quota == before
+
+
+async def test_the_same_event_twice_is_one_request(world: World) -> None:
+    sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    message = await world.bot.get_partial_messageable(world.channel.id).fetch_message(sent.id)
+    world.bot.dispatch("message", message)
+    await world.env.settle()
+    assert len(world.channel.history()) == 2
+
+
+async def test_an_answer_waits_until_discord_takes_it(world: World) -> None:
+    gate = hold(world)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    world.env.inject_error("PATCH", f"/channels/{world.channel.id}/messages/*", status=503, times=2)
+    gate.set()
+    await world.env.settle()
+    assert "AI-edited" in text(world.channel.last_message)
+    assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_an_answer_whose_end_cannot_be_noted_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, failed = world.store.jobs.finish, iter([True])
+
+    def busy(*about: Any, **more: Any) -> bool:
+        if more.get("told") and next(failed, False):
+            raise StoreBusy(path="here")
+        return finish(*about, **more)
+
+    monkeypatch.setattr(world.store.jobs, "finish", busy)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert world.store.jobs.of(world.owner(world.ann)), "it is not known yet that it was answered"
+    await recovery.take_up(world.bot, world.store, world.bot.service, before=math.inf)
+    await asyncio.gather(*[run.task for run in world.bot.service.runs.values() if run.task is not None])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2
+    assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_a_request_that_is_cancelled_as_its_answer_arrives_is_not_told_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, owner = world.store.jobs.finish, world.owner(world.ann)
+
+    def late(job: int, *about: Any, **more: Any) -> bool:
+        world.store.jobs.cancel(owner, job)
+        return finish(job, *about, **more)
+
+    monkeypatch.setattr(world.store.jobs, "finish", late)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert not world.store.jobs.recover().untold
+
+
+async def test_the_simulated_clock_is_no_clock_for_real_workers(world: World) -> None:
+    pid = world.parts.executor.stats().workers[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # a busy machine: the worker is slow to say that it has begun
+    threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert world.parts.executor.stats().restarts == 0
+
+
+async def test_a_reply_that_discord_fails_to_take_does_not_lose_the_request(world: World) -> None:
+    world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=500, times=1)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.channel.last_message)
+    assert len(world.channel.history()) == 2
+
+
+async def test_a_deleted_reply_ends_the_work_quietly(world: World) -> None:
+    gate = hold(world)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    moderators = world.guild.create_role("Moderators", permissions=discord.Permissions(manage_messages=True))
+    await world.guild.add_member(world.env.create_user("mod"), roles=[moderators]).delete(world.channel.last_message)  # type: ignore[arg-type]
+    gate.set()
+    await world.env.settle()
+    assert len(world.channel.history()) == 1
+    assert not world.store.jobs.of(world.owner(world.ann))
+
+
+async def test_while_stopping_nothing_new_is_promised(world: World) -> None:
+    world.bot.service._closing = True
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    assert "restarting" in text(answer.response)
+    world.bot.service._closing = False
+
+
+async def _posted(world: World) -> PhotoRef:
+    """A photo in a channel where the bot did not look at it."""
+    sent: Any = await world.ann.send(world.other_channel, attachments=[("me.png", photo(steps=6, n=9))])
+    return PhotoRef(sent.attachments[0].url, 1, sent.attachments[0].id, world.other_channel.id, sent.id)

@@ -1,0 +1,190 @@
+"""A small workbench for the bot's tests: real pictures by Pillow, in milliseconds.
+
+What it is to do stands in the photo itself, as JSON in a PNG's comment (see `photo`). A picture of strength s is grey
+with brightness 128 + 20 s, so that a test can read the strength back from what was posted (`strength_in`). A photo's
+mark goes with it, through the stored latent too, into every picture that is made of it (`mark_in`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from core import errors
+from core.executor import (
+    Animate,
+    Animated,
+    FindFaces,
+    FoundFace,
+    FoundFaces,
+    Progress,
+    Project,
+    Projected,
+    Render,
+    Rendered,
+)
+from core.settings import Settings
+
+NEUTRAL = -0.75  # what "neutral" comes to for every face here
+CREATE = "tests.bot.workbench:create"
+hoard: list[bytearray] = []
+
+
+def photo(
+    faces: int = 1,
+    *,
+    steps: int = 2,
+    seconds: float = 0.0,
+    fail: str = "",
+    at: str = "find",
+    n: int = 0,
+    mark: str = "",
+    once: str = "",
+) -> bytes:
+    """A photo with so many faces, each step of whose projection takes `seconds`.
+
+    `fail` is what happens `at` "find" or "project": an EgaoError by its name, a "bug", or the worker has a "crash", is
+    made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there.
+    """
+    note = PngInfo()
+    orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark, "once": once}
+    note.add_text("do", json.dumps(orders))
+    return _png((64 * max(1, faces), 64), 90, note=note)
+
+
+def strength_in(picture: bytes) -> float:
+    """The strength at which the picture was drawn."""
+    with Image.open(io.BytesIO(picture)) as image:
+        return round((image.convert("L").resize((1, 1)).getpixel((0, 0)) - 128) / 20, 1)  # type: ignore[operator]
+
+
+def mark_in(picture: bytes) -> str:
+    """The mark of the photo that the picture was made of, and the face's number in it: "mark/0"."""
+    with Image.open(io.BytesIO(picture)) as image:
+        return str(image.getexif().get(ExifTags.Base.ImageDescription, ""))
+
+
+class Bench:
+    """See core.executor.requests.Workbench."""
+
+    def find_faces(self, request: FindFaces) -> FoundFaces:
+        orders = _orders(request.photo)
+        _fail(orders, "find")
+        if not orders["faces"]:
+            raise errors.NoFace
+        boxes = [(64.0 * n, 0.0, 64.0 * n + 64, 64.0) for n in range(orders["faces"])]
+        pictures = [_png((32, 32), 40 + n, f"{orders['mark']}/{n}") for n in range(orders["faces"])]
+        pairs = zip(boxes, pictures, strict=True)
+        return FoundFaces(tuple(FoundFace(n, box, picture, f"seen {n}") for n, (box, picture) in enumerate(pairs)))
+
+    def project(self, request: Project) -> Iterator[Progress | Projected]:
+        orders = _orders(request.photo)
+        first, mark = int(request.resume or b"0"), f"{orders['mark']}/{request.face}"
+        for step in range(first, orders["steps"]):
+            time.sleep(orders["seconds"])
+            _fail(orders, "project")
+            yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step, mark), checkpoint=b"%d" % (step + 1))
+        latent = json.dumps({"face": request.face, "from": first, "mark": mark}).encode()
+        original = _png((32, 32), 90, mark)
+        yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, "scale", NEUTRAL, f"{request.found}, drawn")
+
+    def render(self, requests: Sequence[Render]) -> list[Rendered | errors.EgaoError]:
+        return [self._render(request) for request in requests]
+
+    def _render(self, request: Render) -> Rendered:
+        strengths = tuple(NEUTRAL if one == "neutral" else float(one) for one in request.strengths)
+        pictures = tuple(_encode(request, strength) for strength in strengths)
+        found = request.found or ("looked for" if request.photo else "")
+        kinds, smiles = tuple(request.kind for _ in strengths), tuple(0.5 for _ in strengths)
+        return Rendered(pictures, smiles, kinds, strengths, request.scale, found)
+
+    def animate(self, request: Animate) -> Iterator[Progress | Animated]:
+        frames = [_grey(request.start + (request.stop - request.start) * n / 3) for n in range(4)]
+        yield Progress(4, 4)
+        out = io.BytesIO()
+        mark = _exif(_mark_of(request.latent))
+        frames[0].save(out, "webp", save_all=True, append_images=frames[1:], duration=80, exif=mark)
+        yield Animated(out.getvalue(), 4)
+
+
+def create(settings: Settings) -> Bench:
+    """The factory that the executor names."""
+    return Bench()
+
+
+def _orders(data: bytes) -> dict[str, Any]:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            orders: dict[str, Any] = json.loads(image.info.get("do", "{}"))
+    except OSError:
+        raise errors.UnreadablePhoto(reason="it is not a picture") from None
+    return {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", **orders}
+
+
+def _fail(orders: dict[str, Any], at: str) -> None:
+    if orders["fail"] and orders["at"] == at:
+        if orders["once"]:
+            if Path(orders["once"]).exists():
+                return
+            Path(orders["once"]).touch()
+        _misbehave(orders["fail"])
+        facts = {
+            "FaceTooSmall": {"pixels": 30, "limit": 64},
+            "FaceTurnedAway": {"degrees": 70, "limit": 45},
+            "LooksYoung": {"age": 18},
+        }
+        raise getattr(errors, orders["fail"])(**facts.get(orders["fail"], {}))
+
+
+def _misbehave(how: str) -> None:
+    match how:
+        case "bug":
+            raise RuntimeError("a mistake in the code")
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does when memory runs out
+        case "hang":
+            ctypes.PyDLL(None).sleep(3600)  # as native code does: no other thread of Python runs meanwhile
+        case "hoard":
+            while True:
+                hoard.append(bytearray(2**24))
+
+
+def _mark_of(latent: bytes) -> str:
+    return str(json.loads(latent).get("mark", ""))
+
+
+def _exif(mark: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = mark
+    return exif
+
+
+def _encode(request: Render, strength: float) -> bytes:
+    """The whole photo in the strength's grey, or a square where there is no photo."""
+    out, size = io.BytesIO(), (64, 64)
+    if request.photo:
+        with Image.open(io.BytesIO(request.photo)) as photo:
+            size = photo.size
+    quality = {"quality": 95} if request.kind != "png" else {}
+    _grey(strength, size).save(out, request.kind, exif=_exif(_mark_of(request.latent)), **quality)
+    return out.getvalue()
+
+
+def _grey(strength: float, size: tuple[int, int] = (64, 64)) -> Image.Image:
+    return Image.new("RGB", size, (round(128 + 20 * strength),) * 3)
+
+
+def _png(size: tuple[int, int], grey: int, mark: str = "", note: PngInfo | None = None) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (grey,) * 3).save(out, "png", pnginfo=note, **({"exif": _exif(mark)} if mark else {}))
+    return out.getvalue()

@@ -1,0 +1,102 @@
+"""What is kept of compiled code: what it belongs to, how it is published, what the doctor tells of it. Any file will do."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import doctor
+from core.compiled import kept, making
+from core.compiled.kept import Kept, key_of, library_of, make_folder, publish, read
+from core.compiled.layout import layout_of
+from core.settings import Settings
+from tests.core.compiled.kit import tiny
+
+NO_GAIN = Kept("", "", "", 1.1, 50.0, 1.0, "it is no gain")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With what passes for code of the tiny generator."""
+    made = tmp_path / "compiled"
+    make_folder(made)
+    put(made, b"code", key_of("tiny"))
+    return made
+
+
+def put(folder: Path, code: bytes, key: str) -> Kept:
+    """Publish this code under a key."""
+    (folder / "made").write_bytes(code)
+    (folder / "made").chmod(0o755)
+    told = Kept(f"{key}-{len(code)}.so", hashlib.sha256(code).hexdigest(), "of the weights", 0.8, 48.0, 30.0)
+    return publish(folder, key, told, folder / "made")
+
+
+def test_a_key_is_of_all_that_the_code_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [key_of("a"), key_of("b")]
+    for name in ("_processor", "_sources"):
+        with monkeypatch.context() as patch:
+            patch.setattr(kept, name, lambda: "another")
+            keys.append(key_of("a"))
+    with monkeypatch.context() as patch:
+        patch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+        keys.append(key_of("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "version", lambda package: "2.99")
+        keys.append(key_of("a"))
+    assert len(set(keys)) == len(keys)
+    assert key_of("a") == keys[0]
+
+
+def test_other_weights_have_another_layout() -> None:
+    layouts = [layout_of(tiny()), layout_of(tiny(channels=(8, 8, 16))), layout_of(tiny().to(torch.bfloat16))]  # type: ignore[attr-defined]
+    assert len(set(layouts)) == 3
+    plain = tiny()
+    plain.stem.weight.data = plain.stem.weight.data.contiguous()  # type: ignore[attr-defined]
+    assert layout_of(plain) not in layouts
+    longer = tiny()
+    longer.stem.bias.data = torch.zeros(9)  # type: ignore[attr-defined]
+    assert layout_of(longer) not in layouts
+
+
+def test_what_is_published_is_read_back_closed_to_others_and_alone(folder: Path) -> None:
+    newer = put(folder, b"newer code", key_of("tiny"))
+    assert read(folder, key_of("tiny")) == newer
+    assert library_of(folder, newer).read_bytes() == b"newer code"
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert len(list(folder.iterdir())) == 2, "the older code is gone"
+    publish(folder, key_of("another"), NO_GAIN, None)
+    assert [file.name for file in folder.iterdir()] == [f"{key_of('another')}.json"], "what is of another key too"
+    assert read(folder, key_of("tiny")) is None
+    assert read(folder, key_of("another")) == NO_GAIN
+
+
+def test_a_folder_of_another_user_is_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = kept.os.geteuid()
+    monkeypatch.setattr(kept.os, "geteuid", lambda: own + 1)
+    with pytest.raises(PermissionError):
+        make_folder(folder)
+
+
+def test_code_that_gains_nothing_or_draws_otherwise_is_not_used() -> None:
+    assert making.verdict(0.8, 46.0) == ""
+    assert "0.99 of the time" in making.verdict(0.99, 46.0)
+    assert "30 dB" in making.verdict(0.8, 30.0)
+
+
+def test_the_doctor_tells(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load({"EGAO_CACHE": str(folder.parent)})
+    monkeypatch.setattr(doctor, "key_of", lambda digest: key_of("tiny"))
+    found = [doctor._compiled(settings)]
+    next(folder.glob("*.so")).write_bytes(b"c0de")
+    found.append(doctor._compiled(settings))
+    shutil.rmtree(folder)
+    found += [doctor._compiled(settings), doctor._compiled(settings.model_copy(update={"compile": "off"}))]
+    assert [one.state for one in found] == ["ok", "note", "ok", "ok"]
+    assert "dB" in found[0].text
+    assert all("egao models compile" in one.text for one in found[1:3])
+    assert "EGAO_COMPILE" in found[3].text

@@ -1,0 +1,82 @@
+"""What the executor's tests share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.executor import Executor, Limits, Patience
+from core.executor.estimate import Start
+from core.settings import Settings
+
+CREATE = "tests.core.executor.workbench:create"
+# The lines of the tests' workbench, so that forecasts are about right from the first job.
+LINES = {
+    "FindFaces": Start(a=0.001, b=0.0, low=1, high=2),
+    "Render": Start(a=0.001, b=0.004, low=1, high=8),
+    "Project": Start(a=0.02, b=0.0, low=5, high=20),
+    "Animate": Start(a=0.01, b=0.0, low=5, high=20),
+}
+QUICKLY = Patience(start=20, silence=1.0, cancel=0.5, stop=2, backoff=0.01)
+
+
+class Someone(NamedTuple):
+    guild_id: int | None
+    member_id: int
+
+
+ANN, BEN, CAT = Someone(1, 1), Someone(1, 2), Someone(2, 3)
+
+
+@contextlib.asynccontextmanager
+async def executor(
+    workbench: str = CREATE,
+    limits: Limits | None = None,
+    patience: Patience = QUICKLY,
+    workers: int = 1,
+    split: bool = False,
+    **settings: Any,
+) -> AsyncIterator[Executor]:
+    ours = Executor(
+        Settings.load({}).model_copy(update=settings),
+        workbench,
+        devices=["cpu"] * workers,
+        limits=limits,
+        patience=patience,
+        estimates=LINES,
+        split=split,
+    )
+    await ours.start()
+    try:
+        async with asyncio.timeout(30):
+            yield ours
+    finally:
+        await ours.close(0)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until something has come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        await asyncio.sleep(0.005)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def pid_of(executor: Executor) -> int:
+    pid = executor.stats().workers[0].pid
+    assert pid is not None
+    assert pid != os.getpid()
+    return pid

@@ -1,0 +1,105 @@
+"""Thousands of files from strangers through the worker's own door: no crash, no hang, no flood, nothing but photos let in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from core.errors import PhotoError
+from core.executor import Executor, FindFaces, Patience
+from core.settings import Settings
+from tests.core.executor.kit import ANN, pid_of
+from tests.core.faces.hostile import bombs, files, sound
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+HANG = 5.0  # seconds of the processor's time for one file: a busy machine must not make a file look guilty
+FLOOD = 500 * 2**20  # bytes that the worker may grow by
+LEAST = 2000
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Door:
+    """A worker with the real face finder, and what it did with the files."""
+
+    executor: Executor
+    base: int  # bytes that it held before the first file
+    answers: Counter[str] = field(default_factory=Counter)
+    slowest: tuple[float, str] = (0.0, "")
+
+    async def pass_in(self, named: Iterable[tuple[str, bytes]]) -> None:
+        """Every file gets a face or a sentence, in time; nothing that is no photo is taken for one."""
+        pid = pid_of(self.executor)
+        for name, data in named:
+            before = spent(pid)
+            try:
+                await self.executor.submit(FindFaces(data), ANN)
+            except PhotoError as error:
+                answer = error.code
+            else:
+                answer = "face"
+            assert pid_of(self.executor) == pid, f"{name} brought the worker down"
+            taken = answer in ("face", "NoFace", "FaceTooSmall", "FaceTurnedAway")
+            assert not taken or data.startswith(MAGIC), f"{name} was taken for a photo"
+            seconds = spent(pid) - before
+            assert seconds < HANG, f"{name} took {seconds:.1f} s"
+            self.slowest = max(self.slowest, (seconds, name))
+            self.answers[answer] += 1
+            grown = status(pid, "VmHWM") - self.base
+            assert grown < FLOOD, f"{name}: the worker grew by {grown / 2**20:.0f} MiB"
+
+
+def status(pid: int, key: str) -> int:
+    """Bytes, of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+
+def spent(pid: int) -> float:
+    """Seconds of the processor's time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+@pytest.fixture(scope="module")
+def face(astronaut_path: Path) -> Image.Image:
+    """The sample photo, small."""
+    with Image.open(astronaut_path) as image:
+        return image.convert("RGB").crop((128, 20, 320, 212)).resize((128, 128))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(settings: Settings, face: Image.Image) -> AsyncIterator[Door]:
+    one = settings.model_copy(update={"threads": 1})
+    patience = Patience(silence=300.0)
+    async with Executor(one, "tests.bot.hostile_workbench:create", devices=["cpu"], split=False, patience=patience) as executor:
+        for data in sound(face).values():  # the first of each kind loads its decoder
+            with contextlib.suppress(PhotoError):
+                await executor.submit(FindFaces(data), ANN)
+        yield Door(executor, status(pid_of(executor), "VmRSS"))
+        assert executor.stats().restarts == 0
+
+
+async def test_thousands_of_mutated_and_disguised_files(door: Door, face: Image.Image) -> None:
+    await door.pass_in(files(face))
+    assert door.answers.total() >= LEAST
+    assert door.answers["face"] >= 200, "many still show the face"
+    assert door.answers["UnreadablePhoto"] >= 1000, door.answers
+    assert "EgaoError" not in door.answers
+
+
+async def test_bombs(door: Door, face: Image.Image) -> None:
+    made = await asyncio.to_thread(lambda: list(bombs(face)))
+    await door.pass_in(made)
+    await door.pass_in(sound(face).items())  # and it still works

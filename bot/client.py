@@ -15,6 +15,7 @@ from discord.ext import commands, tasks
 from bot.ops.health import Metrics
 from bot.requests import recovery
 from bot.requests.consent import Consent
+from bot.requests.erasure import Erasure, Recent
 from bot.requests.service import Service
 from bot.requests.steps import Work
 from bot.text.speaker import CommandTranslator, Speaker, speaker
@@ -76,16 +77,17 @@ class EgaoBot(BotBase):
         self.presses = Presses()
         reader = PhotoReader(self, parts.photos, self.photo_gone)
         work = Work(parts.settings, parts.store, parts.executor, reader, parts.generator)
-        self.service = Service(self, parts.settings, parts.store, work, parts.metrics)
+        recent = Recent()
+        self.service = Service(self, parts.settings, parts.store, work, parts.metrics, recent)
         self.consent = Consent(self, parts.store, self.service, self.photo_gone)
+        self.erasure = Erasure(parts.store, recent, self.service.end, self.consent.drop)
         self.came_up = False
         self.began = parts.store.now()
         self.taken_up = asyncio.Event()
 
     async def photo_gone(self, message_id: int) -> None:
         """The message with a photo was deleted while nobody listened: what is kept of it goes too."""
-        erased = await self.store.run(self.store.forget_source_message, message_id)
-        await self.service.erased(erased.job_ids)
+        await self.erasure.messages(message_id)
 
     async def setup_hook(self) -> None:
         for name in COGS:
@@ -108,14 +110,14 @@ class EgaoBot(BotBase):
         try:
             await recovery.take_up(self, self.store, self.service, before=self.began)
             self.taken_up.set()
-            await recovery.reconcile(self, self.store)
+            await recovery.reconcile(self, self.store, self.erasure)
         except EgaoError as error:
             log.error("what an earlier process left could not be taken up, and will be soon: %s", error)
         self.taken_up.set()
         self.sweep.start()
         self.look_after.start()
         with contextlib.suppress(EgaoError):  # of many members it takes a while; what it misses is looked up at the next start
-            await recovery.reconcile_members(self, self.store, self.service)
+            await recovery.reconcile_members(self, self.store, self.erasure)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Messages are looked at by the photo cog alone: no prefix commands."""
@@ -159,11 +161,9 @@ class EgaoBot(BotBase):
     async def sweep(self) -> None:
         """Erase what has run out."""
         try:
-            expired = await self.store.run(self.store.expire)
+            await self.erasure.expired()
         except EgaoError as error:
             log.error("the sweep failed and will be tried again: %s", error)
-        else:
-            await self.service.erased(expired.lapsed)
 
     @tasks.loop(seconds=LOOK_SECONDS)
     async def look_after(self) -> None:

@@ -74,8 +74,7 @@ class AdminCog(
         guild_id = require_admin(interaction)
         say, store = await self.bot.speaker(interaction), self.bot.store
         await store.run(store.members.block, guild_id, member.id)
-        erased = await store.run(store.forget, owner_of(guild_id, member.id))
-        await self.bot.service.erased(erased.job_ids)
+        await self.bot.erasure.member_here(owner_of(guild_id, member.id))
         await answer(interaction, notice(say("admin.blocked", member=member.mention)))
 
     @app_commands.command(name="unblock", description="Let a blocked member use egao again")
@@ -109,14 +108,13 @@ class AdminCog(
         """Checked again: the button is only as good as who presses it."""
         guild_id = require_admin(press.interaction)
         (member_id,) = press.numbers(1)
-        say, store = await self.bot.speaker(press.interaction), self.bot.store
+        say = await self.bot.speaker(press.interaction)
         with contextlib.suppress(discord.HTTPException):  # whether or not Discord takes the answer, it is erased
             await press.interaction.response.defer()
         if member_id:
-            erased = await store.run(store.forget, owner_of(guild_id, member_id))
+            erased = await self.bot.erasure.member_here(owner_of(guild_id, member_id))
         else:
-            erased = await store.run(store.purge_guild, guild_id)
-        await self.bot.service.erased(erased.job_ids)
+            erased = await self.bot.erasure.faces_of_server(guild_id)
         page = notice(say("admin.purge.done", faces=erased.faces))
         await press.interaction.edit_original_response(view=page.view)
 

@@ -40,8 +40,7 @@ class DataCog(commands.Cog):
         say = await self.bot.speaker(press.interaction)
         with contextlib.suppress(discord.HTTPException):  # whether or not Discord takes the answer, it is erased
             await press.interaction.response.defer()
-        erased = await self.bot.store.run(self.bot.store.forget_member, press.interaction.user.id)
-        await self.bot.service.erased(erased.job_ids)
+        await self.bot.erasure.member(press.interaction.user.id)
         page = notice(say("forget.done"))
         await press.interaction.edit_original_response(view=page.view)
 

@@ -10,26 +10,32 @@ from typing import Any, Final
 import discord
 
 from bot.requests.ask import Ask
+from bot.requests.erasure import Scope
 from bot.requests.service import Service
 from bot.text.privacy import CONSENT_VERSION
 from bot.text.speaker import Speaker
 from bot.transport.answer import AnswerGone
 from bot.transport.callers import Caller, InteractionCaller, MessageCaller
+from bot.transport.identity import owner_of
 from bot.transport.photo_source import Gone, message_with_photo, photo_in
 from bot.transport.retry import insist
 from bot.ui.components import button, row
 from bot.ui.pages import Page, notice
 from core.errors import ConsentNeeded
-from core.store import Store
+from core.store import Owner, Store
 
 PATIENCE: Final = 14 * 60.0  # seconds that a command waits for its consent: as long as its photo's link surely works
 MOST: Final = 1000  # commands waiting for a consent at once; the oldest gives way
+
+
+Key = tuple[int | None, int, int]  # server (rules are its own), member, message with the photo (0: a command, the last one)
 
 
 @dataclass(frozen=True)
 class Waiting:
     """A request that waits for its member's consent."""
 
+    owner: Owner
     ask: Ask
     author_id: int | None
     limited: bool
@@ -42,23 +48,22 @@ class Consent:
 
     def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
         self._bot, self._store, self._service, self._gone = bot, store, service, gone
-        self._waiting: dict[tuple[int, int], Waiting] = {}  # by member and message with the photo (0: a command, the last)
+        self._waiting: dict[Key, Waiting] = {}
 
     async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
         """Take in a request; a member who has not agreed yet is asked first, and it waits."""
         try:
             await self._service.accept(caller, ask, author_id=author_id, limited=limited)
         except ConsentNeeded:
-            self._keep(
-                (caller.person.id, _source(caller)), Waiting(ask, author_id, limited, caller.once, time.monotonic() + PATIENCE)
-            )
+            key = (caller.owner.guild_id, caller.person.id, _source(caller))
+            self._keep(key, Waiting(caller.owner, ask, author_id, limited, caller.once, time.monotonic() + PATIENCE))
             await self._ask(caller)
 
     async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> None:
         """The member agreed: note it, and go on with what they had asked for, in the message that asked them."""
         store, member = self._store, interaction.user.id
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
-        waiting = self._waiting.pop((member, message_id), None)
+        waiting = self._waiting.pop((interaction.guild_id, member, message_id), None)
         if waiting is None or waiting.until < time.monotonic():
             waiting = await self._read_again(interaction, say, message_id)
         if waiting is None:
@@ -69,7 +74,19 @@ class Consent:
         caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
         await self._service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
 
-    def _keep(self, key: tuple[int, int], waiting: Waiting) -> None:
+    def waiting(self, member_id: int) -> list[Waiting]:
+        """What a member has asked for and not agreed to yet."""
+        return [waiting for (_, member, _), waiting in self._waiting.items() if member == member_id]
+
+    def drop(self, scope: Scope) -> None:
+        """Forget the requests that an erasure covers: what is agreed to afterwards is not to be done (`Erasure` calls it)."""
+        for key, waiting in list(self._waiting.items()):
+            photo = waiting.ask.photo
+            place = (photo.message_id, photo.channel_id) if photo is not None else (None, None)
+            if scope.covers(waiting.owner, *place) or scope.member_id == waiting.author_id is not None:
+                del self._waiting[key]
+
+    def _keep(self, key: Key, waiting: Waiting) -> None:
         self._waiting.pop(key, None)
         self._waiting[key] = waiting
         if len(self._waiting) > MOST:
@@ -96,7 +113,7 @@ class Consent:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
         ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
-        return Waiting(ask, message.author.id, True, f"m{message.id}", 0.0)
+        return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, message.author.id, True, f"m{message.id}", 0.0)
 
 
 def _source(caller: Caller) -> int:

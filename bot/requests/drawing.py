@@ -147,7 +147,8 @@ class Pictures:
             stop = SMILE
         face, most = await self._face(run, stored, photo), min(run.ask.limit, REQUEST_BYTES)
         request = Animate(start=start, stop=stop, size=ANIMATION_SIDE, kind="webp", max_bytes=most, **face)
-        done = await self._executor.submit(request, run.owner, Follow(run, self._store))
+        async with Follow(run, self._store) as follow:
+            done = await self._executor.submit(request, run.owner, follow)
         part = Attached(f"animated.{suffix(done.picture)}", done.picture)
         strength, member = say.strength(stop), stored.owner.member_id or 0
         shown = Shown(stored.id, member, stop, (part,), public=not run.ask.private, spoiler=run.settings.spoiler)

@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from bot.requests.ask import Ask
+from bot.requests.erasure import Erasure
 from bot.requests.run import Run
 from bot.requests.service import ANSWERING, CHOICE_SECONDS, CHOOSING, Service
 from bot.transport.answer import Answer
@@ -53,7 +54,7 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
         log.info("taken up again: %d requests; to be told: %d", len(left.queued), len(left.untold))
 
 
-async def reconcile(bot: discord.Client, store: Store) -> None:
+async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> None:
     """Erase what is kept of servers that removed the bot while it was off; note those that it is in."""
     known = await store.run(store.guilds.all)
     present = {guild.id for guild in bot.guilds}
@@ -63,13 +64,13 @@ async def reconcile(bot: discord.Client, store: Store) -> None:
         try:
             await bot.fetch_guild(guild_id, with_counts=False)  # an outage must not look like a farewell
         except (discord.NotFound, discord.Forbidden):
-            erased = await store.run(store.forget_guild, guild_id)
+            erased = await erasure.server(guild_id)
             log.info("server %d was left while the bot was off: %d faces erased", guild_id, erased.faces)
         except discord.HTTPException as error:
             log.warning("server %d could not be asked for (%d); nothing is erased", guild_id, error.status)
 
 
-async def reconcile_members(bot: discord.Client, store: Store, service: Service) -> None:
+async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure) -> None:
     """Erase what is kept of members whom Discord knows in their server no more: banned or gone while nobody looked."""
     for owner in await store.run(store.faces.owners):
         assert owner.guild_id is not None
@@ -78,8 +79,7 @@ async def reconcile_members(bot: discord.Client, store: Store, service: Service)
             await bot.http.get_member(owner.guild_id, owner.member_id)
         except discord.HTTPException as error:
             if error.code in NO_MEMBER:
-                erased = await store.run(store.forget, owner)
-                await service.erased(erased.job_ids)
+                erased = await erasure.member_here(owner)
                 log.info("a member left server %d: %d faces erased", owner.guild_id, erased.faces)
         except (OSError, aiohttp.ClientError) as error:
             log.warning("members could not be asked for: %s", type(error).__name__)

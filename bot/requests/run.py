@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Self
 
 from bot.requests.ask import Ask, Kind
 from bot.transport.answer import Answer
@@ -52,12 +52,35 @@ class Choice:
     faces: tuple[FoundFace, ...]
 
 
+class Erased(Exception):
+    """The row of a request was erased or cancelled while it was worked on."""
+
+
 class Follow:
-    """Takes a job's progress: shows it, and writes its checkpoints down for after a restart."""
+    """Takes a job's progress inside `async with`: shows it, and writes its checkpoints down for after a restart.
+
+    Once the row is gone the block is left with Erased, as `asyncio.timeout` leaves its block with TimeoutError.
+    """
 
     def __init__(self, run: Run, store: Store) -> None:
         self._run, self._store = run, store
         self._saving: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._before = 0  # cancellations of the task that are not ours
+        self._gone = False
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.current_task()
+        assert self._task is not None
+        self._before = self._task.cancelling()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self._task is not None
+        if self._saving is not None and not self._saving.done():
+            self._saving.cancel()  # the block is over: its end is written next
+        if self._gone and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            raise Erased from None
 
     def __call__(self, progress: Progress) -> None:
         run = self._run
@@ -71,10 +94,10 @@ class Follow:
             self._saving = asyncio.create_task(self._save(progress.checkpoint))
 
     async def _save(self, blob: bytes) -> None:
-        """A False means that the job was erased or cancelled: the work on it ends."""
-        if not await self._store.run(self._store.jobs.checkpoint, self._run.job_id, blob):
-            if self._run.task is not None and self._run.ending is None:
-                self._run.ending = "erased"
-                self._run.task.cancel()
-            return
-        await self._store.run(self._store.jobs.renew, self._run.job_id)
+        """False from the store means that the request was erased or cancelled: the work on it ends."""
+        kept = await self._store.run(self._store.jobs.checkpoint, self._run.job_id, blob)
+        if kept:
+            await self._store.run(self._store.jobs.renew, self._run.job_id)
+        elif self._task is not None and not self._gone:
+            self._gone = True
+            self._task.cancel()

@@ -8,9 +8,10 @@ message edited twice. How a request ends is decided by the store (`jobs.finish` 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,13 +22,15 @@ from bot.requests.access import Gate
 from bot.requests.ask import Ask
 from bot.requests.delivery import deliver
 from bot.requests.endings import Ends
-from bot.requests.run import Choice, Run
+from bot.requests.erasure import Recent
+from bot.requests.run import Choice, Erased, Run
 from bot.requests.steps import Work
+from bot.text.privacy import CONSENT_VERSION
 from bot.transport.answer import Answer, AnswerGone
 from bot.transport.callers import Caller
 from bot.transport.progress import Follower, Pace
 from bot.ui.pages import choose_face, notice, working
-from core.errors import EgaoError, OwnPicture, QueueFull, ShuttingDown, StillBusy
+from core.errors import EgaoError, JobCancelled, OwnPicture, PhotoGone, QueueFull, ShuttingDown, StillBusy
 from core.executor import Progress
 from core.settings import Settings
 from core.store import GuildSettings, Owner, Store
@@ -44,13 +47,16 @@ USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if noth
 class Service:
     """The requests of all members. `recover` once at the start, `close` at the end."""
 
-    def __init__(self, bot: discord.Client, settings: Settings, store: Store, work: Work, metrics: Metrics) -> None:
-        self._bot, self._settings, self._store, self._work = bot, settings, store, work
+    def __init__(
+        self, bot: discord.Client, settings: Settings, store: Store, work: Work, metrics: Metrics, recent: Recent
+    ) -> None:
+        self._bot, self._settings, self._store, self._work, self._recent = bot, settings, store, work, recent
         self.metrics = metrics
         self.gate = Gate(store)
         self.runs: dict[int, Run] = {}
         self.choosing: dict[int, tuple[Run, float]] = {}  # with the time at which the choice closes
         self.ends = Ends(store, work)
+        self._held: list[Owner] = []  # of requests that are let in and not among `runs` yet: see `_room`
         self._entering: set[int] = set()  # accepted, and being replied to for the first time
         self._pace = Pace()
         self._closing = False
@@ -64,12 +70,12 @@ class Service:
         """
         began = time.monotonic()
         settings = await self.admit(caller, author_id)
-        self._check_room(caller, ask, settings)
-        limits = settings if limited else None
-        job = await self._store.run(self._create, caller, ask, caller.once, limits)
-        if job is None:
-            return  # the same event came twice; the first is being answered
-        await self._promise(job, caller, ask, settings, first=True)
+        with self._room(caller, ask, settings):
+            limits = settings if limited else None
+            job = await self._store.run(self._take_in, caller, ask, limits, began)
+            if job is None:
+                return  # the same event came twice; the first is being answered
+            await self._promise(job, caller, ask, settings, first=True)
         self.metrics.first_reply.observe(time.monotonic() - began)
 
     async def admit(self, caller: Caller, author_id: int | None = None) -> GuildSettings:
@@ -87,12 +93,12 @@ class Service:
         """
         numbers = list(faces)
         settings = await self.admit(caller)
-        self._check_room(caller, parent.ask, settings, len(numbers))
-        asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
-        jobs = await self._store.run(self._divide, caller, parent, asks)
-        self.choosing.pop(parent.job_id, None)
-        for index, (job, ask) in enumerate(zip(jobs, asks, strict=bool(jobs))):
-            await self._promise(job, caller, ask, settings, first=not index)
+        with self._room(caller, parent.ask, settings, len(numbers)):
+            asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
+            jobs = await self._store.run(self._divide, caller, parent, asks)
+            self.choosing.pop(parent.job_id, None)
+            for index, (job, ask) in enumerate(zip(jobs, asks, strict=bool(jobs))):
+                await self._promise(job, caller, ask, settings, first=not index)
         return bool(jobs)
 
     def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask]) -> list[int]:
@@ -108,6 +114,20 @@ class Service:
                 self._create(caller, ask, f"j{parent.job_id}:{ask.face}", None, first=not index) for index, ask in enumerate(asks)
             ]
         return [job for job in made if job is not None]
+
+    def _take_in(self, caller: Caller, ask: Ask, limits: GuildSettings | None, began: float) -> int | None:
+        """The row of a request that was let in at `began` (time.monotonic()), or None if there was one.
+
+        Consent, blocks and erasures are looked at again in the transaction that makes the row, so that none of them can
+        fall between. Raises Blocked, ConsentNeeded, PhotoGone or JobCancelled. On a thread of the store's.
+        """
+        photo = ask.photo
+        place = (photo.message_id, photo.channel_id) if photo is not None else (None, None)
+        with self._store.database.writing():
+            self._store.members.require(caller.owner, CONSENT_VERSION)
+            if self._recent.struck(began, caller.owner, *place):
+                raise JobCancelled if photo is None or photo.message_id is None else PhotoGone
+            return self._create(caller, ask, caller.once, limits)
 
     def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None, *, first: bool = True) -> int | None:
         """The row, or None if there was one. On a thread of the store's. `first`: not a further one of the same caller's."""
@@ -154,12 +174,29 @@ class Service:
         if newer and answer.token is not None and answer.token_expires is not None:
             await self._store.run(self._store.jobs.retoken, job, answer.token, answer.token_expires.timestamp())
 
-    def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> None:
-        """Whether the server has room for more requests, and the changed message no other change under way."""
+    @contextlib.contextmanager
+    def _room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> Iterator[None]:
+        """Hold the room for `more` requests until they are among `runs`: others that come meanwhile find it taken.
+
+        Raises QueueFull if the server has no room, StillBusy if another change of the same message is under way.
+        """
+        self._check_room(caller, ask, settings, more)
+        held = [caller.owner] * more
+        self._held += held
+        try:
+            yield
+        finally:
+            for owner in held:
+                self._held.remove(owner)
+
+    def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int) -> None:
         here = [run for run in self.runs.values() if run.owner.guild_id == caller.owner.guild_id]
         if caller.owner.guild_id is None:  # in direct messages everyone is on their own
             here = [run for run in here if run.owner == caller.owner]
-        if len(here) + more > settings.queue_share:
+        entering = [owner for owner in self._held if owner.guild_id == caller.owner.guild_id]
+        if caller.owner.guild_id is None:
+            entering = [owner for owner in entering if owner == caller.owner]
+        if len(here) + len(entering) + more > settings.queue_share:
             raise QueueFull(seconds=round(USUAL_SECONDS))
         same = [run for run in here if run.owner == caller.owner and run.ask.kind == "smile" and ask.kind == "smile"]
         shown = caller.message_id  # in which an answer may be on its way that Discord has not confirmed
@@ -201,6 +238,9 @@ class Service:
         except ShuttingDown:
             await self.ends.put_back(run)
             return "closing"
+        except Erased:
+            await self.ends.cut_short(run, "erased")
+            return "erased"
         except AnswerGone:
             await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", told=True)
             return "gone"
@@ -254,8 +294,8 @@ class Service:
             await asyncio.wait([run.task])
         return run
 
-    async def erased(self, job_ids: Iterable[int]) -> None:
-        """The rows of these requests were erased: end the work on them."""
+    async def end(self, job_ids: Iterable[int]) -> None:
+        """End the work on requests whose rows were erased (`Erasure` calls it)."""
         for job_id in job_ids:
             waiting = self.choosing.pop(job_id, None)
             if waiting is not None:

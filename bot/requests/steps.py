@@ -51,7 +51,8 @@ class Work:
         """Fetch the photo and keep its face; which one may have to be asked first."""
         data = run.photo = await self._photos.fetch(ref)
         name = await asyncio.to_thread(digest, data)
-        found = (await self._executor.submit(FindFaces(data), run.owner, Follow(run, self._store))).faces
+        async with Follow(run, self._store) as follow:
+            found = (await self._executor.submit(FindFaces(data), run.owner, follow)).faces
         number = run.ask.face
         if number is None and len(found) > 1:
             return Choice(found)
@@ -77,7 +78,8 @@ class Work:
         wait = float(run.settings.longest_wait_seconds)
         steps = self._settings.projection_steps or None
         request = Project(data, face.index, METHOD, steps, run.resume, face.found)
-        done = await self._executor.submit(request, run.owner, Follow(run, self._store), longest_wait=wait)
+        async with Follow(run, self._store) as follow:
+            done = await self._executor.submit(request, run.owner, follow, longest_wait=wait)
         return await self._store.run(
             self._store.faces.add,
             run.owner,

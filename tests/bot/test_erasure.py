@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.requests import recovery
+from bot.requests import erasure, recovery
 from core.errors import StoreBusy
 from core.store import Store
 from tests.bot.kit import World, running, text
@@ -171,7 +170,7 @@ async def test_a_store_that_fails_is_asked_again_to_erase(world: World, trigger:
         return erase(*of)
 
     monkeypatch.setattr(world.store, name, busy)
-    monkeypatch.setattr(sys.modules["cogs.erase"], "RETRIES", (0.01,) * 3)
+    monkeypatch.setattr(erasure, "RETRIES", (0.01,) * 3)
     await act(world, sent)
     await world.env.settle()
     assert not world.faces(world.ann)

@@ -49,7 +49,7 @@ async def test_a_photo_deleted_while_the_first_reply_is_on_its_way_is_owned_up_t
 
     async def slow(caller: MessageCaller, *about: Any) -> Answer:
         answer = await reply(caller, *about)
-        await world.bot.service.erased(world.store.forget_source_message(caller.message.id).job_ids)
+        await world.bot.erasure.messages(caller.message.id)
         return answer
 
     monkeypatch.setattr(MessageCaller, "reply", slow)

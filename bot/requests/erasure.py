@@ -1,0 +1,127 @@
+"""Erasing what is kept and ending the work on it, in one call.
+
+Whatever tells of an erasure (`/forget`, a ban, a deleted message, an admin, retention) comes through here, so that no
+caller can erase the rows and forget the requests that are being worked on, or the ones that wait for a consent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from core.errors import EgaoError
+from core.store import Erased, Owner, Store
+
+log = logging.getLogger(__name__)
+
+REMEMBERED: Final = 10_000  # erasures that a request which is just being taken in is held against
+RETRIES: Final = (1, 5, 30, 60, 300, 900, 3600)  # seconds until a store that fails is asked again
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is erased: everything that one of the fields names."""
+
+    member_id: int | None = None
+    guild_id: int | None = None
+    here: Owner | None = None  # one member in one server, or in direct messages
+    message_ids: frozenset[int] = frozenset()  # that held the photos
+    channel_ids: frozenset[int] = frozenset()
+
+    def covers(self, owner: Owner, message_id: int | None, channel_id: int | None) -> bool:
+        """Whether a request of `owner` about the photo in that message belongs to what is erased."""
+        return (
+            (self.member_id is not None and owner.member_id == self.member_id)
+            or (self.guild_id is not None and owner.guild_id == self.guild_id)
+            or self.here == owner
+            or message_id in self.message_ids
+            or channel_id in self.channel_ids
+        )
+
+
+class Recent:
+    """The newest erasures, for requests that were let in before one of them and have no row yet."""
+
+    def __init__(self) -> None:
+        self._scopes: deque[tuple[float, Scope]] = deque(maxlen=REMEMBERED)
+
+    def note(self, scope: Scope) -> None:
+        """Remember an erasure. To be called before the store is told: see `struck`."""
+        self._scopes.append((time.monotonic(), scope))
+
+    def struck(self, since: float, owner: Owner, message_id: int | None, channel_id: int | None) -> bool:
+        """Whether an erasure after `since` (time.monotonic()) covers a request that has no row yet.
+
+        To be asked inside the transaction that makes the row: either this sees the erasure, or the erasure sees the row.
+        """
+        return any(at >= since and scope.covers(owner, message_id, channel_id) for at, scope in list(self._scopes))
+
+
+class Erasure:
+    """Erases in the store, then ends the work. `end_jobs` and `end_waiting` end it in the bot's memory."""
+
+    def __init__(
+        self,
+        store: Store,
+        recent: Recent,
+        end_jobs: Callable[[Iterable[int]], Awaitable[None]],
+        end_waiting: Callable[[Scope], None],
+    ) -> None:
+        self._store, self._recent, self._end_jobs, self._end_waiting = store, recent, end_jobs, end_waiting
+
+    async def messages(self, *message_ids: int) -> Erased:
+        """Erase what came from these messages: they were deleted. Raises StoreError."""
+        scope = Scope(message_ids=frozenset(message_ids))
+        return await self._erase(scope, self._store.forget_source_message, *sorted(message_ids))
+
+    async def channels(self, *channel_ids: int) -> Erased:
+        """Erase what came from these channels or threads: they were deleted. Raises StoreError."""
+        return await self._erase(Scope(channel_ids=frozenset(channel_ids)), self._store.forget_channel, *channel_ids)
+
+    async def member(self, member_id: int) -> Erased:
+        """Erase a member everywhere, with consent and preferences. Raises StoreError."""
+        return await self._erase(Scope(member_id=member_id), self._store.forget_member, member_id)
+
+    async def member_here(self, owner: Owner) -> Erased:
+        """Erase a member in one server: banned, blocked, purged or gone. Raises StoreError."""
+        return await self._erase(Scope(here=owner), self._store.forget, owner)
+
+    async def server(self, guild_id: int) -> Erased:
+        """Erase everything of a server, its settings too: the bot was removed. Raises StoreError."""
+        return await self._erase(Scope(guild_id=guild_id), self._store.forget_guild, guild_id)
+
+    async def faces_of_server(self, guild_id: int) -> Erased:
+        """Erase everything that came from a server, but not its settings: an admin's purge. Raises StoreError."""
+        return await self._erase(Scope(guild_id=guild_id), self._store.purge_guild, guild_id)
+
+    async def expired(self) -> None:
+        """Erase what has run out; the work on requests that waited too long ends. Raises StoreError."""
+        expired = await self._store.run(self._store.expire)
+        await self._end_jobs(expired.lapsed)
+
+    async def until_done(self, why: str, erase: Callable[[], Awaitable[Erased]]) -> None:
+        """Erase, asking a store that fails until it does it: Discord tells of an event once. `why` is for the log."""
+        for pause in (*RETRIES, None):
+            try:
+                erased = await erase()
+            except EgaoError as error:  # in the end retention erases it; the operator has to know now
+                log.error("%s: could not be erased%s: %s", why, "" if pause is None else " yet", error.code)
+                if pause is None:
+                    return
+            else:
+                if erased.faces or erased.jobs:
+                    log.info("%s: %d faces and %d requests erased", why, erased.faces, erased.jobs)
+                return
+            await asyncio.sleep(pause)
+
+    async def _erase(self, scope: Scope, erase: Callable[..., Erased], *of: int | Owner) -> Erased:
+        self._recent.note(scope)
+        self._end_waiting(scope)
+        erased = await self._store.run(erase, *of)
+        await self._end_jobs(erased.job_ids)
+        return erased

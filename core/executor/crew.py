@@ -13,7 +13,6 @@ from core.executor.seat import Office, Patience, Seat
 from core.executor.wire import Setup
 from core.settings import Settings
 
-HOPELESS = 3  # starts in a row that come to nothing
 STAND_BACK = 5  # niceness of a worker for long jobs only: about a third of the weight of the other
 _WHOLE = (frozenset(Lane),)
 _SPLIT = (frozenset({Lane.QUICK, Lane.MOVING}), frozenset({Lane.LONG}))
@@ -50,6 +49,6 @@ def hire(
 def lost(seats: Iterable[Seat], lane: Lane) -> EgaoError | None:
     """Why nobody serves a lane, if of those who would nobody comes up."""
     able = [seat for seat in seats if lane in seat.serves]
-    if able and all(seat.failures >= HOPELESS for seat in able):
+    if able and all(seat.hopeless for seat in able):
         return able[0].error or WorkerDied()
     return None

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Self, TypeVar, cast
 
 from core.errors import EgaoError, JobCancelled, JobTimedOut, ShuttingDown, WorkerDied
-from core.executor.crew import HOPELESS, hire, lost
+from core.executor.crew import hire, lost
 from core.executor.devices import devices
 from core.executor.door import Limits, crowded, refusal, too_long
 from core.executor.estimate import DEFAULTS, Estimates, Start
@@ -19,7 +19,7 @@ from core.executor.job import Job, Lane, OnProgress, Place
 from core.executor.plan import Plan
 from core.executor.queue import Owner
 from core.executor.requests import Asks, Progress, Request, Result
-from core.executor.seat import Patience, Seat
+from core.executor.seat import HOPELESS, Patience, Seat
 from core.executor.stats import Stats, Tally
 from core.executor.wire import Done
 from core.settings import Settings

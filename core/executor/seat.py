@@ -15,6 +15,7 @@ from core.errors import EgaoError
 from core.executor.job import Job, Lane
 from core.executor.process import Process, describe
 from core.executor.requests import Animate, Progress, Project
+from core.executor.starved import Starved
 from core.executor.stats import WorkerStats
 from core.executor.wire import At, BadFrame, Begin, Done, Drop, Dropped, Quick, Ready, Setup, Step, Stop, Unready
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 State = Literal["down", "starting", "ready"]
 
 
+HOPELESS = 3  # starts in a row that come to nothing
 _ASLEEP = 1.0  # seconds between two looks at a worker that ought to be a tenth apart
 
 
@@ -30,10 +32,11 @@ class Patience:
     """How long, in seconds, a worker is waited for."""
 
     start: float = 300.0  # to load its models
-    silence: float = 120.0  # between two signs of life while it has work; longer than any step or batch of renders
+    silence: float = 120.0  # between two signs of life while it has work and a processor; longer than any step or batch
     cancel: float = 60.0  # to come to the end of the step in which its job was cancelled
     stop: float = 3.0  # to leave when asked
     backoff: float = 0.25  # before the second start that came to nothing; doubled each time, up to 30
+    despair: float = 30.0  # with starts that come to nothing, before those who wait are told: one second may see three
 
 
 class Office(Protocol):
@@ -66,6 +69,7 @@ class Seat:
         self.error: EgaoError | None = None  # what its workbench could not be made for
         self.start_seconds = 10.0  # that building the workbench took the last time
         self.since = monotonic()  # when the present start was begun
+        self.away = self.since  # since when nobody is ready here
         self.lanes: dict[Lane, dict[int, Job]] = {lane: {} for lane in Lane}
         self._setup, self._environment = setup, environment
         self._patience, self._office, self._spawner = patience, office, spawner
@@ -86,6 +90,12 @@ class Seat:
     @property
     def jobs(self) -> dict[int, Job]:
         return {number: job for lane in self.lanes.values() for number, job in lane.items()}
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no worker comes up here: start after start says why, or has come to nothing for long."""
+        known = self.error is not None or monotonic() - self.away > self._patience.despair
+        return self.failures >= HOPELESS and known
 
     def stats(self) -> WorkerStats:
         return WorkerStats(self.name, self.device, self.state, self.pid, self.restarts, len(self.jobs))
@@ -149,6 +159,8 @@ class Seat:
         """One process from its start to its end."""
         self.state, self._verdict, self._at = "starting", "", ()
         self._heard = self.since = monotonic()
+        if not self.failures:
+            self.away = self.since
         self.failures += 1
         self._fruitless += 1
         try:
@@ -213,7 +225,7 @@ class Seat:
 
     async def _watch(self, process: Process) -> None:
         """End a process that is silent for too long, and notice the end of one whose children hold its socket."""
-        patience, looked = self._patience, monotonic()
+        patience, looked, starved, heard = self._patience, monotonic(), Starved(process.pid), 0.0
         while True:
             await asyncio.sleep(0.1)
             now = monotonic()
@@ -222,11 +234,15 @@ class Seat:
                 self._heard += slept
                 self._doomed = {number: end + slept for number, end in self._doomed.items()}
             looked = now
+            if heard != self._heard:
+                heard = self._heard
+                starved.begin()
+            silence = now - heard - (starved.seconds() if self.jobs else 0.0)
             if process.gone():
                 process.kill()
             elif self.state == "starting" and now - self._heard > patience.start:
                 self._end("it did not start")
-            elif self.jobs and now - self._heard > patience.silence:
+            elif self.jobs and silence > patience.silence:
                 self._end("it hung")
             elif any(now > end for end in self._doomed.values()):
                 self._end("a cancelled job did not stop")

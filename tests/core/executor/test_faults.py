@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -228,3 +232,55 @@ async def test_what_a_worker_said_before_it_died_is_heard_though_the_bot_was_jus
             assert await moving.result()
             assert await long.result()
             assert ours.stats().restarts == deaths
+
+
+async def test_a_worker_that_is_killed_as_often_as_it_starts_is_waited_for_a_while() -> None:
+    """As on a machine that is short of memory for a moment: three starts are killed sooner than one would last."""
+    async with executor() as ours:
+        pids = [pid_of(ours)]
+        os.kill(pids[0], signal.SIGKILL)
+        job = ours.enqueue(FindFaces(b"hello"), ANN)
+        while len(pids) < 5:
+            await until(lambda: ours.stats().workers[0].pid not in (None, pids[-1]))
+            pids.append(pid_of(ours))
+            os.kill(pids[-1], signal.SIGKILL)
+        assert await job.result()
+        assert ours.stats().restarts == len(pids)
+
+
+async def test_a_worker_that_does_not_come_up_for_long_is_told() -> None:
+    async with executor(patience=replace(QUICKLY, despair=0.0)) as ours:
+        pids = [pid_of(ours)]
+        os.kill(pids[0], signal.SIGKILL)
+        job = ours.enqueue(FindFaces(b"hello"), ANN)
+        while len(pids) < 4:
+            await until(lambda: ours.stats().workers[0].pid not in (None, pids[-1]))
+            pids.append(pid_of(ours))
+            os.kill(pids[-1], signal.SIGKILL)
+        with pytest.raises(WorkerDied):
+            await job.result()
+
+
+@contextlib.contextmanager
+def held_down(pid: int) -> Iterator[None]:
+    """A process has a tenth of one processor, the rest being taken by another."""
+    core = min(os.sched_getaffinity(0))
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            os.sched_setaffinity(other.pid, {core})
+            os.sched_setaffinity(pid, {core})
+            os.setpriority(os.PRIO_PROCESS, pid, 10)
+            with contextlib.suppress(OSError):  # where the kernel weighs sessions against each other, not processes
+                Path(f"/proc/{pid}/autogroup").write_text("10")
+            yield
+        finally:
+            other.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a process had to wait for a processor")
+async def test_time_in_which_the_system_let_others_work_is_not_the_workers_silence() -> None:
+    async with executor(patience=replace(QUICKLY, silence=0.5)) as ours:
+        await ours.submit(FindFaces(b"hello"), ANN)
+        with held_down(pid_of(ours)):
+            assert await ours.submit(FindFaces(b"compute 0.2"), ANN)
+        assert ours.stats().restarts == 0

@@ -95,6 +95,10 @@ class Bench:
         match words:
             case [b"crash"]:
                 os.kill(os.getpid(), signal.SIGSEGV)
+            case [b"compute", seconds]:
+                end = time.thread_time() + float(seconds)
+                while time.thread_time() < end:
+                    pass
             case [b"null"]:
                 ctypes.string_at(0)
             case [b"crash-once", path] if not Path(os.fsdecode(path)).exists():

@@ -1,5 +1,6 @@
 # make demo    edit the sample photo to four smiles; the pictures land in out/demo
 # make test    ruff, mypy, the layers of imports, pytest on the real weights
+# make test-long  what takes minutes in its full length; its short form is part of make test
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
 # make bench-bot  measure the bot's process against a Discord on loopback (out/bench/bot.json)
 # make soak    30 minutes of members and troubles before that Discord (out/soak.json); SOAK="--minutes 5", REAL=1
@@ -38,7 +39,7 @@ define OPEN_LIBRARIES
 import ctypes, cv2; from importlib.resources import files; ctypes.CDLL(str(files("mediapipe") / "tasks/c/libmediapipe.so"))
 endef
 
-.PHONY: demo test check bot bench-bot soak setup lock clean
+.PHONY: demo test test-long check bot bench-bot soak setup lock clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -49,7 +50,12 @@ demo: $(READY)
 
 test: check
 	@$(BIN)/egao models pull --group eval
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not long"
+
+# What takes minutes in its full length: the soak, forty kills, thousands of hostile files, training.
+test-long: check
+	@$(BIN)/egao models pull --group eval
+	@$(BIN)/python -m pytest -m long
 
 check: $(READY)
 	@$(BIN)/ruff check .

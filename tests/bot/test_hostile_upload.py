@@ -21,7 +21,7 @@ from tests.discord.trial import Trial, trial
 
 pytestmark = pytest.mark.slow
 
-COUNT = 100
+SHORT, FULL = 30, 100  # files
 AT_ONCE = 10
 NAMES = (
     "photo.png",
@@ -39,7 +39,7 @@ NO_PHOTO = re.compile(
 NO_FACE = "No face was found"
 
 
-def hostile() -> Iterator[tuple[str, bytes]]:
+def hostile(count: int) -> Iterator[tuple[str, bytes]]:
     """Some of every kind of small file, and bombs that Discord would carry; none shows a face."""
     scene = Image.linear_gradient("L").resize((128, 96)).convert("RGB")
     every = dict(files(scene))
@@ -50,9 +50,9 @@ def hostile() -> Iterator[tuple[str, bytes]]:
         "png of texts": png(64, 64, extra=chunk(b"tEXt", b"a\0") * 40_000),
     }  # fmt: skip
     chosen, names = bombs | other, [name for name in every if name not in other]
-    step = len(names) / (COUNT - len(chosen))
+    step = len(names) / (count - len(chosen))
     yield from chosen.items()
-    yield from ((name, every[name]) for name in (names[int(n * step)] for n in range(COUNT - len(chosen))))
+    yield from ((name, every[name]) for name in (names[int(n * step)] for n in range(count - len(chosen))))
 
 
 async def drop(made: Trial, person: Person, name: str, data: bytes) -> tuple[Message, str]:
@@ -69,16 +69,17 @@ def on_disk(home: Path) -> bytes:
     return b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file() and file.suffix != ".log")
 
 
-async def test_a_hundred_hostile_files_each_get_a_clear_sentence(tmp_path: Path) -> None:
-    given = await asyncio.to_thread(lambda: list(hostile()))
-    assert len(given) == COUNT
+@pytest.mark.parametrize("count", [SHORT, pytest.param(FULL, marks=pytest.mark.long)])
+async def test_hostile_files_each_get_a_clear_sentence(tmp_path: Path, count: int) -> None:
+    given = await asyncio.to_thread(lambda: list(hostile(count)))
+    assert len(given) == count
     said: Counter[str] = Counter()
     tools = {"FAKE_WORKBENCH": "tests.bot.hostile_workbench:create", "FAKE_SILENCE": "10", "EGAO_THREADS": "1"}
     async with trial(tmp_path, servers=1, members=6, **tools) as made:
         people: Sequence[Person] = made.crowd.people[1:]
         await drop(made, people[0], "warm-up", given[0][1])
         workers = made.bot.children()
-        for wave in (given[start : start + AT_ONCE] for start in range(0, COUNT, AT_ONCE)):
+        for wave in (given[start : start + AT_ONCE] for start in range(0, count, AT_ONCE)):
             tasks = [drop(made, people[n % len(people)], *one) for n, one in enumerate(wave)]
             for (name, data), (reply, words) in zip(wave, await asyncio.gather(*tasks), strict=True):
                 no_photo = bool(NO_PHOTO.search(words))
@@ -88,10 +89,10 @@ async def test_a_hundred_hostile_files_each_get_a_clear_sentence(tmp_path: Path)
                 said["no photo" if no_photo else "no face"] += 1
         assert made.bot.children() == workers, f"a worker died:\n{made.bot.tail()}"
         assert "Traceback" not in made.bot.log
-        assert len(made.discord.cdn.fetches) >= COUNT, "through the download"
+        assert len(made.discord.cdn.fetches) >= count, "through the download"
         assert not made.discord.rest.unknown
         kept = on_disk(tmp_path)
         for name, data in given:
             assert len(set(data[-60:])) < 20 or data[-60:] not in kept, f"{name} is on disk"
-    assert said["no photo"] >= COUNT // 2, said
-    assert said["no face"] >= COUNT // 10, said
+    assert said["no photo"] >= count // 2, said
+    assert said["no face"] >= count // 10, said

@@ -1,45 +1,28 @@
 """One exception tree. Each class carries the sentence that the user reads and what to do next.
 
 EgaoError
+├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
 │                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
-├── JobError              QueueFull, JobCancelled, JobTimedOut, WorkerDied, ShuttingDown, StillBusy
+├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
+│                         ShuttingDown, StillBusy
 └── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, OwnPicture,
                           StrengthOverLimit, NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
 
 `sentence` is an English template filled from the keyword facts. Other languages look the message up under `code`
-(the class name) with the same facts, so a reply never has to parse a sentence.
+(the class name) with the same facts, so a reply never has to parse a sentence. Code and facts are all that is kept or
+sent of an error: `revive` makes it again from them.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-
-class EgaoError(Exception):
-    """Base of every error that is meant for a person. Raise with the facts that the sentence names."""
-
-    sentence: ClassVar[str] = "Something went wrong inside egao. Try again; if it goes on, report what you did."
-
-    def __init__(self, **facts: Any) -> None:
-        self.facts = facts
-        super().__init__(self.sentence.format_map(facts))
-
-    @property
-    def code(self) -> str:
-        """The key of this message in a catalogue of another language."""
-        return type(self).__name__
-
-    def __reduce__(self) -> tuple[Any, ...]:  # errors cross from the worker process to the bot whole
-        return (_rebuild, (type(self), self.facts))
-
-
-def _rebuild(kind: type[EgaoError], facts: dict[str, Any]) -> EgaoError:
-    return kind(**facts)
+from core.error import EgaoError as EgaoError
+from core.error import InternalError as InternalError
+from core.error import revive as revive
 
 
 class PhotoError(EgaoError):
@@ -225,7 +208,21 @@ class JobError(EgaoError):
 
 
 class QueueFull(JobError):
+    """All members together have asked for as much as may wait. Its subclasses name another cause."""
+
     sentence = "There is too much waiting just now. Try again in about {seconds} seconds."
+
+
+class OwnShareFull(QueueFull):
+    sentence = "You have as much waiting here as one member may. Try again in about {seconds} seconds."
+
+
+class ServerShareFull(QueueFull):
+    sentence = "This server has as much waiting as one server may. Try again in about {seconds} seconds."
+
+
+class WaitTooLong(QueueFull):
+    sentence = "It would take too long until your turn. Try again in about {seconds} seconds."
 
 
 class JobCancelled(JobError):

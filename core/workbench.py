@@ -13,7 +13,7 @@ from core.composite import Original
 from core.edit import Editor, Models, Scale
 from core.edit.in_photo import PhotoEditor
 from core.errors import EgaoError, FaceLost, LatentUnreadable
-from core.executor.requests import (
+from core.executor import (
     Animate,
     Animated,
     FindFaces,
@@ -44,7 +44,7 @@ def create(settings: Settings) -> Workbench:
 
 
 class EditorWorkbench:
-    """The Workbench over an Editor; see core.executor.requests for what each method promises."""
+    """The Workbench over an Editor; see core.executor.workbench for what each method promises."""
 
     def __init__(self, editor: Editor) -> None:
         self.editor = editor

@@ -30,7 +30,7 @@ from bot.transport.answer import Answer, AnswerGone
 from bot.transport.callers import Caller
 from bot.transport.progress import Follower, Pace
 from bot.ui.pages import choose_face, notice, working
-from core.errors import EgaoError, JobCancelled, OwnPicture, PhotoGone, QueueFull, ShuttingDown, StillBusy
+from core.errors import EgaoError, JobCancelled, OwnPicture, PhotoGone, ServerShareFull, ShuttingDown, StillBusy
 from core.executor import Progress
 from core.settings import Settings
 from core.store import GuildSettings, Owner, Store
@@ -197,7 +197,7 @@ class Service:
         if caller.owner.guild_id is None:
             entering = [owner for owner in entering if owner == caller.owner]
         if len(here) + len(entering) + more > settings.queue_share:
-            raise QueueFull(seconds=round(USUAL_SECONDS))
+            raise ServerShareFull(seconds=round(USUAL_SECONDS))
         same = [run for run in here if run.owner == caller.owner and run.ask.kind == "smile" and ask.kind == "smile"]
         shown = caller.message_id  # in which an answer may be on its way that Discord has not confirmed
         if any(run.ask.face_id == ask.face_id for run in same) or any(shown == run.answer.message_id for run in here if shown):

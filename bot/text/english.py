@@ -8,6 +8,9 @@ from typing import Final
 # Keyed by EgaoError.code: sentences of core/errors.py that count seconds, with the time as people say it.
 ERRORS: Final[dict[str, str]] = {
     "QueueFull": "There is too much waiting just now. Try again in about {wait}.",
+    "OwnShareFull": "You have as much waiting here as one member may. Try again in about {wait}.",
+    "ServerShareFull": "This server has as much waiting as one server may. Try again in about {wait}.",
+    "WaitTooLong": "It would take too long until your turn. Try again in about {wait}.",
     "JobTimedOut": "This took longer than {wait} and was stopped. Try again.",
     "CoolingDown": "One moment: the next edit is possible in {wait}.",
 }

@@ -216,6 +216,7 @@ TEXT: Final[dict[str, str]] = {
 # Keyed by EgaoError.code, with the placeholders of its English sentence.
 ERRORS: Final[dict[str, str]] = {
     "EgaoError": "egaoの内部で問題が起きました。もう一度試してください。続くようなら、何をしたかを添えて報告してください。",
+    "InternalError": "egaoの内部で問題が起きました。もう一度試してください。続くようなら、何をしたかを添えて報告してください。",
     "PhotoError": "この写真は、このままでは使えません。別の写真で試してください。",
     "UnreadablePhoto": "このファイルは写真として読み込めません（{reason}）。JPEG、PNG、WebPの画像を送ってください。",
     "PhotoTooLarge": "写真が大きすぎます（{size}、上限は{limit}）。小さくしてから送ってください。",
@@ -261,6 +262,9 @@ ERRORS: Final[dict[str, str]] = {
     "KeyExposed": "鍵ファイル{path}を、このマシンのほかの利用者が読めます。次を実行してください：chmod 600 {path}",
     "JobError": "処理できませんでした。写真のせいではありません。もう一度試してください。",
     "QueueFull": "いま順番待ちがいっぱいです。約{wait}後にもう一度試してください。",
+    "OwnShareFull": "あなたの順番待ちが、1人分の上限に達しています。約{wait}後にもう一度試してください。",
+    "ServerShareFull": "このサーバーの順番待ちが上限に達しています。約{wait}後にもう一度試してください。",
+    "WaitTooLong": "順番が来るまでに時間がかかりすぎます。約{wait}後にもう一度試してください。",
     "JobCancelled": "処理を中止しました。何も保存していません。",
     "JobTimedOut": "{wait}を超えたため中止しました。もう一度試してください。",
     "WorkerDied": "画像の処理が途中で止まりました。いま起動し直しているので、もう一度試してください。",

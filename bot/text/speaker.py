@@ -23,6 +23,7 @@ from discord.utils import format_dt
 from bot.text import english, japanese
 from bot.text.command_names import JAPANESE as JAPANESE_COMMANDS
 from bot.text.reasons import in_japanese
+from core.error import fill
 from core.errors import EgaoError
 
 Language = Literal["en", "ja"]
@@ -51,10 +52,10 @@ class Speaker:
     def error(self, error: EgaoError) -> str:
         """What went wrong, in the person's words."""
         facts = {name: self._fact(value) for name, value in error.facts.items()}
-        if "seconds" in facts:  # a length of time: say it as people do, in this language
-            facts["wait"] = self.duration(error.facts["seconds"])
+        if isinstance(seconds := error.facts.get("seconds"), int | float):  # said as people say a length of time
+            facts["wait"] = self.duration(seconds)
         own = japanese.ERRORS if self.language == "ja" else english.ERRORS
-        return own.get(error.code, error.sentence).format_map(facts)
+        return fill(own.get(error.code, error.sentence), facts)
 
     def duration(self, seconds: float) -> str:
         """A length of time, rounded up to what a waiting person cares about."""

@@ -26,6 +26,7 @@ from bot.ui.pages import Page, notice
 from core.errors import (
     BadServerSetting,
     EgaoError,
+    InternalError,
     JobError,
     NoSuchStoredFace,
     PhotoUnreachable,
@@ -48,7 +49,7 @@ def for_operator(error: EgaoError) -> bool:
 
 def own_failure(error: Exception) -> bool:
     """Whether it was no fault of the member's: what it cost them is given back."""
-    if not isinstance(error, EgaoError) or type(error) is EgaoError:  # a mistake in the code, here or in the worker
+    if not isinstance(error, EgaoError) or isinstance(error, InternalError):  # a mistake in the code, here or in the worker
         return True
     return isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
 
@@ -59,10 +60,10 @@ def explain(say: Speaker, error: BaseException) -> str:
         return say("result.erased")
     if isinstance(error, Outdated):
         return say("trouble.old")
-    if isinstance(error, EgaoError) and type(error) is not EgaoError and not for_operator(error):
+    if isinstance(error, EgaoError) and not isinstance(error, InternalError) and not for_operator(error):
         return say.error(error)
     reference = secrets.token_hex(3)
-    if isinstance(error, EgaoError) and type(error) is not EgaoError:
+    if isinstance(error, EgaoError) and not isinstance(error, InternalError):
         log.error("%s: %s (reference %s)", error.code, error, reference)
         return say("trouble.operator", reference=reference)
     log.error("unexpected error (reference %s)", reference, exc_info=error)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.errors import EgaoError
+from core.errors import InternalError
 from core.settings import Settings
 
 _READY = """
@@ -55,5 +55,5 @@ def _edit(photo: Path, out: Path, environment: dict[str, str]) -> dict[str, floa
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise EgaoError()  # it has said on stderr what it was
+        raise InternalError  # it has said on stderr what it was
     return {"seconds": time.perf_counter() - began, "megabytes": used.ru_maxrss // 1024}

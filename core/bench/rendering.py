@@ -15,7 +15,7 @@ from core.device import fast_dtype
 from core.edit import Editor
 from core.errors import EgaoError
 from core.evaluate.identity import extra
-from core.executor.requests import Render
+from core.executor import Render
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
 from core.latents import to_npz

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from core.compiled.kept import BUILDING, compiled_folder, make_folder
-from core.executor.confine import leave_no_core, stand_back
+from core.executor.confine import leave_no_core, lower_priority
 from core.settings import Settings
 
 BUSY: Final = 75  # exit status: another process builds
@@ -74,7 +74,7 @@ def _confine(order: Order) -> None:
     leave_no_core()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     if order.nice:
-        stand_back(order.nice)
+        lower_priority(order.nice)
 
 
 def _end_with_parent() -> None:

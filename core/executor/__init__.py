@@ -1,38 +1,27 @@
-"""Work in processes of its own: awaitable, cancellable, fair, and never able to take the bot down with it."""
+"""Work by workers of their own: awaitable, cancellable, fair, and never able to take the bot down with it."""
 
-from core.executor.door import Limits
+from core.executor.admission import Capacity
 from core.executor.executor import Executor
-from core.executor.job import Job, Lane, Place
-from core.executor.queue import Owner
-from core.executor.requests import (
-    Animate,
-    Animated,
-    FindFaces,
-    FoundFace,
-    FoundFaces,
-    Progress,
-    Project,
-    Projected,
-    Render,
-    Rendered,
-    Request,
-    Result,
-    Workbench,
-)
-from core.executor.seat import Patience
+from core.executor.item import Place, WorkItem
+from core.executor.kinds import Lane, Progress, Request, Result
+from core.executor.kinds.animate import Animate, Animated
+from core.executor.kinds.find_faces import FindFaces, FoundFace, FoundFaces
+from core.executor.kinds.project import Project, Projected
+from core.executor.kinds.render import Render, Rendered
+from core.executor.queue import Tenant
 from core.executor.stats import Stats, Tally, WorkerStats
+from core.executor.supervisor import Patience
+from core.executor.workbench import Workbench
 
 __all__ = [
     "Animate",
     "Animated",
+    "Capacity",
     "Executor",
     "FindFaces",
     "FoundFace",
     "FoundFaces",
-    "Job",
     "Lane",
-    "Limits",
-    "Owner",
     "Patience",
     "Place",
     "Progress",
@@ -44,6 +33,8 @@ __all__ = [
     "Result",
     "Stats",
     "Tally",
+    "Tenant",
+    "WorkItem",
     "Workbench",
     "WorkerStats",
 ]

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from core.executor.wire import Setup
+from core.executor.messages import Setup
 
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
 
@@ -35,7 +35,7 @@ def leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def stand_back(nice: int) -> None:
+def lower_priority(nice: int) -> None:
     """Take less of the processor than the other workers do, as far as the system allows."""
     os.nice(nice)
     if sys.platform != "linux":

@@ -1,6 +1,6 @@
-"""How long work takes: a line seconds = a * n + b for each kind of request, fitted as the answers come in.
+"""Estimates how long work takes: a line seconds = a * n + b for each kind of request, fitted as the answers come in.
 
-n counts what the kind is made of: pictures of a render, steps of a projection, frames of an animation, one photo.
+n counts the units of the kind: pictures of a render, steps of a projection, frames of an animation, one photo.
 The fit is least squares of the error relative to n, with exponential forgetting: every new observation multiplies the
 weight of the older ones by `KEEP`, so a line follows a machine that grows slower or faster within some tens of jobs.
 A line starts from two made-up observations on the default line; they weigh little and are forgotten like any other.
@@ -9,37 +9,17 @@ A line starts from two made-up observations on the default line; they weigh litt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from core.executor.requests import Animate, FindFaces, Project, Render, Request
+from core.executor.kinds import Cost, Request, kind_of
 
 KEEP = 0.95  # of the weight of what is known, at each new observation
 GUESS = 0.2  # weight of each of the two points of a default line, next to 1 for a measured one
-USUAL_STEPS = 40  # of a projection that names none, until one has been seen
 
 
-@dataclass(frozen=True)
-class Start:
-    """The default line of a kind, in seconds, and the two n at which it counts as seen."""
-
-    a: float
-    b: float
-    low: int
-    high: int
-
-
-DEFAULTS: Mapping[str, Start] = {
-    "FindFaces": Start(a=0.5, b=0.1, low=1, high=2),
-    "Render": Start(a=0.4, b=0.3, low=1, high=8),
-    "Project": Start(a=0.25, b=4.0, low=20, high=60),
-    "Animate": Start(a=0.5, b=0.5, low=12, high=48),
-}
-
-
-class Line:
+class CostLine:
     """An exponentially weighted least-squares fit of seconds = a * n + b, with a and b at least 0."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Cost) -> None:
         self._sums = [0.0] * 5  # of weight, n, n*n, seconds, n*seconds
         for n in (start.low, start.high):
             self._add(n, start.a * n + start.b, GUESS)
@@ -71,27 +51,24 @@ class Line:
 
 
 class Estimates:
-    """One line for each kind of request (projections: for each method), and what goes with it."""
+    """One line for each kind of request (and each of its variants), and what goes with it."""
 
-    def __init__(self, defaults: Mapping[str, Start] = DEFAULTS) -> None:
-        self._defaults = defaults
-        self._lines: dict[str, Line] = {}
-        self._steps: dict[str, int] = {}
+    def __init__(self, costs: Mapping[str, Cost] | None = None) -> None:
+        """`costs` by name of the kind replace what the kinds say."""
+        self._costs = costs or {}
+        self._lines: dict[str, CostLine] = {}
+        self._units: dict[str, int] = {}
         self._stretch: dict[str, float] = {}
 
-    def line(self, request: Request) -> Line:
-        return self._lines.setdefault(_key(request), Line(self._defaults[type(request).__name__]))
+    def line(self, request: Request) -> CostLine:
+        """What requests like this one have cost."""
+        kind = kind_of(request)
+        return self._lines.setdefault(_key(request), CostLine(self._costs.get(kind.name, kind.cost)))
 
     def units(self, request: Request) -> int:
-        match request:
-            case Render():
-                return max(1, len(request.strengths))
-            case Animate():
-                return max(1, request.frames)
-            case Project():
-                return request.steps or self._steps.get(_key(request), USUAL_STEPS)
-            case FindFaces():
-                return 1
+        """How much of its kind's work a request is."""
+        kind = kind_of(request)
+        return kind.units(request) or self._units.get(_key(request), kind.usual_units)
 
     def seconds(self, request: Request) -> float:
         """Of work that this request will take by itself."""
@@ -105,8 +82,8 @@ class Estimates:
         """Learn from an answer: `units` done in `seconds` of work, `elapsed` seconds after it was begun."""
         key = _key(request)
         self.line(request).observe(units, seconds)
-        if isinstance(request, Project) and request.resume is None:
-            self._steps[key] = units
+        if kind_of(request).fresh(request):
+            self._units[key] = units
         if seconds > 0:
             ratio = max(1.0, elapsed / seconds)
             self._stretch[key] = 0.8 * self._stretch.get(key, 1.0) + 0.2 * ratio
@@ -117,5 +94,6 @@ class Estimates:
 
 
 def _key(request: Request) -> str:
-    name = type(request).__name__
-    return f"{name}:{request.method}" if isinstance(request, Project) else name
+    kind = kind_of(request)
+    variant = kind.variant(request)
+    return f"{kind.name}:{variant}" if variant else kind.name

@@ -1,4 +1,4 @@
-"""One worker process as the bot sees it: messages out and in, its noise into the log, its end noticed and complete."""
+"""Runs a worker as a process of this machine, over a socket: the link that the executor uses by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,76 +14,112 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Final
 
 from core.executor import wire
-from core.executor.wire import FromWorker, Log, Setup, ToWorker
+from core.executor.messages import FromWorker, Log, Setup, ToWorker
 
 log = logging.getLogger("core.executor.worker")
-_NOISE = 50  # lines of one burst that are logged
-_LAST_WORDS = 50  # lines kept for the report of a death
+_BURST = 50  # lines of one burst of output that are logged
+_LAST_LINES = 50  # kept for the report of a death
+_LONGEST_LINE: Final = 8000  # letters of a worker's log record, a traceback for example
+_LOGGER: Final = re.compile(r"[A-Za-z_][\w.]{0,80}")  # names that a worker may log under
+_MOST_LOGGERS: Final = 200  # different ones; more go under the worker's own
 
 
-class _Hearing(asyncio.StreamReaderProtocol):
-    """Reads to the end: a connection that was reset ends like one that was closed, behind all that had come by then."""
+class _ReadToTheEnd(asyncio.StreamReaderProtocol):
+    """Takes a connection that was reset for one that was closed, behind all that had come by then."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(None)
 
 
-class Process:
-    """Made by `start`; to be ended by `finish`, which leaves nothing of its process group behind."""
+class ProcessLauncher:
+    """Starts workers as processes.
 
-    def __init__(self, popen: subprocess.Popen[bytes], spawner: ThreadPoolExecutor, name: str) -> None:
-        self.name = name
-        self.pid = popen.pid
-        self.last_words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._popen = popen
-        self._spawner = spawner
-        self._outbox: asyncio.Queue[ToWorker] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._reader: asyncio.StreamReader
-        self._reading: asyncio.BaseTransport
-        self._out: socket.socket
+    Its one thread lives as long as they do: the kernel takes the death of the thread that started a process for the
+    death of the parent.
+    """
 
-    @classmethod
-    async def start(cls, name: str, setup: Setup, environment: Mapping[str, str], spawner: ThreadPoolExecutor) -> Process:
-        """Start a worker and send it its setup. `spawner` has one thread, which must live as long as the worker:
-        the kernel takes the death of the thread that started it for the death of the parent. Raises OSError.
-        """
+    def __init__(self) -> None:
+        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="egao-spawn")
+
+    async def launch(self, name: str, setup: Setup, environment: Mapping[str, str]) -> ProcessLink:
+        """Start a worker and send it its setup. Raises OSError."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                popen = await asyncio.get_running_loop().run_in_executor(spawner, _popen, theirs.fileno(), environment)
+                loop = asyncio.get_running_loop()
+                popen = await loop.run_in_executor(self._spawner, _popen, theirs.fileno(), environment)
             except BaseException:
                 ours.close()
                 raise
-        self = cls(popen, spawner, name)
-        # Reading and writing fail apart: what the worker said last is read also when it no longer takes anything in.
-        self._out = ours.dup()
-        self._reader = asyncio.StreamReader(limit=1 << 20)
-        loop = asyncio.get_running_loop()
-        self._reading, _ = await loop.create_unix_connection(lambda: _Hearing(self._reader), sock=ours)
-        self.send(setup)
-        self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._listen_to_noise())]
-        return self
+        ours.setblocking(False)
+        outgoing = ours.dup()  # reading and writing fail apart: what the worker said last is read though it takes nothing in
+        reader = asyncio.StreamReader(limit=1 << 20)
+        reading, _ = await asyncio.get_running_loop().create_unix_connection(lambda: _ReadToTheEnd(reader), sock=ours)
+        link = ProcessLink(popen, self._spawner, name, reader, reading, outgoing)
+        link.send(replace(setup, parent=os.getpid()))
+        return link
+
+    async def close(self) -> None:
+        """End the thread."""
+        await asyncio.to_thread(self._spawner.shutdown)
+
+
+class ProcessLink:
+    """One worker process: messages out and in, its noise into the log, its end noticed and complete."""
+
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        spawner: ThreadPoolExecutor,
+        name: str,
+        reader: asyncio.StreamReader,
+        reading: asyncio.BaseTransport,
+        outgoing: socket.socket,
+    ) -> None:
+        self.name = name
+        self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._popen = popen
+        self._spawner = spawner
+        self._outbox: asyncio.Queue[ToWorker] = asyncio.Queue()
+        self._reader, self._reading, self._outgoing = reader, reading, outgoing
+        self._loggers: set[str] = set()
+        self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._drain_output())]
+
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid
 
     def send(self, message: ToWorker) -> None:
-        """Send as soon as everything before it is sent. Lost if the worker is gone, which `read` tells."""
         self._outbox.put_nowait(message)
 
     async def _write(self) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             while True:
-                await wire.write(self._out, await self._outbox.get())
+                await wire.write(self._outgoing, await self._outbox.get())
+        except ConnectionError:
+            pass  # `receive` tells
+        except Exception:
+            log.exception("%s could not be sent a message", self.name)
+            self.stop()
 
-    async def read(self) -> FromWorker | None:
-        """The next message; None at the end. Log messages are logged on the way. Raises BadFrame."""
+    async def receive(self) -> FromWorker | None:
+        """Log messages are logged on the way."""
         while isinstance(message := await wire.read(self._reader), Log):
-            if logging.getLogger(message.name).isEnabledFor(message.level):
-                logging.getLogger(message.name).log(message.level, "%s: %s", self.name, message.text)
+            self._log(message)
         return message
 
-    async def _listen_to_noise(self) -> None:
+    def _log(self, message: Log) -> None:
+        known = message.name in self._loggers or (len(self._loggers) < _MOST_LOGGERS and _LOGGER.fullmatch(message.name))
+        name = message.name if known else log.name
+        self._loggers.add(name)
+        if logging.getLogger(name).isEnabledFor(message.level):
+            logging.getLogger(name).log(message.level, "%s: %s", self.name, _shown(message.text[:_LONGEST_LINE]))
+
+    async def _drain_output(self) -> None:
         """Log what native code prints: it must neither fill a pipe nor reach the terminal."""
         assert self._popen.stdout is not None
         reader = asyncio.StreamReader()
@@ -100,45 +137,44 @@ class Process:
             transport.close()
 
     def _note(self, lines: list[bytes]) -> None:
-        for line in lines[-_NOISE:]:
-            text = line.decode(errors="replace")[:1000]
-            self.last_words.append(text)
+        for line in lines[-_BURST:]:
+            text = _shown(line.decode(errors="replace")[:1000])
+            self.last_lines.append(text)
             log.debug("%s printed: %s", self.name, text)
-        if len(lines) > _NOISE:
-            log.debug("%s printed %d more lines just before", self.name, len(lines) - _NOISE)
+        if len(lines) > _BURST:
+            log.debug("%s printed %d more lines just before", self.name, len(lines) - _BURST)
 
-    def gone(self) -> bool:
-        """Whether the process has ended, leaving it for `finish` to bury."""
+    def alive(self) -> bool:
+        """An ended process is left for `finish` to bury."""
         with contextlib.suppress(ChildProcessError):
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        return True
+            return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return False
 
-    def kill(self) -> None:
-        """End the process and its own children at once; `read` then comes to its end."""
+    def stop(self) -> None:
+        """Its own children go with it."""
         if self._popen.returncode is None:  # not yet waited for, so the number is still its own
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self._popen.pid, signal.SIGKILL)
 
-    async def finish(self) -> int:
-        """Kill what is left, and return the exit status (minus the signal's number)."""
-        self.kill()
+    async def finish(self) -> str:
+        self.stop()
         status = await asyncio.get_running_loop().run_in_executor(self._spawner, self._popen.wait)
-        writing, noise = self._tasks
+        writing, output = self._tasks
         writing.cancel()
-        _, unfinished = await asyncio.wait([noise], timeout=1)  # a stray child may hold the pipe open
+        _, unfinished = await asyncio.wait([output], timeout=1)  # a stray child may hold the pipe open
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reading.close()
-        self._out.close()
+        self._outgoing.close()
         await asyncio.sleep(0)  # the loop closes the other descriptor in its next turn
-        return status
+        return "\n".join((describe(status), *self.last_lines))
 
 
 def _popen(fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "core.executor.worker", str(fd)],
-        pass_fds=(fd,),
+        pass_fds=(fd,),  # everything else that is open here is closed there
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -147,8 +183,13 @@ def _popen(fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
+def _shown(text: str) -> str:
+    """Without the letters that would move a terminal's cursor or colour it."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
+
+
 def describe(status: int) -> str:
-    """An exit status in words."""
+    """An exit status (minus the signal's number) in words."""
     if status >= 0:
         return f"exit status {status}"
     with contextlib.suppress(ValueError):

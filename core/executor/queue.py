@@ -3,7 +3,7 @@
 Fair queueing with virtual time at both levels: every guild, and in it every member, has a count of what it has been
 served, in seconds of work. The next job comes from the waiting guild with the least, in it from the member with the
 least. Who arrives after a pause starts at the fair amount, what a party would have been served that had waited all
-along: idling saves up no credit, and a burst of one member's jobs delays another's by one job, not by the burst.
+along: idling saves up no credit, and a burst of one member's items delays another's by one item, not by the burst.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 
-class Owner(Protocol):
-    """Whose a job is: the server it was asked in (None: a direct message) and the member who asked."""
+class Tenant(Protocol):
+    """Whose an item is: the server it was asked in (None: a direct message) and the member who asked."""
 
     @property
     def guild_id(self) -> Hashable: ...
@@ -70,15 +70,15 @@ class _Turns:
             del self._served[party]
         return gone
 
-    def merge(self, lines: dict[Hashable, Iterator[_Entry[Item]]]) -> Iterator[tuple[Hashable, _Entry[Item]]]:
-        """All entries of all lines in the order in which they would be served if nobody else came."""
-        parties = list(lines)
+    def merge(self, queues: dict[Hashable, Iterator[_Entry[Item]]]) -> Iterator[tuple[Hashable, _Entry[Item]]]:
+        """All entries of all queues in the order in which they would be served if nobody else came."""
+        parties = list(queues)
         order = [(*self._served[party], number) for number, party in enumerate(parties)]
         later = max((since for _, _, since, _ in order), default=0)
         heapq.heapify(order)
         while order:
             served, _, _, number = heapq.heappop(order)
-            entry = next(lines[parties[number]], None)
+            entry = next(queues[parties[number]], None)
             if entry is None:
                 continue
             yield parties[number], entry
@@ -89,10 +89,10 @@ class _Turns:
 @dataclass
 class _Guild(Generic[Item]):
     turns: _Turns = field(default_factory=_Turns)
-    lines: dict[Hashable, deque[_Entry[Item]]] = field(default_factory=dict)
+    members: dict[Hashable, deque[_Entry[Item]]] = field(default_factory=dict)
 
     def order(self) -> Iterator[_Entry[Item]]:
-        return (entry for _, entry in self.turns.merge({member: iter(line) for member, line in self.lines.items()}))
+        return (entry for _, entry in self.turns.merge({name: iter(queue) for name, queue in self.members.items()}))
 
 
 class FairQueue(Generic[Item]):
@@ -101,7 +101,7 @@ class FairQueue(Generic[Item]):
     def __init__(self) -> None:
         self._turns = _Turns()
         self._guilds: dict[Hashable, _Guild[Item]] = {}
-        self._owners: dict[Item, Owner] = {}
+        self._owners: dict[Item, Tenant] = {}
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -109,35 +109,35 @@ class FairQueue(Generic[Item]):
     def __contains__(self, item: Item) -> bool:
         return item in self._owners
 
-    def push(self, item: Item, owner: Owner, cost: float) -> None:
+    def push(self, item: Item, owner: Tenant, cost: float) -> None:
         """Put an item last among its member's."""
-        self._line(item, owner).append(_Entry(item, cost))
+        self._queue_of(item, owner).append(_Entry(item, cost))
 
-    def put_back(self, item: Item, owner: Owner, cost: float) -> None:
+    def put_back(self, item: Item, owner: Tenant, cost: float) -> None:
         """Put an item that was served for nothing first among its member's, and give back what it was charged."""
-        self._line(item, owner).appendleft(_Entry(item, cost))
+        self._queue_of(item, owner).appendleft(_Entry(item, cost))
         self._turns.refund(owner.guild_id, cost)
         self._guilds[owner.guild_id].turns.refund(owner.member_id, cost)
 
-    def _line(self, item: Item, owner: Owner) -> deque[_Entry[Item]]:
+    def _queue_of(self, item: Item, owner: Tenant) -> deque[_Entry[Item]]:
         if item in self._owners:
             raise ValueError("an item waits once")
         self._owners[item] = owner
         guild = self._guilds.get(owner.guild_id)
         if guild is None:
             guild = self._guilds[owner.guild_id] = _Guild()
-        if not guild.lines:
+        if not guild.members:
             self._turns.enter(owner.guild_id)
-        line = guild.lines.get(owner.member_id)
-        if line is None:
-            line = guild.lines[owner.member_id] = deque()
+        queue = guild.members.get(owner.member_id)
+        if queue is None:
+            queue = guild.members[owner.member_id] = deque()
             guild.turns.enter(owner.member_id)
-        return line
+        return queue
 
     def order(self) -> Iterator[Item]:
         """All items in the order in which they are to be served, the next one first."""
-        lines = {name: guild.order() for name, guild in self._guilds.items() if guild.lines}
-        return (entry.item for _, entry in self._turns.merge(lines))
+        queues = {name: guild.order() for name, guild in self._guilds.items() if guild.members}
+        return (entry.item for _, entry in self._turns.merge(queues))
 
     def take(self, item: Item) -> None:
         """Take a waiting item to serve it, and charge its owner."""
@@ -166,14 +166,14 @@ class FairQueue(Generic[Item]):
     def _take(self, item: Item, charged: bool) -> None:
         owner = self._owners.pop(item)
         guild = self._guilds[owner.guild_id]
-        line = guild.lines[owner.member_id]
-        entry = next(entry for entry in line if entry.item is item)
-        line.remove(entry)
+        queue = guild.members[owner.member_id]
+        entry = next(entry for entry in queue if entry.item is item)
+        queue.remove(entry)
         if charged:
-            self._turns.charge(owner.guild_id, entry.cost, sum(bool(guild.lines) for guild in self._guilds.values()))
-            guild.turns.charge(owner.member_id, entry.cost, len(guild.lines))
-        if not line:
-            del guild.lines[owner.member_id]
-        guild.turns.prune(guild.lines)
-        for name in self._turns.prune([name for name, guild in self._guilds.items() if guild.lines]):
+            self._turns.charge(owner.guild_id, entry.cost, sum(bool(guild.members) for guild in self._guilds.values()))
+            guild.turns.charge(owner.member_id, entry.cost, len(guild.members))
+        if not queue:
+            del guild.members[owner.member_id]
+        guild.turns.prune(guild.members)
+        for name in self._turns.prune([name for name, guild in self._guilds.items() if guild.members]):
             del self._guilds[name]

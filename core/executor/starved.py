@@ -10,7 +10,8 @@ from time import monotonic
 class Starved:
     """Watches one process, looked at now and then; `seconds` count from the last `begin`."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int | None) -> None:
+        """None: of a worker that is no process here, nothing is known."""
         self._threads = Path(f"/proc/{pid}/task")
         self._first: dict[str, int] = {}  # nanoseconds that each thread had waited at the beginning
         self._ran = -1  # nanoseconds that all threads together had run when last looked at

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Tally:
-    """Answered jobs of one kind; cancelled and refused ones are not among them."""
+    """Answered requests of one kind; cancelled and refused ones are not among them."""
 
     done: int = 0
     failed: int = 0
@@ -31,7 +31,7 @@ class WorkerStats:
     state: str  # starting, ready or down
     pid: int | None
     restarts: int
-    running: int  # jobs that it has, cancelled ones that it has not let go of included
+    running: int  # requests that it has, cancelled ones that it has not let go of included
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Stats:
     cancelled: int
     refused: int
     restarts: int
-    oldest_seconds: float  # since the oldest unfinished job was asked for
+    oldest_seconds: float  # since the oldest unfinished request was made
     kinds: Mapping[str, Tally]
-    lines: Mapping[str, tuple[float, float]]  # seconds = a * n + b, by kind and method
+    costs: Mapping[str, tuple[float, float]]  # seconds = a * n + b, by kind and method
     workers: Sequence[WorkerStats]

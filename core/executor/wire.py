@@ -1,213 +1,191 @@
-"""What the bot's process and a worker say to each other: pickled messages, each after its length in 8 bytes.
+"""Puts messages into frames: a header of JSON, and beside it the bytes of photos and pictures, which are not copied.
 
-The worker decodes pictures from strangers, so its word is not taken for everything: the reading side rebuilds only
-the message, request and error classes of this package (`load`), and no frame may be longer than `LARGEST`.
+    frame = length of the header, number of parts (two unsigned 32 bit numbers), length of each part (64 bit), header, parts
+
+JSON says [name of the message, fields]; in the place of bytes stands {"\\0": number of the part}. Both ways it is plain
+data that nothing is called for: a name that is no message, a field that is not of its type, a number that is not finite,
+a part that does not exist, a header of over `HEADER` bytes or a frame of over `LARGEST` make it a BadFrame. The worker
+decodes pictures from strangers, so its word is not taken for anything else.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
-import pickle
+import json
+import math
 import socket
 import struct
-from dataclasses import dataclass, is_dataclass
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn, get_args
 
-import core.errors
-from core.errors import EgaoError
-from core.executor.requests import Animate, Progress, Project, Request, Result
-from core.settings import Settings
+from core.executor.kinds import Request, kind_of
+from core.executor.link import BadFrame
+from core.executor.messages import FromWorker, ToWorker
+from core.executor.payload import adapter, flatten
 
-LARGEST = 1 << 30  # bytes of one frame
-_LENGTH = struct.Struct("!Q")
-_ASIDE = 1 << 21  # bytes from which a frame is made or rebuilt off the event loop
+LARGEST: Final = 1 << 30  # bytes of one frame
+HEADER: Final = 1 << 22  # bytes of its header: texts and numbers, of which 40 kB are usual
+PARTS: Final = 256  # of one frame; a batch of renders has two for each request
+NESTED: Final = 16  # levels of the header; messages have about six
+_HEAD = struct.Struct("!II")
+_REQUEST = HEADER >> 6  # letters and numbers of one request: a batch of them, escaped, still fits
 _SLICE = 1 << 18  # bytes written between two looks at the other side's backlog
-_TRUSTED = ("core.executor.requests", "core.executor.wire")
-_PLAIN = (str, int, float, bool, bytes, type(None))
+_PART = "\0"  # the key that stands for bytes
+
+Message = ToWorker | FromWorker
+_MESSAGES: Final[dict[str, type]] = {kind.__name__: kind for kind in (*get_args(ToWorker), *get_args(FromWorker))}
 
 
-# -- to the worker
+def encode(message: Message) -> list[bytes]:
+    """A frame, as buffers to be sent one after the other. Raises BadFrame for what is not plain, such as arrays."""
+    parts: list[bytes] = []
 
+    def put(value: object) -> object:
+        if isinstance(value, bytes):
+            parts.append(value)
+            return {_PART: len(parts) - 1}
+        if isinstance(value, Path):  # of the settings
+            return str(value)
+        raise TypeError(f"{type(value).__name__} is not plain")
 
-@dataclass(frozen=True)
-class Setup:
-    """The first message: what to build."""
-
-    factory: str  # "module:function"
-    settings: Settings  # without secrets
-    parent: int  # the process that the worker must not outlive
-    memory: int | None = None  # bytes of its own data that it may hold
-    nice: int = 0  # how far it stands back for others, 0 to 19
-
-
-@dataclass(frozen=True)
-class Quick:
-    """Short requests of one kind, to be answered before the next step of anything long."""
-
-    jobs: tuple[int, ...]
-    requests: tuple[Request, ...]
-
-
-@dataclass(frozen=True)
-class Begin:
-    """A request worked on step by step."""
-
-    job: int
-    request: Project | Animate
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Give up a stepwise job at its next yield; answered by `Dropped` if it was still there."""
-
-    job: int
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Leave in good order."""
-
-
-# -- from the worker
-
-
-@dataclass(frozen=True)
-class Ready:
-    seconds: float  # that building the workbench took
-
-
-@dataclass(frozen=True)
-class Unready:
-    error: EgaoError
-
-
-@dataclass(frozen=True)
-class At:
-    """Work on these jobs begins now: whatever happens until the next message happens because of them."""
-
-    jobs: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Step:
-    job: int
-    progress: Progress
-
-
-@dataclass(frozen=True)
-class Done:
-    job: int
-    answer: Result | EgaoError
-    seconds: float  # of work, not of waiting for other jobs; a batch is counted by its first answer
-
-
-@dataclass(frozen=True)
-class Dropped:
-    job: int
-
-
-@dataclass(frozen=True)
-class Log:
-    level: int
-    name: str
-    text: str
-
-
-ToWorker = Setup | Quick | Begin | Drop | Stop
-FromWorker = Ready | Unready | At | Step | Done | Dropped | Log
-
-
-class BadFrame(Exception):
-    """The other side sent something that is not one of our messages."""
-
-
-class _Loader(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        found = None
-        if "." not in name and module in _TRUSTED:
-            found = getattr(__import__(module, fromlist=[name]), name, None)
-            found = found if isinstance(found, type) and is_dataclass(found) else None
-        elif module == "core.errors":
-            found = getattr(core.errors, name, None)
-            if name != "_rebuild" and not (isinstance(found, type) and issubclass(found, EgaoError)):
-                found = None
-        if found is None:
-            raise pickle.UnpicklingError(f"{module}.{name} has no business in a message")
-        return found
-
-
-def dump(message: ToWorker | FromWorker) -> bytes:
-    return pickle.dumps(message, protocol=5)
-
-
-def load(frame: bytes) -> FromWorker:
-    """Rebuild a worker's message from its own plain parts only. Raises BadFrame."""
     try:
-        message = _Loader(io.BytesIO(frame)).load()
-    except Exception as error:
+        tree = [type(message).__name__, adapter(type(message)).dump_python(message, warnings="error")]
+        header = json.dumps(tree, default=put, separators=(",", ":"), allow_nan=False).encode()
+    except Exception as error:  # whatever fields may hold that they should not
         raise BadFrame(f"{type(error).__name__}: {error}") from None
-    if not isinstance(message, FromWorker):
-        raise BadFrame(f"{type(message).__name__} is not a message")
-    return message
+    lengths = struct.pack(f"!{len(parts)}Q", *(len(part) for part in parts))
+    if len(header) > HEADER or len(parts) > PARTS or sum(len(part) for part in parts) > LARGEST:
+        raise BadFrame(f"a header of {len(header)} bytes and {len(parts)} parts")
+    return [_HEAD.pack(len(header), len(parts)) + lengths + header, *parts]
 
 
-def portable(error: EgaoError) -> EgaoError:
-    """The same error as the other side can rebuild it: a class of core.errors with plain facts."""
-    kind = type(error)
-    if kind.__module__ != "core.errors" or getattr(core.errors, kind.__name__, None) is not kind:
-        return EgaoError()
-    facts = {name: fact if type(fact) in _PLAIN else str(fact) for name, fact in error.facts.items()}
-    whole: EgaoError = kind(**facts)
-    return whole
+def decode(header: bytes, parts: Sequence[bytes], expected: Any) -> Any:
+    """The message, one of the union `expected`, made of a header and its parts. Raises BadFrame."""
+    try:
+        tree = json.loads(
+            header,
+            object_hook=lambda found: parts[_index(found[_PART])] if found.keys() == {_PART} else found,
+            parse_float=_finite,
+            parse_int=_small,
+            parse_constant=_refuse,
+        )
+        _shallow(tree, NESTED)
+        name, fields = tree
+        kind = _MESSAGES[name]
+        if kind not in get_args(expected):
+            raise ValueError(f"{name} is not said by this side")
+        return adapter(kind).validate_python(fields)
+    except Exception as error:  # readers of hostile bytes raise anything
+        raise BadFrame(f"{type(error).__name__}: {str(error)[:300]}") from None
 
 
-def checked(message: FromWorker) -> bytes:
-    """A frame that the other side will accept. Raises BadFrame for parts that are not plain, such as arrays."""
-    frame = dump(message)
-    load(frame)
+def _index(number: object) -> int:
+    if type(number) is not int or number < 0:
+        raise ValueError("no number of a part")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number without end")
+    return number
+
+
+def _small(text: str) -> int:
+    if len(text) > 20:
+        raise ValueError("a number of very many digits")
+    return int(text)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _shallow(tree: object, levels: int) -> None:
+    if levels < 0:
+        raise ValueError("nested too deep")
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for one in inner:
+        _shallow(one, levels - 1)
+
+
+def checked(message: FromWorker) -> list[bytes]:
+    """A frame that the other side will accept. Raises BadFrame."""
+    frame = encode(message)
+    head = _HEAD.unpack_from(frame[0])
+    decode(frame[0][-head[0] :], frame[1:], FromWorker)
     return frame
 
 
-def weight(request: object) -> int:
-    """Bytes of the files in a request."""
-    return sum(len(part) for part in vars(request).values() if isinstance(part, bytes))
+def fits(request: Request) -> None:
+    """Raise BadFrame, or TypeError, for a request that no worker could be sent."""
+    kind_of(request)
+    try:
+        _, parts = flatten(request)
+    except Exception as error:
+        raise BadFrame(f"{type(error).__name__}: {error}") from None
+    if sum(len(part) for part in parts.values() if isinstance(part, str | tuple)) > _REQUEST:
+        raise BadFrame("a request of very many letters or numbers")
+
+
+def _lengths(head: bytes) -> tuple[int, int]:
+    size, count = _HEAD.unpack(head)
+    if size > HEADER or count > PARTS:
+        raise BadFrame(f"a header of {size} bytes and {count} parts")
+    return size, count
+
+
+def _sizes(packed: bytes) -> tuple[int, ...]:
+    sizes: tuple[int, ...] = struct.unpack(f"!{len(packed) // 8}Q", packed)
+    if sum(sizes) > LARGEST:
+        raise BadFrame(f"a frame of {sum(sizes)} bytes")
+    return sizes
 
 
 async def read(reader: asyncio.StreamReader) -> FromWorker | None:
-    """The next message of a worker; None when it has hung up."""
+    """The next message of a worker; None when it has hung up. Raises BadFrame."""
     try:
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > LARGEST:
-            raise BadFrame(f"a frame of {length} bytes")
-        frame = await reader.readexactly(length)
+        size, count = _lengths(await reader.readexactly(_HEAD.size))
+        sizes = _sizes(await reader.readexactly(8 * count))
+        header = await reader.readexactly(size)
+        parts = [await reader.readexactly(one) for one in sizes]
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
-    return await asyncio.to_thread(load, frame) if length > _ASIDE else load(frame)
+    message: FromWorker = decode(header, parts, FromWorker)
+    return message
 
 
 async def write(sock: socket.socket, message: ToWorker) -> None:
-    """Send without holding the event loop: pickled aside, handed over in slices. Raises ConnectionError."""
-    loop = asyncio.get_running_loop()
-    requests = message.requests if isinstance(message, Quick) else (message,)
-    bulky = sum(weight(getattr(request, "request", request)) for request in requests) > _ASIDE
-    frame = memoryview(await asyncio.to_thread(dump, message) if bulky else dump(message))
-    await loop.sock_sendall(sock, _LENGTH.pack(len(frame)))
-    for start in range(0, len(frame), _SLICE):
-        await loop.sock_sendall(sock, frame[start : start + _SLICE])
-        await asyncio.sleep(0)  # sending alone gives no way as long as the worker keeps up
+    """Send in slices, without holding the event loop. Raises ConnectionError."""
+    loop, frame = asyncio.get_running_loop(), encode(message)
+    if sum(len(buffer) for buffer in frame) <= _SLICE:
+        await loop.sock_sendall(sock, b"".join(frame))
+        return
+    for buffer in frame:
+        view = memoryview(buffer)
+        for start in range(0, len(view), _SLICE):
+            await loop.sock_sendall(sock, view[start : start + _SLICE])
+            await asyncio.sleep(0)  # sending alone gives no way as long as the worker keeps up
 
 
-def read_blocking(sock: socket.socket) -> Any:
-    """The next message for a worker; None when the other side has hung up. It comes from the bot and is trusted."""
-    head = _exactly(sock, _LENGTH.size)
-    frame = _exactly(sock, _LENGTH.unpack(head)[0]) if head is not None else None
-    return None if frame is None else pickle.loads(frame)  # noqa: S301
+def read_blocking(sock: socket.socket, expected: Any = ToWorker) -> Any:
+    """The next message for a worker; None when the other side has hung up. Raises BadFrame."""
+    if (head := _exactly(sock, _HEAD.size)) is None:
+        return None
+    size, count = _lengths(head)
+    if (packed := _exactly(sock, 8 * count)) is None or (header := _exactly(sock, size)) is None:
+        return None
+    parts = [_exactly(sock, one) for one in _sizes(packed)]
+    whole = [part for part in parts if part is not None]
+    return decode(header, whole, expected) if len(whole) == count else None
 
 
-def write_blocking(sock: socket.socket, frame: bytes) -> None:
-    sock.sendall(_LENGTH.pack(len(frame)))
-    sock.sendall(frame)
+def write_blocking(sock: socket.socket, frame: Sequence[bytes]) -> None:
+    """Send a frame whole."""
+    for buffer in frame:
+        sock.sendall(buffer)
 
 
 def _exactly(sock: socket.socket, count: int) -> bytes | None:

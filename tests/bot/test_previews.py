@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from core.executor.requests import Progress, Project, Projected
+from core.executor import Progress, Project, Projected
 from core.faces import FaceFinder
 from core.settings import Settings
 from core.workbench import create

@@ -75,7 +75,7 @@ def mark_in(picture: bytes) -> str:
 
 
 class Bench:
-    """See core.executor.requests.Workbench."""
+    """See core.executor.workbench.Workbench."""
 
     def find_faces(self, request: FindFaces) -> FoundFaces:
         orders = _orders(request.photo)

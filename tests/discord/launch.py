@@ -29,13 +29,13 @@ def main() -> None:
 def _quick(workbench: str) -> int:
     """The real bot with other workers."""
     from bot import app, client
-    from core.executor import Executor, Limits, Patience
+    from core.executor import Capacity, Executor, Patience
     from core.store import database
 
     patience = Patience(silence=float(os.environ.get("FAKE_SILENCE", Patience.silence)))
     memory = os.environ.get("FAKE_MEMORY")
-    limits = Limits(memory=int(memory) if memory else None)
-    app.Executor = functools.partial(Executor, patience=patience, limits=limits)  # type: ignore[assignment,misc]
+    capacity = Capacity(memory=int(memory) if memory else None)
+    app.Executor = functools.partial(Executor, patience=patience, capacity=capacity)  # type: ignore[assignment,misc]
     if busy := os.environ.get("FAKE_BUSY"):
         database.BUSY_SECONDS = float(busy)
     if look := os.environ.get("FAKE_LOOK"):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.edit import Editor, Models
 from core.errors import EgaoError
-from core.executor.requests import Render, Rendered, Workbench
+from core.executor import Render, Rendered, Workbench
 from core.latents import from_npz
 from core.pictures import encode
 from core.settings import Settings

@@ -18,7 +18,6 @@ MACHINE_CODE = {"AOTIModelContainerRunnerCpu", "AOTIModelPackageLoader", "aoti_l
 MACHINE_CODE |= {"CDLL", "PyDLL", "LoadLibrary", "load_package", "load_pt2", "dlopen"}
 OPENS_MACHINE_CODE = {"core/compiled/drawing.py": "str(file)"}
 OPENS_MACHINE_CODE |= {"core/doctor.py": "str(files('mediapipe') / 'tasks/c/libmediapipe.so')"}
-PICKLES_BETWEEN_OWN_PROCESSES = {"core/executor/wire.py"}  # with an allow-list of classes
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
@@ -28,11 +27,11 @@ def test_nothing_in_the_code_can_run_a_file(path: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             wrong = {module.split(".")[0] for module in modules} & LOADERS
-            assert not wrong or name in PICKLES_BETWEEN_OWN_PROCESSES, f"{name}:{node.lineno} imports {wrong}"
+            assert not wrong, f"{name}:{node.lineno} imports {wrong}"
         if not isinstance(node, ast.Call):
             continue
         called, options = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
-        assert called not in RUNNERS or name in PICKLES_BETWEEN_OWN_PROCESSES, f"{name}:{node.lineno} calls {called}"
+        assert called not in RUNNERS, f"{name}:{node.lineno} calls {called}"
         if called.split(".")[-1] in MACHINE_CODE:
             opened = ast.unparse(node.args[0])
             assert opened in ("None", OPENS_MACHINE_CODE.get(name)), f"{name}:{node.lineno} opens {opened}"

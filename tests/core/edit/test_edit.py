@@ -18,7 +18,7 @@ from core.cli import app
 from core.edit import NEUTRAL, Editor, Models
 from core.edit.scale import LIMIT, NEUTRAL_SCORE, REACH, Scale, measure
 from core.errors import EgaoError, NoSuchDirection, NoSuchFace
-from core.executor.requests import Animate, Animated, FindFaces, Progress, Project, Projected, Render, Rendered
+from core.executor import Animate, Animated, FindFaces, Progress, Project, Projected, Render, Rendered
 from core.generator import seed_w
 from core.latents import from_npz, to_npz
 from core.settings import Settings

@@ -10,17 +10,17 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.executor import Executor, Limits, Patience
-from core.executor.estimate import Start
+from core.executor import Capacity, Executor, Patience, Place, WorkItem
+from core.executor.kinds import Cost
 from core.settings import Settings
 
 CREATE = "tests.core.executor.workbench:create"
-# The lines of the tests' workbench, so that forecasts are about right from the first job.
-LINES = {
-    "FindFaces": Start(a=0.001, b=0.0, low=1, high=2),
-    "Render": Start(a=0.001, b=0.004, low=1, high=8),
-    "Project": Start(a=0.02, b=0.0, low=5, high=20),
-    "Animate": Start(a=0.01, b=0.0, low=5, high=20),
+# What the tests' workbench takes, so that forecasts are about right from the first job.
+COSTS = {
+    "FindFaces": Cost(a=0.001, b=0.0, low=1, high=2),
+    "Render": Cost(a=0.001, b=0.004, low=1, high=8),
+    "Project": Cost(a=0.02, b=0.0, low=5, high=20),
+    "Animate": Cost(a=0.01, b=0.0, low=5, high=20),
 }
 QUICKLY = Patience(start=20, silence=1.0, cancel=0.5, stop=2, backoff=0.01)
 
@@ -36,7 +36,7 @@ ANN, BEN, CAT = Someone(1, 1), Someone(1, 2), Someone(2, 3)
 @contextlib.asynccontextmanager
 async def executor(
     workbench: str = CREATE,
-    limits: Limits | None = None,
+    capacity: Capacity | None = None,
     patience: Patience = QUICKLY,
     workers: int = 1,
     split: bool = False,
@@ -46,9 +46,9 @@ async def executor(
         Settings.load({}).model_copy(update=settings),
         workbench,
         devices=["cpu"] * workers,
-        limits=limits,
+        capacity=capacity,
         patience=patience,
-        estimates=LINES,
+        costs=COSTS,
         split=split,
     )
     await ours.start()
@@ -80,3 +80,8 @@ def pid_of(executor: Executor) -> int:
     assert pid is not None
     assert pid != os.getpid()
     return pid
+
+
+def place(executor: Executor, item: WorkItem) -> Place | None:
+    """Where a request stands; None once it is done."""
+    return executor._schedule.forecast(executor._workers).get(item)

@@ -6,19 +6,20 @@ import random
 
 import pytest
 
-from core.executor.estimate import DEFAULTS, Estimates, Line, Start
-from core.executor.requests import Animate, FindFaces, Project, Render
+from core.executor import Animate, FindFaces, Project, Render
+from core.executor.estimate import CostLine, Estimates
+from core.executor.kinds import Cost, kind_of
 
 RENDER = Render(b"", (1.0, 2.0, 3.0))
 
 
 def test_the_default_line_is_told_before_anything_is_known() -> None:
-    line = DEFAULTS["Render"]
+    line = kind_of(RENDER).cost
     assert Estimates().seconds(RENDER) == pytest.approx(3 * line.a + line.b)
 
 
 def test_a_line_is_found_in_noise() -> None:
-    line = Line(Start(a=1, b=1, low=1, high=8))
+    line = CostLine(Cost(a=1, b=1, low=1, high=8))
     draw = random.Random(5)
     for _ in range(60):
         n = draw.randint(1, 8)
@@ -29,7 +30,7 @@ def test_a_line_is_found_in_noise() -> None:
 
 
 def test_a_machine_that_grows_slower_is_believed() -> None:
-    line = Line(Start(a=0.1, b=0, low=1, high=8))
+    line = CostLine(Cost(a=0.1, b=0, low=1, high=8))
     for seconds in (0.1, 0.5):
         for n in range(40):
             line.observe(1 + n % 8, seconds * (1 + n % 8))
@@ -38,7 +39,7 @@ def test_a_machine_that_grows_slower_is_believed() -> None:
 
 @pytest.mark.parametrize("points", [[(1, 3.0), (8, 1.0)], [(4, 1.0)] * 5, [(1, 0.0), (2, 5.0)], [(1, 0.0)]])
 def test_no_data_makes_a_forecast_negative(points: list[tuple[int, float]]) -> None:
-    line = Line(Start(a=0.5, b=0.1, low=1, high=8))
+    line = CostLine(Cost(a=0.5, b=0.1, low=1, high=8))
     for _ in range(50):
         for n, seconds in points:
             line.observe(n, seconds)
@@ -49,7 +50,7 @@ def test_no_data_makes_a_forecast_negative(points: list[tuple[int, float]]) -> N
 
 
 def test_one_size_alone_is_predicted_right() -> None:
-    line = Line(Start(a=9, b=9, low=1, high=8))
+    line = CostLine(Cost(a=9, b=9, low=1, high=8))
     for _ in range(200):
         line.observe(3, 0.6)
     assert line.predict(3) == pytest.approx(0.6, rel=0.05)

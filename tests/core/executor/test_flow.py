@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import pytest
 
-from core.errors import JobCancelled, QueueFull, ShuttingDown
-from core.executor import Animate, Executor, FindFaces, Job, Limits, Progress, Project, Render, Rendered
+from core.errors import JobCancelled, OwnShareFull, QueueFull, ServerShareFull, ShuttingDown, WaitTooLong
+from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, WorkItem
 from core.executor.starved import Starved
-from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, pid_of, until
+from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, pid_of, place, until
 
 
 async def batches(ours: Executor) -> list[int]:
@@ -29,11 +29,11 @@ async def test_two_hundred_jobs_of_fifty_members_over_five_guilds() -> None:
     waits: dict[int, float] = {}
     began = time.monotonic()
 
-    def note(job: Job, owner: Someone, number: int) -> None:
+    def note(job: WorkItem, owner: Someone, number: int) -> None:
         finished.append((owner, number))
         waits[number] = time.monotonic() - began
 
-    async with executor(limits=Limits(pictures=1, per_guild=1000)) as ours:
+    async with executor(capacity=Capacity(pictures=1, per_guild=1000)) as ours:
         hold = ours.enqueue(Render(b"slow 0.1", (1.0,)), Someone(9, 9))
         jobs = []
         for number in range(200):  # the worst order of arrival: guild by guild, member by member
@@ -56,7 +56,7 @@ async def test_two_hundred_jobs_of_fifty_members_over_five_guilds() -> None:
 
 
 async def test_a_flood_does_not_hold_up_another_guild() -> None:
-    async with executor(limits=Limits(pictures=1, per_member=100)) as ours:
+    async with executor(capacity=Capacity(pictures=1, per_member=100)) as ours:
         flood = [ours.enqueue(Render(b"x", (1.0,)), ANN) for _ in range(60)]
         await flood[5].result()
         await ours.submit(Render(b"x", (1.0,)), CAT)
@@ -77,7 +77,7 @@ async def test_renders_of_different_jobs_share_a_batch() -> None:
 async def test_a_render_waits_for_one_step_of_a_projection_and_both_go_on() -> None:
     """Between two renders the projection always gets a step; between two steps waiting renders always get in."""
     events: list[str] = []
-    async with executor(limits=Limits(pictures=1, per_member=100)) as ours:
+    async with executor(capacity=Capacity(pictures=1, per_member=100)) as ours:
         long = ours.enqueue(Project(b"steps 0.02", steps=12), BEN, lambda p: events.append("step"))
         await until(lambda: events.count("step") >= 3)  # the place, then two steps
         events.clear()
@@ -130,16 +130,16 @@ async def test_places_are_told_as_they_change_and_can_be_asked_for() -> None:
     async with executor() as ours:
         ahead = [ours.enqueue(Project(b"steps 0.01", steps=30), ANN) for _ in range(3)]
         mine = ours.enqueue(Project(b"steps 0", steps=2), CAT, lambda p: places.append(p.place))
-        place = ours.place(mine)
-        assert place is not None
-        assert place.place == 1  # another guild, so next though last to come
-        assert 0.3 < place.eta_seconds < 3
-        last = ours.place(ahead[2])
+        mine_at = place(ours, mine)
+        assert mine_at is not None
+        assert mine_at.place == 1  # another guild, so next though last to come
+        assert 0.3 < mine_at.eta_seconds < 3
+        last = place(ours, ahead[2])
         assert last is not None
         assert last.place == 3
         ours.cancel(ahead[0])
         await mine.result()
-        assert ours.place(mine) is None
+        assert place(ours, mine) is None
         for job in ahead:
             ours.cancel(job)
     assert places[0] == 1
@@ -175,9 +175,10 @@ async def test_a_running_projection_that_is_cancelled_stops_at_the_next_step() -
 
 async def test_a_cancelled_job_that_does_not_stop_costs_the_worker_and_nobody_else() -> None:
     async with executor(patience=replace(QUICKLY, cancel=0.2, silence=300)) as ours:
-        stuck = ours.enqueue(Project(b"steps 0 hang", steps=4), ANN)
+        steps: list[int] = []
+        stuck = ours.enqueue(Project(b"steps 0 hang", steps=4), ANN, lambda progress: steps.append(progress.step))
         other = ours.enqueue(Render(b"x", (1.0,)), BEN)
-        await asyncio.sleep(0.05)
+        await until(lambda: 2 in steps)  # in the third it hangs
         late = ours.enqueue(Render(b"y", (1.0,)), BEN)
         ours.cancel(stuck)
         with pytest.raises(JobCancelled):
@@ -187,42 +188,35 @@ async def test_a_cancelled_job_that_does_not_stop_costs_the_worker_and_nobody_el
         assert ours.stats().restarts == 1
 
 
-async def test_all_jobs_of_a_member_who_has_gone_are_dropped() -> None:
-    async with executor() as ours:
-        jobs = [ours.enqueue(Project(b"steps 0.01", steps=50), owner) for owner in (ANN, ANN, CAT)]
-        assert ours.cancel_owned(lambda owner: owner.guild_id == 1) == 2
-        assert [job.done for job in jobs] == [True, True, False]
-        assert await jobs[2].result()
-
-
-async def test_who_comes_to_a_full_queue_is_told_when_to_come_again() -> None:
-    limits = Limits(waiting=4, per_member=3, per_guild=4)
-    async with executor(limits=limits) as ours:
-        for owner in (ANN, ANN, ANN):
-            ours.enqueue(Project(b"steps 0.05", steps=100), owner)
-        with pytest.raises(QueueFull) as mine:
+async def test_who_comes_to_a_full_queue_is_told_why_and_when_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    capacity = Capacity(waiting=4, per_member=3, per_guild=4)
+    async with executor(capacity=capacity) as ours:
+        taken = [ours.enqueue(Project(b"steps 0.05", steps=100), owner) for owner in (ANN, ANN, ANN)]
+        with pytest.raises(OwnShareFull) as mine:
             ours.enqueue(FindFaces(b"x"), ANN)
-        ours.enqueue(Project(b"steps 0.05", steps=100), BEN)
-        with pytest.raises(QueueFull):
-            ours.enqueue(Project(b"steps 0.05", steps=100), BEN)  # the guild's share
-        ours.enqueue(Project(b"steps 0.05", steps=100), CAT)
-        with pytest.raises(QueueFull):
-            ours.enqueue(Project(b"steps 0.05", steps=100), Someone(3, 4))  # everybody's
+        taken.append(ours.enqueue(Project(b"steps 0.05", steps=100), BEN))
+        with pytest.raises(ServerShareFull):
+            ours.enqueue(Project(b"steps 0.05", steps=100), BEN)
+        taken.append(ours.enqueue(Project(b"steps 0.05", steps=100), CAT))
+        with pytest.raises(QueueFull) as everybodys:
+            ours.enqueue(Project(b"steps 0.05", steps=100), Someone(3, 4))
+        assert type(everybodys.value) is QueueFull
         assert 1 <= mine.value.facts["seconds"] <= 6
         assert ours.stats().refused == 3
-        assert ours.cancel_owned(lambda owner: True) == 5
+        assert caplog.text.count("is refused") == 3
+        assert all(f"is refused: {code} (" in caplog.text for code in ("OwnShareFull", "ServerShareFull", "QueueFull"))
+        assert all(ours.cancel(item) for item in taken)
         await ours.submit(FindFaces(b"x"), ANN)
 
 
 async def test_too_many_bytes_and_too_long_a_wait_are_refused() -> None:
-    async with executor(limits=Limits(bytes=1000)) as ours:
+    async with executor(capacity=Capacity(bytes=1000)) as ours:
         first = ours.enqueue(Project(b"steps 0.01" + b" " * 700, steps=100), ANN)
         with pytest.raises(QueueFull):
             ours.enqueue(FindFaces(b"x" * 700), CAT)
-        with pytest.raises(QueueFull):
+        with pytest.raises(WaitTooLong):
             ours.enqueue(Project(b"steps 0.01", steps=100), CAT, longest_wait=0.5)
-        with pytest.raises(QueueFull):
-            ours.enqueue(Project(b"steps 0.01", steps=100), BEN, guild_share=1)
         assert ours.stats().waiting["long"] == 0
         assert ours.enqueue(Project(b"steps 0.01", steps=100), CAT, longest_wait=1000)
         ours.cancel(first)
@@ -289,7 +283,7 @@ async def longest_hold() -> float:
 
     watcher = asyncio.create_task(watch())
     photo = b"x" * (24 * 2**20)
-    async with executor(limits=Limits(per_member=100)) as ours:
+    async with executor(capacity=Capacity(per_member=100)) as ours:
         jobs = [ours.enqueue(Render(b"x", (1.0,)), Someone(n % 5, n)) for n in range(200)]
         found = [ours.enqueue(FindFaces(photo), Someone(7, n)) for n in range(3)]
         bad = ours.enqueue(Project(b"steps 0 crash", steps=2), CAT)

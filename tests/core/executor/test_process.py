@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pickle
 import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from core.errors import EgaoError, NoFace, NoSuchFace
-from core.executor import Animate, FindFaces, Project, Render, Rendered, wire
+from core.executor import Animate, FindFaces, Project, Render
 from core.executor.devices import devices, worker_environment, worker_settings
 from core.settings import Settings
-from tests.core.executor.kit import ANN, BEN, CAT, alive, executor, pid_of, until
+from tests.core.executor.kit import ANN, BEN, CAT, alive, executor, pid_of, place, until
 
 PARENT = """
 import asyncio
@@ -131,51 +128,6 @@ async def test_the_executor_can_run_in_a_loop_of_another_thread() -> None:
     assert await asyncio.to_thread(lambda: asyncio.run(work())) == b"olleh"
 
 
-class Payload:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (os.system, ("touch /tmp/egao-was-here",))
-
-
-@pytest.mark.parametrize("inside", [Payload(), Path("x"), sys.stdout.__class__, wire.load, [Payload()], Settings])
-def test_a_worker_cannot_send_anything_but_plain_messages(inside: Any) -> None:
-    for message in (inside, wire.Done(1, Rendered((inside,)), 0.0)):
-        with pytest.raises(wire.BadFrame):
-            wire.load(pickle.dumps(message))
-    assert not Path("/tmp/egao-was-here").exists()
-
-
-@pytest.mark.parametrize("frame", [b"", b"nonsense", pickle.dumps(7), pickle.dumps(Rendered(()))])
-def test_nonsense_is_not_a_message(frame: bytes) -> None:
-    with pytest.raises(wire.BadFrame):
-        wire.load(frame)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        wire.Ready(1.0),
-        wire.At((1, 2)),
-        wire.Done(1, Rendered((b"a", b"b"), (0.5, 1.0)), 0.1),
-        wire.Dropped(3),
-        wire.Log(20, "name", "text"),
-    ],
-)
-def test_messages_come_out_as_they_went_in(message: wire.FromWorker) -> None:
-    assert wire.load(wire.dump(message)) == message
-
-
-def test_only_errors_that_can_be_rebuilt_cross() -> None:
-    class Ours(EgaoError):
-        sentence = "private"
-
-    assert type(wire.portable(Ours())) is EgaoError
-    odd = wire.portable(NoSuchFace(face=Path("a"), count=2))
-    assert odd.facts == {"face": "a", "count": 2}
-    crossed = wire.load(wire.checked(wire.Done(1, NoFace(), 0.0)))
-    assert isinstance(crossed, wire.Done)
-    assert type(crossed.answer) is NoFace
-
-
 def test_each_gpu_gets_a_worker_of_its_own() -> None:
     ours = worker_settings(Settings.load({"EGAO_DEVICE": "auto"}), "cuda:1", 2)
     assert ours.device == "cuda"
@@ -195,11 +147,6 @@ def test_the_processor_gets_one_worker() -> None:
     assert devices(Settings.load({"EGAO_DEVICE": "cpu"})) == ("cpu",)
 
 
-def test_requests_survive_the_way() -> None:
-    request = Render(b"latent", (0.0, 1.5), size=512, kind="jpeg", max_bytes=8 << 20)
-    assert pickle.loads(wire.dump(wire.Quick((1,), (request,)))).requests == (request,)
-
-
 async def test_where_the_work_is_split_a_render_does_not_wait_for_a_step() -> None:
     steps: list[int] = []
     async with executor(split=True) as ours:
@@ -207,9 +154,9 @@ async def test_where_the_work_is_split_a_render_does_not_wait_for_a_step() -> No
         quick, patient = (worker.pid or 0 for worker in ours.stats().workers)
         assert os.getpriority(os.PRIO_PROCESS, patient) > os.getpriority(os.PRIO_PROCESS, quick)
         long = ours.enqueue(Project(b"steps 0.5", steps=2), ANN, lambda progress: steps.append(progress.step))
-        place = ours.place(ours.enqueue(Project(b"steps 0", steps=1), BEN))
-        assert place is not None
-        assert place.place == 1
+        next_up = place(ours, ours.enqueue(Project(b"steps 0", steps=1), BEN))
+        assert next_up is not None
+        assert next_up.place == 1
         for _ in range(5):
             await ours.submit(Render(b"x", (1.0,)), BEN)
         assert await ours.submit(Animate(b"x", 0, 1, frames=2), CAT)

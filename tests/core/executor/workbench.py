@@ -82,7 +82,7 @@ class Bench:
         if b"array" in request.latent:
             import numpy as np  # here, for the sake of a quick start
 
-            return Rendered((b"",), smile=tuple(np.zeros(1)))
+            return Rendered((np.zeros(1),))
         return Rendered(tuple(b"%b %d" % (request.latent, round(float(strength))) for strength in request.strengths))
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
@@ -108,6 +108,8 @@ class Bench:
                 ctypes.PyDLL(None).sleep(3600)  # as native code does: no other thread of Python runs meanwhile
             case [b"hoard", count]:
                 hoard.append(bytearray(int(count)))
+            case [b"exit"]:
+                raise SystemExit
             case [b"raise"]:
                 raise ValueError("a secret path")
             case [b"refuse"]:

@@ -1,4 +1,4 @@
-"""A job: one request of one owner on its way to one answer."""
+"""One request of one member on its way to one answer."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import count
 from time import monotonic
 
 from core.errors import EgaoError
-from core.executor.queue import Owner
-from core.executor.requests import Animate, FindFaces, Progress, Project, Render, Request, Result
-from core.executor.wire import weight
+from core.executor.kinds import Progress, Request, Result, kind_of
+from core.executor.queue import Tenant
 
 log = logging.getLogger(__name__)
 _numbers = count(1)
@@ -21,42 +19,24 @@ _numbers = count(1)
 OnProgress = Callable[[Progress], None]
 
 
-class Lane(StrEnum):
-    """Jobs of different lanes do not wait for each other; a worker interleaves one of each."""
-
-    QUICK = "quick"  # run whole, several renders at once
-    MOVING = "moving"  # some seconds, step by step
-    LONG = "long"  # a minute, step by step
-
-    @staticmethod
-    def of(request: Request) -> Lane:
-        match request:
-            case FindFaces() | Render():
-                return Lane.QUICK
-            case Animate():
-                return Lane.MOVING
-            case Project():
-                return Lane.LONG
-
-
 @dataclass(frozen=True)
 class Place:
-    """Where a job stands: 0 is being worked on, 1 is next in its lane."""
+    """Where a request stands: 0 is being worked on, 1 is next in its lane."""
 
     place: int
     eta_seconds: float  # until the result
 
 
-class Job:
-    """Made by `Executor.enqueue`. `await job.result()` gives the answer or raises its error, as often as asked."""
+class WorkItem:
+    """Made by `Executor.enqueue`. `await item.result()` gives the answer or raises its error, as often as asked."""
 
-    def __init__(self, request: Request, owner: Owner, on_progress: OnProgress | None) -> None:
+    def __init__(self, request: Request, owner: Tenant, on_progress: OnProgress | None) -> None:
         self.id = next(_numbers)
         self.request = request
         self.owner = owner
-        self.lane = Lane.of(request)
-        self.kind = type(request).__name__
-        self.size = weight(request)
+        self.kind = kind_of(request)
+        self.lane = self.kind.lane
+        self.size = sum(len(part) for part in vars(request).values() if isinstance(part, bytes))
         self.attempts = 0  # times that it, or a batch it was in, brought a worker down
         self.deaths = 0  # times that its worker went down and nobody was to blame
         self.alone = False  # not to be put in a batch with others again
@@ -95,8 +75,8 @@ class Job:
 
     def step(self, progress: Progress) -> None:
         """Take in a worker's progress, add what is known here, and pass it on."""
-        if progress.checkpoint is not None and isinstance(self.request, Project):
-            self.request = replace(self.request, resume=progress.checkpoint)
+        if progress.checkpoint is not None and self.kind.resume is not None:
+            self.request = self.kind.resume(self.request, progress.checkpoint)
         now = monotonic()
         if self.first is None:
             self.first, self._began = progress, now
@@ -109,16 +89,16 @@ class Job:
         self.tell(replace(progress, eta_seconds=eta, place=0))
 
     def tell(self, progress: Progress) -> None:
-        """Call whoever follows this job; what they raise is theirs and stops nothing here."""
+        """Call whoever follows this request; what they raise is theirs and stops nothing here."""
         if self._on_progress is None or self.done:
             return
         try:
             self._on_progress(progress)
         except Exception:
-            log.exception("a progress callback of job %d failed", self.id)
+            log.exception("a progress callback of request %d failed", self.id)
 
     def remaining(self, usual: float) -> float:
-        """Seconds until a begun job is done, from its own pace if there is one, else from what is usual."""
+        """Seconds until a begun request is done, from its own pace if there is one, else from what is usual."""
         now = monotonic()
         due = self._due if self._due is not None else (self.started or now) + usual
         return max(0.1, due - now)

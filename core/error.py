@@ -1,0 +1,68 @@
+"""What every error of egao is: a code and plain facts, from which a sentence is made in the reader's language."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+Fact = str | int | float | bool | None
+_HOMES = (__name__, "core.errors")
+
+
+class _Filler(string.Formatter):
+    """Fills a template by plain names: `{fact.attribute}` and `{fact[0]}` would reach into what a fact is made of."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        if not field_name.isidentifier():
+            raise KeyError(field_name)
+        return kwargs[field_name], field_name
+
+
+def fill(template: str, facts: Mapping[str, Any]) -> str:
+    """The template with its `{names}` replaced by facts. Raises KeyError for a fact that is missing or no plain name."""
+    return _Filler().vformat(template, (), facts)
+
+
+class EgaoError(Exception):
+    """Base of every error that is meant for a person. Raise a class of its own, with the facts that its sentence names."""
+
+    sentence: ClassVar[str] = "Something went wrong inside egao. Try again; if it goes on, report what you did."
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts: dict[str, Fact] = {name: _plain(fact) for name, fact in facts.items()}
+        super().__init__(fill(type(self).sentence, self.facts))
+
+    @property
+    def code(self) -> str:
+        """The key of this message in a catalogue of another language."""
+        return type(self).__name__
+
+
+class InternalError(EgaoError):
+    """A mistake in the code: it says nothing to a person, and the log has the rest."""
+
+
+def _plain(fact: Any) -> Fact:
+    return fact if type(fact) in (str, int, float, bool, type(None)) else str(fact)
+
+
+def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = EgaoError) -> EgaoError:
+    """The error of this code below `base`, made again from its facts; InternalError where it can't be.
+
+    Code and facts may come from a damaged row or from a worker in strange hands: nothing but a class of core.errors is made
+    of them.
+    """
+    kind = next((one for one in _below(base) if one.__name__ == code), None)
+    try:
+        return kind(**facts) if kind is not None else InternalError()
+    except (KeyError, ValueError, TypeError):
+        return InternalError()
+
+
+def _below(kind: type[EgaoError]) -> Iterator[type[EgaoError]]:
+    """A class and all under it that core.errors offers."""
+    if kind.__module__ in _HOMES and kind is not EgaoError:
+        yield kind
+    for one in kind.__subclasses__():
+        yield from _below(one)

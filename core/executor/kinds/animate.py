@@ -1,0 +1,50 @@
+"""Moves a face from one strength to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
+
+AnimationKind = Literal["webp", "gif"]
+
+
+@dataclass(frozen=True)
+class Animate(Asks["Animated"]):
+    """Move a stored face from one strength to another and back. Answered by `Animated`; one step is one frame."""
+
+    latent: bytes
+    start: float
+    stop: float
+    direction: str = "smile"
+    frames: int = 24
+    fps: int = 12
+    size: int = 512
+    kind: AnimationKind = "webp"
+    max_bytes: int | None = None
+    photo: bytes = b""  # these as in `Render`
+    face: int = 0
+    scale: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True)
+class Animated:
+    """One animated picture."""
+
+    picture: bytes
+    frames: int = 0
+
+
+register(
+    Kind(
+        request=Animate,
+        answer=Animated,
+        lane=Lane.MOVING,
+        mode=Mode.STEPS,
+        cost=Cost(a=0.5, b=0.5, low=12, high=48),
+        run=lambda workbench, request: workbench.animate(request),
+        units=lambda request: max(1, request.frames),
+    )
+)

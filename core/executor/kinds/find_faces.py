@@ -1,0 +1,43 @@
+"""Finds the faces in a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
+
+
+@dataclass(frozen=True)
+class FindFaces(Asks["FoundFaces"]):
+    """Find the faces in a photo. Answered by `FoundFaces`; fails with a `PhotoError`."""
+
+    photo: bytes  # the file as it came: PNG, JPEG or WebP
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """One face, numbered from the left, with a small picture of it to choose by."""
+
+    index: int
+    box: tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the upright photo
+    thumbnail: bytes  # an encoded picture of the aligned face
+    found: str = ""  # where it was found, as JSON: handed back with later requests, spares them the search
+
+
+@dataclass(frozen=True)
+class FoundFaces:
+    """All usable faces of a photo, left to right; never empty (no face is `NoFace`)."""
+
+    faces: tuple[FoundFace, ...]
+
+
+register(
+    Kind(
+        request=FindFaces,
+        answer=FoundFaces,
+        lane=Lane.QUICK,
+        mode=Mode.WHOLE,
+        cost=Cost(a=0.5, b=0.1, low=1, high=2),
+        run=lambda workbench, request: workbench.find_faces(request),
+    )
+)

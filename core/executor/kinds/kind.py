@@ -1,0 +1,129 @@
+"""Declares what a kind of work is. Executor, estimates, wire and worker read it from here and know no kind by name.
+
+A kind is a file in this folder: its request, its answer, and one `register(Kind(...))` that says how they are treated.
+Requests and answers are frozen dataclasses made of bytes, numbers, strings and tuples, so that a worker on another machine
+could be asked as well as the process next door. No request names a path, a handle or a callback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+Answer = TypeVar("Answer", covariant=True)
+
+
+class Asks(Generic[Answer]):
+    """A request that is answered by an `Answer`."""
+
+
+Request = Asks[Any]
+Result = Any  # an answer of any kind
+
+
+class Lane(StrEnum):
+    """Requests of different lanes do not wait for each other; a worker interleaves one of each."""
+
+    QUICK = "quick"  # run whole, several renders at once
+    MOVING = "moving"  # some seconds, step by step
+    LONG = "long"  # a minute, step by step
+
+
+class Mode(StrEnum):
+    """How a worker runs a request."""
+
+    WHOLE = "whole"  # by itself, in one go
+    BATCH = "batch"  # in one go, together with neighbours of its kind
+    STEPS = "steps"  # step by step: it can be cancelled between two steps, and others get in there
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a request is. While it waits, `place` counts from 1; once it is worked on, `place` is 0.
+
+    A workbench fills in `step`, `steps` and, now and then, `preview` and `checkpoint`; the executor adds `place`, and
+    `eta_seconds` (time until the result) where the workbench left it None.
+    """
+
+    step: int
+    steps: int
+    eta_seconds: float | None = None
+    preview: bytes | None = None  # a small encoded picture, not at every step
+    place: int = 0
+    checkpoint: bytes | None = None  # enough to go on from here, see `Kind.resume`
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds that n units are expected to take, a * n + b, before any was timed; and the two n that count as seen."""
+
+    a: float
+    b: float
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Everything that is special about one kind of work.
+
+    `run(workbench, request)` does the work in the worker. It returns the answer where `mode` is WHOLE; for BATCH it is
+    given a list of requests and returns a list, an answer or an EgaoError for each; for STEPS it returns an iterator that
+    yields a `Progress` after each step and the answer last.
+    """
+
+    request: type[Request]
+    answer: type
+    lane: Lane
+    mode: Mode
+    cost: Cost
+    run: Callable[[Any, Any], Any]
+    units: Callable[[Any], int | None] = lambda request: 1  # what the cost counts; None: as many as were seen lately
+    usual_units: int = 1  # where none have been seen
+    variant: Callable[[Any], str] = lambda request: ""  # requests with different variants are estimated apart
+    fresh: Callable[[Any], bool] = lambda request: True  # whether it is to be done from its beginning
+    resume: Callable[[Any, bytes], Any] | None = None  # (request, checkpoint): the request that goes on from there
+
+    @property
+    def name(self) -> str:
+        """As logs, statistics and messages call it."""
+        return self.request.__name__
+
+
+_KINDS: dict[type[Request], Kind] = {}
+_CARRIED: dict[str, type] = {}  # requests and answers by name
+
+
+def register(kind: Kind) -> Kind:
+    """Make a kind known to this process. Raises ValueError where the name of its request or answer is taken by another."""
+    for one in (kind.request, kind.answer):
+        if _CARRIED.get(one.__name__, one) is not one:
+            raise ValueError(f"{one.__name__} is a name of another kind of work")
+    _KINDS[kind.request] = kind
+    _CARRIED.update({one.__name__: one for one in (kind.request, kind.answer)})
+    return kind
+
+
+def carried(name: str) -> type | None:
+    """The request or answer class of this name, of any kind."""
+    return _CARRIED.get(name)
+
+
+def kind_of(request: Request) -> Kind:
+    """The kind of a request. Raises TypeError for what is no request."""
+    kind = _KINDS.get(type(request))
+    if kind is None:
+        raise TypeError(f"{type(request).__name__} is no registered kind of work")
+    return kind
+
+
+def kinds() -> tuple[Kind, ...]:
+    """All kinds that this process knows."""
+    return tuple(_KINDS.values())
+
+
+def modules() -> tuple[str, ...]:
+    """The modules that a worker imports to know the same kinds."""
+    return tuple(dict.fromkeys(kind.request.__module__ for kind in _KINDS.values()))

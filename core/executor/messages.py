@@ -1,0 +1,112 @@
+"""Lists what the bot's process and a worker say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.executor.kinds import Progress, Request, Result
+from core.executor.payload import Payload
+from core.settings import Settings
+
+# -- to the worker
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The first message: what to build, and how the worker is to limit itself."""
+
+    factory: str  # "module:function", which takes the settings and returns the workbench
+    kinds: tuple[str, ...]  # modules that declare kinds of work
+    settings: Settings  # without secrets
+    parent: int = 0  # the process that the worker must not outlive
+    memory: int | None = None  # bytes of its own data that it may hold
+    nice: int = 0  # how far it stands back for others, 0 to 19
+
+
+@dataclass(frozen=True)
+class Run:
+    """Short requests of one kind, to be answered before the next step of anything long."""
+
+    items: tuple[int, ...]
+    requests: tuple[Payload[Request], ...]
+
+
+@dataclass(frozen=True)
+class Start:
+    """A request worked on step by step."""
+
+    item: int
+    request: Payload[Request]
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Give up a stepwise request at its next yield; answered by `Cancelled` if it was still there."""
+
+    item: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Leave in good order."""
+
+
+# -- from the worker
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The workbench is built."""
+
+    seconds: float  # that it took
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """The workbench could not be built."""
+
+    error: Payload[Result]  # an EgaoError
+
+
+@dataclass(frozen=True)
+class Working:
+    """Work on these items begins now: whatever happens until the next message happens because of them."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """A stepwise request has come further."""
+
+    item: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request is done."""
+
+    item: int
+    answer: Payload[Result]  # of its kind, or an EgaoError
+    seconds: float  # of work, not of waiting for others; a batch is counted by its first answer
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """A stepwise request was given up."""
+
+    item: int
+
+
+@dataclass(frozen=True)
+class Log:
+    """A record of the worker's log."""
+
+    level: int
+    name: str
+    text: str
+
+
+ToWorker = Setup | Run | Start | Cancel | Stop
+FromWorker = Ready | NotReady | Working | Stepped | Answered | Cancelled | Log

@@ -1,0 +1,70 @@
+"""Turns requests, answers and errors into plain trees and back: [name, fields].
+
+Plain means dicts, lists, strings, numbers, None, and bytes that are carried beside them. The way back makes nothing but
+the dataclasses of the registered kinds and the errors of `core.errors`; pydantic checks every field against its type.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
+
+from core.errors import EgaoError, InternalError, JobError, LatentError, PhotoError, SettingsError, WeightsError, revive
+from core.executor.kinds.kind import carried
+
+_ERROR = "error"
+_FROM_WORKERS = (PhotoError, LatentError, WeightsError, SettingsError, JobError, InternalError)  # others are not theirs to say
+_MOST_FACTS, _LONGEST_FACT = 16, 500
+
+T = TypeVar("T")
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}  # made when first needed: each takes some milliseconds
+
+
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """What checks and takes apart values of a type."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def flatten(value: Any) -> list[Any]:
+    """[name, fields] of a request, an answer or an error. Raises ValueError for anything else."""
+    if isinstance(value, EgaoError):
+        return [_ERROR, [value.code, _cut(value.facts)]]
+    if carried(type(value).__name__) is not type(value):
+        raise ValueError(f"{type(value).__name__} is no request and no answer of a registered kind")
+    return [type(value).__name__, adapter(type(value)).dump_python(value, warnings="error")]
+
+
+def rebuild(tree: Any) -> Any:
+    """The inverse of `flatten`. Raises ValueError."""
+    if not isinstance(tree, list) or len(tree) != 2 or not isinstance(tree[0], str):
+        raise ValueError("a payload is a name and its fields")
+    name, fields = tree
+    if name == _ERROR:
+        return _error(fields)
+    if (kind := carried(name)) is None:
+        raise ValueError(f"{name[:40]!r} is no request and no answer of a registered kind")
+    return adapter(kind).validate_python(fields)
+
+
+def _error(fields: Any) -> EgaoError:
+    code, facts = adapter(tuple[str, dict[str, str | int | float | bool | None]]).validate_python(fields)
+    found = revive(code, _cut(facts))
+    return found if isinstance(found, _FROM_WORKERS) else InternalError()
+
+
+def _cut(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts are short: they stand in a sentence. What does not print would only disguise it."""
+    whole = list(facts.items())[:_MOST_FACTS]
+    return {name: _printable(fact) if isinstance(fact, str) else fact for name, fact in whole}
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST_FACT])
+
+
+Payload = Annotated[T, PlainValidator(rebuild), PlainSerializer(flatten)]

@@ -1,0 +1,53 @@
+"""Makes the workers: which there are, for which device and for which lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from core.errors import EgaoError, WorkerDied
+from core.executor.devices import worker_environment, worker_settings
+from core.executor.kinds import Lane, modules
+from core.executor.link import Launcher
+from core.executor.messages import Setup
+from core.executor.supervisor import Dispatcher, Patience, Supervisor
+from core.settings import Settings
+
+PATIENT_NICE = 5  # niceness of a worker for long requests only: about a third of the weight of the other
+_WHOLE = (frozenset(Lane),)
+_SPLIT = (frozenset({Lane.QUICK, Lane.MOVING}), frozenset({Lane.LONG}))
+
+
+def make_pool(
+    settings: Settings,
+    workbench: str,
+    devices: Sequence[str],
+    split: bool | None,
+    memory: int | None,
+    patience: Patience,
+    dispatcher: Dispatcher,
+    launcher: Launcher,
+) -> list[Supervisor]:
+    """One worker for each device, or two where the work is split: one for what is quick, one for projections.
+
+    On a processor a step of a projection takes many times as long as a picture. Two processes that the system weighs
+    against each other then answer sooner than one that works in turns, at the price of a second set of models. On a
+    GPU a step is short and the memory dear. `split` None decides so; True or False settles it.
+    """
+    workers: list[Supervisor] = []
+    for device in devices:
+        own = worker_settings(settings, device, len(devices))
+        environment = worker_environment(own, device)
+        for lanes in _SPLIT if (device == "cpu" if split is None else split) else _WHOLE:
+            nice = 0 if Lane.QUICK in lanes else PATIENT_NICE
+            setup = Setup(workbench, modules(), own, memory=memory, nice=nice)
+            name = f"worker {len(workers)}"
+            workers.append(Supervisor(name, device, setup, environment, patience, dispatcher, launcher, lanes))
+    return workers
+
+
+def why_unserved(workers: Iterable[Supervisor], lane: Lane) -> EgaoError | None:
+    """Why nobody serves a lane, if none of those who would comes up."""
+    able = [worker for worker in workers if lane in worker.serves]
+    if able and all(worker.hopeless for worker in able):
+        return able[0].error or WorkerDied()
+    return None

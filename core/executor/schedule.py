@@ -1,0 +1,106 @@
+"""Schedules waiting items: who comes next, in which batch, and when. Dispatch and forecasts follow the same rules."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from time import monotonic
+
+from core.executor.estimate import Estimates
+from core.executor.item import Place, WorkItem
+from core.executor.kinds import Lane, Mode
+from core.executor.queue import FairQueue
+from core.executor.supervisor import Supervisor
+
+
+class Schedule:
+    """The waiting items of every lane."""
+
+    def __init__(self, estimates: Estimates, batch: int) -> None:
+        self._estimates = estimates
+        self._most = batch  # units in one batch
+        self._queues: dict[Lane, FairQueue[WorkItem]] = {lane: FairQueue() for lane in Lane}
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._queues.values())
+
+    def push(self, item: WorkItem) -> None:
+        self._queues[item.lane].push(item, item.owner, self._estimates.seconds(item.request))
+
+    def put_back(self, item: WorkItem) -> None:
+        self._queues[item.lane].put_back(item, item.owner, self._estimates.seconds(item.request))
+
+    def remove(self, item: WorkItem) -> bool:
+        return self._queues[item.lane].remove(item)
+
+    def waiting(self, lane: Lane) -> int:
+        return len(self._queues[lane])
+
+    def take(self, lane: Lane) -> list[WorkItem]:
+        """Take the next item of a lane, or its next batch; empty if nothing waits."""
+        batch = next(self._batches(self._queues[lane].order()), [])
+        for item in batch:
+            self._queues[lane].take(item)
+        return batch
+
+    def rest(self, lane: Lane) -> None:
+        """Nobody has anything waiting or being done in this lane."""
+        self._queues[lane].rest()
+
+    def _batches(self, order: Iterable[WorkItem]) -> Iterator[list[WorkItem]]:
+        """Cut an order into batches: neighbours of a kind that is batched up to so many units, others by themselves."""
+        batch: list[WorkItem] = []
+        units = 0
+        for item in order:
+            more = self._estimates.units(item.request)
+            if batch and not (_joins(batch[0], item) and units + more <= self._most):
+                yield batch
+                batch, units = [], 0
+            batch.append(item)
+            units += more
+        if batch:
+            yield batch
+
+    def units(self, batch: Sequence[WorkItem]) -> int:
+        return sum(self._estimates.units(item.request) for item in batch)
+
+    def forecast(self, workers: Iterable[Supervisor]) -> dict[WorkItem, Place]:
+        """Where every unfinished item stands and in how many seconds it will be done, if nobody else came."""
+        workers = list(workers)
+        places: dict[WorkItem, Place] = {}
+        for lane in Lane:
+            places.update(self._forecast(lane, [worker for worker in workers if lane in worker.serves]))
+        return places
+
+    def _forecast(self, lane: Lane, workers: Sequence[Supervisor]) -> dict[WorkItem, Place]:
+        places: dict[WorkItem, Place] = {}
+        free: list[float] = []  # when each worker will have room in this lane
+        for worker in workers:
+            running = list(worker.lanes[lane].values())
+            left = self._remaining(running) if running else 0.0 if worker.state == "ready" else _until_ready(worker)
+            places.update((item, Place(0, left)) for item in running)
+            free.append(left)
+        heapq.heapify(free)
+        ahead = 0
+        for batch in self._batches(self._queues[lane].order()):
+            end = heapq.heappop(free) + self._elapsed(batch)
+            heapq.heappush(free, end)
+            for item in batch:
+                ahead += 1
+                places[item] = Place(ahead, end)
+        return places
+
+    def _remaining(self, running: Sequence[WorkItem]) -> float:
+        return running[0].remaining(self._elapsed(running))
+
+    def _elapsed(self, batch: Sequence[WorkItem]) -> float:
+        return self._estimates.elapsed(batch[0].request, self.units(batch))
+
+
+def _joins(first: WorkItem, other: WorkItem) -> bool:
+    """Whether two items may share a batch."""
+    return first.kind is other.kind and first.kind.mode is Mode.BATCH and not first.alone and not other.alone
+
+
+def _until_ready(worker: Supervisor) -> float:
+    return max(0.5, worker.start_seconds - (monotonic() - worker.since))

@@ -1,0 +1,291 @@
+"""Supervises one worker: starts it, watches it, starts it again, and knows what it is working on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal, Protocol
+
+from core.errors import EgaoError, InternalError
+from core.executor.item import WorkItem
+from core.executor.kinds import Lane, Mode, Progress, Result
+from core.executor.link import BadFrame, Launcher, Link
+from core.executor.messages import (
+    Answered,
+    Cancel,
+    Cancelled,
+    FromWorker,
+    NotReady,
+    Ready,
+    Run,
+    Setup,
+    Start,
+    Stepped,
+    Stop,
+    Working,
+)
+from core.executor.starved import Starved
+from core.executor.stats import WorkerStats
+
+log = logging.getLogger(__name__)
+WorkerState = Literal["down", "starting", "ready"]
+
+HOPELESS = 3  # failed starts in a row after which a worker is not waited for
+_HUNG = "it hung"
+_SLOW_TO_CANCEL = "a cancelled request did not stop"
+_ASLEEP = 1.0  # seconds between two looks at a worker that ought to be a tenth apart
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long, in seconds, a worker is waited for."""
+
+    start: float = 300.0  # to load its models
+    silence: float = 120.0  # between two signs of life while it has work and a processor; longer than any step or batch
+    cancel: float = 60.0  # to come to the end of the step in which its request was cancelled
+    stop: float = 3.0  # to leave when asked
+    backoff: float = 0.25  # before the second start that came to nothing; doubled each time, up to 30
+    despair: float = 30.0  # with starts that come to nothing, before those who wait are told: one second may see three
+
+
+class Dispatcher(Protocol):
+    """Where a supervisor reports."""
+
+    def worker_ready(self, worker: Supervisor) -> None: ...
+    def worker_failing(self, worker: Supervisor) -> None: ...
+    def worker_lost(self, blamed: Sequence[WorkItem], bystanders: Sequence[WorkItem], hung: bool) -> None: ...
+    def progressed(self, item: WorkItem, progress: Progress) -> None: ...
+    def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float, units: int) -> None: ...
+    def lane_freed(self) -> None: ...
+
+
+class Supervisor:
+    """Keeps one worker running, restarting it with backoff, and knows the items it is working on."""
+
+    def __init__(
+        self,
+        name: str,
+        device: str,
+        setup: Setup,
+        environment: Mapping[str, str],
+        patience: Patience,
+        dispatcher: Dispatcher,
+        launcher: Launcher,
+        serves: frozenset[Lane] = frozenset(Lane),
+    ) -> None:
+        self.name, self.device, self.serves = name, device, serves
+        self.state: WorkerState = "down"
+        self.restarts = 0
+        self.failures = 0  # starts in a row that came to nothing
+        self.error: EgaoError | None = None  # what its workbench could not be made for
+        self.start_seconds = 10.0  # that building the workbench took the last time
+        self.since = monotonic()  # when the present start was begun
+        self.away = self.since  # since when no worker is ready here
+        self.lanes: dict[Lane, dict[int, WorkItem]] = {lane: {} for lane in Lane}
+        self._setup, self._environment = setup, environment
+        self._patience, self._dispatcher, self._launcher = patience, dispatcher, launcher
+        self._link: Link | None = None
+        self._unproductive = 0  # lives in a row that answered nothing
+        self._task: asyncio.Task[None] | None = None
+        self._batch_units: dict[Lane, int] = {}  # of what each lane runs whole
+        self._working_on: tuple[int, ...] = ()
+        self._heard = monotonic()  # the last message, or when it was given work after a pause
+        self._cancelling: dict[int, float] = {}  # cancelled items, and when patience with them ends
+        self._verdict = ""  # why we ended the worker, if we did
+        self._closing = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        return self._link.pid if self._link else None
+
+    @property
+    def items(self) -> dict[int, WorkItem]:
+        """What it has been given and not let go of, by number."""
+        return {number: item for lane in self.lanes.values() for number, item in lane.items()}
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no worker comes up here: start after start says why, or has come to nothing for long."""
+        known = self.error is not None or monotonic() - self.away > self._patience.despair
+        return self.failures >= HOPELESS and known
+
+    def stats(self) -> WorkerStats:
+        return WorkerStats(self.name, self.device, self.state, self.pid, self.restarts, len(self.items))
+
+    def free(self, lane: Lane) -> bool:
+        able = lane in self.serves and self.state == "ready" and not self._closing.is_set()
+        return able and not self.lanes[lane]
+
+    def assign(self, lane: Lane, items: Sequence[WorkItem], units: int) -> None:
+        """Give a free lane its next item, or its next batch."""
+        assert self._link is not None
+        if not self.items:
+            self._heard, self._working_on = monotonic(), ()
+        self.lanes[lane] = {item.id: item for item in items}
+        for item in items:
+            item.begin()
+        if items[0].kind.mode is Mode.STEPS:
+            self._link.send(Start(items[0].id, items[0].request))
+        else:
+            self._batch_units[lane] = units
+            self._link.send(Run(tuple(item.id for item in items), tuple(item.request for item in items)))
+
+    def cancel(self, item: WorkItem) -> None:
+        """Have a stepwise request stopped between two steps, or its worker ended if it does not get there in time."""
+        if self._link is not None and item.id in self.items and item.kind.mode is Mode.STEPS:
+            self._cancelling[item.id] = monotonic() + self._patience.cancel
+            self._link.send(Cancel(item.id))
+
+    def open(self) -> None:
+        """Start a worker and keep one running until `close`."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Ask the worker to leave, and see to it that it goes."""
+        self._closing.set()
+        if self._task is None:
+            return
+        if self._link is not None:
+            self._link.send(Stop())
+        _, slow = await asyncio.wait([self._task], timeout=self._patience.stop)
+        if slow:
+            self._end("it did not leave")
+            await asyncio.wait(slow)
+
+    async def _run(self) -> None:
+        while not self._closing.is_set():
+            await self._live()
+            if self._closing.is_set():
+                return
+            self.restarts += 1
+            if self.failures:
+                self._dispatcher.worker_failing(self)
+            if self._unproductive:
+                longest = 30.0 if self.failures else 2.0
+                delay = min(longest, self._patience.backoff * 2 ** min(self._unproductive - 1, 10))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), delay)
+
+    async def _live(self) -> None:
+        """One worker from its start to its end."""
+        self.state, self._verdict, self._working_on = "starting", "", ()
+        self._heard = self.since = monotonic()
+        if not self.failures:
+            self.away = self.since
+        self.failures += 1
+        self._unproductive += 1
+        try:
+            link = await self._launcher.launch(self.name, self._setup, self._environment)
+        except OSError as error:
+            log.error("%s cannot be started: %s", self.name, error)
+            self.state = "down"
+            return
+        self._link = link
+        if self._closing.is_set():  # meanwhile
+            link.stop()
+        watch = asyncio.create_task(self._watch(link))
+        try:
+            while (message := await link.receive()) is not None:
+                self._heard = monotonic()
+                self._take(message)
+        except BadFrame as error:
+            self._end(f"it sent nonsense: {error}")
+        finally:
+            watch.cancel()
+            self.state = "down"
+            ending = await asyncio.shield(link.finish())
+            self._link = None
+            self._report(ending)
+            self._report_loss()
+
+    def _take(self, message: FromWorker) -> None:
+        match message:
+            case Ready(seconds):
+                self.state, self.start_seconds, self.failures = "ready", seconds, 0
+                self.error = None
+                self._dispatcher.worker_ready(self)
+            case NotReady(error):
+                self.error = error if isinstance(error, EgaoError) else InternalError()
+                self._verdict = "the workbench could not be made"
+            case Working(items):
+                self._working_on = items
+            case Stepped(number, progress):
+                if (item := self.items.get(number)) is not None:
+                    self._dispatcher.progressed(item, progress)
+            case Answered():
+                self._unproductive = 0
+                self._take_answer(message)
+            case Cancelled(number):
+                self._release(number)
+                self._dispatcher.lane_freed()
+
+    def _take_answer(self, message: Answered) -> None:
+        item = self._release(message.item)
+        if item is None:
+            return
+        answer = message.answer
+        if not isinstance(answer, item.kind.answer | EgaoError):
+            log.error("%s answered a %s with %s", self.name, item.kind.name, type(answer).__name__)
+            answer = InternalError()
+        units = item.units if item.kind.mode is Mode.STEPS else self._batch_units.get(item.lane, 1)
+        elapsed = monotonic() - (item.started or monotonic())
+        self._dispatcher.answered(item, answer, min(max(0.0, message.seconds), elapsed), units)
+        if not self.lanes[item.lane]:
+            self._dispatcher.lane_freed()
+
+    def _release(self, number: int) -> WorkItem | None:
+        self._cancelling.pop(number, None)
+        for lane in self.lanes.values():
+            if number in lane:
+                return lane.pop(number)
+        return None
+
+    async def _watch(self, link: Link) -> None:
+        """End a worker that is silent for too long, and notice the end of one whose children hold its socket."""
+        patience, looked, starved, heard = self._patience, monotonic(), Starved(link.pid), 0.0
+        while True:
+            await asyncio.sleep(0.1)
+            now = monotonic()
+            if (slept := now - looked) > _ASLEEP:
+                # this process did not run (a suspended machine, a starved one), so it could not hear anything either
+                self._heard += slept
+                self._cancelling = {number: end + slept for number, end in self._cancelling.items()}
+            looked = now
+            if heard != self._heard:
+                heard = self._heard
+                starved.begin()
+            silence = now - heard - (starved.seconds() if self.items else 0.0)
+            if not link.alive():
+                link.stop()
+            elif self.state == "starting" and now - self._heard > patience.start:
+                self._end("it did not start")
+            elif self.items and silence > patience.silence:
+                self._end(_HUNG)
+            elif any(now > end for end in self._cancelling.values()):
+                self._end(_SLOW_TO_CANCEL)
+
+    def _end(self, verdict: str) -> None:
+        self._verdict = self._verdict or verdict
+        if self._link is not None:
+            self._link.stop()
+
+    def _report(self, ending: str) -> None:
+        if self._closing.is_set():
+            log.debug("%s left (%s)", self.name, ending.partition("\n")[0])
+            return
+        status, _, output = ending.partition("\n")
+        log.warning("%s ended: %s %s\n%s", self.name, status, self._verdict, output)
+
+    def _report_loss(self) -> None:
+        """Tell whose fault it was: the items that the worker said it was at; one that was slow to cancel is answered."""
+        items = self.items
+        self.lanes = {lane: {} for lane in Lane}
+        self._cancelling.clear()
+        guilty = set() if self._verdict == _SLOW_TO_CANCEL else set(self._working_on)
+        blamed = [item for number, item in items.items() if number in guilty]
+        bystanders = [item for number, item in items.items() if number not in guilty]
+        self._dispatcher.worker_lost(blamed, bystanders, self._verdict == _HUNG)

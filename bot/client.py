@@ -13,6 +13,7 @@ from discord import app_commands
 from discord.ext import commands, tasks
 
 from bot.ops.health import Metrics
+from bot.ops.invite import invite_link
 from bot.requests import recovery
 from bot.requests.consent import Consent
 from bot.requests.erasure import Erasure, Recent
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 COGS: Final = (
     "photo", "edit", "menus", "choice", "result", "report", "consent", "faces", "me", "data", "settings", "admin", "erase",
+    "welcome",
 )  # fmt: skip
 EXPIRE_MINUTES: Final = 5
 LOOK_SECONDS: Final = 60.0
@@ -107,6 +109,8 @@ class EgaoBot(BotBase):
         if self.came_up:
             return
         self.came_up = True
+        if self.application_id is not None:
+            log.info("to add it to another server: %s", invite_link(self.application_id))
         try:
             await recovery.take_up(self, self.store, self.service, before=self.began)
             self.taken_up.set()

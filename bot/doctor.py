@@ -10,14 +10,13 @@ import aiohttp
 import discord
 
 from bot.app import CONTENT_OFF, REFUSED
+from bot.ops.invite import NEEDED, invite_link
 from bot.ops.logs import HELP
 from core.doctor import Finding
 from core.errors import EgaoError
 from core.settings import Settings
 from core.store import Store, database_file
 
-# Without the first two nothing can be answered; without the others some photos or pictures can't.
-NEEDED: Final = ("view_channel", "send_messages", "attach_files", "read_message_history", "send_messages_in_threads")
 SECONDS: Final = 30.0  # for all that is asked of Discord
 
 
@@ -51,6 +50,7 @@ async def online_findings(client: discord.Client, settings: Settings) -> AsyncIt
     await client.login(settings.discord_token.get_secret_value())
     application = await client.application_info()
     yield Finding("token", "ok", f"Discord knows it: application {application.id}")
+    yield Finding("invite", "ok", f"to add the bot to a server: {invite_link(application.id)}")
     flags = application.flags
     if flags.gateway_message_content or flags.gateway_message_content_limited:
         yield Finding("intents", "ok", "message content is on: photos can be dropped in the channels that admins opened")

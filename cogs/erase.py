@@ -46,11 +46,6 @@ class EraseCog(commands.Cog):
         """The bot was removed (an outage is another event)."""
         await self.bot.erasure.until_done("server left", lambda: self.bot.erasure.server(guild.id))
 
-    @commands.Cog.listener()
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Noted, so that being removed while the bot is off is noticed at the next start."""
-        await self.bot.store.run(self.bot.store.guilds.set, guild.id)
-
 
 async def setup(bot: EgaoBot) -> None:
     """Called by discord.py."""

@@ -12,7 +12,9 @@ import discord
 from core.settings import Settings
 
 HELP: Final = "https://discord.com/developers/applications"
-_LINK: Final = re.compile(rf"(?!{re.escape(HELP)})\b(?:https?|wss?)://[^\s'\"<>]+")
+# Links that may be shown: the developer portal, and the one that invites the bot. All others lead to somebody's photo.
+_SHOWN: Final = "|".join(map(re.escape, (HELP, "https://discord.com/oauth2/authorize?client_id=")))
+_LINK: Final = re.compile(rf"(?!{_SHOWN})\b(?:https?|wss?)://[^\s'\"<>]+")
 # A webhook's path ends in the token of an interaction; an exception may show it without the host.
 _TOKEN: Final = re.compile(r"(webhooks/\d+/|interactions/\d+/)[\w.-]+")
 

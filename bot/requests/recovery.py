@@ -59,7 +59,7 @@ async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> None
     known = await store.run(store.guilds.all)
     present = {guild.id for guild in bot.guilds}
     for guild_id in present - known.keys():
-        await store.run(store.guilds.set, guild_id)
+        await store.run(store.guilds.note, guild_id)
     for guild_id in known.keys() - present:
         try:
             await bot.fetch_guild(guild_id, with_counts=False)  # an outage must not look like a farewell

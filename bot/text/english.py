@@ -172,6 +172,16 @@ TEXT: Final[dict[str, str]] = {
     ),
     "help.admin": "-# You manage this server: `/egao settings` opens channels and sets limits, `/egao status` shows how egao is doing.",
     # Admins.
+    "welcome": (
+        "### egao has joined {server}\n"
+        "It makes the face in a photo smile, or stop smiling. Whoever manages this server may set three things "
+        "in `/egao settings`:\n"
+        "1. **Channels** where a photo gets a reply by itself. None is open yet; a mention of me, `/smile` and "
+        "Apps > Make it smile work everywhere.\n"
+        "2. **Who, and whose photos:** every member, with their own photos only, until you say otherwise.\n"
+        "3. **Reports:** the channel that members' reports of pictures go to. Until then `/egao status` lists them.\n"
+        "-# `/help` tells members how it works, `/privacy` what is kept and for how long."
+    ),
     "admin.settings.title": "### egao on this server",
     "admin.settings.saved": "Saved.",
     "admin.channels": "Channels where a photo gets a reply",

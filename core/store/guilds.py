@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-import annotated_types
 import sqlite_utils
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,10 +43,8 @@ class GuildSettings(BaseModel):
     @classmethod
     def bounds(cls, name: str) -> tuple[float, float]:
         """The smallest and largest value of a numeric setting."""
-        limits = cls.model_fields[name].metadata
-        low = next(limit.ge for limit in limits if isinstance(limit, annotated_types.Ge))
-        high = next(limit.le for limit in limits if isinstance(limit, annotated_types.Le))
-        return low, high  # type: ignore[return-value]  # typed there as anything that compares
+        schema = cls.model_json_schema()["properties"][name]
+        return schema["minimum"], schema["maximum"]
 
     def changed(self, changes: Mapping[str, Any]) -> GuildSettings:
         """These settings with the changes, checked. Raises BadServerSetting naming the first that can't be."""
@@ -83,6 +80,14 @@ class Guilds(Part):
                 db.execute("update faces set expires = created + ? where guild_id = ?", [span, guild_id])
                 db.execute("update jobs set expires = min(expires, created + ?) where guild_id = ?", [span, guild_id])
         return after
+
+    def note(self, guild_id: int) -> bool:
+        """Note that the bot is in a server. Returns whether that was news; what is set there stays."""
+        row = {"guild_id": guild_id, "settings": "{}", "changed": self.now()}
+        with self.database.writing() as db:
+            known = db.execute("select 1 from guilds where guild_id = ?", [guild_id]).fetchone()
+            db.table("guilds").insert(row, pk="guild_id", ignore=True)
+        return known is None
 
     def all(self) -> dict[int, GuildSettings]:
         """The settings of every server that set something."""

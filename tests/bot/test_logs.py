@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import CONTENT_OFF
+from bot.ops.invite import invite_link
 from bot.ops.logs import Discreet
 from core.settings import Settings
 from tests.discord.fake import FakeDiscord, Fault, Upload, replies_to
@@ -48,6 +49,7 @@ def test_no_link_and_no_token_is_written(leak: str) -> None:
 
 def test_what_the_operator_needs_is_left() -> None:
     assert "https://discord.com/developers/applications, Bot" in written(CONTENT_OFF)
+    assert f"add it: {invite_link(123)}" in written("add it: %s", invite_link(123))
     assert "job 12 of 345678901234567890" in written("job %d of %d", 12, 345678901234567890)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import discord
 import pytest
 
-from bot.doctor import NEEDED, _ask
+from bot.doctor import _ask
+from bot.ops.invite import NEEDED, invite_link
 from core import doctor
 from core.doctor import Finding, findings
 from core.settings import Settings
@@ -162,6 +163,7 @@ async def test_discord_is_asked_about_token_intents_and_permissions(own: Setting
                 store.guilds.set(guild.id)
         found = await ask(fake, own, fake.token)
         assert (found["token"].state, found["intents"].state) == ("ok", "ok")
+        assert invite_link(fake.world.bot.id) in found["invite"].text
         assert found[f"server {good.id}"].state == "ok"
         assert found[f"server {mute.id}"].state == "wrong"
         assert "send messages, attach files" in found[f"server {mute.id}"].text

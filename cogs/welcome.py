@@ -1,0 +1,53 @@
+"""A server that the bot joins is noted, and its admins are told once what is theirs to set."""
+
+from __future__ import annotations
+
+import logging
+
+import aiohttp
+import discord
+from discord.ext import commands
+
+from bot.client import EgaoBot
+from bot.text.speaker import speaker
+from bot.ui.pages import notice
+
+log = logging.getLogger(__name__)
+
+
+class WelcomeCog(commands.Cog):
+    """Greets where Discord's own messages to a server go, or its owner where the bot may not write there."""
+
+    def __init__(self, bot: EgaoBot) -> None:
+        self.bot = bot
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Noted first: a removal while the bot is off is noticed by it, and nobody is greeted twice."""
+        if await self.bot.store.run(self.bot.store.guilds.note, guild.id):
+            await self._greet(guild)
+
+    async def _greet(self, guild: discord.Guild) -> None:
+        """One try. `/help` tells admins the same, so nobody is written to again and again."""
+        say = speaker(guild.preferred_locale)
+        page = notice(say("welcome", server=discord.utils.escape_markdown(guild.name)))
+        try:
+            place = self._channel(guild) or await self.bot.create_dm(discord.Object(guild.owner_id or 0))
+            await place.send(view=page.view)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.info("server %d joined; its admins could not be greeted (%s)", guild.id, type(error).__name__)
+        else:
+            log.info("server %d joined, its admins greeted", guild.id)
+
+    def _channel(self, guild: discord.Guild) -> discord.TextChannel | None:
+        """The server's own choice for such messages, if there is one and the bot may write there."""
+        channel = guild.system_channel
+        if channel is None:
+            return None
+        may = channel.permissions_for(guild.me)
+        return channel if may.view_channel and may.send_messages else None
+
+
+async def setup(bot: EgaoBot) -> None:
+    """Called by discord.py."""
+    await bot.add_cog(WelcomeCog(bot))

@@ -21,7 +21,7 @@ from bot.transport.photo_source import Gone, message_with_photo, photo_in
 from bot.transport.retry import insist
 from bot.ui.components import button, row
 from bot.ui.pages import Page, notice
-from core.errors import ConsentNeeded
+from core.errors import ConsentNeeded, StillBusy
 from core.store import Owner, Store
 
 PATIENCE: Final = 14 * 60.0  # seconds that a command waits for its consent: as long as its photo's link surely works
@@ -49,6 +49,7 @@ class Consent:
     def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
         self._bot, self._store, self._service, self._gone = bot, store, service, gone
         self._waiting: dict[Key, Waiting] = {}
+        self._agreed: dict[Key, float] = {}  # what is being done since it was agreed to, and until when it might be pressed again
 
     async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
         """Take in a request; a member who has not agreed yet is asked first, and it waits."""
@@ -60,11 +61,18 @@ class Consent:
             await self._ask(caller)
 
     async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> None:
-        """The member agreed: note it, and go on with what they had asked for, in the message that asked them."""
-        store, member = self._store, interaction.user.id
+        """The member agreed: note it, and go on with what they had asked for, in the message that asked them.
+
+        Raises StillBusy for a second press, which would else be told that nothing is known of it any more; and what
+        `Service.accept` does.
+        """
+        store, member, now = self._store, interaction.user.id, time.monotonic()
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
-        waiting = self._waiting.pop((interaction.guild_id, member, message_id), None)
-        if waiting is None or waiting.until < time.monotonic():
+        key = (interaction.guild_id, member, message_id)
+        if self._agreed.get(key, 0.0) > now:
+            raise StillBusy
+        waiting = self._waiting.pop(key, None)
+        if waiting is None or waiting.until < now:
             waiting = await self._read_again(interaction, say, message_id)
         if waiting is None:
             page = notice(say("consent.thanks.resend"))
@@ -72,7 +80,12 @@ class Consent:
             return
         private = interaction.message is not None and interaction.message.flags.ephemeral
         caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
-        await self._service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
+        self._agreed = {one: until for one, until in self._agreed.items() if until > now} | {key: now + PATIENCE}
+        try:
+            await self._service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
+        except BaseException:
+            self._agreed.pop(key, None)
+            raise
 
     def waiting(self, member_id: int) -> list[Waiting]:
         """What a member has asked for and not agreed to yet."""
@@ -87,6 +100,7 @@ class Consent:
                 del self._waiting[key]
 
     def _keep(self, key: Key, waiting: Waiting) -> None:
+        self._agreed.pop(key, None)
         self._waiting.pop(key, None)
         self._waiting[key] = waiting
         if len(self._waiting) > MOST:

@@ -79,6 +79,11 @@ class Ends:
                     return
         await self._store.run(self._store.jobs.told, run.job_id)
 
+    async def tell_held(self, run: Run, page: Page) -> None:
+        """`tell`, and nobody else may meanwhile: it has ended, so who looks for what was not told would find it."""
+        self.tell_meanwhile(run, page)
+        await asyncio.wait([self.telling[run.job_id]])
+
     def tell_meanwhile(self, run: Run, page: Page) -> None:
         """The same beside other things: while Discord fails it may take long."""
         task = asyncio.create_task(self._tell(run, page), name=f"tell-{run.job_id}")

@@ -32,6 +32,8 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
     locked, or a Discord that was down kept this process from seeing through.
     """
     left = await store.run(store.jobs.recover, service.held(), before)
+    for job_id in service.unnoted.keys() - {job.id for job in left.queued}:  # noted after all, erased, or only to be told
+        del service.unnoted[job_id]
     for job in left.untold:
         run = await _run(bot, store, job)
         if run is not None:
@@ -68,6 +70,9 @@ async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> None
             log.info("server %d was left while the bot was off: %d faces erased", guild_id, erased.faces)
         except discord.HTTPException as error:
             log.warning("server %d could not be asked for (%d); nothing is erased", guild_id, error.status)
+        except (OSError, aiohttp.ClientError) as error:
+            log.warning("servers could not be asked for: %s; nothing is erased", type(error).__name__)
+            return
 
 
 async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure) -> None:

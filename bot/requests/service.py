@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import discord
@@ -44,6 +44,15 @@ CHOICE_SECONDS: Final = 14 * 60.0
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
 
 
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Room that a request takes up."""
+
+    owner: Owner
+    ask: Ask
+    message_id: int | None  # in which its answer will stand, if it does already
+
+
 class Service:
     """The requests of all members. `recover` once at the start, `close` at the end."""
 
@@ -56,7 +65,8 @@ class Service:
         self.runs: dict[int, Run] = {}
         self.choosing: dict[int, tuple[Run, float]] = {}  # with the time at which the choice closes
         self.ends = Ends(store, work)
-        self._held: list[Owner] = []  # of requests that are let in and not among `runs` yet: see `_room`
+        self.unnoted: dict[int, Run] = {}  # over, but not so in the store: they will be answered again, in the same way
+        self._held: list[_Place] = []  # of requests that are let in and not among `runs` yet: see `_room`
         self._entering: set[int] = set()  # accepted, and being replied to for the first time
         self._pace = Pace()
         self._closing = False
@@ -181,26 +191,25 @@ class Service:
         Raises QueueFull if the server has no room, StillBusy if another change of the same message is under way.
         """
         self._check_room(caller, ask, settings, more)
-        held = [caller.owner] * more
+        held = [_Place(caller.owner, ask, caller.message_id)] * more
         self._held += held
         try:
             yield
         finally:
-            for owner in held:
-                self._held.remove(owner)
+            for place in held:
+                self._held.remove(place)
 
     def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int) -> None:
-        here = [run for run in self.runs.values() if run.owner.guild_id == caller.owner.guild_id]
+        places = self._held + [_Place(run.owner, run.ask, run.answer.message_id) for run in self.runs.values()]
+        here = [place for place in places if place.owner.guild_id == caller.owner.guild_id]
         if caller.owner.guild_id is None:  # in direct messages everyone is on their own
-            here = [run for run in here if run.owner == caller.owner]
-        entering = [owner for owner in self._held if owner.guild_id == caller.owner.guild_id]
-        if caller.owner.guild_id is None:
-            entering = [owner for owner in entering if owner == caller.owner]
-        if len(here) + len(entering) + more > settings.queue_share:
+            here = [place for place in here if place.owner == caller.owner]
+        if len(here) + more > settings.queue_share:
             raise ServerShareFull(seconds=round(USUAL_SECONDS))
-        same = [run for run in here if run.owner == caller.owner and run.ask.kind == "smile" and ask.kind == "smile"]
-        shown = caller.message_id  # in which an answer may be on its way that Discord has not confirmed
-        if any(run.ask.face_id == ask.face_id for run in same) or any(shown == run.answer.message_id for run in here if shown):
+        same = [place for place in here if place.owner == caller.owner and place.ask.kind == "smile" and ask.kind == "smile"]
+        shown = caller.message_id  # in which an answer may be on its way, or come once more, that Discord has not confirmed
+        taken = {place.message_id for place in here} | {run.answer.message_id for run in self.unnoted.values()}
+        if any(place.ask.face_id == ask.face_id for place in same) or (shown is not None and shown in taken):
             raise StillBusy
 
     # -- one request
@@ -211,6 +220,7 @@ class Service:
         if not quiet:
             run.follower = Follower(run.answer, run.shown, self._pace, pause)
         self.runs[run.job_id] = run
+        self.unnoted.pop(run.job_id, None)
         self.metrics.waiting.set(len(self.runs))
         run.task = asyncio.create_task(self._see_through(run), name=f"job-{run.job_id}")
 
@@ -220,6 +230,7 @@ class Service:
             outcome = await self._to_its_end(run)
         except EgaoError as error:  # the store's: what it could not note, it has still to be asked for; see `recovery.take_up`
             log.warning("the end of job %d could not be noted: %s", run.job_id, error.code)
+            self.unnoted[run.job_id] = run
         finally:
             self.runs.pop(run.job_id, None)
             self.metrics.waiting.set(len(self.runs))
@@ -285,7 +296,7 @@ class Service:
             return None
         waiting = self.choosing.pop(job_id, None)
         if waiting is not None:
-            await self.ends.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
+            await self.ends.tell_held(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
             return waiting[0]
         run = self.runs.get(job_id)
         if run is not None and run.task is not None:
@@ -312,7 +323,7 @@ class Service:
             if until > now or self.choosing.pop(job_id, None) is None:
                 continue
             if await self._store.run(self._store.jobs.finish, job_id, "cancelled", error="JobCancelled"):
-                await self.ends.tell(run, notice(run.ask.say("faces.expired")))
+                self.ends.tell_meanwhile(run, notice(run.ask.say("faces.expired")))
 
     def held(self) -> set[int]:
         """The requests that this process has in hand."""

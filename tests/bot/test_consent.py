@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.text import privacy
-from tests.bot.kit import World, breaking, labels, pictures, running, text
+from tests.bot.kit import HeldExecutor, World, breaking, labels, pictures, running, text
 from tests.bot.workbench import photo
 
 
@@ -129,3 +130,22 @@ async def test_menus_ask_too(world: World, menu: str) -> None:
     assert answer.ephemeral
     assert "I agree" in labels(answer.response)
     assert not world.photos.fetched
+
+
+async def test_a_second_press_of_i_agree_is_not_told_to_ask_once_more(world: World) -> None:
+    """As when the first came too late for Discord, which then says that the bot did not respond."""
+    executor = world.parts.executor
+    assert isinstance(executor, HeldExecutor)
+    executor.gate = asyncio.Event()
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    world.env.inject_error("POST", "/interactions/*", status=404, code=10062, message="Unknown interaction", times=1)
+    await world.ann.click(answer.response, label="I agree")
+    assert "I agree" in labels(answer.response), "the question still stands"
+    again = await world.ann.click(answer.response, label="I agree")
+    assert "once more" not in text(again.response) + text(answer.response)
+    executor.gate.set()
+    await world.env.settle()
+    results = [
+        one for one in (*world.channel.history(), world.ann.user.dm_channel.last_message) if one and "AI-edited" in text(one)
+    ]
+    assert len(results) == 1

@@ -174,6 +174,7 @@ async def test_a_choice_outlives_a_restart_and_ends_after_its_time(world: World)
 
     await world.ann.send(world.channel, attachments=[("us.png", photo(2, n=1))])
     await world.bot.service.close_choices(now=float("inf"))
+    await asyncio.gather(*world.bot.service.ends.telling.values())
     assert "no longer open" in text(world.channel.last_message)
     assert not world.store.jobs.of(world.owner(world.ann))
 

@@ -230,11 +230,14 @@ async def test_a_report_can_be_handled_from_the_status_and_only_on_its_own_serve
 
 async def test_a_second_change_while_one_is_drawn_is_told_to_wait(world: World) -> None:
     from bot.requests.run import Run
+    from bot.transport.answer import Answer
 
-    run = Run(10**6, world.owner(world.ann), _ask(world), None, world.store.guilds.get(None))  # type: ignore[arg-type]
+    ask = _ask(world)
+    answer = Answer(world.bot, ask.say, world.ann.id, world.channel.id)
+    run = Run(10**6, world.owner(world.ann), ask, answer, world.store.guilds.get(None))
     world.bot.service.runs[run.job_id] = run
-    answer = await press(world, "+ More")
-    assert "still being drawn" in text(answer.response)
+    refused = await press(world, "+ More")
+    assert "still being drawn" in text(refused.response)
     del world.bot.service.runs[run.job_id]
 
 

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import threading
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -14,8 +15,9 @@ import pytest
 
 from bot.requests import recovery
 from bot.requests.ask import Ask
+from bot.transport import retry
 from bot.transport.photo_source import PhotoRef
-from core.errors import StoreBusy
+from core.errors import StillBusy, StoreBusy
 from tests.bot.kit import HeldExecutor, World, labels, pictures, text
 from tests.bot.workbench import photo, strength_in
 
@@ -193,6 +195,70 @@ async def test_a_request_that_is_cancelled_as_its_answer_arrives_is_not_told_aga
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
     assert "AI-edited" in text(world.channel.last_message)
     assert not world.store.jobs.recover().untold
+
+
+async def test_an_answer_that_is_given_again_does_not_take_back_a_later_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first press was answered but could not be noted, so it will be answered again: until then no other is taken."""
+    result = await world.kept_face(world.ann)
+    finish, failed = world.store.jobs.finish, iter([True])
+
+    def busy(*about: Any, **more: Any) -> bool:
+        if more.get("told") and next(failed, False):
+            raise StoreBusy(path="here")
+        return finish(*about, **more)
+
+    monkeypatch.setattr(world.store.jobs, "finish", busy)
+    await world.ann.click(result, label="+ More")
+    assert "1.25" in text(world.channel.last_message)
+    refused = await world.ann.click(world.channel.last_message, label="− Less")
+    assert "still being drawn" in text(refused.response)
+    await recovery.take_up(world.bot, world.store, world.bot.service, before=math.inf)
+    await asyncio.gather(*[run.task for run in world.bot.service.runs.values() if run.task is not None])
+    assert "1.25" in text(world.channel.last_message)
+    await world.ann.click(world.channel.last_message, label="− Less")
+    assert "+1.0" in text(world.channel.last_message)
+
+
+async def test_of_two_presses_at_once_one_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second comes while the first is being noted: neither may overwrite what the other shows."""
+    result = await world.kept_face(world.ann)
+    service, loop = world.bot.service, asyncio.get_running_loop()
+    accept, create, asked, told = service.accept, world.store.jobs.create, [], []
+
+    async def heard(caller: Any, ask: Ask, **more: Any) -> None:
+        asked.append((caller, ask))
+        await accept(caller, ask, **more)
+
+    def slow(*about: Any, **more: Any) -> Any:
+        caller, ask = asked[0]
+        second = accept(replace(caller, event="another press"), replace(ask, strength=0.75))
+        told.append(asyncio.run_coroutine_threadsafe(second, loop).exception(20))
+        return create(*about, **more)
+
+    monkeypatch.setattr(service, "accept", heard)
+    monkeypatch.setattr(world.store.jobs, "create", slow)
+    await world.ann.click(result, label="+ More")
+    assert [type(one) for one in told] == [StillBusy]
+    assert "1.25" in text(world.channel.last_message)
+
+
+async def test_a_choice_that_is_cancelled_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if somebody looks, while it is being told, for what has ended and was not told."""
+    monkeypatch.setattr(retry, "RETRIES", (0.5,) * len(retry.RETRIES))
+    world.consent(world.ann)
+    world.open()
+    await world.ann.send(world.channel, attachments=[("two.png", photo(2))])
+    question = world.channel.last_message
+    world.env.inject_error("PATCH", f"/channels/{world.channel.id}/messages/*", status=503, times=1)
+    pressed = asyncio.create_task(world.ann.click(question, label="Cancel"))
+    service = world.bot.service
+    while service.choosing:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0)
+    assert service.held(), "it is being told"
+    await asyncio.gather(*service.ends.telling.values(), pressed)
+    assert "Cancelled" in text(world.channel.last_message)
 
 
 async def test_the_simulated_clock_is_no_clock_for_real_workers(world: World) -> None:

@@ -29,7 +29,7 @@ from core.executor import Executor
 from core.executor.confine import leave_no_core
 from core.settings import Settings
 from core.store import Store
-from core.weights import load_manifest, weight_path
+from core.weights.installed import chosen
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,5 @@ async def _alone(store: Store) -> None:
 
 
 def _generator(settings: Settings) -> str:
-    """The digest that latents of this generator are kept under; it is the manifest's. Raises WeightsMissing."""
-    weight_path(settings, "generator")
-    return load_manifest().generator_digest
+    """The digest that latents of the chosen generator are kept under. Raises NoSuchGenerator, WeightsMissing."""
+    return chosen(settings).digest

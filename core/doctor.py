@@ -22,6 +22,8 @@ from core.compiled.kept import Unfit, compiled_folder, key_of, usable
 from core.errors import EgaoError
 from core.settings import Settings
 from core.weights import check, load_manifest, weights_folder
+from core.weights.installed import DEFAULT, chosen_digest
+from core.weights.parts import find_made, shipped_folder
 
 LEAST_FREE: Final = 500 * 10**6  # bytes: the weights in the making take 250 MB at their peak, a vacuum twice the store
 
@@ -54,7 +56,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _torch(settings)
     yield _compiled(settings)
     yield _libraries()
-    yield from _trained()
+    yield from _trained(settings)
     yield _gates(settings)
 
 
@@ -130,7 +132,7 @@ def _compiled(settings: Settings) -> Finding:
     if settings.compile == "off":
         return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
     try:
-        kept = usable(compiled_folder(settings), key_of(load_manifest().generator_digest))
+        kept = usable(compiled_folder(settings), key_of(chosen_digest(settings)))
         if kept is None:
             who = "" if compiler() else ", and no C++ compiler to make it with"
             return Finding("compiled", "ok", f"none here yet{who}; by hand: egao models compile")
@@ -152,19 +154,26 @@ def _libraries() -> Finding:
     return Finding("libraries", "ok", "the face finder's system libraries are there")
 
 
-def _trained() -> Iterator[Finding]:
-    """The parts that ship are of one generator: the one whose weights are pulled."""
-    expected = load_manifest().generator_digest
-    data = Path(str(files("data")))
-    parts = {"projection": data / "fast", "directions": data / "directions", "starts": data / "starts"}
-    for name, folder in parts.items():
-        strange = [file.name for file in sorted(folder.glob("*.safetensors")) if _generator_of(file) != expected]
-        found = len(list(folder.glob("*.safetensors")))
-        if strange or not found:
-            what = f"of another generator: {', '.join(strange)}" if strange else f"nothing in {folder}"
+def _trained(settings: Settings) -> Iterator[Finding]:
+    """What was trained for the chosen generator, here or before it shipped, is of that generator and no other."""
+    try:
+        expected = chosen_digest(settings)
+    except EgaoError as error:
+        yield Finding("generator", "wrong", str(error))
+        return
+    folders = [folder for folder in (find_made(settings, expected), shipped_folder(expected)) if folder is not None]
+    for name, part in {"projection": "fast", "directions": "directions", "starts": "starts"}.items():
+        found = [file for folder in folders for file in sorted((folder / part).glob("*.safetensors"))]
+        strange = [file.name for file in found if _generator_of(file) != expected]
+        if strange:
+            what = f"of another generator: {', '.join(strange)}"
             yield Finding(name, "wrong", f"{what}. Install egao anew, or make them again: egao train, egao directions fit")
+        elif found:
+            yield Finding(name, "ok", f"{len(found)} of this generator")
+        elif settings.generator == DEFAULT:
+            yield Finding(name, "wrong", "they ship with egao and are not there. Install egao anew")
         else:
-            yield Finding(name, "ok", f"{found} of this generator")
+            yield Finding(name, "note", f"none yet for {settings.generator}. To make them: egao train, egao directions fit")
 
 
 def _generator_of(file: Path) -> str | None:

@@ -4,7 +4,8 @@ EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
 │                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
-├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled
+├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
+│                         NoSuchGenerator, GeneratorLacks, PartMissing
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
@@ -117,6 +118,18 @@ class DiskFull(WeightsError):
 
 class NotCompiled(WeightsError):
     sentence = "The generator was not compiled: {reason}. Pictures are drawn as before."
+
+
+class NoSuchGenerator(WeightsError):
+    sentence = "There is no generator called {name}. There are: {known}. To add one: egao models import FILE"
+
+
+class GeneratorLacks(WeightsError):
+    sentence = "The generator {name} has no {what}, which this needs. Choose another method or generator."
+
+
+class PartMissing(WeightsError):
+    sentence = "For the generator {name} there is no {part} yet. Make it with: {command}"
 
 
 class LatentError(EgaoError):

@@ -28,6 +28,6 @@ def start_projection(
     if method not in METHODS:
         raise BadSetting(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")
     if method == "fast":  # its start is learned, and a better one than any that could be named
-        return start_fast(generator, features, target, steps)
-    begin = find_start(DEFAULT_START if start == "default" else start, generator, features, target)
+        return start_fast(generator, features, target, settings, steps)
+    begin = find_start(DEFAULT_START if start == "default" else start, generator, features, target, settings)
     return Projection(generator, features, target, begin, Options.of("w" if method == "w" else "w+", steps))

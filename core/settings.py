@@ -40,6 +40,7 @@ class Settings(BaseModel):
 
     home: Path = Field(default_factory=_default_home, description="the database and the key live here")
     cache: Path = Field(default_factory=_default_cache, description="downloaded weights")
+    generator: str = Field("mobilestylegan-ffhq", description="the face generator; `egao models list` shows those that are here")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run; auto takes a GPU if there is one")
     threads: int = Field(0, ge=0, description="CPU threads per worker; 0 means all cores")
     compile: Literal["auto", "kept", "off"] = Field(

@@ -22,7 +22,7 @@ from core.faces import FaceFinder
 from core.generator import load_generator
 from core.pictures import encode
 from core.rendering import Renderer
-from core.seeds import TRUNCATION, load_seed_set, load_shipped, parse_seeds
+from core.seeds import TRUNCATION, load_labels, load_seed_set, parse_seeds
 from core.settings import Settings
 
 
@@ -69,7 +69,7 @@ def fit_directions(
             raise NoSuchDirection(name=name, known=", ".join(ALL))
     generator = load_generator(settings)
     if shipped:
-        seeds, origin = load_shipped(generator), "the labels that ship with egao"
+        seeds, origin = load_labels(settings, generator), "the labels that ship or were exported"
     else:
         seeds, origin = load_seed_set(settings, generator)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.happy.sum()} happy, {seeds.neutral.sum()} neutral: {origin}")
@@ -78,7 +78,7 @@ def fit_directions(
             direction = fit_clean(seeds, generator, settings, say=typer.echo)
         else:
             direction = fit(seeds, name, generator, confident)
-        path = save_direction(direction, out or fitted_folder(settings))
+        path = save_direction(direction, out or fitted_folder(settings, generator))
         test = direction.provenance["test"]
         low, high = test["interval"]
         typer.echo(f"{name}: {test['share']:.1%} of {test['of']} held out ({low:.1%} to {high:.1%}) -> {path}")

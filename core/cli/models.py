@@ -15,7 +15,8 @@ from core.errors import BadSetting, NotCompiled, WeightsError
 from core.executor.devices import devices
 from core.pull import pull
 from core.settings import Settings
-from core.weights import check, load_manifest, state, weight_path, weights_folder
+from core.weights import check, load_manifest, state, weights_folder
+from core.weights.installed import chosen
 from core.weights.manifest import GROUPS, Group
 
 Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that, and what tests need")]
@@ -83,7 +84,7 @@ def compile_models(
     settings = Settings.load()
     if settings.compile == "off":
         raise BadSetting(name="EGAO_COMPILE", reason="it is off, so what is compiled would not be used")
-    weight_path(settings, "generator")
+    chosen(settings)
     if devices(settings) != ("cpu",):
         raise NotCompiled(reason="on a GPU it has nothing to gain")
     made = None if force else kept_for(settings)

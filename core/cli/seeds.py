@@ -18,6 +18,7 @@ from core.generator import load_generator
 from core.rendering import Renderer
 from core.seeds import TRUNCATION, SeedSet, SeedTable, build, load_seed_set, parse_seeds, save_labels
 from core.settings import Settings
+from core.weights.parts import LABELS, made_folder
 
 Truncation = Annotated[float, typer.Option(min=0.05, max=1.0, help="psi: 0 the average face, 1 no truncation")]
 
@@ -65,7 +66,7 @@ def list_seeds(truncation: Truncation = TRUNCATION) -> None:
 
 
 def export_seeds(
-    out: Annotated[Path, typer.Option("-o", "--out", help="the .npz file to write")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="the .npz file; by default where fits look")] = None,
     seeds: Annotated[str, typer.Option(help="range to write, both ends included")] = "600-2600",
     truncation: Truncation = TRUNCATION,
 ) -> None:
@@ -74,8 +75,9 @@ def export_seeds(
     wanted, generator = parse_seeds(seeds), load_generator(settings)
     chosen, _ = load_seed_set(settings, generator, truncation)
     chosen = chosen.within(min(wanted), max(wanted))
-    save_labels(chosen, generator.name, out)
-    typer.echo(f"{len(chosen.seeds)} seeds in {out}")
+    file = out or made_folder(settings, generator) / LABELS
+    save_labels(chosen, generator.name, file)
+    typer.echo(f"{len(chosen.seeds)} seeds in {file}")
 
 
 def _counts(seeds: SeedSet, origin: str) -> Table:

@@ -1,4 +1,4 @@
-"""`egao train encoder | preview-head | curvature`: fit the parts of the fast projection on drawn faces."""
+"""`egao train preview-head | encoder | curvature | starts`: what a projection needs of its generator, from drawn faces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import torch
 import typer
@@ -22,14 +22,17 @@ from core.fast.train_encoder import SCHEDULE as ENCODER_SCHEDULE
 from core.fast.train_encoder import encoder_set, score_encoder, train_encoder
 from core.fast.train_head import SCHEDULE as HEAD_SCHEDULE
 from core.fast.train_head import head_set, score_head, train_head
-from core.fast.trained import CURVATURE, ENCODER, PREVIEW, SHIPPED, save_trained
-from core.generator import load_generator
-from core.generator.protocol import FeatureGenerator
+from core.fast.trained import CURVATURE, ENCODER, FOLDER, PREVIEW, save_trained, trained_file
+from core.generator import Generator, load_generator
+from core.generator.protocol import with_features, with_styles
 from core.projection.features import Features
+from core.projection.start import fit_table, save_table
+from core.seeds import parse_seeds
 from core.settings import Settings
+from core.weights.parts import STARTS, made_folder
 
 Folder = Annotated[Path | None, typer.Option("--folder", help="faces and checkpoints; cache/training if not given")]
-Out = Annotated[Path, typer.Option("--out", help="folder of the trained weights; what ships with egao if not given")]
+Out = Annotated[Path | None, typer.Option("--out", help="folder of the generator's parts; this machine's if not given")]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="fewer or more steps than the shipped weights had")]
 Faces = Annotated[int | None, typer.Option("--faces", min=16, help="fewer or more drawn faces")]
 _EVERY = 50  # steps between two lines of output
@@ -37,41 +40,49 @@ _EVERY = 50  # steps between two lines of output
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="Train the parts of the fast projection, on drawn faces alone; resumable.")
+    verb = typer.Typer(no_args_is_help=True, help="What a projection needs of its generator, from drawn faces alone; resumable.")
     verb.command("preview-head")(train_preview_head)
     verb.command("encoder")(train_the_encoder)
     verb.command("curvature")(train_the_curvature)
+    verb.command("starts")(make_starts)
     app.add_typer(verb, name="train")
 
 
-def train_preview_head(folder: Folder = None, out: Out = SHIPPED, steps: Steps = None, faces: Faces = None) -> None:
+def train_preview_head(folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None) -> None:
     """Fit the head that turns features at 128 pixels into a 256-pixel image. The encoder needs it."""
-    generator, place = _prepare(folder, Settings.load())
+    settings = Settings.load()
+    whose, place = _prepare(folder, settings)
+    generator = with_features(whose)
     schedule = replace(HEAD_SCHEDULE, steps=steps or HEAD_SCHEDULE.steps)
     drawn = _fill(head_set(generator, place / "exact", **_given(faces)))
     training = train_head(generator, place, schedule, drawn.faces)
     loss = _run(training)
-    scores = score_head(cast(Preview, training.module), generator)
-    _keep(training, out / PREVIEW, generator, schedule, drawn.faces, loss, scores)
+    assert isinstance(training.module, Preview)
+    scores = score_head(training.module, generator)
+    _keep(training, _into(out, settings, generator) / PREVIEW, generator, schedule, drawn.faces, loss, scores)
 
 
-def train_the_encoder(folder: Folder = None, out: Out = SHIPPED, steps: Steps = None, faces: Faces = None) -> None:
+def train_the_encoder(folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None) -> None:
     """Train the network that reads the latent from a photo."""
     settings = Settings.load()
-    generator, place = _prepare(folder, settings)
+    whose, place = _prepare(folder, settings)
+    generator = with_features(whose)
+    head = out / FOLDER / PREVIEW if out else trained_file(settings, generator, PREVIEW)
     schedule = replace(ENCODER_SCHEDULE, steps=steps or ENCODER_SCHEDULE.steps)
-    drawn = _fill(encoder_set(generator, out / PREVIEW, place / "drawn", **_given(faces)))
+    drawn = _fill(encoder_set(generator, head, place / "drawn", **_given(faces)))
     trunk = Features.load(settings)
-    training = train_encoder(generator, trunk, place, schedule, drawn.faces, out / PREVIEW)
+    training = train_encoder(generator, trunk, place, head, schedule, drawn.faces)
     loss = _run(training)
-    scores = score_encoder(cast(Encoder, training.module), generator)
-    _keep(training, out / ENCODER, generator, schedule, drawn.faces, loss, scores)
+    assert isinstance(training.module, Encoder)
+    scores = score_encoder(training.module, generator)
+    _keep(training, _into(out, settings, generator) / ENCODER, generator, schedule, drawn.faces, loss, scores)
 
 
-def train_the_curvature(folder: Folder = None, out: Out = SHIPPED, faces: Faces = None) -> None:
+def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = None) -> None:
     """Learn in which directions of the latent a projection's loss is steep and in which it is flat."""
     settings = Settings.load()
-    generator, place = _prepare(folder, settings)
+    whose, place = _prepare(folder, settings)
+    generator = with_styles(whose)
     features = Features.load(settings).to(choose_device(settings))
     learned_from = SlopeSet(place / "slopes", generator, features, **_given(faces))
     for done in learned_from.fill():
@@ -80,13 +91,38 @@ def train_the_curvature(folder: Folder = None, out: Out = SHIPPED, faces: Faces 
     curvature = fit_curvature(generator, learned_from.all())
     outside = torch.cat([slopes_at(generator, features, number) for number in CURVATURE_HELD_OUT])
     scores = {name: f"{value:.1f}" for name, value in score_curvature(curvature, outside.cpu()).items()}
-    save_trained(curvature, out / CURVATURE, generator, {"faces": str(learned_from.faces), **scores})
-    typer.echo(f"{out / CURVATURE}: " + ", ".join(f"{name} {score}" for name, score in scores.items()))
+    file = _into(out, settings, generator) / CURVATURE
+    save_trained(curvature, file, generator, {"faces": str(learned_from.faces), **scores})
+    typer.echo(f"{file}: " + ", ".join(f"{name} {score}" for name, score in scores.items()))
 
 
-def _prepare(folder: Path | None, settings: Settings) -> tuple[FeatureGenerator, Path]:
+def make_starts(
+    seeds: Annotated[str, typer.Option(help="seeds to start from: 600-2600 (both ends)")] = "600-2600", out: Out = None
+) -> None:
+    """Look at seeds, so that a projection can begin with the one that is most like the photo (--start nearest)."""
+    settings, wanted = Settings.load(), parse_seeds(seeds)
+    generator, _ = _prepare(None, settings)
+    table = fit_table(generator, Features.load(settings).to(choose_device(settings)), wanted, _say_faces(len(wanted)))
+    file = (out or made_folder(settings, generator)) / STARTS
+    save_table(table, file)
+    typer.echo(f"{len(wanted)} seeds in {file}")
+
+
+def _say_faces(count: int) -> Callable[[int], None]:
+    def say(done: int) -> None:
+        if done % 200 == 0 or done == count:
+            typer.echo(f"faces looked at: {done} of {count}")
+
+    return say
+
+
+def _into(out: Path | None, settings: Settings, generator: Generator) -> Path:
+    return (out or made_folder(settings, generator)) / FOLDER
+
+
+def _prepare(folder: Path | None, settings: Settings) -> tuple[Generator, Path]:
     use_threads(settings)
-    generator = cast(FeatureGenerator, load_generator(settings))
+    generator = load_generator(settings)
     assert isinstance(generator, torch.nn.Module)
     generator.to(choose_device(settings))
     place = folder or settings.cache / "training"
@@ -115,7 +151,7 @@ def _run(training: Training, say: Callable[[str], None] = typer.echo) -> float:
     return sum(recent) / len(recent) if recent else float("nan")
 
 
-def _keep(training: Training, file: Path, generator: FeatureGenerator, schedule: Schedule, faces: int, loss: float,
+def _keep(training: Training, file: Path, generator: Generator, schedule: Schedule, faces: int, loss: float,
           scores: dict[str, float]) -> None:  # fmt: skip
     """Write the weights and say what they are worth; the same facts stand in the file's metadata."""
     facts = {"schedule": json.dumps(asdict(schedule)), "faces": str(faces), "loss": f"{loss:.4f}"}

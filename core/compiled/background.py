@@ -24,7 +24,7 @@ from core.compiled.kept import Kept, Unfit, compiled_folder, key_of, read, usabl
 from core.errors import NotCompiled
 from core.executor.devices import devices, worker_environment
 from core.settings import Settings
-from core.weights import load_manifest
+from core.weights.installed import chosen_digest
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: 
 def kept_for(settings: Settings, digest: str = "") -> Kept | None:
     """What is there and fits, or was found not to help; None where there is nothing, or what is there is broken."""
     with contextlib.suppress(Unfit):
-        return usable(compiled_folder(settings), key_of(digest or load_manifest().generator_digest))
+        return usable(compiled_folder(settings), key_of(digest or chosen_digest(settings)))
     return None
 
 
@@ -75,7 +75,8 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
     """
     if compiler() is None:
         raise NotCompiled(reason=NO_COMPILER)
-    order = Order(str(settings.cache.resolve()), settings.threads, generator, nice)
+    places = str(settings.cache.resolve()), str(settings.home.resolve())
+    order = Order(*places, settings.generator, settings.threads, generator, nice)
     status, said = await _run(order, settings)
     if status == BUSY:
         raise NotCompiled(reason="another process is at it")
@@ -84,7 +85,7 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
     if status != 0:
         raise NotCompiled(reason=said[-1][:300].rstrip(".") if said and status > 0 else f"it ended with status {status}")
     with contextlib.suppress(Unfit):
-        if (made := read(compiled_folder(settings), key_of(digest or load_manifest().generator_digest))) is not None:
+        if (made := read(compiled_folder(settings), key_of(digest or chosen_digest(settings)))) is not None:
             return made
     raise NotCompiled(reason="what it made is of another generator, or can't be read")
 

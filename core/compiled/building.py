@@ -37,6 +37,8 @@ class Order:
     """What to build, for whom."""
 
     cache: str  # EGAO_CACHE
+    home: str  # EGAO_HOME: imported generators lie there
+    chosen: str  # EGAO_GENERATOR
     threads: int  # EGAO_THREADS
     generator: str  # "module:function", which takes the settings
     nice: int
@@ -45,9 +47,8 @@ class Order:
 def main(order: Order) -> int:
     """The exit status: 0 when something was published, be it only why nothing is used."""
     _confine(order)
-    # a home is not looked into; it is named because a service's user may have none to take it from
-    own = {"EGAO_CACHE": order.cache, "EGAO_HOME": order.cache, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"}
-    settings = Settings.load(own)
+    own = {"EGAO_CACHE": order.cache, "EGAO_HOME": order.home, "EGAO_GENERATOR": order.chosen}
+    settings = Settings.load({**own, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"})
     folder = compiled_folder(settings)
     make_folder(folder)
     with building_lock(folder) as held:

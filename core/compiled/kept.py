@@ -28,7 +28,7 @@ from core.weights.cache import sha256_of
 
 BUILDING: Final = ".building-"  # prefix of temporary folders; whoever holds the lock may remove them all
 # what a library was made of: when one of these files changes, what they made before fits no more
-_SOURCES: Final = ("compiled/layout.py", "compiled/making.py", "generator/mobile.py", "generator/render.py")
+_SOURCES: Final = ("compiled/layout.py", "compiled/making.py", "generator/*.py")
 _MOST: Final = 1 << 16  # bytes of JSON
 
 
@@ -103,7 +103,8 @@ def _processor() -> str:
 @cache
 def _sources() -> str:
     core = Path(__file__).parent.parent
-    return hashlib.sha256(b"\0".join((core / name).read_bytes() for name in _SOURCES)).hexdigest()
+    found = [file for pattern in _SOURCES for file in sorted(core.glob(pattern))]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in found)).hexdigest()
 
 
 def told_in(folder: Path, key: str) -> Path:

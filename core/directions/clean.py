@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
@@ -25,7 +24,6 @@ from torch import Tensor
 from core.directions.judge import Ridge, mouth_inputs
 from core.directions.still import PARTS, Seen, Stillness
 from core.fast.preview import FEATURE_SIDE, Preview
-from core.generator import Generator
 from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import Features
@@ -46,9 +44,9 @@ _MOMENTUM, _MEMORY = 0.95, 0.98  # of the gradient, and of its length: one lengt
 class Drawing:
     """Faces drawn fast, with a gradient, and seen by the feature network."""
 
-    def __init__(self, generator: Generator, head: Preview, features: Features, dtype: torch.dtype) -> None:
+    def __init__(self, generator: FeatureGenerator, head: Preview, features: Features, dtype: torch.dtype) -> None:
         self.generator, self.head, self.features, self.dtype = generator, head, features, dtype
-        self._network = network_in(cast(FeatureGenerator, generator), dtype)
+        self._network = network_in(generator, dtype)
 
     def __call__(self, ws: Tensor) -> Seen:
         """ws [N, num_ws, w_dim] -> pictures of 256 pixels and their features."""

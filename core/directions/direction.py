@@ -18,7 +18,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,12 @@ from core.errors import NoSuchDirection, WeightsUnfit
 from core.generator import Generator
 from core.settings import Settings
 from core.untrusted import read_as_data
-from core.weights.manifest import load_manifest
+from core.weights.installed import chosen_digest
+from core.weights.parts import Named, find_made, made_folder, shipped_folder
 
 DEFAULT = "smile"
 SUFFIX = ".safetensors"
+_FOLDER = "directions"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -73,7 +74,8 @@ def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:
 
 def names(settings: Settings) -> list[str]:
     """Every direction that can be loaded: those fitted on this machine and those that ship, the default first."""
-    found = {path.name.removesuffix(SUFFIX) for folder in _folders(settings) for path in folder.glob(f"*{SUFFIX}")}
+    digest = chosen_digest(settings)
+    found = {path.name.removesuffix(SUFFIX) for folder in _folders(settings, digest) for path in folder.glob(f"*{SUFFIX}")}
     return sorted(found, key=lambda name: (name != DEFAULT, name))
 
 
@@ -81,16 +83,16 @@ def load_direction(name: str, settings: Settings, generator: Generator | None = 
     """Read a direction; one fitted on this machine goes before the one of that name that ships.
 
     Raises NoSuchDirection, and WeightsUnfit where it belongs to another generator than `generator` (by default the
-    one that the manifest of weights names, so that none has to be loaded).
+    one that the settings name, so that none has to be loaded).
     """
-    for folder in _folders(settings) if _NAME.fullmatch(name) else ():
+    expected = generator.digest if generator else chosen_digest(settings)
+    for folder in _folders(settings, expected) if _NAME.fullmatch(name) else ():
         path = folder / f"{name}{SUFFIX}"
         if path.is_file():
             direction = read_direction(path)
-            expected = generator.digest if generator else load_manifest().weight("generator").sha256
             if direction.generator != expected:
                 found = f"weights {direction.generator[:12]}"
-                raise WeightsUnfit(name=f"The direction {name}", found=found, expected=str(expected)[:12])
+                raise WeightsUnfit(name=f"The direction {name}", found=found, expected=expected[:12])
             return direction
     raise NoSuchDirection(name=name, known=", ".join(names(settings)))
 
@@ -117,10 +119,12 @@ def save_direction(direction: Direction, folder: Path) -> Path:
     return path
 
 
-def fitted_folder(settings: Settings) -> Path:
+def fitted_folder(settings: Settings, whose: Named) -> Path:
     """Where `egao directions fit` writes."""
-    return settings.home / "directions"
+    return made_folder(settings, whose) / _FOLDER
 
 
-def _folders(settings: Settings) -> tuple[Path, Path]:
-    return fitted_folder(settings), Path(str(files("data").joinpath("directions")))
+def _folders(settings: Settings, digest: str) -> list[Path]:
+    """Those of the generator, and the one folder of earlier versions, in which all that was fitted here lay."""
+    made, shipped = find_made(settings, digest), shipped_folder(digest)
+    return [folder / _FOLDER for folder in (made, settings.home, shipped) if folder is not None]

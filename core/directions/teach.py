@@ -6,7 +6,7 @@ Like every fit it sees the training and validation parts of the seed set alone; 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +20,9 @@ from core.directions.judge import Ridge, face_inputs, logit, mouth_inputs
 from core.directions.split import Plane, Split
 from core.directions.still import Stillness
 from core.fast.preview import Preview
-from core.fast.trained import PREVIEW, SHIPPED, load_trained
+from core.fast.trained import PREVIEW, load_trained, trained_file
 from core.generator import Generator
-from core.generator.protocol import FeatureGenerator
+from core.generator.protocol import with_features
 from core.projection.features import Features
 from core.seeds import MEASURES, SeedSet
 from core.settings import Settings
@@ -59,10 +59,10 @@ def fit_clean(
 
 
 def _drawing(generator: Generator, settings: Settings) -> Drawing:
-    drawn = cast(FeatureGenerator, generator)
-    head = load_trained(Preview.shaped_for(drawn), SHIPPED / PREVIEW, generator)
+    drawn = with_features(generator)
+    head = load_trained(Preview.shaped_for(drawn), trained_file(settings, generator, PREVIEW), generator)
     device = generator.w_average().device
-    return Drawing(generator, head, Features.load(settings).to(device), fast_dtype(device))
+    return Drawing(drawn, head, Features.load(settings).to(device), fast_dtype(device))
 
 
 def _judges(drawing: Drawing, seeds: SeedSet, lesson: np.ndarray, say: Callable[[str], None]) -> tuple[Ridge, Stillness]:

@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core.fast.trained import CURVATURE, SHIPPED, load_trained
-from core.generator.protocol import FeatureGenerator
+from core.fast.trained import load_trained
+from core.generator.protocol import StyledGenerator
 
 DIRECTIONS = 192
 _FLOOR_OF_STYLE = 0.01  # of the mean curvature of a style: added to it, because in some directions nothing was seen
@@ -33,7 +33,7 @@ class Curvature(nn.Module):
     directions: Tensor
     bends: Tensor
 
-    def __init__(self, generator: FeatureGenerator, directions: int = DIRECTIONS) -> None:
+    def __init__(self, generator: StyledGenerator, directions: int = DIRECTIONS) -> None:
         super().__init__()
         self._layers = [layer.detach() for layer in generator.style_weights()]
         size = generator.num_ws * generator.w_dim
@@ -43,8 +43,8 @@ class Curvature(nn.Module):
         self._roots: Tensor | None = None
 
     @classmethod
-    def load(cls, generator: FeatureGenerator, file: Path = SHIPPED / CURVATURE) -> Curvature:
-        """The shipped one. Raises WeightsUnfit if it was learned of another generator, WeightsMissing without the file."""
+    def load(cls, generator: StyledGenerator, file: Path) -> Curvature:
+        """Read one of `egao train curvature`. Raises WeightsUnfit if it was learned of another generator."""
         return load_trained(cls(generator), file, generator)
 
     def within_styles(self) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.fast.trained import ENCODER, SHIPPED, load_trained
+from core.fast.trained import load_trained
 from core.generator.protocol import Generator
 from core.projection.features import Features
 
@@ -63,8 +63,8 @@ class Encoder(nn.Module):
         return encoder
 
     @classmethod
-    def load(cls, generator: Generator, file: Path = SHIPPED / ENCODER) -> Encoder:
-        """The trained encoder. Raises WeightsUnfit if it was trained for another generator."""
+    def load(cls, generator: Generator, file: Path) -> Encoder:
+        """Read one of `egao train encoder`. Raises WeightsUnfit if it was trained for another generator."""
         return load_trained(cls(generator.num_ws, generator.w_dim), file, generator)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from core.errors import LatentUnreadable
 from core.fast.curvature import Curvature
 from core.fast.encoder import Encoder
 from core.fast.lbfgs import Lbfgs
-from core.generator.protocol import FeatureGenerator
+from core.generator.protocol import Generator, HalvingGenerator
 from core.generator.render import network_in
 from core.projection.features import SIDE, Features, area_downsample
 from core.projection.projector import Step, read_tensors
@@ -51,7 +51,7 @@ class FastOptions:
 class FastProjection:
     """A fast projection in progress; the same surface as core.projection's others."""
 
-    generator: FeatureGenerator
+    generator: Generator
     features: Features
     encoder: Encoder
     curvature: Curvature
@@ -160,9 +160,13 @@ class FastProjection:
         return hashlib.sha256(facts.encode()).hexdigest()
 
 
-def seen(network: FeatureGenerator, ws: Tensor) -> Tensor:
+def seen(network: Generator, ws: Tensor) -> Tensor:
     """What the loss sees: ws [N, num_ws, w_dim] in the network's precision -> float32 [N, 3, 256, 256], channels_last."""
-    return area_downsample(network.halved(ws).float()).contiguous(memory_format=torch.channels_last)
+    if isinstance(network, HalvingGenerator) and network.resolution >= 2 * SIDE:
+        image = network.halved(ws)
+    else:
+        image = network.synthesis(ws)
+    return area_downsample(image.float()).contiguous(memory_format=torch.channels_last)
 
 
 def face_weight(weight: float) -> Tensor:

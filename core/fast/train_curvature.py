@@ -19,7 +19,7 @@ from core.device import fast_dtype
 from core.fast.curvature import DIRECTIONS, Curvature
 from core.fast.data import training_ws
 from core.fast.project import FastOptions, face_weight, seen
-from core.generator.protocol import FeatureGenerator
+from core.generator.protocol import StyledGenerator
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample
 
@@ -36,7 +36,7 @@ class SlopeSet:
     """A folder of samples J'n; what is there already is not made again."""
 
     folder: Path
-    generator: FeatureGenerator
+    generator: StyledGenerator
     features: Features
     faces: int = FACES
     first: int = FIRST
@@ -64,7 +64,7 @@ class SlopeSet:
         return self.folder / f"{self.generator.digest[:12]}-{numbers.start}-{numbers.stop}.safetensors"
 
 
-def slopes_at(generator: FeatureGenerator, features: Features, number: int) -> Tensor:
+def slopes_at(generator: StyledGenerator, features: Features, number: int) -> Tensor:
     """Samples [SAMPLES, num_ws, w_dim] at the training face of this number; they follow from the number alone."""
     device = generator.w_average().device
     dtype = fast_dtype(device)
@@ -84,7 +84,7 @@ def slopes_at(generator: FeatureGenerator, features: Features, number: int) -> T
     return torch.cat(samples)
 
 
-def fit_curvature(generator: FeatureGenerator, slopes: Tensor, directions: int = DIRECTIONS) -> Curvature:
+def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = DIRECTIONS) -> Curvature:
     """Both parts from samples [N, num_ws, w_dim], N more than `directions`."""
     curvature = Curvature(generator, directions).to(slopes.device)
     found = []

@@ -16,7 +16,7 @@ from core.fast.encoder import SIDE, Encoder
 from core.fast.preview import Preview
 from core.fast.train import Loss, Schedule, Training
 from core.fast.train_head import dtype_of, features_of
-from core.fast.trained import PREVIEW, SHIPPED, file_hash, load_trained
+from core.fast.trained import file_hash, load_trained
 from core.generator import seed_w
 from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
@@ -81,9 +81,8 @@ def ridge(encoder: Encoder, drawn: DrawnSet, batch: int = 16) -> None:
 
 
 def train_encoder(
-    generator: FeatureGenerator, trunk: Features, folder: Path, schedule: Schedule = SCHEDULE, faces: int = FACES,
-    head_file: Path = SHIPPED / PREVIEW,
-) -> Training:  # fmt: skip
+    generator: FeatureGenerator, trunk: Features, folder: Path, head_file: Path, schedule: Schedule = SCHEDULE, faces: int = FACES
+) -> Training:
     """The training, ready to run, in `folder` (its set is drawn first; a checkpoint there is taken up)."""
     drawn = encoder_set(generator, head_file, folder / "drawn", faces)
     for _ in drawn.fill():

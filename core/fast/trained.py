@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,13 +11,24 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from core.errors import WeightsMissing, WeightsUnfit
+from core.errors import PartMissing, WeightsMissing, WeightsUnfit
 from core.generator.protocol import Generator
+from core.settings import Settings
 from core.untrusted import read_as_data
+from core.weights.parts import find_part
 
-SHIPPED = Path(str(files("data"))) / "fast"
+FOLDER = "fast"
 M = TypeVar("M", bound=nn.Module)
 PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors", "curvature.safetensors"
+
+
+def trained_file(settings: Settings, generator: Generator, name: str) -> Path:
+    """Where the part `name` of this generator lies. Raises PartMissing."""
+    file = find_part(settings, generator, f"{FOLDER}/{name}")
+    if file is None:
+        part = name.removesuffix(".safetensors")
+        raise PartMissing(name=generator.name, part=part, command=f"egao train {part}")
+    return file
 
 
 def save_trained(module: nn.Module, file: Path, generator: Generator, facts: dict[str, str]) -> None:

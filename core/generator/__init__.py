@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from core.device import keep_memory
 from core.generator.latent import mix_styles, seed_w, seed_z, truncate
-from core.generator.mobile import MobileStyleGAN
 from core.generator.protocol import Generator
+from core.generator.registry import load_file
 from core.settings import Settings
-from core.untrusted import read_as_data
-from core.weights.cache import weight_path
+from core.weights.installed import chosen
 
 __all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "truncate"]
 
 
 def load_generator(settings: Settings) -> Generator:
-    """The generator of the pulled weights, on the CPU and frozen. Raises WeightsMissing when they are not there."""
+    """Load the generator that the settings name, on the CPU and frozen.
+
+    Raises NoSuchGenerator, WeightsMissing, WeightsCorrupt, ModelUnreadable.
+    """
     keep_memory()
-    file = weight_path(settings, "generator")
-    with read_as_data(file.name):
-        return MobileStyleGAN.load(file)
+    return load_file(chosen(settings).file)

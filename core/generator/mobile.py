@@ -17,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from core.generator.latent import w_statistics
+from core.generator.registry import Family
 
 _SLOPE = 0.2  # of every LeakyReLU
 
@@ -260,3 +261,6 @@ def _laid_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if place.endswith(".up") or (place == "image" and part in ("weight", "bias")):
             laid[name] = laid[name] / 2
     return laid
+
+
+FAMILY = Family(MobileStyleGAN.load)

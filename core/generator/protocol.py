@@ -1,10 +1,12 @@
-"""What the rest of egao may know of a face generator. Another family (a StyleGAN2 with 18 styles) fits behind the same lines."""
+"""What the rest of egao may know of a face generator, whatever its family; and what only some families can do beside it."""
 
 from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
+
+from core.errors import GeneratorLacks
 
 
 @runtime_checkable
@@ -44,6 +46,7 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
 class FeatureGenerator(Generator, Protocol):
     """A generator whose inside can be looked at."""
 
@@ -51,10 +54,34 @@ class FeatureGenerator(Generator, Protocol):
         """ws [N, num_ws, w_dim] -> activations [N, C, side, side]."""
         ...
 
+
+@runtime_checkable
+class HalvingGenerator(Generator, Protocol):
+    """A generator that draws a picture of half the side for less than the whole costs."""
+
     def halved(self, ws: Tensor) -> Tensor:
         """ws [N, num_ws, w_dim] -> the image averaged over 2x2 pixels [N, 3, resolution / 2, resolution / 2]."""
         ...
 
+
+@runtime_checkable
+class StyledGenerator(Generator, Protocol):
+    """A generator that tells how its styles come from w."""
+
     def style_weights(self) -> list[Tensor]:
         """For each style the weights [channels, w_dim] of the linear layer from w to the factors of those channels."""
         ...
+
+
+def with_features(generator: Generator) -> FeatureGenerator:
+    """The generator as one whose inside can be looked at. Raises GeneratorLacks."""
+    if not isinstance(generator, FeatureGenerator):
+        raise GeneratorLacks(name=generator.name, what="features to look at")
+    return generator
+
+
+def with_styles(generator: Generator) -> StyledGenerator:
+    """The generator as one that tells how its styles come from w. Raises GeneratorLacks."""
+    if not isinstance(generator, StyledGenerator):
+        raise GeneratorLacks(name=generator.name, what="style weights")
+    return generator

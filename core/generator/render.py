@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from core.generator.protocol import Generator
 
 G = TypeVar("G", bound=Generator)
+_copies: WeakKeyDictionary[nn.Module, dict[torch.dtype, Any]] = WeakKeyDictionary()  # gone with the generator they are of
 
 
 def pixels_of(images: Tensor) -> Tensor:
@@ -29,11 +31,11 @@ def network_in(generator: G, dtype: torch.dtype) -> G:
     """The generator itself for float32, else a copy with its weights in `dtype`: twice as fast as casting at each layer."""
     if dtype == torch.float32:
         return generator
-    key = "_egao_" + str(dtype)
-    if key not in generator.__dict__:
+    module: object = generator
+    assert isinstance(module, nn.Module)
+    copies = _copies.setdefault(module, {})
+    if dtype not in copies:
         with torch.inference_mode(False):  # whoever asks first may be only looking; the next one wants gradients
-            copied: object = copy.deepcopy(generator)
-            assert isinstance(copied, nn.Module)
-            generator.__dict__[key] = copied.to(dtype)  # kept beside the module, not registered in it
-    network: G = generator.__dict__[key]
+            copies[dtype] = copy.deepcopy(module).to(dtype)
+    network: G = copies[dtype]
     return network

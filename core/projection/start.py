@@ -1,8 +1,8 @@
 """Where a projection starts: the mean face, a given seed, or the seed that looks most like the photo.
 
 The article started from seed 303 and found that a European start pulls an Asian face towards Europe. `nearest` compares
-the photo with the 2,001 seeds of the seed set by perceptual features. Their table ships in data/starts/, so that no seed
-has to be rendered to look one up; `fit_table` makes it again.
+the photo with the 2,001 seeds of the seed set by perceptual features. Their table is kept with the generator's trained
+parts, so that no seed has to be rendered to look one up; `egao train starts` makes it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +20,18 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from core.device import fast_dtype
-from core.errors import BadSetting, WeightsUnfit
+from core.errors import BadSetting, PartMissing, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample
+from core.settings import Settings
 from core.untrusted import read_as_data
+from core.weights.parts import STARTS, find_part
 
 DEFAULT_START = "mean"
 TRUNCATION = 0.7  # of the table's seeds, as in the seed set
 SIDE = 4  # the deepest tap is averaged to 4x4 positions: where the hair is, not which strand
 COMPONENTS = 64  # principal components kept of those 1,792 numbers
-TABLE = Path(str(files("data").joinpath("starts"))) / "seeds-600-2600.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +50,18 @@ class Table:
         return int(self.seeds[np.square(self.codes - code).sum(axis=1).argmin()])
 
 
-def find_start(start: str, generator: Generator, features: Features, target: np.ndarray) -> Tensor:
+def find_start(start: str, generator: Generator, features: Features, target: np.ndarray, settings: Settings) -> Tensor:
     """w [w_dim] to begin from, for a target uint8 [R, R, 3].
 
-    `start` is "mean", "nearest" or "seed:N". Raises BadSetting for anything else, WeightsUnfit where the table belongs
-    to another generator.
+    `start` is "mean", "nearest" or "seed:N". Raises BadSetting for anything else, PartMissing where this generator has
+    no table of starts.
     """
     kind, _, number = start.partition(":")
     if start == "mean":
         return generator.w_average()
     if start == "nearest":
         image = torch.tensor(target, device=next(features.parameters()).device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        seed = load_table(generator).nearest(pooled(features, image)[0].cpu().numpy())
+        seed = load_table(generator, table_file(settings, generator)).nearest(pooled(features, image)[0].cpu().numpy())
         return seed_w(generator, [seed], TRUNCATION)[0]
     if kind == "seed" and number.isdecimal() and int(number) < 2**32:
         return seed_w(generator, [int(number)], TRUNCATION)[0]
@@ -104,8 +104,16 @@ def save_table(table: Table, file: Path) -> None:
     save_file({**halves, "seeds": table.seeds.astype(np.int64)}, file, metadata={"table": json.dumps(about)})
 
 
-def load_table(generator: Generator, file: Path = TABLE) -> Table:
-    """The shipped table. Raises WeightsUnfit where it was made with another generator."""
+def table_file(settings: Settings, generator: Generator) -> Path:
+    """Where the table of this generator lies. Raises PartMissing."""
+    file = find_part(settings, generator, STARTS)
+    if file is None:
+        raise PartMissing(name=generator.name, part="table of starts", command="egao train starts")
+    return file
+
+
+def load_table(generator: Generator, file: Path) -> Table:
+    """Read a table of `save_table`. Raises WeightsUnfit where it was made with another generator."""
     with read_as_data(file.name), safe_open(str(file), framework="numpy") as tensors:
         digest = json.loads(tensors.metadata()["table"])["generator"]
         arrays = {name: tensors.get_tensor(name) for name in ("seeds", "mean", "basis", "codes")}

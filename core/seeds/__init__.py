@@ -1,17 +1,25 @@
 """The seed set: generated faces with what they express, from which directions are learned.
 
 `egao seeds build` renders, judges and keeps them in `home/seeds.sqlite3`. That file holds no person's data and can be
-made again; the labels of seeds 600-2600 also ship in `data/seeds/labels.npz`, so that fitting needs no rendering.
+made again; the labels of seeds 600-2600 also ship for the default generator (see core.weights.parts), so that fitting
+needs no rendering.
 """
 
 from __future__ import annotations
 
 from core.seeds.build import build, parse_seeds
-from core.seeds.labels import TRUNCATION, SeedSet, load_seed_set, load_shipped, save_labels
+from core.seeds.labels import TRUNCATION, SeedSet, load_labels, load_seed_set, save_labels
 from core.seeds.measure import MEASURES
 from core.seeds.table import SeedTable
 
 __all__ = [
-    "MEASURES", "TRUNCATION", "SeedSet", "SeedTable",
-    "build", "load_seed_set", "load_shipped", "parse_seeds", "save_labels",
+    "MEASURES",
+    "TRUNCATION",
+    "SeedSet",
+    "SeedTable",
+    "build",
+    "load_labels",
+    "load_seed_set",
+    "parse_seeds",
+    "save_labels",
 ]  # fmt: skip

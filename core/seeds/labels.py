@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.emotion import HAPPY, NEUTRAL
-from core.errors import WeightsUnfit
+from core.errors import PartMissing, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.seeds.table import FILE, SeedTable
 from core.settings import Settings
+from core.untrusted import read_as_data
+from core.weights.parts import LABELS, find_part
 
 TRUNCATION = 0.7  # the original's; clean faces, and variety enough
 _LABELS = ("seeds", "probabilities", "smile", "pose", "measures")
@@ -70,28 +71,31 @@ class SeedSet:
 
 
 def load_seed_set(settings: Settings, generator: Generator, truncation: float = TRUNCATION) -> tuple[SeedSet, str]:
-    """The built set if there is one, otherwise the labels that ship with egao; and in words which of the two.
+    """The built set if there is one, otherwise the kept labels; and in words which of the two.
 
-    Raises WeightsUnfit if there is neither for this generator at this truncation.
+    Raises PartMissing if there is neither for this generator, WeightsUnfit if its labels are of another truncation.
     """
     with SeedTable.open(settings) as table:
         columns = table.columns(generator.digest, truncation)
     if columns is not None:
         return SeedSet(generator.digest, truncation, **columns), f"the built set in {settings.home / FILE}"
-    return load_shipped(generator, truncation), "the labels that ship with egao"
+    return load_labels(settings, generator, truncation), "the labels that ship or were exported"
 
 
-def load_shipped(generator: Generator, truncation: float = TRUNCATION) -> SeedSet:
-    """The labels in `data/seeds/labels.npz` with the latents computed.
+def load_labels(settings: Settings, generator: Generator, truncation: float = TRUNCATION) -> SeedSet:
+    """The labels that ship or were exported for this generator (`seeds/labels.npz`), with the latents computed.
 
-    Raises WeightsUnfit if they belong to another generator or truncation.
+    Raises PartMissing if there are none, WeightsUnfit if they belong to another truncation.
     """
-    with files("data").joinpath("seeds/labels.npz").open("rb") as stream, np.load(stream) as archive:
+    file = find_part(settings, generator, LABELS)
+    if file is None:
+        raise PartMissing(name=generator.name, part="set of labelled seeds", command="egao seeds build")
+    with read_as_data(file.name), np.load(file, allow_pickle=False) as archive:
         about = json.loads(str(archive["about"]))
         labels: dict[str, NDArray[Any]] = {name: archive[name] for name in _LABELS}
     if about["digest"] != generator.digest or about["truncation"] != truncation:
         found = f"{about['digest'][:12]} at truncation {about['truncation']}"
-        raise WeightsUnfit(name="seeds/labels.npz", found=found, expected=f"{generator.digest[:12]} at {truncation}")
+        raise WeightsUnfit(name=LABELS, found=found, expected=f"{generator.digest[:12]} at {truncation}")
     w = seed_w(generator, labels["seeds"].tolist(), truncation).numpy()
     return SeedSet(generator.digest, truncation, w=w, **labels)
 
@@ -100,4 +104,5 @@ def save_labels(seeds: SeedSet, name: str, path: Path) -> None:
     """Write a set without its latents; `name` is the generator's. The same set gives the same bytes."""
     about = {"generator": name, "digest": seeds.generator, "truncation": seeds.truncation, "labels": seeds.digest}
     arrays: dict[str, NDArray[Any]] = {label: getattr(seeds, label) for label in _LABELS}
+    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)

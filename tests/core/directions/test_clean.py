@@ -23,7 +23,7 @@ from core.evaluate.summary import summary
 from core.faces import FaceFinder
 from core.generator import Generator
 from core.rendering import Renderer
-from core.seeds import load_shipped
+from core.seeds import load_labels
 from core.settings import Settings
 
 FRESH = (5000, 5005, 5010, 5011, 5014, 5018, 5020, 5021, 5026, 5027)
@@ -89,7 +89,7 @@ def test_traits_count_in_units_of_their_spread(still: Stillness) -> None:
 
 @pytest.mark.slow
 def test_a_lesson_moves_only_what_it_may_and_repeats_itself(settings: Settings, generator: Generator) -> None:
-    seeds, told = load_shipped(generator), list[str]()
+    seeds, told = load_labels(settings, generator), list[str]()
     once, again = (fit_clean(seeds, generator, settings, steps=2, lessons=40, say=told.append) for _ in range(2))
     np.testing.assert_allclose(once.vector, again.vector, atol=1e-5)
     sides = np.array(generator.style_resolutions)
@@ -129,5 +129,5 @@ def test_at_equal_gain_what_ships_leaves_eyes_and_skin(bench: Bench, settings: S
 
 
 def test_the_shipped_file_is_small() -> None:
-    file = Path(__file__).parents[3] / "data/directions/clean.safetensors"
+    file = Path(__file__).parents[3] / "data/generators/mobilestylegan-ffhq/directions/clean.safetensors"
     assert file.stat().st_size < 100_000

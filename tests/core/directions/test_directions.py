@@ -24,15 +24,15 @@ from core.errors import BadSeeds, NoSuchDirection, WeightsUnfit
 from core.faces import FaceFinder
 from core.generator import Generator
 from core.rendering import Renderer
-from core.seeds import SeedSet, load_shipped
+from core.seeds import SeedSet, load_labels
 from core.settings import Settings
 
 FRESH = (5000, 5005, 5010, 5011, 5014, 5018, 5020, 5021, 5026, 5027)  # beyond every seed that a fit has seen
 
 
 @pytest.fixture(scope="module")
-def seeds(generator: Generator) -> SeedSet:
-    return load_shipped(generator)
+def seeds(settings: Settings, generator: Generator) -> SeedSet:
+    return load_labels(settings, generator)
 
 
 @pytest.fixture(scope="module")

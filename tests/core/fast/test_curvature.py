@@ -11,9 +11,11 @@ from torch import Tensor
 from core.fast.curvature import Curvature
 from core.fast.lbfgs import Lbfgs
 from core.fast.train_curvature import SAMPLES, SlopeSet, fit_curvature, score_curvature, slopes_at
+from core.fast.trained import CURVATURE, trained_file
 from core.generator import seed_w
 from core.generator.mobile import MobileStyleGAN
 from core.projection.features import Features, area_downsample
+from core.settings import Settings
 from tests.core.compiled.kit import tiny
 
 OUTSIDE = range(460_000, 460_006)  # training faces that the shipped curvature has not seen
@@ -88,8 +90,8 @@ def test_a_narrow_valley_is_crossed_in_a_few_steps() -> None:
     assert left_after(12, learn=True) < 0.2 * left_after(12, learn=False)
 
 
-def test_the_shipped_curvature_makes_losses_bend_alike(generator: MobileStyleGAN, outside: Tensor) -> None:
-    scores = score_curvature(Curvature.load(generator), outside)
+def test_the_shipped_curvature_makes_losses_bend_alike(settings: Settings, generator: MobileStyleGAN, outside: Tensor) -> None:
+    scores = score_curvature(Curvature.load(generator, trained_file(settings, generator, CURVATURE)), outside)
     assert scores["alike_after"] > 4 * scores["alike_before"]
 
 

@@ -24,7 +24,7 @@ from core.fast.project import FastOptions, FastProjection
 from core.fast.train import Schedule, Training
 from core.fast.train_encoder import train_encoder
 from core.fast.train_head import head_set, score_head, train_head
-from core.fast.trained import CURVATURE, ENCODER, PREVIEW, SHIPPED, load_trained
+from core.fast.trained import CURVATURE, ENCODER, PREVIEW, load_trained, trained_file
 from core.generator import seed_w
 from core.generator.mobile import MobileStyleGAN, forward_haar, inverse_haar
 from core.projection.features import Features, area_downsample, distance
@@ -34,18 +34,18 @@ SEEDS = range(7_000_000, 7_000_004)  # in no training set and in no other evalua
 
 
 @pytest.fixture(scope="module")
-def head(generator: MobileStyleGAN) -> Preview:
-    return load_trained(Preview.shaped_for(generator), SHIPPED / PREVIEW, generator)
+def head(settings: Settings, generator: MobileStyleGAN) -> Preview:
+    return load_trained(Preview.shaped_for(generator), trained_file(settings, generator, PREVIEW), generator)
 
 
 @pytest.fixture(scope="module")
-def encoder(generator: MobileStyleGAN) -> Encoder:
-    return Encoder.load(generator)
+def encoder(settings: Settings, generator: MobileStyleGAN) -> Encoder:
+    return Encoder.load(generator, trained_file(settings, generator, ENCODER))
 
 
 @pytest.fixture(scope="module")
-def curvature(generator: MobileStyleGAN) -> Curvature:
-    return Curvature.load(generator)
+def curvature(settings: Settings, generator: MobileStyleGAN) -> Curvature:
+    return Curvature.load(generator, trained_file(settings, generator, CURVATURE))
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +125,12 @@ def test_encoder_bears_spoiled_photos(generator: MobileStyleGAN, encoder: Encode
 
 
 @pytest.mark.parametrize("name", [PREVIEW, ENCODER, CURVATURE])
-def test_parts_of_another_generator_are_refused(generator: MobileStyleGAN, name: str) -> None:
+def test_parts_of_another_generator_are_refused(settings: Settings, generator: MobileStyleGAN, name: str) -> None:
     other = copy.copy(generator)
     other.digest = "0" * 64
     parts = {PREVIEW: lambda: Preview.shaped_for(other), ENCODER: lambda: Encoder(23, 512), CURVATURE: lambda: Curvature(other)}
     with pytest.raises(WeightsUnfit, match="belongs to another generator"):
-        load_trained(parts[name](), SHIPPED / name, other)
+        load_trained(parts[name](), trained_file(settings, generator, name), other)
 
 
 def test_missing_part_is_a_sentence(generator: MobileStyleGAN, tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_missing_part_is_a_sentence(generator: MobileStyleGAN, tmp_path: Path) -
         load_trained(Preview.shaped_for(generator), tmp_path / PREVIEW, generator)
 
 
-def test_shipped_parts_are_small() -> None:
-    assert sum((SHIPPED / name).stat().st_size for name in (PREVIEW, ENCODER, CURVATURE)) <= 16_000_000
+def test_shipped_parts_are_small(settings: Settings, generator: MobileStyleGAN) -> None:
+    assert sum(trained_file(settings, generator, name).stat().st_size for name in (PREVIEW, ENCODER, CURVATURE)) <= 16_000_000
 
 
 def test_fast_reaches_the_astronaut(
@@ -253,12 +253,13 @@ def test_training_of_the_head_resumes_to_the_same_weights(generator: MobileStyle
 
 
 def test_training_of_the_encoder_resumes_to_the_same_weights(
-    generator: MobileStyleGAN, features: Features, tmp_path: Path
+    settings: Settings, generator: MobileStyleGAN, features: Features, tmp_path: Path
 ) -> None:
+    head_file = trained_file(settings, generator, PREVIEW)
     schedule = Schedule(steps=4, batch=4, rate=1e-4, checkpoint_every=2)
 
     def begin() -> Training:
-        return train_encoder(generator, features, tmp_path, schedule, 16)
+        return train_encoder(generator, features, tmp_path, head_file, schedule, 16)
 
     untouched = copy.deepcopy(begin().module)
     straight = train(begin())

@@ -18,7 +18,7 @@ from core.projection import Options, Projection
 from core.projection.features import Features, area_downsample, distance
 from core.projection.noise import noise_regularity, renormalise
 from core.projection.projector import learning_rate
-from core.projection.start import find_start, fit_table, load_table, save_table
+from core.projection.start import find_start, fit_table, load_table, save_table, table_file
 from core.rendering import Renderer
 from core.settings import Settings
 
@@ -111,20 +111,22 @@ def test_noise_regularity_sees_correlation_and_renormalising_keeps_it_noise() ->
 
 
 def test_the_nearest_start_is_the_seed_that_looks_like_it(
-    generator: Generator, features: Features, drawn: NDArray[np.uint8]
+    generator: Generator, features: Features, settings: Settings, drawn: NDArray[np.uint8]
 ) -> None:
-    table = load_table(generator)
+    table = load_table(generator, table_file(settings, generator))
     assert len(table.seeds) == 2001
     for seed in (700, 1500):
         picture = Renderer(generator, "exact").images(generator.broadcast(seed_w(generator, [seed])))[0]
-        assert torch.equal(find_start("nearest", generator, features, picture), seed_w(generator, [seed])[0])
+        assert torch.equal(find_start("nearest", generator, features, picture, settings), seed_w(generator, [seed])[0])
     average = generator.w_average()
-    near, truth = find_start("nearest", generator, features, drawn), seed_w(generator, [5003])[0]
+    near, truth = find_start("nearest", generator, features, drawn, settings), seed_w(generator, [5003])[0]
     assert float((near - truth).norm()) < 1.4 * float((average - truth).norm())
 
 
-def test_a_table_fits_again_and_belongs_to_its_generator(generator: Generator, features: Features, tmp_path: Path) -> None:
-    shipped = load_table(generator)
+def test_a_table_fits_again_and_belongs_to_its_generator(
+    generator: Generator, features: Features, settings: Settings, tmp_path: Path
+) -> None:
+    shipped = load_table(generator, table_file(settings, generator))
     table = fit_table(generator, features, [700, 701, 702])
     expected = [shipped.codes[list(shipped.seeds).index(seed)] for seed in table.seeds]
     refit = (table.mean + table.codes @ table.basis.T - shipped.mean) @ shipped.basis

@@ -21,7 +21,7 @@ from core.errors import BadSeeds, WeightsUnfit
 from core.faces import FaceFinder
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
-from core.seeds import MEASURES, SeedSet, SeedTable, build, load_seed_set, load_shipped, parse_seeds, save_labels
+from core.seeds import MEASURES, SeedSet, SeedTable, build, load_labels, load_seed_set, parse_seeds, save_labels
 from core.seeds.measure import landmark_measures, measure
 from core.settings import Settings
 
@@ -141,8 +141,8 @@ def test_exported_labels_come_back_and_the_same_set_gives_the_same_bytes(
     assert built.digest == replace(built, w=built.w * 2).digest != replace(built, smile=built.smile + 1).digest
 
 
-def test_shipped_labels_are_those_of_fresh_renders(built: SeedSet, generator: Generator) -> None:
-    shipped = load_shipped(generator)
+def test_shipped_labels_are_those_of_fresh_renders(settings: Settings, built: SeedSet, generator: Generator) -> None:
+    shipped = load_labels(settings, generator)
     assert shipped.seeds.tolist() == list(range(600, 2601))
     same = shipped.within(SEEDS[0], SEEDS[-1])
     np.testing.assert_allclose(same.w, built.w, atol=1e-5)
@@ -152,9 +152,9 @@ def test_shipped_labels_are_those_of_fresh_renders(built: SeedSet, generator: Ge
     np.testing.assert_allclose(same.measures, built.measures, atol=0.03)
 
 
-def test_labels_of_another_generator_or_truncation_are_refused(generator: Generator) -> None:
+def test_labels_of_another_generator_or_truncation_are_refused(settings: Settings, generator: Generator) -> None:
     with pytest.raises(WeightsUnfit, match=r"seeds/labels\.npz"):
-        load_shipped(generator, truncation=0.5)
+        load_labels(settings, generator, truncation=0.5)
 
 
 def test_without_a_built_set_the_shipped_labels_serve(settings: Settings, generator: Generator) -> None:

@@ -1,0 +1,44 @@
+"""The families of generators: for each the module that draws with it. A new family is its module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from safetensors import safe_open
+
+from core.errors import ModelUnreadable
+from core.generator.protocol import Generator
+from core.untrusted import read_as_data
+
+# Name in the weights' metadata -> module with a `FAMILY`. Imported when a file of that family is loaded.
+FAMILIES: Final = {
+    "mobilestylegan": "core.generator.mobile",
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a family's module offers."""
+
+    load: Callable[[Path], Generator]  # a safetensors file of this family -> the generator, frozen and on the CPU
+
+
+def family(name: str) -> Family:
+    """Import a family by its name. Raises ModelUnreadable if the registry has none of that name."""
+    if name not in FAMILIES:
+        raise ModelUnreadable(name="The generator", reason=f"it is of the family {name!r}; known are {', '.join(FAMILIES)}")
+    found = import_module(FAMILIES[name]).FAMILY
+    assert isinstance(found, Family)
+    return found
+
+
+def load_file(file: Path) -> Generator:
+    """Read a generator from its safetensors file, whose metadata names the family. Raises ModelUnreadable."""
+    with read_as_data(file.name):
+        with safe_open(str(file), framework="pt") as tensors:
+            name = (tensors.metadata() or {}).get("family", "")
+        return family(name).load(file)

@@ -1,0 +1,94 @@
+"""Where the trained parts of a generator lie: labels of seeds, directions, starts, and what the fast projection learned.
+
+Each generator has a folder of its own, found by its digest: those made on this machine in EGAO_HOME/generators/NAME, those
+that ship in data/generators/NAME. What a machine made goes before what ships. In each folder `generator.toml` says whose
+parts it holds:
+
+    directions/NAME.safetensors    egao directions fit
+    seeds/labels.npz               egao seeds export
+    starts/seeds.safetensors       egao train starts
+    fast/preview-head.safetensors  egao train preview-head
+    fast/encoder.safetensors       egao train encoder
+    fast/curvature.safetensors     egao train curvature
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Protocol
+
+from core.settings import Settings
+from core.untrusted import read_as_data
+
+SHIPPED: Final = Path(str(files("data"))) / "generators"
+ABOUT: Final = "generator.toml"
+LABELS, STARTS = "seeds/labels.npz", "starts/seeds.safetensors"
+
+
+class Named(Protocol):
+    """Whoever knows a generator's name and digest: the generator itself, or an entry of the installed ones."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+def made_in(settings: Settings) -> Path:
+    """The folder in EGAO_HOME that holds one folder for each generator. It need not exist."""
+    return settings.home / "generators"
+
+
+def read_about(folder: Path) -> dict[str, str]:
+    """`generator.toml` of a folder, every value as text; empty where there is none. Raises ModelUnreadable."""
+    file = folder / ABOUT
+    if not file.is_file():
+        return {}
+    with read_as_data(str(file)):
+        return {key: str(value) for key, value in tomllib.loads(file.read_text("utf-8")).items()}
+
+
+def write_about(folder: Path, about: dict[str, str]) -> None:
+    """Write `generator.toml` whole. Values must hold no quotes, backslashes or line breaks."""
+    assert not any(set(value) & set('"\\\n\r') for value in about.values()), about
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{ABOUT}.part"
+    part.write_text("".join(f'{key} = "{value}"\n' for key, value in about.items()), encoding="utf-8")
+    part.replace(folder / ABOUT)
+
+
+def find_made(settings: Settings, digest: str) -> Path | None:
+    """The folder of what was made on this machine for this generator."""
+    return _folder_of(made_in(settings), digest)
+
+
+def shipped_folder(digest: str) -> Path | None:
+    """The folder of the parts that ship for this generator."""
+    return _folder_of(SHIPPED, digest)
+
+
+def _folder_of(root: Path, digest: str) -> Path | None:
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    return next((folder for folder in folders if read_about(folder).get("digest") == digest), None)
+
+
+def find_part(settings: Settings, whose: Named, part: str) -> Path | None:
+    """The file of a part such as `fast/encoder.safetensors`; None where nobody made it for this generator."""
+    for folder in (find_made(settings, whose.digest), shipped_folder(whose.digest)):
+        if folder is not None and (folder / part).is_file():
+            return folder / part
+    return None
+
+
+def made_folder(settings: Settings, whose: Named) -> Path:
+    """The folder on this machine for new parts of this generator, made if it is not there."""
+    if (found := find_made(settings, whose.digest)) is not None:
+        return found
+    folder = made_in(settings) / whose.name
+    if folder.exists():  # of another generator of that name
+        folder = folder.with_name(f"{whose.name}-{whose.digest[:8]}")
+    write_about(folder, {"name": whose.name, "digest": whose.digest})
+    return folder

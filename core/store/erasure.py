@@ -92,6 +92,14 @@ def _forget_sources(database: Database, of_source: str, of_job: str, ids: Sequen
         return Erased(faces, jobs, running)
 
 
+def owners(database: Database) -> list[Owner]:
+    """Every member of a server of whom anything is kept, with the server."""
+    tables = " union ".join(f"select guild_id, member_id from {table}" for table in PERSONAL)
+    sql = f"select guild_id, member_id from ({tables}) where guild_id != ? and member_id != ? order by 1, 2"
+    with database.reading() as db:
+        return [Owner.of_columns(*row) for row in db.execute(sql, [NOBODY, NOBODY]).fetchall()]
+
+
 def expire(database: Database, jobs: Jobs, now: float) -> Expired:
     """Erase what has run out: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
     with database.erasing(thorough=False) as db:

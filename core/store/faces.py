@@ -17,7 +17,7 @@ import sqlite_utils
 from core.errors import JobCancelled, NoSuchStoredFace
 from core.store.database import next_id
 from core.store.guilds import retention_seconds
-from core.store.owner import NOBODY, Owner
+from core.store.owner import Owner
 from core.store.part import Part, photo_index, to_json
 
 _OWNED = "guild_id = :guild and member_id = :member and (expires is null or expires > :now)"
@@ -178,12 +178,6 @@ class Faces(Part):
         """The messages in which the photo of a face was given."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute("select message_id from sources where face_id = ?", [face_id])]
-
-    def owners(self) -> list[Owner]:
-        """Every member of a server of whom a face is kept, with the server."""
-        with self.database.reading() as db:
-            sql = "select distinct guild_id, member_id from faces where guild_id != ? and member_id != ? order by 1, 2"
-            return [Owner.of_columns(*row) for row in db.execute(sql, [NOBODY, NOBODY]).fetchall()]
 
     def count(self, guild_id: int | None = None) -> FaceCount:
         """How much is kept of a server, or in all."""

@@ -133,6 +133,10 @@ class Store:
         """Channels were deleted: erase the faces and the requests about photos that were posted there."""
         return erasure.forget_channels(self.database, *channel_ids)
 
+    def owners(self) -> list[Owner]:
+        """Every member of a server of whom anything is kept."""
+        return erasure.owners(self.database)
+
     def expire(self) -> Expired:
         """Erase what has run out. To be called every few minutes."""
         expired = erasure.expire(self.database, self.jobs, self.now())

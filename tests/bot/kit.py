@@ -200,6 +200,20 @@ def breaking(world: World, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(world.bot.http, "request", request)
 
 
+def last_in(channel: simcord.ChannelHandle) -> discord.Message:
+    """The last message of the channel, which must have one."""
+    message = channel.last_message
+    assert message is not None, "nothing was posted"
+    return message
+
+
+def response_of(answer: simcord.InteractionResult) -> simcord.ResponseMessage:
+    """The message that the bot answered a command or a button with; a form or nothing will not do."""
+    message = answer.response
+    assert message is not None, "the bot answered with no message"
+    return message
+
+
 def parts_of(message: Message) -> list[dict[str, Any]]:
     """All components of a message, nested ones too."""
     roots = message.components

@@ -10,7 +10,7 @@ import pytest
 import simcord
 
 from core.store import GuildSettings
-from tests.bot.kit import World, custom_ids, labels, parts_of, running, text
+from tests.bot.kit import World, custom_ids, labels, parts_of, response_of, running, text
 from tests.bot.workbench import photo
 
 
@@ -50,7 +50,7 @@ async def test_settings_are_shown_as_they_stand(world: World) -> None:
 
 async def test_selects_and_switches_hold_at_once(world: World) -> None:
     answer = await world.boss.slash(world.channel, "egao settings")
-    panel = answer.response
+    panel = response_of(answer)
     role = world.guild.create_role("Faces")
     await world.boss.select(panel, [world.channel], custom_id="egao:set:channels")
     await world.boss.select(panel, [role], custom_id="egao:set:roles")
@@ -71,7 +71,7 @@ async def test_selects_and_switches_hold_at_once(world: World) -> None:
 
 async def test_the_language_changes_the_panel_itself(world: World) -> None:
     answer = await world.boss.slash(world.channel, "egao settings")
-    await world.boss.select(answer.response, ["ja"], custom_id="egao:set:language")
+    await world.boss.select(response_of(answer), ["ja"], custom_id="egao:set:language")
     assert "保存しました" in text(answer.response)
 
 
@@ -88,7 +88,7 @@ async def test_the_language_changes_the_panel_itself(world: World) -> None:
 )
 async def test_numbers_are_set_in_a_form(world: World, label: str, values: dict[str, str], expected: tuple[float, ...]) -> None:
     answer = await world.boss.slash(world.channel, "egao settings")
-    form = await world.boss.click(answer.response, label=label)
+    form = await world.boss.click(response_of(answer), label=label)
     await world.boss.submit_modal(form, values)
     names = ("strength_max", "cooldown_seconds", "daily_quota", "queue_share", "longest_wait_seconds", "retention_hours")
     assert tuple(getattr(settings(world), name) for name in names) == expected
@@ -98,7 +98,7 @@ async def test_numbers_are_set_in_a_form(world: World, label: str, values: dict[
 @pytest.mark.parametrize("written", ["100", "-1", "much", " "])
 async def test_a_number_out_of_range_changes_nothing_and_names_the_range(world: World, written: str) -> None:
     answer = await world.boss.slash(world.channel, "egao settings")
-    form = await world.boss.click(answer.response, label="Limits…")
+    form = await world.boss.click(response_of(answer), label="Limits…")
     refused = await world.boss.submit_modal(form, {"strength_max": written, "cooldown_seconds": "30", "daily_quota": "9"})
     assert refused.ephemeral
     assert "Largest strength" in text(refused.response)
@@ -110,10 +110,10 @@ async def test_the_panel_is_only_as_good_as_who_uses_it(world: World) -> None:
     """Somebody who is no admin gets hold of the panel's controls."""
     await world.ann.send(world.channel, "x")
     answer = await world.boss.slash(world.channel, "egao settings")
-    stored = world.env.backend.get_message(world.channel.id, answer.response.id)  # type: ignore[union-attr]
+    stored = world.env.backend.get_message(world.channel.id, response_of(answer).id)
     stored.flags &= ~64
     for label in ("Automatic replies: on", "Limits…"):
-        refused = await world.ann.click(answer.response, label=label)  # type: ignore[arg-type]
+        refused = await world.ann.click(response_of(answer), label=label)
         assert "may manage this server" in text(refused.response)
     assert settings(world) == GuildSettings()
 
@@ -141,15 +141,15 @@ async def test_purging_asks_first_and_can_be_of_one_member(world: World) -> None
     await world.kept_face(world.ann)
     await world.kept_face(world.ben, n=2)
     answer = await world.boss.slash(world.channel, "egao purge", member=world.ann)
-    await world.boss.click(answer.response, label="Keep it")
+    await world.boss.click(response_of(answer), label="Keep it")
     assert world.faces(world.ann)
     answer = await world.boss.slash(world.channel, "egao purge", member=world.ann)
-    await world.boss.click(answer.response, label="Erase")
+    await world.boss.click(response_of(answer), label="Erase")
     assert not world.faces(world.ann)
     assert world.faces(world.ben)
     answer = await world.boss.slash(world.channel, "egao purge")
     assert "(1)" in text(answer.response)
-    await world.boss.click(answer.response, label="Erase")
+    await world.boss.click(response_of(answer), label="Erase")
     assert "Faces erased: 1." in text(answer.response)
     assert not world.faces(world.ben)
     assert settings(world).channels, "settings stay"

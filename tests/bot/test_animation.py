@@ -11,7 +11,7 @@ import pytest
 from discord import ui
 
 from core.executor import Progress
-from tests.bot.kit import HeldExecutor, World, gallery, labels, pictures, running, text
+from tests.bot.kit import HeldExecutor, World, gallery, labels, last_in, pictures, running, text
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def press(world: World, label: str, person: Any = None) -> Any:
-    return await (person or world.ann).click(world.channel.last_message, label=label)
+    return await (person or world.ann).click(last_in(world.channel), label=label)
 
 
 async def test_the_progress_of_an_animation_is_not_that_of_a_search(world: World) -> None:
@@ -50,9 +50,9 @@ async def test_animate_posts_a_moving_picture(world: World) -> None:
 
 async def test_an_animation_can_be_deleted_and_reported_as_every_picture(world: World) -> None:
     await press(world, "Animate")
-    moving = world.channel.last_message
+    moving = last_in(world.channel)
     assert labels(moving) == ["Delete", "Report"]
     assert "Only the person" in text((await press(world, "Delete", world.ben)).response)
     assert (await press(world, "Report", world.ben)).modal is not None
     await press(world, "Delete")
-    assert moving.id not in [one.id for one in world.channel.history()]  # type: ignore[union-attr]
+    assert moving.id not in [one.id for one in world.channel.history()]

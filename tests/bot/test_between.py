@@ -16,7 +16,7 @@ from bot.transport.answer import Answer
 from core.errors import QueueFull
 from core.executor import Progress
 from core.store import GuildSettings, Owner
-from tests.bot.kit import World, labels, pictures, running, text
+from tests.bot.kit import World, labels, last_in, pictures, response_of, running, text
 from tests.bot.workbench import mark_in, photo
 
 
@@ -29,7 +29,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_photo_deleted_before_its_author_agrees_is_not_edited(world: World) -> None:
     sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    question = world.channel.last_message
+    question = last_in(world.channel)
     await world.ann.delete(sent)
     answer = await world.ann.click(question, label="I agree")
     assert "can't be read any more" in text(answer.response)
@@ -59,7 +59,7 @@ async def test_agreeing_in_one_server_does_not_start_what_was_asked_in_another(w
     world.store.guilds.set(other.id, whose_photos="own", cooldown_seconds=0)
     first = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo(mark="HERE")))
     await ann.slash(room, "smile", strength=1.0, photo=("me.png", photo(mark="THERE")))
-    done = await world.ann.click(first.response, label="I agree")
+    done = await world.ann.click(response_of(first), label="I agree")
     assert mark_in(pictures(world, done.response)["edited.jpg"]).startswith("HERE")
     assert not world.store.faces.of(Owner(other.id, world.ann.id))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.text import privacy
-from tests.bot.kit import HeldExecutor, World, breaking, labels, pictures, running, text
+from tests.bot.kit import HeldExecutor, World, breaking, labels, last_in, pictures, response_of, running, text
 from tests.bot.workbench import photo
 
 
@@ -23,7 +23,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_first_photo_asks_and_goes_on_in_the_same_message(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    question = world.channel.last_message
+    question = last_in(world.channel)
     assert labels(question) == ["I agree", "No, thank you"]
     assert "48 hours" in text(question)
     assert not world.photos.fetched
@@ -45,7 +45,7 @@ async def test_the_question_is_asked_until_discord_takes_it(world: World, monkey
     breaking(world, monkeypatch, times=2)
     world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=503, times=2)
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    question = world.channel.last_message
+    question = last_in(world.channel)
     assert labels(question) == ["I agree", "No, thank you"]
     assert len(world.channel.history()) == 2, "asked once"
     await world.ann.click(question, label="I agree")
@@ -54,7 +54,7 @@ async def test_the_question_is_asked_until_discord_takes_it(world: World, monkey
 
 async def test_agreeing_while_the_photo_cannot_be_read_again_says_so_and_may_be_repeated(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    question = world.channel.last_message
+    question = last_in(world.channel)
     await world.restart()  # what was asked for is known from the message with the photo alone
     world.env.inject_error("GET", f"/channels/{world.channel.id}/messages/*", status=503)
     told = await world.ann.click(question, label="I agree")
@@ -67,7 +67,7 @@ async def test_agreeing_while_the_photo_cannot_be_read_again_says_so_and_may_be_
 async def test_nobody_can_agree_for_somebody_else(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
     for label in ("I agree", "No, thank you"):
-        answer = await world.ben.click(world.channel.last_message, label=label)
+        answer = await world.ben.click(last_in(world.channel), label=label)
         assert answer.ephemeral
         assert "for somebody else" in text(answer.response)
     assert not world.store.members.has_consented(world.ann.id, 1)
@@ -76,7 +76,7 @@ async def test_nobody_can_agree_for_somebody_else(world: World) -> None:
 
 async def test_a_no_leaves_nothing(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    await world.ann.click(world.channel.last_message, label="No, thank you")
+    await world.ann.click(last_in(world.channel), label="No, thank you")
     assert "Nothing was read or kept" in text(world.channel.last_message)
     assert not world.photos.fetched
     assert world.store.export_member(world.ann.id) is None
@@ -86,25 +86,25 @@ async def test_a_command_goes_on_too_and_stays_with_the_member(world: World) -> 
     answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
     assert answer.ephemeral
     assert not world.photos.fetched
-    await world.ann.click(answer.response, label="I agree")
+    await world.ann.click(response_of(answer), label="I agree")
     assert list(pictures(world, answer.response)) == ["original.jpg", "edited.jpg"]
-    assert answer.response.ephemeral  # type: ignore[union-attr]
+    assert response_of(answer).ephemeral
 
 
 async def test_after_a_restart_a_posted_photo_is_found_again_and_a_command_asked_for_again(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
     command = await world.ben.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
     await world.restart()
-    await world.ann.click(world.channel.last_message, label="I agree")
+    await world.ann.click(last_in(world.channel), label="I agree")
     assert "AI-edited" in text(world.channel.last_message)
-    await world.ben.click(command.response, label="I agree")
+    await world.ben.click(response_of(command), label="I agree")
     assert "once more" in text(command.response)
     assert world.store.members.has_consented(world.ben.id, 1)
 
 
 async def test_a_photo_deleted_before_the_answer_is_not_read(world: World) -> None:
     sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    question = world.channel.last_message
+    question = last_in(world.channel)
     await world.restart()
     await world.ann.delete(sent)
     answer = await world.ann.click(question, label="I agree")
@@ -113,7 +113,7 @@ async def test_a_photo_deleted_before_the_answer_is_not_read(world: World) -> No
 
 async def test_a_new_version_of_the_notice_asks_everyone_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    old = world.channel.last_message
+    old = last_in(world.channel)
     monkeypatch.setattr(sys.modules["cogs.consent"], "CONSENT_VERSION", 2)
     answer = await world.ann.click(old, label="I agree")
     assert "older message" in text(answer.response)

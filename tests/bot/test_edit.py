@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import simcord
 
-from tests.bot.kit import HeldExecutor, World, labels, pictures, select_of, text
+from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, response_of, select_of, text
 from tests.bot.workbench import NEUTRAL, photo, strength_in
 
 
@@ -71,9 +71,9 @@ async def test_who_sees_it_is_the_members_choice(world: World) -> None:
 async def test_buttons_of_a_private_result_stay_private(world: World) -> None:
     await world.kept_face(world.ann)
     answer = await world.ann.slash(world.channel, "smile", strength=1.0, show="private")
-    await world.ann.click(answer.response, label="+ More")
+    await world.ann.click(response_of(answer), label="+ More")
     assert strength_in(pictures(world, answer.response)["edited.jpg"]) == pytest.approx(1.2, abs=0.06)
-    assert (await world.ann.click(answer.response, label="Animate")).ephemeral
+    assert (await world.ann.click(response_of(answer), label="Animate")).ephemeral
 
 
 async def test_faces_are_offered_by_name_and_found_by_it(world: World) -> None:
@@ -86,7 +86,7 @@ async def test_faces_are_offered_by_name_and_found_by_it(world: World) -> None:
     assert not await world.ben.autocomplete(world.channel, "smile", "face", "", strength=1.0)
     for face in (choices[0]["value"], "holiday", "2"):
         answer = await world.ann.slash(world.channel, "smile", strength=1.0, face=face)
-        assert f":{first.id}:" in str(answer.response.components)  # type: ignore[union-attr]
+        assert f":{first.id}:" in str(response_of(answer).components)
     answer = await world.ann.slash(world.channel, "smile", strength=1.0, face="nobody")
     assert "not kept" in text(answer.response)
 
@@ -117,7 +117,7 @@ async def test_the_menus_obey_the_rule_on_whose_photos(world: World) -> None:
 async def test_a_picture_of_the_bots_own_is_not_edited_once_more(world: World, rule: str) -> None:
     await world.kept_face(world.ann)
     world.set(whose_photos=rule)
-    answer = await world.ann.context_menu(world.channel, "Make it smile", world.channel.last_message)
+    answer = await world.ann.context_menu(world.channel, "Make it smile", last_in(world.channel))
     assert answer.ephemeral
     assert "Use the buttons under it" in text(answer.response)
     assert len(world.faces(world.ann)) == 1
@@ -144,14 +144,14 @@ async def test_while_a_choice_is_open_no_photo_is_held(world: World) -> None:
     ((run, _),) = world.bot.service.choosing.values()
     assert run.photo is None
     fetched = len(world.photos.fetched)
-    await world.ann.select(world.channel.last_message, ["1"])
+    await world.ann.select(last_in(world.channel), ["1"])
     assert "AI-edited" in text(world.channel.last_message)
     assert len(world.photos.fetched) == fetched + 1
 
 
 async def test_all_faces_get_a_result_each(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("us.png", photo(3))])
-    await world.ann.select(world.channel.last_message, ["all"])
+    await world.ann.select(last_in(world.channel), ["all"])
     results = world.channel.history()[1:]
     assert len(results) == 3
     assert all("AI-edited" in text(one) for one in results)
@@ -169,7 +169,7 @@ async def test_a_number_with_the_photo_needs_no_question(world: World) -> None:
 async def test_a_choice_outlives_a_restart_and_ends_after_its_time(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("us.png", photo(2))])
     await world.restart()
-    await world.ann.select(world.channel.last_message, ["0"])
+    await world.ann.select(last_in(world.channel), ["0"])
     assert "AI-edited" in text(world.channel.last_message)
 
     await world.ann.send(world.channel, attachments=[("us.png", photo(2, n=1))])
@@ -181,7 +181,7 @@ async def test_a_choice_outlives_a_restart_and_ends_after_its_time(world: World)
 
 async def test_a_choice_can_be_cancelled(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("us.png", photo(2))])
-    await world.ann.click(world.channel.last_message, label="Cancel")
+    await world.ann.click(last_in(world.channel), label="Cancel")
     assert "Cancelled" in text(world.channel.last_message)
     assert not world.store.jobs.of(world.owner(world.ann))
 
@@ -199,5 +199,5 @@ async def test_the_queue_shows_what_waits_and_lets_it_go(world: World) -> None:
     assert "waiting for you to choose" in text(answer.response)
     assert labels(answer.response) == ["Cancel 1", "Cancel 2"]
     assert "nothing waiting" in text((await world.ben.slash(world.channel, "queue")).response)
-    await world.ann.click(answer.response, label="Cancel 1")
+    await world.ann.click(response_of(answer), label="Cancel 1")
     assert len(world.store.jobs.of(world.owner(world.ann))) == 1

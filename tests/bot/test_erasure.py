@@ -16,7 +16,7 @@ import pytest
 from bot.requests import erasure, recovery
 from core.errors import StoreBusy
 from core.store import Store
-from tests.bot.kit import World, running, text
+from tests.bot.kit import World, last_in, response_of, running, text
 from tests.bot.workbench import photo
 from tests.core.store.kit import rows, traces
 
@@ -36,12 +36,12 @@ async def give(world: World, person: Any, n: int) -> Needles:
     """The person gives a photo and gets an answer; returns what must be gone when it is erased."""
     data = photo(n=n)
     sent = await person.send(world.channel, attachments=[("holiday.png", data)])
-    reply = world.channel.last_message
+    reply = last_in(world.channel)
     assert "AI-edited" in text(reply)
     (face,) = [row for row in rows(world.store, "faces") if row["message_id"] == reply.id]
     digest = hashlib.sha256(data)
     return {
-        "member": person.id, "message": sent.id, "reply": reply.id, "link": sent.attachments[0].url,  # type: ignore[union-attr]
+        "member": person.id, "message": sent.id, "reply": reply.id, "link": sent.attachments[0].url,
         "photo's file": data, "photo": digest.digest(), "photo's hash": digest.hexdigest(),
         "picture": world.store.faces.thumbnail(world.owner(person), face["id"]),
         **{f"sealed {column}": face[column] for column in ("latent", "thumbnail", "details", "extras")},
@@ -50,7 +50,7 @@ async def give(world: World, person: Any, n: int) -> Needles:
 
 async def forget(world: World, sent: Needles) -> None:
     answer = await world.ann.slash(world.channel, "forget")
-    await world.ann.click(answer.response, label="Erase everything")
+    await world.ann.click(response_of(answer), label="Erase everything")
 
 
 async def deleted(world: World, sent: Needles) -> None:
@@ -79,7 +79,8 @@ async def thread_deleted(world: World, sent: Needles) -> None:
 
 async def deleted_while_off(world: World, sent: Needles) -> None:
     world.photos.dead.add(str(sent["link"]))
-    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages/{sent['message']}", status=404, code=10008)
+    message = int(sent["message"])
+    world.env.inject_error("GET", f"/channels/{world.channel.id}/messages/{message}", status=404, code=10008)
     answer = await world.ann.slash(world.channel, "smile", strength=2.0)
     assert "not kept any more" in text(answer.response)
     await world.ann.slash(world.channel, "privacy")
@@ -104,16 +105,16 @@ async def blocked(world: World, sent: Needles) -> None:
 
 async def purged(world: World, sent: Needles) -> None:
     answer = await world.boss.slash(world.channel, "egao purge", member=world.ann)
-    await world.boss.click(answer.response, label="Erase")
+    await world.boss.click(response_of(answer), label="Erase")
 
 
 async def all_purged(world: World, sent: Needles) -> None:
     answer = await world.boss.slash(world.channel, "egao purge")
-    await world.boss.click(answer.response, label="Erase")
+    await world.boss.click(response_of(answer), label="Erase")
 
 
 async def one_erased(world: World, sent: Needles) -> None:
-    page = (await world.ann.slash(world.channel, "faces")).response
+    page = response_of(await world.ann.slash(world.channel, "faces"))
     await world.ann.select(page, [str(world.faces(world.ann)[0].id)])
     await world.ann.click(page, label="Erase")
 
@@ -200,7 +201,7 @@ async def test_of_a_refused_photo_nothing_is_kept_but_that_it_counted(world: Wor
     (job,) = rows(world.store, "jobs")
     assert (job["error"], job["request"], job["checkpoint"], job["token"]) == ("PhotoRefused", None, None, None)
     digest = hashlib.sha256(data)
-    link = sent.attachments[0].url  # type: ignore[union-attr]
+    link = sent.attachments[0].url
     assert traces(world.store, {"link": link, "photo": digest.digest(), "hash": digest.hexdigest(), "why": "LooksYoung"}) == set()
     assert not world.faces(world.ann)
     await world.ann.send(world.channel, attachments=[("holiday.png", photo(n=2))])
@@ -214,9 +215,9 @@ async def test_the_log_of_a_busy_day_holds_ids_only(world: World, caplog: pytest
     strange = world.guild.add_member(world.env.create_user("Zarquon"))
     world.consent(strange)
     sent = await strange.send(world.channel, "my secret birthday", attachments=[("holiday.png", photo())])
-    result = world.channel.last_message
+    result = last_in(world.channel)
     face = world.faces(strange)[0]
-    page = (await strange.slash(world.channel, "faces")).response
+    page = response_of(await strange.slash(world.channel, "faces"))
     await strange.select(page, [str(face.id)])
     form = await strange.click(page, label="Rename…")
     await strange.submit_modal(form, {"name": "Grandmother"})
@@ -232,7 +233,7 @@ async def test_the_log_of_a_busy_day_holds_ids_only(world: World, caplog: pytest
     ours = [record for record in caplog.records if record.name.split(".")[0] in {"bot", "cogs", "core"}]
     heard = "\n".join(logging.Formatter().format(record) for record in ours)
     assert "a mistake in the code" in heard, "the log was heard"
-    told = ("Zarquon", "Studio", "holiday", "birthday", "Grandmother", "embarrassing", sent.attachments[0].url, "http", ".png")  # type: ignore[union-attr]
+    told = ("Zarquon", "Studio", "holiday", "birthday", "Grandmother", "embarrassing", sent.attachments[0].url, "http", ".png")
     assert [word for word in told if word in heard] == []
     assert "\\x89PNG" not in heard
 

@@ -74,8 +74,8 @@ async def test_hostile_files_each_get_a_clear_sentence(tmp_path: Path, count: in
     given = await asyncio.to_thread(lambda: list(hostile(count)))
     assert len(given) == count
     said: Counter[str] = Counter()
-    tools = {"FAKE_WORKBENCH": "tests.bot.hostile_workbench:create", "FAKE_SILENCE": "10", "EGAO_THREADS": "1"}
-    async with trial(tmp_path, servers=1, members=6, **tools) as made:
+    workbench = "tests.bot.hostile_workbench:create"
+    async with trial(tmp_path, servers=1, members=6, FAKE_WORKBENCH=workbench, FAKE_SILENCE="10", EGAO_THREADS="1") as made:
         people: Sequence[Person] = made.crowd.people[1:]
         await drop(made, people[0], "warm-up", given[0][1])
         workers = made.bot.children()

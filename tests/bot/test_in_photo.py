@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.bot.kit import HeldExecutor, Message, World, pictures, running, text
+from tests.bot.kit import HeldExecutor, Message, World, last_in, pictures, running, text
 from tests.bot.workbench import NEUTRAL, photo, strength_in
 
 WIDE = photo(2)  # two faces: 128 pixels wide; a face alone is a square
@@ -22,7 +22,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         made.open()
         made.consent(made.ann)
         await made.ann.send(made.channel, attachments=[("us.png", WIDE)])
-        await made.ann.select(made.channel.last_message, ["1"])
+        await made.ann.select(last_in(made.channel), ["1"])
         yield made
 
 
@@ -41,7 +41,7 @@ def sizes(world: World, message: Message) -> dict[str, tuple[int, int]]:
 async def test_every_picture_is_the_whole_photo(world: World) -> None:
     wide = (128, 64)
     assert sizes(world, world.channel.last_message) == dict.fromkeys(("original.jpg", "neutral.jpg", "edited.jpg"), wide)
-    await world.ann.click(world.channel.last_message, label="+ More")
+    await world.ann.click(last_in(world.channel), label="+ More")
     assert sizes(world, world.channel.last_message)["edited.jpg"] == wide
     answer = await world.ann.slash(world.channel, "smile", strength=2.0)
     assert sizes(world, answer.response) == dict.fromkeys(("original.jpg", "edited.jpg"), wide)

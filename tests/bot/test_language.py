@@ -18,7 +18,7 @@ from bot.text.speaker import Speaker, speaker
 from core import errors
 from core.faces import load_photo
 from core.settings import Settings
-from tests.bot.kit import World, labels, running, speaking, text
+from tests.bot.kit import World, labels, response_of, running, speaking, text
 from tests.bot.workbench import photo
 
 ROOT = Path(__file__).parents[2]
@@ -164,7 +164,7 @@ async def test_people_are_answered_in_the_language_of_their_discord(world: World
     with speaking(monkeypatch, {world.ann.id: "ja"}):
         question = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo()))
         assert labels(question.response) == ["同意する", "同意しない"]
-        await world.ann.click(question.response, label="同意する")
+        await world.ann.click(response_of(question), label="同意する")
         assert "AIで編集した画像です" in text(question.response)
         assert "笑顔" in text((await world.ann.slash(world.channel, "help")).response)
         english_help = await world.ben.slash(world.channel, "help")

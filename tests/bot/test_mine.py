@@ -13,7 +13,7 @@ import pytest
 
 from bot.transport.error_replies import ANSWERED
 from bot.ui.pages import notice
-from tests.bot.kit import HeldExecutor, World, labels, pictures, select_of, text
+from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, response_of, select_of, text
 from tests.bot.workbench import photo
 
 
@@ -30,8 +30,8 @@ async def test_faces_are_listed_picked_renamed_and_erased(world: World) -> None:
     newest, oldest = world.faces(world.ann)
     answer = await world.ann.slash(world.channel, "faces")
     assert answer.ephemeral
-    page = answer.response
-    assert len(page.attachments) == 2  # type: ignore[union-attr]
+    page = response_of(answer)
+    assert len(page.attachments) == 2
     assert "used by `/smile`" in text(page)
     await world.ann.select(page, [str(oldest.id)])
     assert labels(page) == ["Use this one", "Rename…", "Erase", "Back to the list"]
@@ -58,7 +58,7 @@ async def test_a_question_that_had_arrived_is_not_put_over_its_answer(world: Wor
         await response._parent.edit_original_response(view=notice("Everything is erased.").view)
         response._response_type = None  # no try of the library's was taken, as far as it knows
         told = {"code": ANSWERED, "message": "Interaction has already been acknowledged."}
-        raise discord.HTTPException(SimpleNamespace(status=400, reason="Bad Request"), told)  # type: ignore[arg-type]
+        raise discord.HTTPException(SimpleNamespace(status=400, reason="Bad Request"), told)
 
     monkeypatch.setattr(discord.InteractionResponse, "send_message", late)
     asked = await world.ann.slash(world.channel, "forget")
@@ -69,7 +69,7 @@ async def test_a_name_can_be_taken_away_and_a_list_stays_after_a_restart(world: 
     await world.kept_face(world.ann)
     face = world.faces(world.ann)[0]
     world.store.faces.rename(world.owner(world.ann), face.id, "x")
-    page = (await world.ann.slash(world.channel, "faces")).response
+    page = response_of(await world.ann.slash(world.channel, "faces"))
     await world.restart()
     await world.ann.select(page, [str(face.id)])
     form = await world.ann.click(page, label="Rename…")
@@ -80,7 +80,7 @@ async def test_a_name_can_be_taken_away_and_a_list_stays_after_a_restart(world: 
 async def test_many_faces_come_in_pages(world: World) -> None:
     for n in range(8):
         await world.kept_face(world.ann, n=n)
-    page = (await world.ann.slash(world.channel, "faces")).response
+    page = response_of(await world.ann.slash(world.channel, "faces"))
     assert len(select_of(page)["options"]) == 6
     await world.ann.click(page, label="▶")
     assert len(select_of(page)["options"]) == 2
@@ -92,8 +92,8 @@ async def test_many_faces_come_in_pages(world: World) -> None:
 async def test_nobody_opens_somebody_elses_face(world: World) -> None:
     await world.kept_face(world.ann)
     await world.kept_face(world.ben, n=1)
-    page = (await world.ben.slash(world.channel, "faces")).response
-    stored = world.env.backend.get_message(world.channel.id, page.id)  # type: ignore[union-attr]
+    page = response_of(await world.ben.slash(world.channel, "faces"))
+    stored = world.env.backend.get_message(world.channel.id, page.id)
     select = next(one for one in stored.components[0]["components"] if one["type"] == 1)["components"][0]
     select["options"][0]["value"] = str(world.faces(world.ann)[0].id)
     answer = await world.ben.select(page, [select["options"][0]["value"]])
@@ -104,10 +104,10 @@ async def test_forget_asks_and_then_leaves_nothing(world: World) -> None:
     await world.kept_face(world.ann)
     await world.dm(world.ann, "me.png", photo())
     answer = await world.ann.slash(world.channel, "forget")
-    await world.ann.click(answer.response, label="Keep it")
+    await world.ann.click(response_of(answer), label="Keep it")
     assert world.faces(world.ann)
     answer = await world.ann.slash(world.channel, "forget")
-    await world.ann.click(answer.response, label="Erase everything")
+    await world.ann.click(response_of(answer), label="Erase everything")
     assert "is erased" in text(answer.response)
     assert not left_of(world, world.ann)
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
@@ -119,12 +119,12 @@ async def test_forgetting_ends_what_is_under_way(world: World) -> None:
     assert isinstance(executor, HeldExecutor)
     executor.gate = asyncio.Event()
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    working = world.channel.last_message
+    working = last_in(world.channel)
     answer = await world.ann.slash(world.channel, "forget")
-    await world.ann.click(answer.response, label="Erase everything")
+    await world.ann.click(response_of(answer), label="Erase everything")
     executor.gate.set()
     await world.env.settle()
-    assert "stopped" in text(await world.bot.get_partial_messageable(world.channel.id).fetch_message(working.id))  # type: ignore[union-attr]
+    assert "stopped" in text(await world.bot.get_partial_messageable(world.channel.id).fetch_message(working.id))
     assert not left_of(world, world.ann)
 
 

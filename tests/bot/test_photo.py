@@ -11,7 +11,7 @@ import pytest
 
 from bot.transport.photo_source import PhotoRef
 from core.errors import ExplicitPhoto, NoPhoto
-from tests.bot.kit import HeldExecutor, World, gallery, labels, pictures, running, text
+from tests.bot.kit import HeldExecutor, World, gallery, labels, last_in, pictures, running, text
 from tests.bot.workbench import photo, strength_in
 
 CONTROLS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Animate", "Full size", "Delete", "Report"]
@@ -62,7 +62,7 @@ async def test_a_mention_without_a_photo_gets_a_hint_and_a_thank_you_does_not(wo
     assert hint is not None
     assert "/smile" in text(hint)
     await world.ann.send(world.other_channel, "thank you", reply_to=hint)
-    assert world.other_channel.last_message.content == "thank you"  # type: ignore[union-attr]
+    assert last_in(world.other_channel).content == "thank you"
 
 
 async def test_direct_messages_have_faces_of_their_own(world: World) -> None:
@@ -127,7 +127,7 @@ async def test_the_member_can_cancel_and_others_can_not(world: World) -> None:
     assert isinstance(executor, HeldExecutor)
     executor.gate = asyncio.Event()
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    working = world.channel.last_message
+    working = last_in(world.channel)
     assert labels(working) == ["Cancel"]
     refused = await world.ben.click(working, label="Cancel")
     assert refused.ephemeral
@@ -154,7 +154,7 @@ async def test_a_deleted_photo_ends_the_work_and_erases_the_face(world: World) -
     assert world.faces(world.ann)
     await world.ann.delete(kept)
     assert not world.faces(world.ann)
-    pressed = await world.ann.click(world.channel.last_message, label="+ More")
+    pressed = await world.ann.click(last_in(world.channel), label="+ More")
     assert "not kept any more" in text(pressed.response)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from core.emotion import smile_score
 from core.faces import FaceFinder
 from core.settings import Settings
-from tests.bot.kit import World, pictures, running, text
+from tests.bot.kit import World, last_in, pictures, running, text
 
 
 def pixels(data: bytes) -> NDArray[np.uint8]:
@@ -24,20 +24,20 @@ def pixels(data: bytes) -> NDArray[np.uint8]:
 
 @pytest.mark.slow
 async def test_a_real_photo_gets_real_pictures(tmp_path: Path, settings: Settings, astronaut_png: bytes) -> None:
-    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_PROJECTION_STEPS": "3"}
+    create, cache = "core.workbench:create", str(settings.cache)
     with FaceFinder(settings) as finder:
 
         def smile(world: World, name: str = "edited.jpg") -> float:
             return smile_score(finder.require(pixels(pictures(world, world.channel.last_message)[name]))[0])
 
-        async with running(tmp_path, workbench="core.workbench:create", patience=500, **environ) as world:
+        async with running(tmp_path, workbench=create, patience=500, EGAO_CACHE=cache, EGAO_PROJECTION_STEPS="3") as world:
             world.open()
             world.consent(world.ann)
             await world.ann.send(world.channel, attachments=[("me.png", astronaut_png)])
             assert "AI-edited" in text(world.channel.last_message)
             neutral, smiling = smile(world, "neutral.jpg"), smile(world)
             assert neutral < 0.2 < 0.5 < smiling
-            await world.ann.click(world.channel.last_message, label="Neutral")
+            await world.ann.click(last_in(world.channel), label="Neutral")
             assert smile(world) == pytest.approx(neutral, abs=0.05), "the button draws what the gallery showed"
             answer = await world.ann.slash(world.channel, "smile", strength=1.5)
             assert b"compositeWithTrainedAlgorithmicMedia" in pictures(world, answer.response)["edited.jpg"]

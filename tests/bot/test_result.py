@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bot.kit import Message, World, custom_ids, labels, pictures, running, text
+from tests.bot.kit import Message, World, custom_ids, labels, last_in, pictures, response_of, running, text
 from tests.bot.workbench import NEUTRAL, strength_in
 
 
@@ -24,7 +24,7 @@ def drawn(world: World, message: Message) -> float:
 
 
 async def press(world: World, label: str, person: Any = None) -> Any:
-    return await (person or world.ann).click(world.channel.last_message, label=label)
+    return await (person or world.ann).click(last_in(world.channel), label=label)
 
 
 async def test_more_and_less_start_from_the_original_each_time(world: World) -> None:
@@ -36,9 +36,9 @@ async def test_more_and_less_start_from_the_original_each_time(world: World) -> 
 
 
 async def test_the_other_pictures_stay_as_they_are(world: World) -> None:
-    before = world.channel.last_message.attachments  # type: ignore[union-attr]
+    before = last_in(world.channel).attachments
     await press(world, "+ More")
-    after = world.channel.last_message.attachments  # type: ignore[union-attr]
+    after = last_in(world.channel).attachments
     assert [one.filename for one in after] == ["original.jpg", "neutral.jpg", "edited.jpg"]
     assert [one.id for one in after[:2]] == [one.id for one in before[:2]]
     assert after[2].id != before[2].id
@@ -47,9 +47,9 @@ async def test_the_other_pictures_stay_as_they_are(world: World) -> None:
 async def test_neutral_and_original(world: World) -> None:
     await press(world, "Neutral")
     assert drawn(world, world.channel.last_message) == pytest.approx(NEUTRAL, abs=0.06)
-    assert [one.filename for one in world.channel.last_message.attachments] == ["original.jpg", "edited.jpg"]  # type: ignore[union-attr]
+    assert [one.filename for one in last_in(world.channel).attachments] == ["original.jpg", "edited.jpg"]
     await press(world, "Original")
-    assert [one.filename for one in world.channel.last_message.attachments] == ["original.jpg"]  # type: ignore[union-attr]
+    assert [one.filename for one in last_in(world.channel).attachments] == ["original.jpg"]
     assert "Strength 0" in text(world.channel.last_message)
     full = await press(world, "Full size")
     for message in (world.channel.last_message, full.response):
@@ -93,14 +93,14 @@ async def test_what_is_no_number_is_explained(world: World, written: str) -> Non
 
 async def test_only_the_requester_may_press(world: World) -> None:
     world.consent(world.ben)
-    before = world.channel.last_message.attachments  # type: ignore[union-attr]
+    before = last_in(world.channel).attachments
     for label in labels(world.channel.last_message):
         if label == "Report":
             continue
         answer = await press(world, label, world.ben)
         assert answer.ephemeral
         assert "Only the person who asked" in text(answer.response), label
-    assert [one.id for one in world.channel.last_message.attachments] == [one.id for one in before]  # type: ignore[union-attr]
+    assert [one.id for one in last_in(world.channel).attachments] == [one.id for one in before]
 
 
 async def test_a_forged_id_reaches_nobody_elses_face(world: World) -> None:
@@ -113,10 +113,10 @@ async def test_a_forged_id_reaches_nobody_elses_face(world: World) -> None:
     old = custom_ids(message)["+ More"]
     forged = ":".join([*old.split(":")[:2], str(anns), *old.split(":")[3:]])
     replace(stored.components, old, forged)
-    answer = await world.ben.click(world.channel.last_message, custom_id=forged)
+    answer = await world.ben.click(last_in(world.channel), custom_id=forged)
     assert "not kept any more" in text(answer.response)
     replace(stored.components, forged, f"egao:plus:{world.faces(world.ben)[0].id}:{world.ben.id}:99999")
-    answer = await world.ben.click(world.channel.last_message, label="+ More")
+    answer = await world.ben.click(last_in(world.channel), label="+ More")
     assert "between" in text(answer.response), "a strength in a custom_id is not taken on trust"
 
 
@@ -125,19 +125,19 @@ async def test_a_custom_id_that_makes_no_sense_is_answered(world: World, identit
     message = world.channel.last_message
     assert message is not None
     replace(world.env.backend.get_message(world.channel.id, message.id).components, custom_ids(message)["+ More"], identity)
-    answer = await world.ann.click(world.channel.last_message, custom_id=identity)
+    answer = await world.ann.click(last_in(world.channel), custom_id=identity)
     assert "older message" in text(answer.response)
 
 
 async def test_buttons_and_forms_work_after_a_restart(world: World) -> None:
-    shown = world.channel.last_message
+    shown = last_in(world.channel)
     form = await press(world, "Exact…")
     await world.restart()
     await world.ann.click(shown, label="+ More")
     assert drawn(world, world.channel.last_message) == pytest.approx(1.2, abs=0.06)
     await world.ann.submit_modal(form, {"strength": "2"})
     assert drawn(world, world.channel.last_message) == pytest.approx(2.0, abs=0.06)
-    answer = await world.ben.click(world.channel.last_message, label="− Less")
+    answer = await world.ben.click(last_in(world.channel), label="− Less")
     assert "Only the person" in text(answer.response)
 
 
@@ -151,9 +151,9 @@ async def test_full_size_is_for_the_member_alone_and_without_loss(world: World) 
 
 
 async def test_delete_takes_the_message_and_offers_to_take_the_face(world: World) -> None:
-    shown = world.channel.last_message
+    shown = last_in(world.channel)
     answer = await world.ann.click(shown, label="Delete")
-    assert shown.id not in [one.id for one in world.channel.history()]  # type: ignore[union-attr]
+    assert shown.id not in [one.id for one in world.channel.history()]
     (offer,) = answer.followups
     assert offer.ephemeral
     assert len(world.faces(world.ann)) == 1
@@ -179,7 +179,7 @@ async def test_reports_reach_the_admins(world: World) -> None:
     notice = office.last_message
     assert notice is not None
     assert str(world.ann.id) in text(notice)
-    assert str(world.channel.last_message.id) in text(notice)  # type: ignore[union-attr]
+    assert str(last_in(world.channel).id) in text(notice)
     assert not notice.mention_everyone
     status = await world.boss.slash(world.channel, "egao status")
     assert "Reports: 2" in text(status.response)
@@ -209,7 +209,7 @@ async def test_admins_and_nobody_else_mark_a_report_as_handled(world: World) -> 
     await world.restart()
     await world.boss.click(message, label="対応済みにする")
     assert f"<@{world.boss.id}> has looked after" in text(office.last_message)
-    assert str(world.channel.last_message.id) in text(office.last_message)  # type: ignore[union-attr]
+    assert str(last_in(world.channel).id) in text(last_in(office))
     assert "not him" not in text(office.last_message)
     assert not labels(office.last_message)
     assert world.store.reports.count(world.guild.id) == 0
@@ -221,7 +221,7 @@ async def test_a_report_can_be_handled_from_the_status_and_only_on_its_own_serve
     status = await world.boss.slash(world.channel, "egao status")
     assert "1. " in text(status.response)
     assert "first line" in text(status.response)
-    await world.boss.click(status.response, label="Handled: 1")
+    await world.boss.click(response_of(status), label="Handled: 1")
     assert "Reports: 0" in text(status.response)
     assert "first line" not in text(status.response)
     assert world.store.reports.close(world.guild.id, elsewhere) is None

@@ -18,7 +18,7 @@ from bot.requests.ask import Ask
 from bot.transport import retry
 from bot.transport.photo_source import PhotoRef
 from core.errors import StillBusy, StoreBusy
-from tests.bot.kit import HeldExecutor, World, labels, pictures, text
+from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, text
 from tests.bot.workbench import photo, strength_in
 
 QUARTER = 15 * 60.0
@@ -76,7 +76,7 @@ async def test_with_direct_messages_closed_the_channel_says_how_to_see_it(world:
     gate.set()
     await world.env.settle()
     assert "Run `/smile` to see it" in text(world.channel.last_message)
-    assert not world.channel.last_message.attachments  # type: ignore[union-attr]
+    assert not last_in(world.channel).attachments
 
 
 async def test_a_stop_in_the_middle_is_made_good_at_the_next_start(world: World) -> None:
@@ -282,7 +282,7 @@ async def test_a_deleted_reply_ends_the_work_quietly(world: World) -> None:
     gate = hold(world)
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
     moderators = world.guild.create_role("Moderators", permissions=discord.Permissions(manage_messages=True))
-    await world.guild.add_member(world.env.create_user("mod"), roles=[moderators]).delete(world.channel.last_message)  # type: ignore[arg-type]
+    await world.guild.add_member(world.env.create_user("mod"), roles=[moderators]).delete(last_in(world.channel))
     gate.set()
     await world.env.settle()
     assert len(world.channel.history()) == 1

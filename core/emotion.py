@@ -139,7 +139,7 @@ def convert_hdf5(hdf5: Path, out: Path) -> None:
     """
     import h5py  # only here: a machine with the converted file never needs it
 
-    with h5py.File(hdf5, "r") as file:  # type: ignore[attr-defined, no-untyped-call]
+    with h5py.File(hdf5, "r") as file:
         groups = _within(file, "model_weights")
         tensors = {
             f"{ours}.{name}": array
@@ -197,6 +197,6 @@ def _within(group: Any, name: str) -> Any:
     """A group's member; HDF5 would follow a link into any file of this machine."""
     import h5py
 
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):  # type: ignore[attr-defined]
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name} is a link")
     return group[name]

@@ -72,7 +72,7 @@ def _main_face(faces: list[Face]) -> Face | None:
     return max(faces, key=lambda face: face.box[2] - face.box[0], default=None)
 
 
-def landmark_measures(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+def landmark_measures(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     """The MEASURES of a face, float32 [6], from landmarks [478,2] in any unit."""
     eyes = landmarks[list(_RIGHT_EYE)].mean(axis=0), landmarks[list(_LEFT_EYE)].mean(axis=0)
     scale = np.linalg.norm(eyes[0] - eyes[1])

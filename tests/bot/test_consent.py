@@ -139,9 +139,9 @@ async def test_a_second_press_of_i_agree_is_not_told_to_ask_once_more(world: Wor
     executor.gate = asyncio.Event()
     answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
     world.env.inject_error("POST", "/interactions/*", status=404, code=10062, message="Unknown interaction", times=1)
-    await world.ann.click(answer.response, label="I agree")
+    await world.ann.click(response_of(answer), label="I agree")
     assert "I agree" in labels(answer.response), "the question still stands"
-    again = await world.ann.click(answer.response, label="I agree")
+    again = await world.ann.click(response_of(answer), label="I agree")
     assert "once more" not in text(again.response) + text(answer.response)
     executor.gate.set()
     await world.env.settle()

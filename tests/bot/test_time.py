@@ -212,12 +212,12 @@ async def test_an_answer_that_is_given_again_does_not_take_back_a_later_one(
     monkeypatch.setattr(world.store.jobs, "finish", busy)
     await world.ann.click(result, label="+ More")
     assert "1.25" in text(world.channel.last_message)
-    refused = await world.ann.click(world.channel.last_message, label="− Less")
+    refused = await world.ann.click(last_in(world.channel), label="− Less")
     assert "still being drawn" in text(refused.response)
     await recovery.take_up(world.bot, world.store, world.bot.service, before=math.inf)
     await asyncio.gather(*[run.task for run in world.bot.service.runs.values() if run.task is not None])
     assert "1.25" in text(world.channel.last_message)
-    await world.ann.click(world.channel.last_message, label="− Less")
+    await world.ann.click(last_in(world.channel), label="− Less")
     assert "+1.0" in text(world.channel.last_message)
 
 
@@ -250,7 +250,7 @@ async def test_a_choice_that_is_cancelled_is_told_once(world: World, monkeypatch
     world.consent(world.ann)
     world.open()
     await world.ann.send(world.channel, attachments=[("two.png", photo(2))])
-    question = world.channel.last_message
+    question = last_in(world.channel)
     world.env.inject_error("PATCH", f"/channels/{world.channel.id}/messages/*", status=503, times=1)
     pressed = asyncio.create_task(world.ann.click(question, label="Cancel"))
     service = world.bot.service

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -130,9 +130,16 @@ def test_a_photo_is_shown_to_the_gates_once_and_a_refused_one_each_time(
 ) -> None:
     seen: list[str] = []
     gates = bench.editor.models.gates
+
+    def noted(name: str, look: Callable[..., object]) -> Callable[..., object]:
+        def gate(pixels: NDArray[np.uint8]) -> object:
+            seen.append(name)
+            return look(pixels)
+
+        return gate
+
     for name in ("explicit", "under_age"):
-        look = getattr(gates, name)
-        monkeypatch.setattr(gates, name, lambda pixels, look=look, name=name: seen.append(name) or look(pixels))
+        monkeypatch.setattr(gates, name, noted(name, getattr(gates, name)))
     adult, again = png(people[5003]), png(people[5003]) + b"\0"
     for _ in range(3):
         bench.find_faces(FindFaces(adult))

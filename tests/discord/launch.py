@@ -35,7 +35,7 @@ def _quick(workbench: str) -> int:
     patience = Patience(silence=float(os.environ.get("FAKE_SILENCE", Patience.silence)))
     memory = os.environ.get("FAKE_MEMORY")
     capacity = Capacity(memory=int(memory) if memory else None)
-    app.Executor = functools.partial(Executor, patience=patience, capacity=capacity)  # type: ignore[assignment,misc]
+    vars(app).update(Executor=functools.partial(Executor, patience=patience, capacity=capacity))
     if busy := os.environ.get("FAKE_BUSY"):
         database.BUSY_SECONDS = float(busy)
     if look := os.environ.get("FAKE_LOOK"):

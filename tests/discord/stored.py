@@ -81,12 +81,13 @@ async def keep(
     told where; else they are nowhere to be had.
     """
     posted: dict[tuple[Member, int], tuple[bytes, PhotoRef]] = {}
-    for member, copy in itertools.product(members, range(copies)) if album is not None else ():
-        photo = variant_of(known.photo, len(posted))
-        message = member.upload(album[member], photo)
-        (file,) = message.attachments
-        url = message.world.cdn.url(file)
-        posted[member, copy] = photo, PhotoRef(url, file.size, file.id, message.channel.id, message.id)
+    if album is not None:
+        for member, copy in itertools.product(members, range(copies)):
+            photo = variant_of(known.photo, len(posted))
+            message = member.upload(album[member], photo)
+            (file,) = message.attachments
+            url = message.world.cdn.url(file)
+            posted[member, copy] = photo, PhotoRef(url, file.size, file.id, message.channel.id, message.id)
 
     def fill() -> dict[Member, list[int]]:
         generator = load_manifest().generator_digest

@@ -33,8 +33,9 @@ MEMORY = 300 * 2**20  # bytes that a worker may hold
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
     home = tmp_path_factory.mktemp("bot")
-    limits = {"FAKE_SILENCE": str(SILENCE), "FAKE_MEMORY": str(MEMORY), "FAKE_BUSY": str(BUSY), "FAKE_LOOK": "1"}
-    async with trial(home, seed=11, **limits) as made:
+    async with trial(
+        home, seed=11, FAKE_SILENCE=str(SILENCE), FAKE_MEMORY=str(MEMORY), FAKE_BUSY=str(BUSY), FAKE_LOOK="1"
+    ) as made:
         assert await made.until(lambda: len(made.crowd.ledger.requests) >= 10, WORKING)
         yield made
         verdict = await made.verdict()

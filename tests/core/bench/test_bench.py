@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def editor(settings: Settings) -> Editor:
 
 def test_peers_take_turns_and_none_goes_first_always() -> None:
     calls: list[str] = []
-    seconds = take_turns({name: lambda name=name: calls.append(name) for name in "abc"}, 8)
+    seconds = take_turns({name: partial(calls.append, name) for name in "abc"}, 8)
     assert {name: len(times) for name, times in seconds.items()} == dict.fromkeys("abc", 8)
     rounds = [calls[at : at + 3] for at in range(6, len(calls), 3)]  # after the two warming calls of each
     assert all(sorted(one) == ["a", "b", "c"] for one in rounds)

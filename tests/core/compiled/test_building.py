@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 from core.cli import app
 from core.compiled import background, making
 from core.compiled.background import build, keep_compiled, kept_for
-from core.compiled.building import BUILDING, building_lock
-from core.compiled.kept import Kept, compiled_folder, key_of, make_folder, publish, read
+from core.compiled.building import building_lock
+from core.compiled.kept import BUILDING, Kept, compiled_folder, key_of, make_folder, publish, read
 from core.errors import NotCompiled
 from core.settings import Settings
 from tests.core.compiled.kit import STUCK, TINY, tiny

@@ -22,6 +22,7 @@ from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, tol
 from core.generator import seed_w
 from core.rendering import Renderer
 from core.settings import Settings
+from core.weights.cache import sha256_of
 from tests.core.compiled.kit import TINY, tiny
 
 Pixels = NDArray[np.uint8]
@@ -165,7 +166,7 @@ def other_code(folder: Path) -> None:
     made = read(folder, key_of("tiny"))
     assert made is not None
     (folder / "new").write_bytes(b"\x7fELF, or not")
-    publish(folder, key_of("tiny"), replace(made, sha256=kept.sha256_of(folder / "new")), folder / "new")
+    publish(folder, key_of("tiny"), replace(made, sha256=sha256_of(folder / "new")), folder / "new")
 
 
 def library(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -76,8 +77,8 @@ def test_what_is_published_is_read_back_closed_to_others_and_alone(folder: Path)
 
 
 def test_a_folder_of_another_user_is_not_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = kept.os.geteuid()
-    monkeypatch.setattr(kept.os, "geteuid", lambda: own + 1)
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
     with pytest.raises(PermissionError):
         make_folder(folder)
 

@@ -48,7 +48,7 @@ def people(settings: Settings, generator: Generator, finder: FaceFinder) -> dict
     for seed in SEEDS:
         ws = generator.broadcast(seed_w(generator, [seed], 0.7)).numpy()
         pictures = editor.draw(ws, STRENGTHS)
-        made[seed] = Person(tuple(Rendered(p, finder.find(p)[0].landmarks) for p in pictures))
+        made[seed] = Person(tuple(Rendered(p, finder.find(p)[0].landmarks.astype(np.float64)) for p in pictures))
     return made
 
 
@@ -61,6 +61,10 @@ class Scene:
     face: Face
     person: Person
 
+    @property
+    def points(self) -> NDArray[np.float64]:
+        return self.face.landmarks.astype(np.float64)
+
     def edit(self, strength: float) -> Pixels:
         return composite(self.photo, self.aligned, self.face, self.person.at(0.0), self.person.at(strength))
 
@@ -69,7 +73,7 @@ class Scene:
         height, width = self.photo.shape[:2]
         y, x = np.mgrid[:height, :width] + 0.5
         low, high = self.face.landmarks.min(axis=0), self.face.landmarks.max(axis=0)
-        reach = 0.1 * face_size(self.face.landmarks)
+        reach = 0.1 * face_size(self.points)
         inside: NDArray[np.bool_] = (x > low[0] - reach) & (x < high[0] + reach) & (y > low[1]) & (y < high[1] + reach)
         return inside
 
@@ -121,7 +125,7 @@ def test_nothing_outside_the_face_changes_by_a_bit(which: str, strength: float, 
 
 def test_forehead_hair_and_ears_stay(neutral: Scene) -> None:
     changed = (neutral.edit(1.5) != neutral.photo).any(axis=2)
-    eyes_top = neutral.face.landmarks[[159, 386], 1].min() - 0.3 * face_size(neutral.face.landmarks)
+    eyes_top = neutral.face.landmarks[[159, 386], 1].min() - 0.3 * face_size(neutral.points)
     assert not changed[: int(eyes_top)].any()
 
 
@@ -150,7 +154,7 @@ def test_the_smile_arrives_in_the_photo(neutral: Scene, smiling: Scene, finder: 
 def test_skin_keeps_the_photos_texture(neutral: Scene, strength: float) -> None:
     result = neutral.edit(strength)
     cheeks = np.zeros(neutral.photo.shape[:2], dtype=bool)
-    reach = int(0.07 * face_size(neutral.face.landmarks))
+    reach = int(0.07 * face_size(neutral.points))
     for point in neutral.face.landmarks[[205, 425]].astype(int):
         cheeks[point[1] - reach : point[1] + reach, point[0] - reach : point[0] + reach] = True
     assert (result != neutral.photo).any(axis=2)[cheeks].mean() > 0.3
@@ -175,7 +179,7 @@ def test_new_teeth_are_as_soft_as_the_photo(people: dict[int, Person], finder: F
     soft_photo = np.asarray(Image.fromarray(sharp.photo).filter(ImageFilter.GaussianBlur(2.5)))
     soft = replace(sharp, photo=soft_photo)
     results = [sharp.edit(1.5), soft.edit(1.5)]
-    again = finder.find(results[0])[0].landmarks
+    again = finder.find(results[0])[0].landmarks.astype(np.float64)
     assert mouth_gap(again) > 0.02 * face_size(again)
     mouth = np.zeros(sharp.photo.shape[:2], dtype=bool)
     (x0, y0), (x1, y1) = again[[61, 291, 13, 14]].min(axis=0).astype(int), again[[61, 291, 13, 14]].max(axis=0).astype(int)
@@ -228,7 +232,7 @@ def test_a_face_wholly_outside_changes_nothing(neutral: Scene) -> None:
 def test_two_faces_one_after_the_other(people: dict[int, Person], finder: FaceFinder) -> None:
     left, right = (scene(people[seed], finder, side=420) for seed in SEEDS[:2])
     photo = np.concatenate([left.photo, right.photo], axis=1)
-    shift = np.float32([left.photo.shape[1], 0])
+    shift = np.array([left.photo.shape[1], 0], np.float32)
     matrix = right.aligned.matrix.copy()
     matrix[0, 2] += shift[0]
     originals = [
@@ -264,7 +268,7 @@ def test_the_mesh_covers_the_face_once(neutral: Scene) -> None:
     assert set(edges.values()) == {1, 2}
     assert len(outer) == 36
     assert all(min(edge) >= 468 for edge in outer)
-    assert len(with_rim(neutral.face.landmarks)) == 468 + 36
+    assert len(with_rim(neutral.points)) == 468 + 36
 
 
 def test_a_turned_head_is_no_expression(neutral: Scene) -> None:

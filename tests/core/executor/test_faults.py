@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import EgaoError, InternalError, JobTimedOut, NoFace, NoSuchFace, WeightsMissing, WorkerDied
-from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered
+from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, WorkItem
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, alive, executor, pid_of, until
 
 
@@ -213,13 +213,19 @@ async def test_time_in_which_the_bot_itself_slept_is_not_the_workers_silence() -
         assert ours.stats().restarts == 0
 
 
+async def talking(ours: Executor) -> WorkItem:
+    """An animation of whose frames the worker has told three times, and tells on."""
+    frames: list[int] = []
+    moving = ours.enqueue(Animate(b"x", 0, 1, frames=50), BEN, lambda progress: frames.append(progress.step))
+    await until(lambda: len(frames) > 2)
+    return moving
+
+
 async def test_what_a_worker_said_before_it_died_is_heard_though_the_bot_was_just_writing_to_it() -> None:
     """Else whoever was heard of before is blamed: here the animation, of which the worker told again and again."""
     async with executor(capacity=Capacity(attempts=1)) as ours:
         for deaths in range(1, 4):
-            frames: list[int] = []
-            moving = ours.enqueue(Animate(b"x", 0, 1, frames=50), BEN, lambda progress, to=frames: to.append(progress.step))
-            await until(lambda known=frames: len(known) > 2)
+            moving = await talking(ours)
             pid = pid_of(ours)
             crash = ours.enqueue(FindFaces(b"crash"), ANN)
             await asyncio.sleep(0)  # it is sent

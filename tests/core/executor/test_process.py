@@ -163,5 +163,5 @@ async def test_where_the_work_is_split_a_render_does_not_wait_for_a_step() -> No
         assert not any(steps)
         os.kill(quick, 9)  # and the projection does not even notice
         assert await ours.submit(Render(b"x", (1.0,)), BEN)
-        assert (await long.result()).latent == b"0 2"  # type: ignore[union-attr]
+        assert (await long.result()).latent == b"0 2"
         assert ours.stats().restarts == 1

@@ -134,7 +134,7 @@ def test_where_the_photo_ends_it_is_mirrored_blurred_and_faded(finder: FaceFinde
     aligned = align(photo, face.landmarks, 512)
     edge = -aligned.quad[:, 1].min() / np.hypot(*(aligned.quad[3] - aligned.quad[0])) * 512  # rows that are made up
     assert edge > 60
-    whole = align(astronaut, face.landmarks + np.float32([0, 40]), 512).image
+    whole = align(astronaut, face.landmarks + np.array([0, 40], np.float32), 512).image
     inside = slice(round(edge) + 80, 400)
     assert np.abs(aligned.image[inside, 100:400].astype(int) - whole[inside, 100:400]).mean() < 1
     detail = np.abs(np.diff(aligned.image.astype(int), axis=1)).mean(axis=(1, 2))

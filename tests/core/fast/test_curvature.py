@@ -45,6 +45,7 @@ def test_halved_is_the_picture_averaged(generator: MobileStyleGAN) -> None:
 
 def test_a_style_moves_nothing_beside_its_layer() -> None:
     generator = tiny()
+    assert isinstance(generator, MobileStyleGAN)
     ws = torch.randn(1, generator.num_ws, generator.w_dim, requires_grad=True)
     (slopes,) = torch.autograd.grad(generator.synthesis(ws).square().sum(), ws)
     layers = generator.style_weights()
@@ -56,6 +57,7 @@ def test_a_style_moves_nothing_beside_its_layer() -> None:
 
 def test_what_is_learned_holds_for_samples_that_were_not_seen() -> None:
     generator = tiny()
+    assert isinstance(generator, MobileStyleGAN)
     curvature = fit_curvature(generator, made_up(generator, 100, 0), directions=3)
     scores = score_curvature(curvature, made_up(generator, 50, 1))
     assert scores["alike_after"] > 3 * scores["alike_before"]
@@ -68,6 +70,7 @@ def test_what_is_learned_holds_for_samples_that_were_not_seen() -> None:
 def test_a_narrow_valley_is_crossed_in_a_few_steps() -> None:
     """The same descent on the same loss, in learned coordinates and in plain ones."""
     generator = tiny()
+    assert isinstance(generator, MobileStyleGAN)
     samples = made_up(generator, 100, 0)
     learned, plain = fit_curvature(generator, samples, directions=3), 0.05
     goal = torch.randn(1, generator.num_ws, generator.w_dim, generator=torch.Generator().manual_seed(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +129,9 @@ def test_encoder_bears_spoiled_photos(generator: MobileStyleGAN, encoder: Encode
 def test_parts_of_another_generator_are_refused(settings: Settings, generator: MobileStyleGAN, name: str) -> None:
     other = copy.copy(generator)
     other.digest = "0" * 64
-    parts = {PREVIEW: lambda: Preview.shaped_for(other), ENCODER: lambda: Encoder(23, 512), CURVATURE: lambda: Curvature(other)}
+    parts: dict[str, Callable[[], nn.Module]] = {
+        PREVIEW: lambda: Preview.shaped_for(other), ENCODER: lambda: Encoder(23, 512), CURVATURE: lambda: Curvature(other),
+    }  # fmt: skip
     with pytest.raises(WeightsUnfit, match="belongs to another generator"):
         load_trained(parts[name](), trained_file(settings, generator, name), other)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def files(store: Store) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("egao.sqlite3*")}
 
 
-def traces(store: Store, needles: dict[str, bytes | int | str]) -> set[str]:
+def traces(store: Store, needles: Mapping[str, bytes | int | str]) -> set[str]:
     """Where, in any value of any table or in the raw files, one of the needles occurs, as "needle in place"."""
     found = set()
     for name, needle in needles.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,7 @@ def test_no_accessor_reaches_another_owners_face(store: Store, stranger: Owner) 
     face = keep_face(store, HERE, source_message_id=5)
     before = rows(store, "faces"), rows(store, "sources")
     faces = store.faces
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: faces.get(stranger, face.id), lambda: faces.latent(stranger, face.id),
         lambda: faces.thumbnail(stranger, face.id), lambda: faces.renew(stranger, face.id, source_message_id=6),
         lambda: faces.pick(stranger, face.id), lambda: faces.touch(stranger, face.id),
@@ -224,7 +224,7 @@ def test_nothing_about_a_face_stands_in_the_clear(store: Store) -> None:
         quad=((765.4321, 0), (0, 9), (9, 9), (9, 0)), extras={"calibrated": "as follows"},
     )  # fmt: skip
     store.faces.rename(HERE, face.id, "my summer face")
-    secrets_ = {
+    secrets_: dict[str, bytes | str] = {
         "latent": latent, "picture": latent[::-1], "box": "123.4567", "quad": "765.4321", "name": "my summer face",
         "extras": "as follows", "photo": PHOTO, "photo bytes": bytes.fromhex(PHOTO),
     }  # fmt: skip

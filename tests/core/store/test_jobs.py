@@ -216,7 +216,7 @@ def test_a_failure_of_the_bots_own_gives_the_use_back(store: Store) -> None:
 def test_counts_are_by_server_and_time(store: Store, clock: Clock) -> None:
     assert store.jobs.counts(SERVER) == {"queued": 0, "running": 0, "done": 0, "failed": 0, "cancelled": 0}
     for state in ("done", "failed", "done"):
-        store.jobs.finish(accept(store).id, state)  # type: ignore[arg-type]
+        store.jobs.finish(accept(store).id, state)
     clock.passes(3600)
     store.jobs.finish(accept(store).id)
     store.jobs.claim(accept(store).id)

@@ -11,7 +11,7 @@ import pytest
 import core.store.rotation as rotation
 from core.errors import BadSetting, KeyExposed, QuotaSpent, StoreDamaged, StoreInUse, StoreNewer, WrongKey
 from core.store import GuildSettings, Owner, Store
-from core.store.keys import new_key
+from core.store.keys import new_key, write_keys
 from core.store.migrations import HASHED, SEALED
 from core.store.vault import Unopened, Vault
 from tests.core.store.kit import ALICE, BOB, GENERATOR, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at, traces
@@ -155,7 +155,7 @@ def test_a_rotation_cut_off_loses_nothing_and_can_go_on(tmp_path: Path, cut: str
         elif cut == "in the middle":
             patch.setattr(rotation, "_hash", stop)
         else:
-            write = rotation.write_keys
+            write = write_keys
             patch.setattr(rotation, "write_keys", lambda path, keys: write(path, keys) if len(keys) > 1 else stop())
         with pytest.raises(KeyboardInterrupt):
             rotation.rotate(settings)

@@ -74,7 +74,8 @@ def converter(name: str, *members: str) -> Reader:
     def reader(content: bytes, folder: Path, settings: Settings, generator: Generator) -> object:
         for member in members:
             (folder / member).write_bytes(content)
-        return convert(name, folder, folder / "out.safetensors")
+        convert(name, folder, folder / "out.safetensors")
+        return None
 
     return reader
 

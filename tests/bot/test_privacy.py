@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.client import EXPIRE_MINUTES
+from bot.client import EXPIRE_SECONDS
 from bot.text.privacy import ADULT as TOLD
 from bot.text.privacy import CHECKS, CONSENT_VERSION, TEXT, privacy
 from bot.transport.answer import TOKEN_LIFE
@@ -45,7 +45,7 @@ PROMISES = {
     "uses": (r"the id itself encrypted \| (\d+) hours", r"IDは暗号化 \| (\d+)時間", DAY / HOUR),
     "left uses": (r"the last\n(\d+) hours", r"直近(\d+)時間", DAY / HOUR),
     "reports": (r"erases their data, at most (\d+) days", r"最長(\d+)日", REPORT_SECONDS / DAY),
-    "sweep": (r"every (\d+) minutes", r"(\d+)分ごと", EXPIRE_MINUTES),
+    "sweep": (r"every (\d+) minutes", r"(\d+)分ごと", EXPIRE_SECONDS / 60),
     "cipher": (r"AES-(\d+)-GCM", r"AES-(\d+)-GCM", KEY_BYTES * 8),
     "token": (r"answer, at most ([\d.]+) minutes", r"回答まで、最長([\d.]+)分", TOKEN_LIFE / timedelta(minutes=1)),
 }

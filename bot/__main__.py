@@ -2,7 +2,10 @@
 
 import sys
 
-from bot.app import main
+from core.system import stop_on_windows
 
 if __name__ == "__main__":
+    stop_on_windows()
+    from bot.app import main  # not before: what it needs can't be imported there
+
     sys.exit(main())

@@ -144,7 +144,8 @@ def _compiled(settings: Settings) -> Finding:
 def _libraries() -> Finding:
     """MediaPipe is linked against the system's OpenGL, even where it computes on the CPU."""
     try:
-        ctypes.CDLL(str(files("mediapipe") / "tasks/c/libmediapipe.so"))
+        library = "libmediapipe.dylib" if sys.platform == "darwin" else "libmediapipe.so"
+        ctypes.CDLL(str(files("mediapipe") / "tasks/c" / library))
         import cv2  # noqa: F401 - whether it can be imported is the question
     except (OSError, ImportError) as error:
         return Finding(

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from core.system import usable_cores
+
 
 def machine() -> dict[str, Any]:
     """What the numbers were taken on."""
     return {
-        "cores": len(os.sched_getaffinity(0)), "threads": torch.get_num_threads(), "load": os.getloadavg()[0],
+        "cores": usable_cores(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0],
         "capability": torch.backends.cpu.get_cpu_capability(), "python": platform.python_version(),
         "torch": torch.__version__, "openvino": version("openvino"),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -13,14 +13,17 @@ from typing import Any
 
 from core.errors import InternalError
 from core.settings import Settings
+from core.system import PEAKS_PER_MEGABYTE
 
 _READY = """
 import json, resource, sys, time
+from core.system import PEAKS_PER_MEGABYTE
 began = time.time()
 from core.settings import Settings
 from core.workbench import create
 bench = create(Settings.load())
-print(json.dumps({"seconds": time.time() - began, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // PEAKS_PER_MEGABYTE
+print(json.dumps({"seconds": time.time() - began, "megabytes": peak}))
 """
 
 
@@ -56,4 +59,4 @@ def _edit(photo: Path, out: Path, environment: dict[str, str]) -> dict[str, floa
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise InternalError  # it has said on stderr what it was
-    return {"seconds": time.perf_counter() - began, "megabytes": used.ru_maxrss // 1024}
+    return {"seconds": time.perf_counter() - began, "megabytes": used.ru_maxrss // PEAKS_PER_MEGABYTE}

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from core.errors import EgaoError
+from core.system import stop_on_windows
 
 VERBS = (
     "edit", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train", "models",
@@ -53,6 +54,7 @@ def _root() -> None:
 
 def main() -> None:
     """Run the command line; an EgaoError becomes its sentence on stderr and exit status 1."""
+    stop_on_windows()
     try:
         app(prog_name="egao")
     except EgaoError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from core.compiled.layout import layout_of, weights_of
 from core.device import fast_dtype
 from core.generator import Generator, seed_w
 from core.generator.render import network_in, pixels_of
+from core.system import usable_cores
 from core.timing import spread, take_turns
 from core.weights.cache import sha256_of
 
@@ -92,7 +92,7 @@ def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int)
     The fastest of each: this runs behind everything else, which moves a median by more than there is to gain.
     """
     one, eager = ws[:1].contiguous(), Drawing(network)
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(threads or usable_cores())
     with torch.inference_mode():
         apart = [decibels(library.run([each.contiguous()])[0], eager(each)) for each in torch.split(ws, 1)]
         ways: dict[str, Callable[[], object]] = {

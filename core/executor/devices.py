@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from core.settings import Settings
+from core.system import usable_cores
 
 # A worker needs to find programs and libraries and to know how to use the processor: nothing else is handed on.
 _NAMES = frozenset(
@@ -60,7 +61,7 @@ def worker_settings(settings: Settings, device: str, workers: int) -> Settings:
     """The settings as a worker may see them: no token, no key, its own device and its share of the threads."""
     threads = settings.threads
     if not threads and workers > 1:
-        threads = max(1, len(os.sched_getaffinity(0)) // workers)
+        threads = max(1, usable_cores() // workers)
     plain = "cuda" if device.startswith("cuda") else device
     return settings.model_copy(update={"discord_token": None, "key": None, "threads": threads, "device": plain})
 

@@ -146,9 +146,22 @@ class ProcessLink:
 
     def alive(self) -> bool:
         """An ended process is left for `finish` to bury."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return not self._buried()
         with contextlib.suppress(ChildProcessError):
             return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         return False
+
+    def _buried(self) -> bool:
+        """Whether it has ended, where looking buries: its children are ended at once, as `stop` no longer does it then.
+
+        Their group keeps the number from being given to another process.
+        """
+        if self._popen.poll() is None:
+            return False
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        return True
 
     def stop(self) -> None:
         """Its own children go with it."""

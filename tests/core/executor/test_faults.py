@@ -153,6 +153,21 @@ async def test_an_idle_worker_that_is_killed_comes_back_for_the_next_job() -> No
             assert await works(ours)
 
 
+@pytest.mark.parametrize("waitid", [True, False], ids=["waitid", "without it, as on macOS before Python 3.13"])
+async def test_a_worker_whose_child_holds_its_socket_is_missed_and_the_child_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waitid: bool
+) -> None:
+    if not waitid:
+        monkeypatch.delattr(os, "waitid")
+    async with executor() as ours:
+        with pytest.raises(WorkerDied):
+            await ours.submit(FindFaces(b"orphan %b" % os.fsencode(tmp_path / "pids")), ANN)
+        assert await works(ours)
+    children = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(children) == 2, "the job is tried twice"
+    await until(lambda: not any(alive(pid) for pid in children))
+
+
 async def test_a_worker_killed_at_any_moment_loses_nothing() -> None:
     """As the kernel does when memory runs out: every job still gets one answer, the right one."""
     async with executor() as ours:

@@ -9,6 +9,7 @@ import ctypes
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -105,6 +106,11 @@ class Bench:
                 ctypes.string_at(0)
             case [b"crash-once", path] if not Path(os.fsdecode(path)).exists():
                 Path(os.fsdecode(path)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            case [b"orphan", path]:  # dies, and leaves a child that keeps its socket open
+                child = subprocess.Popen(["sleep", "3600"], close_fds=False)
+                with Path(os.fsdecode(path)).open("a") as pids:
+                    print(child.pid, file=pids)
                 os.kill(os.getpid(), signal.SIGKILL)
             case [b"hang"]:
                 ctypes.PyDLL(None).sleep(3600)  # as native code does: no other thread of Python runs meanwhile

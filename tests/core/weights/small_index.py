@@ -8,6 +8,7 @@ import http.server
 import io
 import tarfile
 import threading
+import urllib.parse
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,12 +71,13 @@ def entry(package: str, file: str, content: bytes, weights: dict[str, tuple[str,
 
 @dataclass
 class SmallIndex:
-    """Files by name, served as pip expects.
+    """Files by name, served as pip expects; `pages` replaces the page of a package.
 
     With `hold` each archive stops half-way until `release` is set; with `hang_up` it ends there.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, str] = field(default_factory=dict)
     hold: bool = False
     hang_up: bool = False
     half_sent: threading.Event = field(default_factory=threading.Event)
@@ -84,6 +86,8 @@ class SmallIndex:
     url: str = ""
 
     def package_page(self, package: str) -> bytes:
+        if package in self.pages:
+            return self.pages[package].encode()
         mine = [name for name in self.files if name.startswith(package.replace("-", "_") + "-")]
         return "".join(f'<a href="/files/{name}">{name}</a>' for name in mine).encode()
 
@@ -94,7 +98,7 @@ def serve(index: SmallIndex) -> Iterator[SmallIndex]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            _, kind, name, *_ = self.path.split("/")
+            _, kind, name, *_ = urllib.parse.unquote(self.path).split("/")
             content = index.files[name] if kind == "files" else index.package_page(name)
             self.send_response(200)
             self.send_header("Content-Type", "application/octet-stream" if kind == "files" else "text/html")

@@ -1,0 +1,22 @@
+"""Tells what the system underneath offers, where systems differ."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+# ru_maxrss counts kilobytes on Linux and bytes on macOS.
+PEAKS_PER_MEGABYTE: Final = 2**20 if sys.platform == "darwin" else 1024
+
+
+def usable_cores() -> int:
+    """The processors that this process may use: those it is bound to, where the system can bind it (not on macOS)."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def stop_on_windows() -> None:
+    """End the program with a sentence on Windows: files are locked and workers are bounded in ways that it doesn't have."""
+    if os.name == "nt":
+        sys.exit("egao: Windows is not supported; install egao in the Windows Subsystem for Linux (wsl --install)")

@@ -1,0 +1,236 @@
+"""`make`'s set-up, with the real pip and packages of a few bytes: which torch is taken, and when .venv is made anew."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.weights.small_index import SmallIndex, serve
+from tests.project.setup_kit import CPU, CUDA, DEFAULT, OTHERS, installed, set_up, small_egao, wheel, with_environment
+
+NOBODY = "http://127.0.0.1:9/whl/cpu"  # the port that discards: no index answers
+
+
+@pytest.fixture
+def user() -> Iterator[SmallIndex]:
+    """The user's own package index. It has torch's default build, as the public one has."""
+    with serve(SmallIndex({**OTHERS, **dict([DEFAULT, CUDA])})) as served:
+        yield served
+
+
+@pytest.fixture
+def pytorch() -> Iterator[SmallIndex]:
+    """The index of torch's CPU builds."""
+    with serve(SmallIndex(dict([CPU]))) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that holds only pip; copied, because making one takes seconds."""
+    folder = tmp_path_factory.mktemp("bare") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder
+
+
+@pytest.fixture
+def egao(tmp_path: Path, bare: Path) -> Path:
+    return with_environment(small_egao(tmp_path / "egao"), bare)
+
+
+def test_the_users_own_cpu_build_comes_first(egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
+    user.files |= dict([CPU])
+    done = set_up(egao, user.url, pytorch.url)
+    assert done.returncode == 0, done
+    assert installed(egao) == {"torch": "2.13.0+cpu", "opencv_stub": "1.0", "mediapipe": "1.0", "egao": "9.0"}
+    assert pytorch.served == []
+    assert re.search(rf"^egao: 3 packages, \d MB, from {user.url.split('/')[2]}$", done.stdout, re.M)
+    again = set_up(egao, "http://127.0.0.1:9/simple/", NOBODY)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", ""), "all is there: no index is asked"
+
+
+def test_pytorchs_index_comes_second_and_gives_nothing_but_torch(egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
+    pytorch.files |= dict([wheel("mediapipe", "1.0", {"mediapipe/evil.py": b""})])
+    done = set_up(egao, user.url, pytorch.url)
+    assert done.returncode == 0, done
+    assert installed(egao)["torch"] == "2.13.0+cpu"
+    assert pytorch.served == [CPU[0]]
+    assert sorted(user.served) == sorted(OTHERS)
+
+
+def test_without_any_cpu_build_the_default_one_comes_and_its_size_is_said(egao: Path, user: SmallIndex) -> None:
+    done = set_up(egao, user.url, NOBODY)
+    assert done.returncode == 0, done
+    assert installed(egao) | {"torch": "2.13.0", "nvidia_stub": "1.0"} == installed(egao)
+    said = "no CPU build of torch: your package index has none, 127.0.0.1:9 does not answer. Taking the default index's build: "
+    assert f"egao: {said}1234 MB with CUDA." in done.stdout
+
+
+def test_the_default_build_can_be_asked_for_and_replaces_the_other(egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
+    assert set_up(egao, user.url, pytorch.url).returncode == 0
+    done = set_up(egao, user.url, pytorch.url, "--torch", "2.13.0")
+    assert done.returncode == 0, done
+    assert installed(egao)["torch"] == "2.13.0"
+
+
+def test_a_cpu_build_that_was_asked_for_is_not_replaced_by_another(egao: Path, user: SmallIndex) -> None:
+    done = set_up(egao, user.url, NOBODY, "--torch", "2.13.0+cpu")
+    assert done.returncode == 1
+    assert done.stderr == "egao: no CPU build of torch: your package index has none, 127.0.0.1:9 does not answer\n"
+
+
+@pytest.mark.parametrize("spoilt", ["torch==2.13.0+cpu", "mediapipe"])
+def test_a_file_that_is_not_the_locks_is_refused(
+    tmp_path: Path, bare: Path, user: SmallIndex, pytorch: SmallIndex, spoilt: str
+) -> None:
+    egao = with_environment(small_egao(tmp_path / "egao", spoilt), bare)
+    done = set_up(egao, user.url, pytorch.url)
+    assert done.returncode == 1
+    assert "gave another file than the one that egao was tested with" in done.stderr
+    assert "make HASHES=no" in done.stderr
+    assert spoilt.split("==")[0] not in installed(egao)
+
+
+def test_the_user_may_trust_their_index(tmp_path: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
+    """And what a refusal, like every interruption, has left is made anew: here the real way, with the real venv."""
+    egao = small_egao(tmp_path / "egao", "mediapipe")
+    (egao / ".venv").mkdir()
+    (egao / ".venv/pyvenv.cfg").touch()
+    done = set_up(egao, user.url, pytorch.url, "--hashes", "no")
+    assert done.returncode == 0, done
+    assert "making .venv anew: its installation was not finished" in done.stdout
+    assert installed(egao)["mediapipe"] == "1.0"
+
+
+def test_without_a_network_one_sentence_says_so(egao: Path) -> None:
+    done = set_up(egao, "http://127.0.0.1:9/simple/", NOBODY)
+    assert done.returncode == 1
+    assert "the package index does not answer: check the network and pip's settings" in done.stderr
+
+
+def test_libraries_of_the_system_that_are_missing_are_named(egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
+    needs_opengl = b"raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')"
+    user.files |= dict([wheel("opencv_stub", "1.0", {"cv2.py": needs_opengl})])
+    done = set_up(egao, user.url, pytorch.url, "--hashes", "no")
+    assert done.returncode == 1
+    assert "type: apt-get install libgl1 libegl1 libgles2 libglib2.0-0" in done.stderr
+
+
+def interrupted(egao: Path) -> None:
+    (egao / ".venv/.egao.json").unlink()
+
+
+def moved(egao: Path) -> None:
+    mark = egao / ".venv/.egao.json"
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"folder": "/elsewhere/.venv"}))
+
+
+def python_gone(egao: Path) -> None:
+    python = egao / ".venv/bin/python"
+    python.unlink()
+    python.symlink_to("/nowhere/python3")
+
+
+def no_pip(egao: Path) -> None:
+    command = [egao / ".venv/bin/python", "-m", "pip", "uninstall", "-qy", "pip"]
+    subprocess.run(command, check=True)
+
+
+def whole(egao: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (whole, None),
+        (interrupted, "its installation was not finished"),
+        (moved, "it was made in /elsewhere/.venv"),
+        (python_gone, "its Python does not run"),
+        (no_pip, "its Python does not run"),
+    ],
+    ids=["whole", "interrupted", "moved", "another Python", "no pip"],
+)
+def test_why_an_environment_cannot_be_used(egao: Path, spoil: Callable[[Path], None], reason: str | None) -> None:
+    spoil(egao)
+    look = "from data.setup import install; print(install.what_is_wrong(asked_for=True)); sys.exit()"
+    assert set_up(egao, NOBODY, NOBODY, before=look).stdout == f"{reason}\n"
+
+
+def test_an_environment_with_another_python_is_kept_unless_one_was_asked_for(egao: Path) -> None:
+    look = "sys.version_info = (3, 14, 0); from data.setup import install; print(install.what_is_wrong(asked_for={})); sys.exit()"
+    assert set_up(egao, NOBODY, NOBODY, before=look.format(False)).stdout == "None\n"
+    assert "and 3.14 was asked for" in set_up(egao, NOBODY, NOBODY, before=look.format(True)).stdout
+
+
+def test_a_folder_of_the_users_own_is_not_removed(egao: Path) -> None:
+    shutil.rmtree(egao / ".venv")
+    (egao / ".venv").mkdir()
+    (egao / ".venv/thesis.txt").write_text("mine")
+    done = set_up(egao, NOBODY, NOBODY)
+    assert (done.returncode, "move it out of the way" in done.stderr) == (1, True)
+    assert (egao / ".venv/thesis.txt").read_text() == "mine"
+
+
+def test_a_python_that_cannot_make_environments_is_told_what_to_type(tmp_path: Path) -> None:
+    egao = small_egao(tmp_path / "egao")
+    done = set_up(egao, NOBODY, NOBODY, before="sys.modules['ensurepip'] = None")
+    assert done.returncode == 1
+    assert f"type: apt-get install python3.{sys.version_info.minor}-venv" in done.stderr
+    assert not (egao / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", [(3, 10, 9), (3, 15, 0)])
+def test_another_python_is_refused(egao: Path, version: tuple[int, int, int]) -> None:
+    done = set_up(egao, NOBODY, NOBODY, before=f"sys.version_info = {version}")
+    assert done.returncode == 1
+    assert "Python 3.11 to 3.14 is needed" in done.stderr
+
+
+def test_a_mac_with_an_intel_processor_is_told_so(egao: Path) -> None:
+    done = set_up(egao, NOBODY, NOBODY, before="import platform; sys.platform = 'darwin'; platform.machine = lambda: 'x86_64'")
+    assert done.returncode == 1
+    assert "no packages of torch for Macs with Intel processors" in done.stderr
+
+
+@pytest.mark.long
+def test_an_index_that_is_silent_is_not_waited_for_for_minutes(egao: Path, user: SmallIndex) -> None:
+    with socket.socket() as silent:  # takes connections and never says a word
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        done = set_up(egao, user.url, f"http://127.0.0.1:{silent.getsockname()[1]}/whl/cpu")
+    assert done.returncode == 0, done
+    assert "does not answer. Taking the default index's build" in done.stdout
+    waits = (egao / ".venv/pip.log").read_text().count("Retrying")
+    assert waits == 1, "pip's own five tries of 15 seconds take minutes"
+
+
+def test_make_finds_a_python_that_fits(tmp_path: Path) -> None:
+    """The first of python3.11 to python3.14, python3 that runs and fits: those of pyenv are there and don't run."""
+    root = Path(__file__).parents[2]
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("make", "bash", "test", "echo"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    for name, script in {
+        "python3.11": "exit 127",
+        "python3.12": "exit 0",
+        "python3": "[ $1 = -V ] && echo Python 3.9.2; exit 1",
+    }.items():
+        (tools / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
+        (tools / name).chmod(0o755)
+    command = ["make", "-n", "setup"]
+    plan = subprocess.run(command, cwd=root, env={"PATH": str(tools)}, capture_output=True, text=True, check=True).stdout
+    assert "\npython3.12 -m data.setup.install --torch 'auto'" in plan
+    (tools / "python3.12").unlink()
+    refused = subprocess.run(["make", "setup"], cwd=root, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "no Python 3.11 to 3.14 is here (python3 is: Python 3.9.2)" in refused.stderr

@@ -17,7 +17,7 @@ LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "mars
 MACHINE_CODE = {"AOTIModelContainerRunnerCpu", "AOTIModelPackageLoader", "aoti_load_package", "aot_load", "load_library"}
 MACHINE_CODE |= {"CDLL", "PyDLL", "LoadLibrary", "load_package", "load_pt2", "dlopen"}
 OPENS_MACHINE_CODE = {"core/compiled/drawing.py": "str(file)"}
-OPENS_MACHINE_CODE |= {"core/doctor.py": "str(files('mediapipe') / 'tasks/c/libmediapipe.so')"}
+OPENS_MACHINE_CODE |= {"core/doctor.py": "str(files('mediapipe') / 'tasks/c' / library)"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)

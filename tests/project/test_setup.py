@@ -140,7 +140,7 @@ def python_gone(egao: Path) -> None:
 
 
 def no_pip(egao: Path) -> None:
-    command = [egao / ".venv/bin/python", "-m", "pip", "uninstall", "-qy", "pip"]
+    command = [str(egao / ".venv/bin/python"), "-m", "pip", "uninstall", "-qy", "pip"]
     subprocess.run(command, check=True)
 
 

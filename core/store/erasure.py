@@ -19,6 +19,9 @@ from core.store.owner import NOBODY, Owner
 
 MEMBER_SECONDS = 365 * DAY  # a consent that was not used for a year is asked for again
 REPORT_SECONDS = 30 * DAY
+# A clock without a battery says 1970 until the network puts it right: pulling everything back to that would make all of it
+# run out a moment later.
+FIRST_TIME = 1_767_225_600.0  # 2026-01-01
 VACUUM_SECONDS = 3600.0  # least time between two vacuums of the sweep: each writes the whole file
 
 PERSONAL = ("faces", "jobs", "reports")
@@ -102,6 +105,7 @@ def owners(database: Database) -> list[Owner]:
 
 def expire(database: Database, jobs: Jobs, now: float) -> Expired:
     """Erase what has run out: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
+    pull_back(database, now)
     with database.erasing(thorough=False) as db:
         lapsed = jobs.lapse(db)
         db.execute("update jobs set request = null, checkpoint = null where request is not null and expires <= ?", [now])
@@ -116,6 +120,33 @@ def expire(database: Database, jobs: Jobs, now: float) -> Expired:
         )
 
 
+def pull_back(database: Database, now: float) -> None:
+    """Let what was written by a clock that ran ahead and was set back count from now: else it would be kept until then."""
+    if now < FIRST_TIME:
+        return
+    with database.reading() as db:  # hardly ever is there any: not worth waiting for the writer
+        ahead = [table for table, moment, _ in _MOMENTS if _later(db, table, moment, now)]
+    if not ahead:
+        return
+    with database.writing() as db:
+        for table, moment, ends in _MOMENTS:
+            moved = "".join(f", {end} = {end} - ({moment} - :now)" for end in ends)
+            db.execute(f"update {table} set {moment} = :now{moved} where {moment} > :now", {"now": now})
+
+
+# The moments that rows hold, and what else of the row is so many seconds after each. Not a face's `chosen`: it says an order.
+_MOMENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("faces", "created", ("expires",)), ("faces", "last_used", ()),
+    ("jobs", "created", ("expires", "token_expires")), ("jobs", "started", ("lease",)), ("jobs", "finished", ()),
+    ("members", "seen", ()), ("members", "consent_at", ()), ("blocks", "at", ()), ("uses", "at", ()),
+    ("reports", "created", ()), ("guilds", "changed", ()),
+)  # fmt: skip
+
+
+def _later(db: sqlite_utils.Database, table: str, moment: str, now: float) -> bool:
+    return db.execute(f"select 1 from {table} where {moment} > ? limit 1", [now]).fetchone() is not None
+
+
 class Sweeper:
     """Vacuums after sweeps, but not after each."""
 
@@ -126,7 +157,7 @@ class Sweeper:
 
     def tidy(self) -> None:
         """Finish what erasures left due, at most once in VACUUM_SECONDS."""
-        waited = self._now() - self._last >= VACUUM_SECONDS
+        waited = abs(self._now() - self._last) >= VACUUM_SECONDS  # also of a clock that was set back
         if waited and self._database.scrub_due and self._database.scrub(vacuum=True):
             self._last = self._now()
 

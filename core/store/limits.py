@@ -74,10 +74,12 @@ class Limits(Part):
     def _left(self, db: sqlite_utils.Database, owner: Owner, limits: GuildSettings) -> tuple[Left, float]:
         """What is left, and the seconds until one more is free."""
         now = self.now()
-        rows = db.execute("select at from uses where who = ? and at > ? order by at", [self._who(owner), now - DAY])
-        # A clock that was set back must not lock anyone out until it catches up.
+        sql = "select at from uses where who = ? and at > ? order by at"
+        rows = db.execute(sql, [self._who(owner), now - DAY]).fetchall()
+        # A clock that was set back must not lock anyone out until it catches up: how long ago such a use was isn't known.
         times = [min(row[0], now) for row in rows]
-        cooldown = times[-1] + limits.cooldown_seconds - now if times else 0.0
+        known = [row[0] for row in rows if row[0] <= now]
+        cooldown = known[-1] + limits.cooldown_seconds - now if known else 0.0
         free = limits.daily_quota - len(times)
         frees = times[-limits.daily_quota] + DAY - now if free <= 0 else 0.0
         return Left(max(free, 0), max(cooldown, 0.0)), frees

@@ -39,6 +39,8 @@ from core.store import migrations
 BUSY_SECONDS = 5.0  # how long another process's write is waited for
 IDLE_READERS = 4  # reading connections kept open between uses
 SCRUB_TRIES = 2  # of BUSY_SECONDS each, to catch a moment in which nobody reads
+FIRST_TIME = 1_767_225_600.0  # 2026-01-01, before the first release: a clock that says less is wrong
+NUMBERS_A_SECOND = 1000  # more than the rows of a table ever made in one, else numbers would run ahead of the time
 # The header's user_version is free for use: kept in the transaction that erased, it outlives a crash before the vacuum.
 _CLEAN, _VACUUM_DUE = 0, 1
 
@@ -207,10 +209,14 @@ def told(error: sqlite3.Error, path: Path) -> Exception:
     return error
 
 
-def next_id(db: sqlite_utils.Database, table: str) -> int:
-    """The number that the next row of an autoincrement table gets: a sealed value needs it before the row exists."""
+def next_id(db: sqlite_utils.Database, table: str, now: float) -> int:
+    """The number of a table's next row: a sealed value needs it before the row exists. `now` is in Unix seconds.
+
+    Never one that was given before, so that an old button finds nothing rather than somebody's newer face. The table alone
+    can't know that: an older copy may have been put in its place. So numbers follow the time.
+    """
     row = db.execute("select seq from sqlite_sequence where name = ?", [table]).fetchone()
-    return (row[0] if row else 0) + 1
+    return max((row[0] if row else 0) + 1, int((now - FIRST_TIME) * NUMBERS_A_SECOND))
 
 
 class Hold:

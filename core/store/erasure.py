@@ -12,16 +12,13 @@ from typing import NamedTuple
 
 import sqlite_utils
 
-from core.store.database import Database
+from core.store.database import FIRST_TIME, Database
 from core.store.jobs import KEEP_SECONDS, Jobs
 from core.store.limits import DAY
 from core.store.owner import NOBODY, Owner
 
 MEMBER_SECONDS = 365 * DAY  # a consent that was not used for a year is asked for again
 REPORT_SECONDS = 30 * DAY
-# A clock without a battery says 1970 until the network puts it right: pulling everything back to that would make all of it
-# run out a moment later.
-FIRST_TIME = 1_767_225_600.0  # 2026-01-01
 VACUUM_SECONDS = 3600.0  # least time between two vacuums of the sweep: each writes the whole file
 
 PERSONAL = ("faces", "jobs", "reports")
@@ -122,7 +119,7 @@ def expire(database: Database, jobs: Jobs, now: float) -> Expired:
 
 def pull_back(database: Database, now: float) -> None:
     """Let what was written by a clock that ran ahead and was set back count from now: else it would be kept until then."""
-    if now < FIRST_TIME:
+    if now < FIRST_TIME:  # a clock without a battery, until the network puts it right: then all of this would run out
         return
     with database.reading() as db:  # hardly ever is there any: not worth waiting for the writer
         ahead = [table for table, moment, _ in _MOMENTS if _later(db, table, moment, now)]

@@ -24,6 +24,7 @@ _OWNED = "guild_id = :guild and member_id = :member and (expires is null or expi
 _ABOUT = (
     "id, guild_id, member_id, face, generator, method, details, name, extras, channel_id, message_id, created, last_used, expires"
 )
+TYPED = 10**9  # numbers of the command line's faces lie below, those of members, which follow the time, above
 _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
 
 
@@ -88,7 +89,7 @@ class Faces(Part):
             # One that has run out, but was not swept yet, must not lend its number and name to the new one.
             db.execute("delete from faces where photo = ? and expires <= ?", [key["photo"], self.now()])
             known = self._numbers(db, owner, key)
-            number = known[0] if known else next_id(db, "faces")
+            number = known[0] if known else self._next(db, owner)
             guild, member = owner.columns
             row = {"id": number, "guild_id": guild, "member_id": member, **key, **self._fresh(db, owner)}
             row |= {column: self._seal(value, "faces", column, number) for column, value in plain.items()}
@@ -189,6 +190,12 @@ class Faces(Part):
     def _key(self, owner: Owner, photo_sha256: str, face: int, generator: str, method: str) -> dict[str, Any]:
         photo = photo_index(self.vault, owner, photo_sha256)
         return {"photo": photo, "face": face, "generator": generator, "method": method}
+
+    def _next(self, db: sqlite_utils.Database, owner: Owner) -> int:
+        """A number for a new face: small ones for whoever types them at the command line, where no button holds one."""
+        if owner.member_id is not None:
+            return next_id(db, "faces", self.now())
+        return int(db.execute("select coalesce(max(id), 0) + 1 from faces where id < ?", [TYPED]).fetchone()[0])
 
     def _who(self, owner: Owner) -> dict[str, Any]:
         guild, member = owner.columns

@@ -63,7 +63,7 @@ class Jobs(Part):
             if once is not None and db.execute("select 1 from jobs where once = ?", [once]).fetchone():
                 return None
             self._refuse_blocked(db, owner)
-            number, now = next_id(db, "jobs"), self.now()
+            number, now = next_id(db, "jobs", self.now()), self.now()
             guild, member = owner.columns
             span = retention_seconds(db, owner)
             row = {

@@ -39,7 +39,7 @@ class Limits(Part):
             if left.quota <= 0:
                 raise QuotaSpent(limit=limits.daily_quota, wait=in_words(frees), seconds=math.ceil(frees))
             guild, member = owner.columns
-            number = next_id(db, "uses")
+            number = next_id(db, "uses", self.now())
             sealed = self._seal(str(member).encode(), "uses", "member", number)
             row = {
                 "id": number,

@@ -89,7 +89,7 @@ class Members(Part):
         with self.database.writing() as db:
             if db.execute("select 1 from blocks where who = ?", [who]).fetchone():
                 return False
-            number = next_id(db, "blocks")
+            number = next_id(db, "blocks", self.now())
             sealed = self._seal(str(member_id).encode(), "blocks", "member", number)
             row = {"id": number, "guild_id": guild, "who": who, "member": sealed, "at": self.now()}
             db.table("blocks").insert(row, pk="id")

@@ -31,7 +31,7 @@ class Reports(Part):
     def add(self, guild_id: int | None, member_id: int, *, channel_id: int | None, message_id: int | None, reason: str) -> int:
         """Keep a report; returns its number."""
         with self.database.writing() as db:
-            number = next_id(db, "reports")
+            number = next_id(db, "reports", self.now())
             row = {
                 "id": number, "guild_id": guild_id or NOBODY, "member_id": member_id, "channel_id": channel_id,
                 "message_id": message_id, "reason": self._seal(reason.encode(), "reports", "reason", number),

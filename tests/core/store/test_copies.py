@@ -229,3 +229,23 @@ def test_every_column_about_a_member_is_in_the_export(store: Store) -> None:
     }  # fmt: skip
     for table, columns in internal.items():
         assert set(rows(store, table)[0]) - columns <= set(shown[table]), table
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_after_a_restore_no_number_is_given_again(store: Store, tmp_path: Path, clock: Clock, by_hand: bool) -> None:
+    copy = tmp_path / "copy.db"
+    store.backup(copy)
+    public = keep_face(store, HERE, photo="aa" * 32)
+    job = store.jobs.create(HERE, "photo", b"?")
+    store.close()
+    clock.passes(0.01)
+    if by_hand:
+        (tmp_path / "egao.sqlite3").write_bytes(copy.read_bytes())
+    else:
+        Store.restore(settings_at(tmp_path), copy, now=clock)
+    with Store.open(settings_at(tmp_path), now=clock) as restored:
+        assert keep_face(restored, HERE, photo="bb" * 32).id > public.id
+        again = restored.jobs.create(HERE, "photo", b"?")
+        assert job is not None
+        assert again is not None
+        assert again.id > job.id

@@ -261,7 +261,7 @@ def test_a_failed_change_leaves_nothing_behind(store: Store) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         half_done()
     assert rows(store, "faces") == []
-    assert keep_face(store, HERE).id == 1
+    assert keep_face(store, Owner.local()).id == 1
 
 
 def test_defaults_hold_in_direct_messages(store: Store, clock: Clock) -> None:

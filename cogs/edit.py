@@ -1,4 +1,4 @@
-"""`/smile`, `/neutral` and `/animate`: on a new photo, or on a kept face without projecting it again."""
+"""`/smile` (named after the default expression), `/neutral` and `/animate`: on a new photo, or on a kept face."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import check_strength
-from bot.requests.ask import NEUTRAL, SMILE, Ask, Kind, Strength
+from bot.requests.ask import USUAL, Ask, Kind
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import told
 from bot.transport.identity import owner_of
 from bot.transport.photo_source import PhotoRef
 from core.errors import NoSuchStoredFace, NothingStored
+from core.expressions import NEUTRAL, Strength, default
 from core.store import StoredFace
 
 SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
@@ -23,6 +24,7 @@ Interaction = discord.Interaction[EgaoBot]
 
 PHOTO = "A new photo; without one, your latest face is used"
 FACE = "Which face: its number in the photo, or one of your kept faces"
+WORDS = default().said("en")  # Discord gets the other languages from the translator
 WHO_SEES = "Who sees the result"
 
 
@@ -32,13 +34,11 @@ class EditCog(commands.Cog):
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
 
-    @app_commands.command(name="smile", description="Change how strongly a face smiles")
-    @app_commands.describe(
-        strength="1 is a natural smile, 0 the photo as it was, negative more serious", photo=PHOTO, face=FACE, show=WHO_SEES
-    )
+    @app_commands.command(name=WORDS.name, description=WORDS.change)
+    @app_commands.describe(strength=WORDS.strength, photo=PHOTO, face=FACE, show=WHO_SEES)
     @app_commands.choices(show=SHOW)
     @told
-    async def smile(
+    async def express(
         self,
         interaction: Interaction,
         strength: app_commands.Range[float, -3.0, 3.0],
@@ -48,9 +48,9 @@ class EditCog(commands.Cog):
     ) -> None:
         """The range that Discord checks is fixed; the server's own limit is checked here."""
         settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
-        await self._edit(interaction, "smile", check_strength(strength, settings), photo, face, show)
+        await self._edit(interaction, "edit", check_strength(strength, settings), photo, face, show)
 
-    @app_commands.command(name="neutral", description="Take the smile off a face")
+    @app_commands.command(name="neutral", description=WORDS.remove)
     @app_commands.describe(photo=PHOTO, face=FACE, show=WHO_SEES)
     @app_commands.choices(show=SHOW)
     @told
@@ -61,18 +61,18 @@ class EditCog(commands.Cog):
         face: str | None = None,
         show: Choice[str] | None = None,
     ) -> None:
-        """The strength at which this face no longer smiles is found by the worker."""
-        await self._edit(interaction, "smile", NEUTRAL, photo, face, show)
+        """The strength at which this face shows nothing of the expression is found by the worker."""
+        await self._edit(interaction, "edit", NEUTRAL, photo, face, show)
 
-    @app_commands.command(name="animate", description="Move a face from neutral to a smile")
+    @app_commands.command(name="animate", description=WORDS.sweep)
     @app_commands.describe(face=FACE, show=WHO_SEES)
     @app_commands.choices(show=SHOW)
     @told
     async def animate(self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None) -> None:
         """Of a kept face."""
-        await self._edit(interaction, "animate", SMILE, None, face, show)
+        await self._edit(interaction, "animate", USUAL, None, face, show)
 
-    @smile.autocomplete("face")
+    @express.autocomplete("face")
     @neutral.autocomplete("face")
     @animate.autocomplete("face")
     async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:

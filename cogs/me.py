@@ -18,7 +18,7 @@ from cogs.edit import SHOW
 from core.store import Job
 
 Interaction = discord.Interaction[EgaoBot]
-KINDS = {"photo": "kind.photo", "smile": "kind.smile", "animate": "kind.animate", "download": "kind.download"}
+KINDS = {"photo": "kind.photo", "edit": "kind.edit", "animate": "kind.animate", "download": "kind.download"}
 
 
 class MeCog(commands.Cog):

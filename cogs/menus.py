@@ -1,4 +1,4 @@
-"""Apps > Make it smile, Apps > Make it neutral: on any message with a photo, for phones too."""
+"""Apps > Make it smile (or whatever the default expression is), Apps > Make it neutral: on any message, for phones too."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.requests.ask import NEUTRAL, SMILE, Ask, Strength
+from bot.requests.ask import USUAL, Ask
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
 from bot.transport.photo_source import photo_in
+from core.expressions import NEUTRAL, Strength, default
 
 Interaction = discord.Interaction[EgaoBot]
 
@@ -21,7 +22,7 @@ class MenuCog(commands.Cog):
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
         self.menus = [
-            app_commands.ContextMenu(name="Make it smile", callback=self.make_smile),
+            app_commands.ContextMenu(name=default().said("en").menu, callback=self.make_it),
             app_commands.ContextMenu(name="Make it neutral", callback=self.make_neutral),
         ]
 
@@ -29,12 +30,12 @@ class MenuCog(commands.Cog):
         for menu in self.menus:
             self.bot.tree.add_command(menu)
 
-    async def make_smile(self, interaction: Interaction, message: discord.Message) -> None:
-        """A natural smile."""
-        await guarded(interaction, self._edit(interaction, message, SMILE))
+    async def make_it(self, interaction: Interaction, message: discord.Message) -> None:
+        """At its usual strength."""
+        await guarded(interaction, self._edit(interaction, message, USUAL))
 
     async def make_neutral(self, interaction: Interaction, message: discord.Message) -> None:
-        """No smile."""
+        """Without the expression."""
         await guarded(interaction, self._edit(interaction, message, NEUTRAL))
 
     async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength) -> None:

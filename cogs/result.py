@@ -14,14 +14,15 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import check_strength, clamp_strength
-from bot.requests.ask import NEUTRAL, Ask, Kind, Strength
+from bot.requests.ask import Ask, Kind
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import answer
 from bot.transport.identity import owner_of
 from bot.ui.components import Form, Outdated, Press, button, custom_id, row
-from bot.ui.pages import STEP, notice
+from bot.ui.pages import STEP, Ids, notice
 from core.errors import NoSuchStoredFace, NotYours, StrengthOverLimit
+from core.expressions import NEUTRAL, Strength, default, names
 from core.store import GuildSettings, Owner
 
 
@@ -33,6 +34,7 @@ class Pressed:
     say: Speaker
     owner: Owner
     face_id: int
+    expression: str
     strength: float  # that the message shows
     settings: GuildSettings
     private: bool  # the result is shown only to them
@@ -42,8 +44,8 @@ class Pressed:
         return self.press.interaction
 
     @property
-    def ids(self) -> tuple[int, int, int]:
-        return self.face_id, self.owner.member_id or 0, round(self.strength * 100)
+    def ids(self) -> Ids:
+        return self.face_id, self.owner.member_id or 0, round(self.strength * 100), self.expression
 
 
 class ResultCog(commands.Cog):
@@ -67,7 +69,7 @@ class ResultCog(commands.Cog):
         await self._step(press, STEP)
 
     async def neutral(self, press: Press) -> None:
-        """No smile."""
+        """Without the expression."""
         await self._redraw(await self._own(press), NEUTRAL)
 
     async def original(self, press: Press) -> None:
@@ -135,10 +137,10 @@ class ResultCog(commands.Cog):
     async def _own(self, press: Press) -> Pressed:
         """The press, if it is the requester's. Raises NotYours, NoSuchStoredFace."""
         face_id, member_id, hundredths = press.numbers(3)
-        interaction = press.interaction
+        interaction, expression = press.interaction, press.argument(3, default().name)
         if interaction.user.id != member_id:
             raise NotYours
-        if interaction.message is None:
+        if interaction.message is None or expression not in names():
             raise Outdated
         say = await self.bot.speaker(interaction)
         owner = owner_of(interaction.guild_id, member_id)
@@ -146,7 +148,7 @@ class ResultCog(commands.Cog):
         await store.run(store.faces.get, owner, face_id)
         settings = await store.run(store.guilds.get, interaction.guild_id)
         strength = clamp_strength(hundredths / 100, settings)
-        return Pressed(press, say, owner, face_id, strength, settings, interaction.message.flags.ephemeral)
+        return Pressed(press, say, owner, face_id, expression, strength, settings, interaction.message.flags.ephemeral)
 
     async def _step(self, press: Press, change: float) -> None:
         own = await self._own(press)
@@ -157,14 +159,23 @@ class ResultCog(commands.Cog):
 
     async def _redraw(self, own: Pressed, strength: Strength) -> None:
         limit = own.interaction.filesize_limit
-        ask = Ask("smile", own.say.language, limit, own.private, face_id=own.face_id, strength=strength, keep=True)
+        ask = Ask(
+            "edit",
+            own.say.language,
+            limit,
+            own.private,
+            face_id=own.face_id,
+            strength=strength,
+            expression=own.expression,
+            keep=True,
+        )
         caller = InteractionCaller(own.interaction, own.say, own.private, "update")
         await self.bot.consent.request(caller, ask)
 
     async def _beside(self, own: Pressed, kind: Kind, *, limited: bool) -> None:
         private = (kind == "download" and own.owner.guild_id is not None) or own.private
         limit = own.interaction.filesize_limit
-        ask = Ask(kind, own.say.language, limit, private, face_id=own.face_id, strength=own.strength)
+        ask = Ask(kind, own.say.language, limit, private, face_id=own.face_id, strength=own.strength, expression=own.expression)
         caller = InteractionCaller(own.interaction, own.say, private, "think")
         await self.bot.consent.request(caller, ask, limited=limited)
 

@@ -6,7 +6,8 @@ EgaoError
 │                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing
-├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, FaceLost, NoSuchStoredFace, NothingStored
+├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
+│                         NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
@@ -113,6 +114,10 @@ class LatentOfAnotherModel(LatentError):
 
 class NoSuchDirection(LatentError):
     sentence = "There is no direction called {name}. There are: {known}."
+
+
+class NoSuchExpression(LatentError):
+    sentence = "There is no expression called {name}. There are: {known}."
 
 
 class FaceLost(LatentError):

@@ -1,33 +1,13 @@
-"""The ways to project a photo, by name. A new one is a function here that begins a `Projecting`."""
+"""The names of the ways to project a photo (`core.projecting` knows what they do)."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Final
 
-from core.errors import BadSetting
-from core.fast import start_fast
-from core.generator import Generator
-from core.projection import DEFAULT_START, Options, Projecting, Projection
-from core.projection.features import Features
-from core.projection.start import find_start
-from core.settings import Settings
-
-METHODS = ("fast", "w", "w+")
-DEFAULT_METHOD = "fast"
+METHODS: Final = ("fast", "w", "w+")
+DEFAULT_METHOD: Final = "fast"
 
 
-def start_projection(
-    generator: Generator, features: Features, target: np.ndarray, settings: Settings,
-    method: str = DEFAULT_METHOD, steps: int | None = None, start: str = "default",
-) -> Projecting:  # fmt: skip
-    """Begin to project `target`, an aligned face uint8 [R, R, 3].
-
-    `start` is "mean", "nearest", a seed as "seed:303", or "default" for the best of them. Raises BadSetting for a method
-    or start that does not exist.
-    """
-    if method not in METHODS:
-        raise BadSetting(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")
-    if method == "fast":  # its start is learned, and a better one than any that could be named
-        return start_fast(generator, features, target, settings, steps)
-    begin = find_start(DEFAULT_START if start == "default" else start, generator, features, target, settings)
-    return Projection(generator, features, target, begin, Options.of("w" if method == "w" else "w+", steps))
+def method_key(method: str, steps: int | None) -> str:
+    """What a kept latent is found again by: the method, and the steps where they are not its own number."""
+    return method if steps is None else f"{method}/{steps}"

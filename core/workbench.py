@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from core.composite import Original
-from core.edit import Editor, Models, Scale
-from core.edit.in_photo import PhotoEditor
-from core.errors import EgaoError, FaceLost, LatentUnreadable
+from core.edit import Editor, KnownFace, Models, PhotoEditor
+from core.errors import EgaoError, LatentUnreadable
 from core.executor import (
     Animate,
     Animated,
@@ -26,9 +24,10 @@ from core.executor import (
     Rendered,
     Workbench,
 )
+from core.expressions import Expression, default, named
 from core.faces import Face
 from core.latents import from_npz, to_npz
-from core.methods import DEFAULT_METHOD
+from core.learned import Learned
 from core.pictures import Source, animate, encode
 from core.settings import Settings
 
@@ -39,7 +38,7 @@ PREVIEW_SECONDS = 2.5  # between two previews: a message is edited no more often
 def create(settings: Settings) -> Workbench:
     """The factory that the executor names. Loads the generator now, so that missing weights show at start."""
     models = Models(settings)
-    _ = models.renderer, models.finder, models.direction("smile")
+    _ = models.renderer, models.finder, models.mover(default())
     return EditorWorkbench(Editor(models, strangers=True))
 
 
@@ -49,7 +48,7 @@ class EditorWorkbench:
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
         self.models = editor.models
-        self.in_photo = PhotoEditor(editor)
+        self.photos = PhotoEditor(editor)
 
     def find_faces(self, request: FindFaces) -> FoundFaces:
         photo, faces = self.editor.look(request.photo)
@@ -58,14 +57,13 @@ class EditorWorkbench:
         return FoundFaces(tuple(self._found(face, crop) for face, crop in pairs))
 
     def _found(self, face: Face, crop: np.ndarray) -> FoundFace:
-        return FoundFace(face.index, face.box, _small(crop, "photo"), self.editor.found(face).dump())
+        return FoundFace(face.index, face.box, _small(crop, "photo"), Learned(self.editor.found(face).dump()))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         began = time.perf_counter()
-        photo, found = self.in_photo.look(request.photo, request.face, request.found)
-        aligned = self.editor.align(photo, found).image
-        method = DEFAULT_METHOD if request.method == "default" else request.method
-        projecting = self.editor.projecting(aligned, method, request.steps)
+        photo, found = self.photos.look(request.photo, request.face, request.learned.found)
+        begun = self.photos.begin(photo, found, request.method, request.steps)
+        projecting, aligned = begun.projecting, begun.aligned.image
         if request.resume is not None:
             with contextlib.suppress(LatentUnreadable):  # of an earlier version or other options: from the start
                 projecting.resume(request.resume)
@@ -79,14 +77,9 @@ class EditorWorkbench:
             yield Progress(step.step, step.steps, step.eta, preview, checkpoint=checkpoint)
         seconds["project"] = time.perf_counter() - began
         began, ws = time.perf_counter(), projecting.ws
-        scale = self.editor.scale(ws, aligned=aligned)
+        face = self.photos.learn(KnownFace(ws), default(), aligned, found)
         seconds["scale"] = time.perf_counter() - began
-        with contextlib.suppress(FaceLost):  # told when it is to be drawn
-            found = self.editor.found(found, ws)
-        yield Projected(
-            to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), self.dump(scale),
-            scale.strength(scale.rest), found.dump(),
-        )  # fmt: skip
+        yield Projected(to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
         answers: list[Rendered | EgaoError] = []
@@ -98,45 +91,30 @@ class EditorWorkbench:
         return answers
 
     def _render(self, request: Render) -> Rendered:
-        ws = from_npz(request.latent, self.models.generator)
-        found, original = self._in_photo(request, ws)
-        scale = self._scale(request, ws)
-        variants = self.in_photo.variants(original, ws, request.strengths, request.direction, scale)
+        face, original, expression = self._known(request)
+        variants = self.photos.pictures(face, request.strengths, expression, original)
         pictures = []
         for one in variants:
             source: Source = "photo" if original is not None and one.step == 0 else "edited"
             pixels = one.pixels if original is not None else Editor.resized(one.pixels, request.size or len(one.pixels))
             pictures.append(encode(pixels, request.kind, max_bytes=request.max_bytes, source=source))
-        return Rendered(
-            tuple(pictures), tuple(v.smile for v in variants), tuple(_kind(p) for p in pictures),
-            tuple(v.strength for v in variants), self.dump(scale, request.direction), found,
-        )  # fmt: skip
+        kinds, strengths = tuple(_kind(one) for one in pictures), tuple(one.strength for one in variants)
+        return Rendered(tuple(pictures), (), kinds, strengths, face.learned)
 
-    def _in_photo(self, request: Render | Animate, ws: np.ndarray) -> tuple[str, Original | None]:
-        """Where the face is in the request's photo, and what its edits there share; nothing where there is no photo."""
+    def _known(self, request: Render | Animate) -> tuple[KnownFace, Original | None, Expression]:
+        """The face with all that drawing it takes, and its place in the request's photo, if there is a photo."""
+        expression = named(request.expression)
+        face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
         if not request.photo:
-            return "", None
-        made = self.in_photo.face(request.photo, request.face, ws, request.size, request.found)
-        return made.found.dump(), made.original
-
-    def dump(self, scale: Scale, direction: str = "smile") -> str:
-        """A scale as requests carry it."""
-        return json.dumps({"of": self.models.direction(direction).digest, **scale.dump()})
-
-    def _scale(self, request: Render | Animate, ws: np.ndarray) -> Scale:
-        """The scale that came with the request if it is of this direction, else measured."""
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            data = json.loads(request.scale or "{}")
-            if data["of"] == self.models.direction(request.direction).digest:
-                return Scale.load(data)
-        return self.editor.scale(ws, request.direction)
+            return self.photos.learn(face, expression), None, expression
+        placed, face = self.photos.place(request.photo, request.face, face, request.size)
+        return self.photos.learn(face, expression), placed.original, expression
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
-        ws = from_npz(request.latent, self.models.generator)
-        _, original = self._in_photo(request, ws)
-        scale, frames = self._scale(request, ws), []
+        face, original, expression = self._known(request)
+        frames = []
         for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
-            (frame,) = self.in_photo.variants(original, ws, [float(strength)], request.direction, scale)
+            (frame,) = self.photos.pictures(face, [float(strength)], expression, original)
             frames.append(frame.pixels if original is not None else Editor.resized(frame.pixels, request.size))
             yield Progress(index + 1, request.frames)
         picture = animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)

@@ -12,11 +12,11 @@ from typing import Any, Final, Literal, Self
 
 from bot.text.speaker import Language, Speaker
 from bot.transport.photo_source import PhotoRef
+from core.expressions import Strength
 
-Kind = Literal["photo", "smile", "animate", "download"]
-SMILE: Final = 1.0  # four fifths of the smile that a face still has to give
-NEUTRAL: Final = "neutral"  # a target: the strength at which this face no longer smiles
-Strength = float | Literal["neutral"]
+Kind = Literal["photo", "edit", "animate", "download"]  # "edit": another strength of a kept face
+USUAL: Final = 1.0  # four fifths of what a face still has to give of an expression
+_RENAMED: Final = {"smile": "edit"}  # as requests of earlier versions have it
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Ask:
     photo: PhotoRef | None = None
     face: int | None = None  # number in the photo from 0; None: the only one, or ask
     face_id: int | None = None
-    strength: Strength | None = None  # None with a photo: both the neutral and the smiling picture
+    strength: Strength | None = None  # None with a photo: both neutral and USUAL
+    expression: str = ""  # by its name; "" for the default one
     pictures: int = 1  # in the message; the first is used, and the result says so
     keep: bool = False  # the answer changes a result and keeps its original and neutral pictures
 
@@ -47,7 +48,8 @@ class Ask:
         """The inverse of `dump`."""
         raw: dict[str, Any] = json.loads(data)
         photo = PhotoRef(**raw.pop("photo")) if raw.get("photo") else raw.pop("photo", None)
-        return cls(photo=photo, **raw)
+        kind = raw.pop("kind")
+        return cls(_RENAMED.get(kind, kind), photo=photo, **raw)
 
     def for_face(self, face: int) -> Ask:
         """The same for one face of the photo."""

@@ -12,10 +12,10 @@ from bot.transport.answer import Answer
 from bot.transport.progress import Follower
 from bot.ui.pages import Attached, Page, working
 from core.executor import FoundFace, Progress
-from core.store import GuildSettings, Owner, Store, StoredFace
+from core.store import FaceAndLatent, GuildSettings, Owner, Store
 
 DOING: Final[dict[Kind, str]] = {
-    "photo": "work.projecting", "smile": "work.drawing", "animate": "work.drawing", "download": "work.drawing",
+    "photo": "work.projecting", "edit": "work.drawing", "animate": "work.drawing", "download": "work.drawing",
 }  # fmt: skip
 CHECKPOINT_SECONDS: Final = 5.0  # a latent is 47 kB; sealing and writing it more often would buy nothing
 
@@ -34,7 +34,7 @@ class Run:
     photo: bytes | None = None  # the file, once it was fetched; in memory for as long as the request is worked on
     saved: float = field(default_factory=time.monotonic)  # when that was last written down
     began: float = field(default_factory=time.monotonic)
-    stored: StoredFace | None = None  # the face, once it is kept
+    face: FaceAndLatent | None = None  # once it is kept
     task: asyncio.Task[None] | None = None
     faces: int = 0  # how many its photo shows, once there is a choice
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"

@@ -206,7 +206,7 @@ class Service:
             here = [place for place in here if place.owner == caller.owner]
         if len(here) + more > settings.queue_share:
             raise ServerShareFull(seconds=round(USUAL_SECONDS))
-        same = [place for place in here if place.owner == caller.owner and place.ask.kind == "smile" and ask.kind == "smile"]
+        same = [place for place in here if place.owner == caller.owner and place.ask.kind == "edit" and ask.kind == "edit"]
         shown = caller.message_id  # in which an answer may be on its way, or come once more, that Discord has not confirmed
         taken = {place.message_id for place in here} | {run.answer.message_id for run in self.unnoted.values()}
         if any(place.ask.face_id == ask.face_id for place in same) or (shown is not None and shown in taken):

@@ -6,26 +6,25 @@ Everything heavy is asked of the executor, everything kept of the store; this mo
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
-from typing import Final
 
-from bot.requests.drawing import Pictures, note
+from bot.requests.drawing import Pictures
 from bot.requests.run import Choice, Follow, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef, digest
 from bot.ui.pages import Page
 from core.errors import NoSuchFace
 from core.executor import Executor, FindFaces, FoundFace, Project
+from core.methods import DEFAULT_METHOD, method_key
 from core.settings import Settings
-from core.store import Store, StoredFace
-
-METHOD: Final = "default"
+from core.store import FaceAndLatent, Store
 
 
 class Work:
     """Does requests. `generator` is the digest that kept latents belong to."""
 
     def __init__(self, settings: Settings, store: Store, executor: Executor, photos: PhotoReader, generator: str) -> None:
-        self._settings, self._store, self._executor, self._generator = settings, store, executor, generator
+        self._store, self._executor, self._generator = store, executor, generator
+        self._steps = settings.projection_steps or None
+        self._method = method_key(DEFAULT_METHOD, self._steps)
         self._photos = photos
         self._pictures = Pictures(store, executor, self._photos)
 
@@ -37,14 +36,14 @@ class Work:
                 return choice
         else:
             assert run.ask.face_id is not None
-            run.stored = await self._store.run(self._store.faces.get, run.owner, run.ask.face_id)
+            run.face = await self._store.run(self._store.faces.with_latent, run.owner, run.ask.face_id)
         return await self.draw(run)
 
     async def draw(self, run: Run) -> Page:
         """Make the answer from the kept face. May be called again, with a smaller `ask.limit`."""
-        assert run.stored is not None
-        page = await self._pictures.page(run, run.stored)
-        await self._store.run(self._store.faces.touch, run.owner, run.stored.id)
+        assert run.face is not None
+        page = await self._pictures.page(run, run.face)
+        await self._store.run(self._store.faces.touch, run.owner, run.face.face.id)  # raises if it was erased meanwhile
         return page
 
     async def _take_in(self, run: Run, ref: PhotoRef) -> Choice | None:
@@ -60,27 +59,20 @@ class Work:
         face = next((one for one in found if one.index == number), None)
         if face is None:
             raise NoSuchFace(face=number + 1, count=len(found))
-        run.stored = await self._known(run, ref, name, number) or await self._project(run, ref, data, name, face)
+        run.face = await self._known(run, ref, name, number) or await self._project(run, ref, data, name, face)
         return None
 
-    async def _known(self, run: Run, ref: PhotoRef, name: str, number: int) -> StoredFace | None:
+    async def _known(self, run: Run, ref: PhotoRef, name: str, number: int) -> FaceAndLatent | None:
         """The face, if this very photo was given before."""
-        faces = self._store.faces
-        known = await self._store.run(faces.find, run.owner, name, number, generator=self._generator, method=METHOD)
-        if known is None:
-            return None
-        await note(self._store, run.owner, known, photo=asdict(ref))
-        return await self._store.run(
-            faces.renew, run.owner, known.id, source_message_id=ref.message_id, source_channel_id=ref.channel_id
-        )
+        key = {"generator": self._generator, "method": self._method}
+        return await self._store.run(self._store.faces.given_again, run.owner, name, number, ref, **key)
 
-    async def _project(self, run: Run, ref: PhotoRef, data: bytes, name: str, face: FoundFace) -> StoredFace:
+    async def _project(self, run: Run, ref: PhotoRef, data: bytes, name: str, face: FoundFace) -> FaceAndLatent:
         wait = float(run.settings.longest_wait_seconds)
-        steps = self._settings.projection_steps or None
-        request = Project(data, face.index, METHOD, steps, run.resume, face.found)
+        request = Project(data, face.index, DEFAULT_METHOD, self._steps, run.resume, face.learned)
         async with Follow(run, self._store) as follow:
             done = await self._executor.submit(request, run.owner, follow, longest_wait=wait)
-        return await self._store.run(
+        kept = await self._store.run(
             self._store.faces.add,
             run.owner,
             photo_sha256=name,
@@ -90,9 +82,9 @@ class Work:
             latent=done.latent,
             thumbnail=done.original or done.thumbnail,
             generator=self._generator,
-            method=METHOD,
-            source_message_id=ref.message_id,
-            source_channel_id=ref.channel_id,
+            method=self._method,
+            source=ref,
+            learned=done.learned,
             job=run.job_id,
-            extras={"photo": asdict(ref), "scale": done.scale, "neutral": done.neutral, "found": done.found},
         )
+        return FaceAndLatent(kept, done.latent)

@@ -1,12 +1,15 @@
-"""Japanese names and descriptions of commands, parameters and choices, keyed by the English that the code registers."""
+"""Japanese names and descriptions of commands, parameters and choices, keyed by the English that the code registers.
 
-# ruff: noqa: E501 - a sentence stays on one line, where it can be searched for
+What is said of an expression stands in its own file (core.expressions) and is added here.
+"""
+
 from __future__ import annotations
 
 from typing import Final
 
+from core.expressions import load, names
+
 JAPANESE: Final[dict[str, str]] = {
-    "smile": "笑顔",
     "neutral": "無表情",
     "animate": "動かす",
     "faces": "顔一覧",
@@ -29,12 +32,7 @@ JAPANESE: Final[dict[str, str]] = {
     "show": "表示",
     "everyone": "全員",
     "only me": "自分だけ",
-    "Make it smile": "笑顔にする",
     "Make it neutral": "無表情にする",
-    "Change how strongly a face smiles": "顔の笑顔の強さを変えます",
-    "Take the smile off a face": "顔の笑顔を消します",
-    "Move a face from neutral to a smile": "無表情から笑顔への変化を動画にします",
-    "1 is a natural smile, 0 the photo as it was, negative more serious": "1で自然な笑顔、0で写真のまま、マイナスでより真顔になります",
     "A new photo; without one, your latest face is used": "新しい写真。付けなければ最後に使った顔を使います",
     "Which face: its number in the photo, or one of your kept faces": "どの顔か：写真の中の番号、または保存中の顔",
     "Who sees the result": "結果を誰に見せるか",
@@ -54,3 +52,11 @@ JAPANESE: Final[dict[str, str]] = {
     "The member": "対象のメンバー",
     "Only this member's faces": "このメンバーの顔だけを消去します",
 }
+
+
+def _of_expressions() -> dict[str, str]:
+    pairs = [(load(name).said("en"), load(name).said("ja")) for name in names()]
+    return {english: japanese for en, ja in pairs for english, japanese in zip(en.all(), ja.all(), strict=True)}
+
+
+JAPANESE.update(_of_expressions())

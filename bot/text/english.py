@@ -58,7 +58,7 @@ TEXT: Final[dict[str, str]] = {
     "result.face.erased": "The face and everything made from it are erased.",
     "alt.original": "The face as it is in the photo",
     "alt.neutral": "AI-edited: the same face with a neutral expression",
-    "alt.smile": "AI-edited: the same face at strength {strength}",
+    "alt.edited": "AI-edited: the same face at strength {strength}",
     "alt.animation": "AI-edited animation: the face going from neutral to strength {strength}",
     "alt.preview": "A preview of the work so far",
     "alt.face": "Face number {n} in the photo",
@@ -140,7 +140,7 @@ TEXT: Final[dict[str, str]] = {
     "queue.choosing": "waiting for you to choose a face",
     "queue.all": "Waiting in all: {count}.",
     "kind.photo": "a photo",
-    "kind.smile": "a new strength",
+    "kind.edit": "a new strength",
     "kind.animate": "an animation",
     "kind.download": "a full-size picture",
     "forget.ask": (

@@ -25,6 +25,7 @@ from bot.text.command_names import JAPANESE as JAPANESE_COMMANDS
 from bot.text.reasons import in_japanese
 from core.error import fill
 from core.errors import EgaoError
+from core.expressions import named
 
 Language = Literal["en", "ja"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -76,6 +77,11 @@ class Speaker:
         text = f"{value:+.2f}".rstrip("0")
         text = text + "0" if text.endswith(".") else text
         return "0" if float(text) == 0 else text.replace("-", "−")
+
+    def strength_of(self, expression: str, value: float) -> str:
+        """The same with the expression's name, unless it is the default one: "sad +0.5"."""
+        known, text = named(expression), self.strength(value)
+        return text if known.default else f"{known.said(self.language).name} {text}"
 
     def _fact(self, value: Any) -> Any:
         if isinstance(value, datetime):

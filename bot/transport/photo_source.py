@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol, Self
 
 import aiohttp
@@ -14,20 +13,13 @@ import discord
 
 from bot.transport.retry import will_pass
 from core.errors import ExplicitPhoto, NoPhoto, PhotoError, PhotoGone, PhotoUnreachable
-from core.store import StoredFace
+from core.store import PhotoPlace, StoredFace
 
 Gone = Callable[[int], Awaitable[None]]  # a message with a photo was deleted
 
 
-@dataclass(frozen=True)
-class PhotoRef:
-    """Where a photo is. Read from `url` while that is fresh, later from its message by `attachment_id`."""
-
-    url: str
-    size: int
-    attachment_id: int
-    channel_id: int | None = None
-    message_id: int | None = None
+class PhotoRef(PhotoPlace):
+    """Where a photo is, as Discord tells."""
 
     @classmethod
     def of(cls, attachment: discord.Attachment, message: discord.Message | None = None) -> Self:
@@ -54,16 +46,15 @@ class PhotoReader:
 
     async def of_face(self, stored: StoredFace) -> bytes | None:
         """The photo that a kept face came from; None where it is not there any more."""
-        kept = (stored.extras or {}).get("photo")
-        if kept is None:
+        if stored.source is None:
             return None
         with contextlib.suppress(PhotoError):
-            data = await self.fetch(PhotoRef(**kept))
+            data = await self.fetch(stored.source)
             if await asyncio.to_thread(digest, data) == stored.photo_sha256:
                 return data
         return None
 
-    async def fetch(self, ref: PhotoRef) -> bytes:
+    async def fetch(self, ref: PhotoPlace) -> bytes:
         try:
             return await self._photos.photo(ref.url, ref.size)
         except PhotoGone:  # a signed link runs out; the message, if there is one, has a new link

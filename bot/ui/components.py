@@ -47,6 +47,10 @@ class Press:
             raise Outdated
         return found
 
+    def argument(self, index: int, otherwise: str) -> str:
+        """An argument as it stands; `otherwise` where the custom_id is of a version that had none there."""
+        return self.arguments[index] if index < len(self.arguments) else otherwise
+
 
 class Outdated(Exception):
     """A custom_id that no handler understands (any more)."""

@@ -22,6 +22,7 @@ from core.store import Report
 ACCENT: Final = discord.Colour(0xF2B134)
 BAR_CELLS: Final = 12
 SHOWN_FACES: Final = 10  # a section with a thumbnail is 3 of the 40 components that a message may have
+Ids = tuple[int, int, int, str]
 STEP: Final = 0.25  # what − and + change
 
 
@@ -126,12 +127,18 @@ class Shown:
 
     face_id: int
     member_id: int
+    expression: str  # by its name
     strength: float
     pictures: tuple[Attached, ...]  # in the order of the gallery; file names begin with original, neutral or edited
     public: bool
     spoiler: bool
     expires: float | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> Ids:
+        """What the buttons under it name: the face, its requester, the strength in hundredths, the expression."""
+        return self.face_id, self.member_id, round(self.strength * 100), self.expression
 
     @property
     def edited(self) -> bool:
@@ -141,10 +148,11 @@ class Shown:
 
 def result(say: Speaker, shown: Shown) -> Page:
     """The gallery, the caption that says AI-edited, and the controls."""
-    kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.smile"}
-    gallery = [(part.name, say(kinds[part.name.split(".")[0]], strength=say.strength(shown.strength))) for part in shown.pictures]
+    kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.edited"}
+    strength = say.strength_of(shown.expression, shown.strength)
+    gallery = [(part.name, say(kinds[part.name.split(".")[0]], strength=strength)) for part in shown.pictures]
     caption = _caption(say, shown.member_id if shown.public else None, edited=shown.edited)
-    lines = [say("result.title", strength=say.strength(shown.strength)), f"-# {caption}"]
+    lines = [say("result.title", strength=strength), f"-# {caption}"]
     if shown.expires is not None:
         lines.append(f"-# {say('result.kept', until=f'<t:{int(shown.expires)}:f>')}")
     lines += [f"-# {note}" for note in shown.notes]
@@ -153,8 +161,8 @@ def result(say: Speaker, shown: Shown) -> Page:
 
 
 def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRow[Any]]:
-    """The buttons under a result; each names the face, its requester and the strength shown, in hundredths."""
-    ids = (shown.face_id, shown.member_id, round(shown.strength * 100))
+    """The buttons under a result."""
+    ids = shown.ids
     blue = discord.ButtonStyle.primary
     return (
         row(
@@ -172,7 +180,7 @@ def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRo
     )
 
 
-def _endings(say: Speaker, ids: tuple[int, int, int]) -> tuple[PressItem, PressItem]:
+def _endings(say: Speaker, ids: Ids) -> tuple[PressItem, PressItem]:
     """What every picture can be done away with: by its requester, and by whoever finds that it should not be there."""
     danger = discord.ButtonStyle.danger
     return button(say("button.delete"), "delete", *ids, style=danger), button(say("button.report"), "report", *ids)
@@ -187,7 +195,7 @@ def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str
 def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = True) -> Page:
     """One picture and its caption, which nothing changes any more: a full-size copy, an animation."""
     caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
-    (part,), ids = shown.pictures, (shown.face_id, shown.member_id, round(shown.strength * 100))
+    (part,), ids = shown.pictures, shown.ids
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
     return Page(_layout(_gallery([(part.name, alt)], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,))
 

@@ -12,10 +12,11 @@ from torch import Tensor
 from core.compiled.drawing import Compiled
 from core.compiled.kept import compiled_folder
 from core.device import fast_dtype
-from core.edit import Editor
+from core.edit import Editor, KnownFace, PhotoEditor
 from core.errors import EgaoError
 from core.evaluate.identity import extra
 from core.executor import Render
+from core.expressions import default
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
 from core.latents import to_npz
@@ -116,18 +117,19 @@ def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
     """
     renderer = editor.models.renderer
     four = np.repeat(ws, len(STRENGTHS), axis=0)
-    photo, scale = encode(editor.draw(ws, [0.0])[0], "jpeg"), EditorWorkbench(editor).dump(editor.scale(ws))
+    photo = encode(editor.reconstructed(ws), "jpeg")
+    learned = PhotoEditor(editor).learn(KnownFace(ws), default()).learned
 
     def in_photo(strengths: tuple[float, ...]) -> None:
-        asked = Render(to_npz(ws), strengths, kind="jpeg", photo=photo, scale=scale)
+        asked = Render(to_npz(ws), strengths, kind="jpeg", photo=photo, learned=learned)
         (made,) = EditorWorkbench(editor).render([asked])
         if isinstance(made, EgaoError):
             raise made
 
     seconds = take_turns(
         {
-            "one": lambda: editor.draw(ws, STRENGTHS[:1]),
-            "four": lambda: editor.draw(ws, STRENGTHS),
+            "one": lambda: editor.draw(ws, STRENGTHS[:1], default()),
+            "four": lambda: editor.draw(ws, STRENGTHS, default()),
             "batch": lambda: _batch(renderer, four),
             "one in its photo": lambda: in_photo(STRENGTHS[:1]),
             "four in its photo": lambda: in_photo(STRENGTHS),

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from core.cli.folder import make_folder
-from core.cli.projecting import project_with_progress
-from core.directions import DEFAULT
-from core.edit import Editor, Models
+from core.cli.kept import KeptFaces
+from core.edit import Editor, Models, PhotoEditor
 from core.errors import BadSetting, FaceLost, PhotoError
 from core.evaluate.look import Looker
 from core.evaluate.plots import draw_plots
@@ -22,12 +20,11 @@ from core.evaluate.sheets import draw_sheet
 from core.evaluate.subjects import generated
 from core.evaluate.summary import summary, tables
 from core.evaluate.trial import CROP, PHOTO, Row, Subject, Surface, Trial
-from core.latents import from_npz, to_npz
+from core.expressions import Expression, default
 from core.methods import DEFAULT_METHOD
-from core.pictures import encode
 from core.seeds import TRUNCATION, parse_seeds
 from core.settings import Settings
-from core.store import Owner, Store
+from core.store import Store
 
 STRENGTHS = "-3,-2,-1.5,-1,-0.5,0,0.5,1,1.5,2,3"
 _LEAST, _MOST = -5.0, 5.0
@@ -60,7 +57,7 @@ def evaluate(
     trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion), asked, surfaces)
     make_folder(out)
     subjects = _subjects(editor, settings, photos or [], seeds, method)
-    rows, refused = _try_all(trial, subjects, direction or [DEFAULT], out)
+    rows, refused = _try_all(trial, subjects, [default().along(one) for one in direction or (None,)], out)
     methods = summary(rows)
     made = {"refused": refused, "methods": methods, "edits": [row.as_json() for row in rows]}
     (out / "report.json").write_text(json.dumps(made, indent=1))
@@ -99,36 +96,26 @@ def _subjects(
 ) -> Iterator[Subject | tuple[str, str]]:
     """Subjects, and for each photo that was refused its name and the reason."""
     with Store.open(settings) as store:
+        faces = KeptFaces(PhotoEditor(editor), store, method)
         for path in photos:
             try:
-                yield _from_photo(editor, store, path, method)
+                yield _from_photo(editor, faces, path)
             except PhotoError as refusal:
                 yield path.name, str(refusal)
     if seeds is not None:
         yield from generated(editor, parse_seeds(seeds), TRUNCATION)
 
 
-def _from_photo(editor: Editor, store: Store, path: Path, method: str) -> Subject:
-    photo, faces = editor.look(path)
-    face, generator, owner = faces[0], editor.models.generator, Owner.local()
-    aligned, key = editor.align(photo, face), f"{method}/default"
-    known = store.faces.find(owner, photo.sha256, face.index, generator=generator.digest, method=key)
-    if known is not None:
-        return Subject(path.stem, photo, face, aligned, from_npz(store.faces.latent(owner, known.id), generator))
-    projecting = editor.projecting(aligned.image, method)
-    project_with_progress(projecting, f"projecting {path.name}")
-    thumbnail = encode(editor.draw(projecting.ws, [0.0])[0][::4, ::4].copy(), "webp")
-    store.faces.add(
-        owner, photo_sha256=photo.sha256, face=face.index, box=face.box, quad=aligned.quad.tolist(),
-        latent=to_npz(projecting.ws), thumbnail=thumbnail, generator=generator.digest, method=key,
-    )  # fmt: skip
-    return Subject(path.stem, photo, face, aligned, np.asarray(projecting.ws))
+def _from_photo(editor: Editor, faces: KeptFaces, path: Path) -> Subject:
+    photo, found = editor.look(path)
+    known = faces.face(photo, found[0], f"projecting {path.name}").face
+    return Subject(path.stem, photo, found[0], editor.align(photo, found[0]), known.ws)
 
 
 def _try_all(
-    trial: Trial, subjects: Iterator[Subject | tuple[str, str]], directions: list[str], out: Path
+    trial: Trial, subjects: Iterator[Subject | tuple[str, str]], expressions: list[Expression], out: Path
 ) -> tuple[list[Row], dict[str, str]]:
-    """Every direction on every subject, and a sheet of each; the pictures of the rows are dropped once they are drawn."""
+    """Every way to the expression on every subject, and a sheet of each; the rows' pictures are dropped once drawn."""
     rows: list[Row] = []
     refused: dict[str, str] = {}
     for subject in subjects:
@@ -136,7 +123,7 @@ def _try_all(
             refused[subject[0]] = subject[1]
             continue
         try:
-            of = [row for direction in directions for row in trial.run(subject, direction)]
+            of = [row for expression in expressions for row in trial.run(subject, expression)]
         except FaceLost as lost:  # the generator can't draw this face at all
             refused[subject.name] = str(lost)
             continue

@@ -27,23 +27,23 @@ from core.composite.mesh import (
     rim_margin,
     smooth,
 )
+from core.expressions import Parts
 
 _NOISE, _MOVED = 0.0012, 0.004  # in face sizes: below the first a motion is noise, above the second it is taken whole
-_UPPER = 0.35  # share of the motion that brows and upper lids take: a stare is not what was asked for
 _LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
 _RELAXED = 0.1  # share of its width that a mouth loses from a plain smile to rest
 _OVAL_SHARE = 0.25  # a chin that drops further needs a neck that the photo does not show
 _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
 
 
-def target_points(photo: Points, reconstructed: Points, edited: Points) -> Points:
+def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts) -> Points:
     """The photo's landmarks after the edit, [468, 2], from three sets of landmarks [478, 2] in photo pixels."""
     photo, reconstructed, edited = (np.asarray(points, dtype=np.float64)[:COUNT] for points in (photo, reconstructed, edited))
     size = face_size(photo)
     motion = without_head(reconstructed, edited) - reconstructed
     precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
     precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
-    motion = smooth(motion * _share(photo)[:, None], precise, rounds=4)
+    motion = smooth(motion * _share(photo, parts.upper)[:, None], precise, rounds=4)
     _hold(motion, photo, rim_margin(size))
     length = np.linalg.norm(motion, axis=1) / size
     motion *= _ramp(length, _NOISE, _MOVED)[:, None]
@@ -95,11 +95,11 @@ def _down(points: Points) -> NDArray[np.float64]:
     return result
 
 
-def _share(photo: Points) -> NDArray[np.float64]:
-    """How much of the motion each point takes, [468]: forehead and the face's sides none, brows and eyes part."""
+def _share(photo: Points, upper: float) -> NDArray[np.float64]:
+    """How much of the motion each point takes, [468]: forehead and the face's sides none, brows and lids `upper`."""
     down = photo[CHEEKS] - photo[BROWS]
     height = ((photo - photo[BROWS]) @ down) / (down @ down)  # 0 at the brows, 1 on the nose
-    share = _UPPER + (1 - _UPPER) * _ramp(height, 0.1, 0.9)
+    share = upper + (1 - upper) * _ramp(height, 0.1, 0.9)
     share *= _ramp(height, -0.6, 0.0)
     share[list(OVAL)] = lowness()
     return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *_LIPS)), rounds=3)[:, 0]

@@ -22,6 +22,7 @@ from core.composite import colour, mask, mouth
 from core.composite.mesh import COUNT, Points, face_size, with_rim
 from core.composite.motion import heights, mouth_gap, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
+from core.expressions import Parts
 from core.faces import Aligned, Face
 
 Picture = NDArray[np.uint8]
@@ -37,11 +38,9 @@ class Rendered:
     landmarks: Points  # [478, 2] in its own pixels
 
 
-def composite(
-    photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered, edited: Rendered, onto: Picture | None = None
-) -> Picture:
+def composite(photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered, edited: Rendered, parts: Parts) -> Picture:
     """One edit of one face: uint8 [H, W, 3]. For several edits of a face keep an `Original`."""
-    return Original(photo, aligned.matrix, face.landmarks, reconstructed).edit(edited, onto)
+    return Original(photo, aligned.matrix, face.landmarks, reconstructed).edit(edited, parts)
 
 
 class Original:
@@ -70,10 +69,13 @@ class Original:
         result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         return result
 
-    def edit(self, edited: Rendered, onto: Picture | None = None) -> Picture:
-        """The photo with this face edited, or `onto` (the photo with other faces of it edited already): a new array."""
+    def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None) -> Picture:
+        """The photo with this face edited, or `onto` (the photo with other faces of it edited already): a new array.
+
+        `parts`: how far parts of the face follow the edit.
+        """
         result = (self.photo if onto is None else onto).copy()
-        made = _Edit(self, edited)
+        made = _Edit(self, edited, parts)
         x0, y0, x1, y1 = made.window
         if min(x1 - x0, y1 - y0) >= _SMALLEST:
             pixels, changed = made.pixels()
@@ -84,10 +86,10 @@ class Original:
 class _Edit:
     """One edit of an `Original`: the window of the photo that it touches, and what it puts there."""
 
-    def __init__(self, original: Original, edited: Rendered) -> None:
+    def __init__(self, original: Original, edited: Rendered, parts: Parts) -> None:
         self.original, self.edited = original, edited
         points = original.to_photo(edited.landmarks)
-        target = target_points(original.points, original.reconstructed_points, points)
+        target = target_points(original.points, original.reconstructed_points, points, parts)
         self.target = np.concatenate([target, original.mesh[COUNT:]])
         self.edited_mesh = with_rim(points)
         height, width = original.photo.shape[:2]

@@ -29,13 +29,14 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from core.errors import NoSuchDirection, WeightsUnfit
+from core.expressions import default
 from core.generator import Generator
 from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.installed import chosen_digest
 from core.weights.parts import Named, find_made, made_folder, shipped_folder
 
-DEFAULT = "smile"
+DEFAULT = default().move.direction
 SUFFIX = ".safetensors"
 _FOLDER = "directions"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")

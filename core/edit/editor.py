@@ -15,11 +15,11 @@ from core.composite import Original, Rendered
 from core.directions.direction import apply
 from core.edit.found import Found
 from core.edit.models import Models
-from core.edit.scale import NEUTRAL, Scale, Strength, measure
-from core.emotion import smile_score
+from core.edit.scale import Scale, measure
 from core.errors import FaceLost, NoSuchFace
+from core.expressions import NEUTRAL, Expression, Strength, default
 from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
-from core.methods import start_projection
+from core.projecting import start_projection
 from core.projection import Projecting
 
 _REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
@@ -28,18 +28,19 @@ _SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 
 @dataclass(frozen=True)
 class Variant:
-    """One picture of a face at one strength."""
+    """One picture of a face at one strength of an expression."""
 
+    expression: Expression
     asked: Strength
     strength: float  # what "neutral" came to, else the same as asked
-    step: float  # what was moved for that, in units of the direction
+    step: float  # what was moved for that, in units of what moves the face
     pixels: np.ndarray  # uint8 [R, R, 3]
-    smile: float  # smile score of the picture, 0..1; nan where the landmarker sees no face in it
+    score: float  # of the expression in the picture, 0..1; nan where the landmarker sees no face in it
 
     @property
     def label(self) -> str:
         """For file names and captions: "neutral", "smile +1.5"."""
-        return NEUTRAL if self.asked == NEUTRAL else f"smile {self.strength:+g}"
+        return NEUTRAL if self.asked == NEUTRAL else f"{self.expression.name} {self.strength:+g}"
 
 
 class Editor:
@@ -94,59 +95,67 @@ class Editor:
         self,
         ws: np.ndarray,
         asked: Sequence[Strength],
-        direction: str = "smile",
+        expression: Expression | None = None,
         scale: Scale | None = None,
         *,
         judge: bool = True,
     ) -> list[Variant]:
         """The face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, drawn in one batch.
 
-        `scale` as `scale()` measures it; without one it is measured now, on the face as the generator draws it. Not to
-        `judge` saves the time of the smile scores, which are nan then.
+        `expression`: the default one, if none is given. `scale` as `scale()` measures it; without one it is measured now,
+        on the face as the generator draws it. Not to `judge` saves the time of the scores, which are nan then.
         """
-        scale = scale or self.scale(ws, direction)
+        expression = expression or default()
+        scale = scale or self.scale(ws, expression)
         steps = [scale.rest if one == NEUTRAL else scale.step(float(one)) for one in asked]
-        pictures = self.draw(ws, steps, direction)
+        pictures = self.draw(ws, steps, expression)
         return [
             Variant(
+                expression,
                 one,
                 scale.strength(step) if one == NEUTRAL else float(one),
                 step,
                 picture,
-                self.smile(picture) if judge else float("nan"),
+                self.score(picture, expression) if judge else float("nan"),
             )
             for one, step, picture in zip(asked, steps, pictures, strict=True)
         ]
 
-    def scale(self, ws: np.ndarray, direction: str = "smile", aligned: np.ndarray | None = None) -> Scale:
-        """How this face answers to the direction, measured with about ten pictures.
+    def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
+        """How this face answers to the expression, measured with about ten pictures.
 
         With the face as it was aligned, uint8 [R, R, 3], it is measured as it will look in its photo, else as drawn.
         """
         if aligned is None:
-            now = self.smile(self.draw(ws, [0.0])[0])
-            return measure(lambda steps: [self.smile(one) for one in self.draw(ws, steps, direction)], now)
+            now = self.score(self.reconstructed(ws), expression)
+            return measure(lambda steps: self._scores(ws, steps, expression), now, expression.calibration)
         small = self.resized(aligned, _SCORE_SIDE)
         face = self.models.finder.aligned(small)
         if face is None:
-            return self.scale(ws, direction)
+            return self.scale(ws, expression)
         to_small = np.diag([_SCORE_SIDE / len(aligned), _SCORE_SIDE / len(aligned), 1.0])
-        original = Original(small, to_small, face.landmarks, self._landmarked(self.draw(ws, [0.0])[0], 0.0))
-        return measure(lambda steps: [self._smile_at(original, ws, step, direction) for step in steps], smile_score(face))
+        original = Original(small, to_small, face.landmarks, self._landmarked(self.reconstructed(ws), 0.0))
+        now = expression.of(face.blendshapes)
+        return measure(
+            lambda steps: [self._score_at(original, ws, step, expression) for step in steps], now, expression.calibration
+        )
 
-    def _smile_at(self, original: Original, ws: np.ndarray, step: float, direction: str) -> float:
+    def _scores(self, ws: np.ndarray, steps: Sequence[float], expression: Expression) -> list[float]:
+        return [self.score(one, expression) for one in self.draw(ws, steps, expression)]
+
+    def _score_at(self, original: Original, ws: np.ndarray, step: float, expression: Expression) -> float:
         try:
-            edited = self._landmarked(self.draw(ws, [step], direction)[0], step)
+            edited = self._landmarked(self.draw(ws, [step], expression)[0], step)
         except FaceLost:
             return float("nan")
-        return self.smile(original.edit(edited))
+        return self.score(original.edit(edited, expression.parts), expression)
 
     def original(self, photo: Photo, found: Found, ws: np.ndarray, side: int | None = None) -> Original:
         """What all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
         With a `side` the photo is made smaller first, to that many pixels on its longer side.
         """
-        pixels, landmarks, picture = photo.pixels, found.landmarks, self.draw(ws, [0.0])[0]
+        pixels, landmarks, picture = photo.pixels, found.landmarks, self.reconstructed(ws)
         matrix = ffhq_matrix(landmarks, len(picture))
         scale = min(1.0, (side or np.inf) / max(pixels.shape[:2]))
         if scale < 1:
@@ -160,21 +169,21 @@ class Editor:
 
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
         """Where the face is in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
-        drawn = None if ws is None else self._landmarked(self.draw(ws, [0.0])[0], 0.0).landmarks.astype(np.float32)
+        drawn = None if ws is None else self._landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
         return Found(face.landmarks, drawn, face.checked if isinstance(face, Found) else self.checks)
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
         """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
 
         Only what the edit changes comes from the generator; beyond the face no pixel changes, and at step 0 none at
-        all. The smile score becomes that of the face in the photo, or nan if it is not to be judged.
+        all. The score becomes that of the face in the photo, or nan if it is not to be judged.
         """
         if variant.step == 0:
             pixels = (original.photo if onto is None else onto).copy()
         else:
-            pixels = original.edit(self._landmarked(variant.pixels, variant.strength), onto)
+            pixels = original.edit(self._landmarked(variant.pixels, variant.strength), variant.expression.parts, onto)
         face = self.models.finder.beside(pixels, original.points) if judge else None
-        return replace(variant, pixels=pixels, smile=float("nan") if face is None else smile_score(face))
+        return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
 
     def _landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
         face = self.models.finder.aligned(picture)
@@ -189,13 +198,18 @@ class Editor:
             return picture
         return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
 
-    def smile(self, picture: np.ndarray) -> float:
-        """Smile score 0..1 of the face in an aligned picture, uint8 [R, R, 3]; nan if none is seen."""
+    def score(self, picture: np.ndarray, expression: Expression) -> float:
+        """How much the face in an aligned picture, uint8 [R, R, 3], shows of the expression, 0..1; nan if none is seen."""
         face = self.models.finder.aligned(self.resized(picture, _SCORE_SIDE), precise=False)
-        return float("nan") if face is None else smile_score(face)
+        return float("nan") if face is None else expression.of(face.blendshapes)
 
-    def draw(self, ws: np.ndarray, steps: Sequence[float], direction: str = "smile") -> np.ndarray:
-        """The face ws [1, num_ws, w_dim] moved by each step, in units of the direction: uint8 [N, R, R, 3]."""
+    def reconstructed(self, ws: np.ndarray) -> np.ndarray:
+        """The face ws [1, num_ws, w_dim] as it was projected: uint8 [R, R, 3]."""
+        picture: np.ndarray = self.models.renderer.images(ws)[0]
+        return picture
+
+    def draw(self, ws: np.ndarray, steps: Sequence[float], expression: Expression) -> np.ndarray:
+        """The face ws [1, num_ws, w_dim] moved by each step, in units of what moves it: uint8 [N, R, R, 3]."""
         base = torch.from_numpy(ws).expand(len(steps), -1, -1)
-        moved = apply(self.models.direction(direction), base, torch.tensor(steps, dtype=torch.float32))
+        moved = apply(self.models.mover(expression), base, torch.tensor(steps, dtype=torch.float32))
         return self.models.renderer.images(moved)

@@ -8,6 +8,7 @@ from core.compiled.kept import compiled_folder
 from core.device import choose_device, use_threads
 from core.directions.direction import Direction, load_direction
 from core.emotion import EmotionClassifier
+from core.expressions import Expression
 from core.faces import FaceFinder
 from core.gates import Gates
 from core.generator import Generator, load_generator
@@ -56,3 +57,7 @@ class Models:
         if name not in self._directions:
             self._directions[name] = load_direction(name, self.settings, self.generator)
         return self._directions[name]
+
+    def mover(self, expression: Expression) -> Direction:
+        """What moves a face to the expression. Raises as `direction` does."""
+        return self.direction(expression.move.direction)

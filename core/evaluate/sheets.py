@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.edit import NEUTRAL
 from core.evaluate.trial import Row, Subject
+from core.expressions import NEUTRAL
 from core.pictures import contact_sheet, encode
 
 _SIDE = 256  # pixels of a face

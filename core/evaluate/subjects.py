@@ -18,7 +18,7 @@ def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterat
     generator = editor.models.generator
     for seed in seeds:
         ws = generator.broadcast(seed_w(generator, [seed], truncation)).numpy()
-        pixels = editor.draw(ws, [0.0])[0]
+        pixels = editor.reconstructed(ws)
         faces = editor.models.finder.find(pixels)
         if not faces:
             continue

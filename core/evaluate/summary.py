@@ -10,9 +10,9 @@ import numpy as np
 from rich.table import Table
 
 from core.directions.split import share
-from core.edit import NEUTRAL
 from core.emotion import EMOTIONS, HAPPY
 from core.evaluate.trial import PHOTO, Row
+from core.expressions import NEUTRAL
 
 SMILES = 0.6  # smile score from which a photo's face smiles to anyone
 RESTS = 0.25  # and below which it does not

@@ -10,11 +10,12 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.edit import NEUTRAL, Editor, Strength, Variant
+from core.edit import Editor, Variant
 from core.errors import FaceLost
 from core.evaluate.glasses import changed
 from core.evaluate.look import Look, Looker, difference
 from core.evaluate.seam import outside, seam
+from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo, align
 
 Surface = Literal["crop", "photo"]
@@ -51,7 +52,7 @@ class Row:
     surface: Surface
     asked: Strength
     strength: float
-    step: float  # what the strength came to on this face, in units of the direction
+    step: float  # what the strength came to on this face, in units of what moves it
     before: float  # smile of the photo
     was_happy: bool
     after: float  # smile of the edit
@@ -83,22 +84,20 @@ class Trial:
         self.editor, self.looker, self.surfaces = editor, looker, surfaces
         self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
 
-    def run(self, subject: Subject, direction: str) -> Iterator[Row]:
+    def run(self, subject: Subject, expression: Expression) -> Iterator[Row]:
         """One row for each strength and surface; strengths at which the face is lost are left out."""
         before = self.looker.look(subject.aligned.image)
         began = time.perf_counter()
-        scale = self.editor.scale(subject.ws, direction, subject.aligned.image)
-        variants = self.editor.variants(subject.ws, self.asked, direction, scale, judge=False)
+        scale = self.editor.scale(subject.ws, expression, subject.aligned.image)
+        variants = self.editor.variants(subject.ws, self.asked, expression, scale, judge=False)
         drawing = (time.perf_counter() - began) / len(variants)
         if CROP in self.surfaces:
             for variant in variants:
-                yield self._judged(subject, direction, CROP, before, variant, variant.pixels, drawing)
+                yield self._judged(subject, CROP, before, variant, variant.pixels, drawing)
         if PHOTO in self.surfaces:
-            yield from self._in_photo(subject, direction, before, variants, drawing)
+            yield from self._in_photo(subject, before, variants, drawing)
 
-    def _in_photo(
-        self, subject: Subject, direction: str, before: Look, variants: Sequence[Variant], drawing: float
-    ) -> Iterator[Row]:
+    def _in_photo(self, subject: Subject, before: Look, variants: Sequence[Variant], drawing: float) -> Iterator[Row]:
         original = self.editor.original(subject.photo, self.editor.found(subject.face), subject.ws)
         for variant in variants:
             began = time.perf_counter()
@@ -107,16 +106,16 @@ class Trial:
             except FaceLost:
                 continue
             seconds = drawing + time.perf_counter() - began
-            yield self._judged(subject, direction, PHOTO, before, variant, subject.crop(placed.pixels), seconds, placed.pixels)
+            yield self._judged(subject, PHOTO, before, variant, subject.crop(placed.pixels), seconds, placed.pixels)
 
     def _judged(
-        self, subject: Subject, direction: str, surface: Surface, before: Look, variant: Variant, crop: Picture,
+        self, subject: Subject, surface: Surface, before: Look, variant: Variant, crop: Picture,
         seconds: float, whole: Picture | None = None,
     ) -> Row:  # fmt: skip
         after = self.looker.look(crop, before.box)
         photo = subject.photo.pixels
         return Row(
-            subject=subject.name, direction=direction, surface=surface,
+            subject=subject.name, direction=variant.expression.move.direction, surface=surface,
             asked=variant.asked, strength=variant.strength, step=variant.step,
             before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
             changes=difference(before, after), glasses=changed(before.glasses, after.glasses),

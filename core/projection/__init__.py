@@ -1,4 +1,4 @@
-"""Projection: an aligned photo -> the ws whose image looks most like it. Every method (core.methods) is a `Projecting`."""
+"""Projection: an aligned photo -> the ws whose image looks most like it. Every method (core.projecting) is a `Projecting`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Everything is reached through its owner, and can be erased by owner, by server a
 """
 
 from core.store.erasure import Erased, Expired
-from core.store.faces import FaceCount, StoredFace
+from core.store.faces import FaceAndLatent, FaceCount, PhotoPlace, StoredFace
 from core.store.guilds import GuildSettings
 from core.store.job import Job, Recovered
 from core.store.limits import Left
@@ -17,12 +17,14 @@ __all__ = [
     "Block",
     "Erased",
     "Expired",
+    "FaceAndLatent",
     "FaceCount",
     "GuildSettings",
     "Job",
     "Left",
     "Member",
     "Owner",
+    "PhotoPlace",
     "Recovered",
     "Report",
     "Store",

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import sqlite_utils
 
 from core.errors import JobCancelled, NoSuchStoredFace
+from core.learned import NOTHING, Learned
+from core.store import migrations
 from core.store.database import next_id
 from core.store.guilds import retention_seconds
 from core.store.owner import Owner
@@ -26,6 +28,17 @@ _ABOUT = (
 )
 TYPED = 10**9  # numbers of the command line's faces lie below, those of members, which follow the time, above
 _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
+
+
+@dataclass(frozen=True)
+class PhotoPlace:
+    """Where a photo stands that somebody sent: read from `url` while that is fresh, later from its message."""
+
+    url: str
+    size: int
+    attachment_id: int
+    channel_id: int | None = None
+    message_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,15 @@ class StoredFace:
     last_used: float
     expires: float | None
     photo_sha256: str  # of the photo's bytes
-    extras: dict[str, Any] | None  # what else was learned of the face, such as its calibration
+    source: PhotoPlace | None  # where its photo can be read again
+    learned: Learned  # all else that is known of it
+
+
+class FaceAndLatent(NamedTuple):
+    """A face and its .npz file."""
+
+    face: StoredFace
+    latent: bytes
 
 
 class FaceCount(NamedTuple):
@@ -58,6 +79,16 @@ class FaceCount(NamedTuple):
 
 class Faces(Part):
     """Adds, finds and erases faces."""
+
+    def migrate(self) -> None:
+        """Bring sealed values of earlier versions up to date."""
+        later = migrations.sealed_steps(
+            lambda sealed, column, row: self._open(sealed, "faces", column, row),
+            lambda plain, column, row: self._seal(plain, "faces", column, row),
+        )
+        with self.database.erasing(thorough=False) as db:
+            if later.pending(db):
+                later.apply(db)
 
     def add(
         self,
@@ -73,13 +104,15 @@ class Faces(Part):
         method: str,
         source_message_id: int | None = None,
         source_channel_id: int | None = None,
-        extras: Mapping[str, Any] | None = None,
+        source: PhotoPlace | None = None,
+        learned: Learned = NOTHING,
         job: int | None = None,
     ) -> StoredFace:
         """Keep a face. The same photo, face, generator and method again replaces it under its number.
 
-        `latent` is an .npz file, `thumbnail` an encoded picture. With `job`, the face is kept only if that job is
-        still being worked on, else JobCancelled: what was erased while the work went on doesn't come back.
+        `latent` is an .npz file, `thumbnail` an encoded picture; the message of its `source` is remembered. With `job`, the
+        face is kept only if that job is still being worked on, else JobCancelled: what was erased while the work went on
+        doesn't come back.
         """
         details = {"photo": photo_sha256, "box": _floats(box), "quad": [_floats(corner) for corner in quad]}
         plain = {"details": to_json(details), "latent": latent, "thumbnail": thumbnail}
@@ -93,9 +126,11 @@ class Faces(Part):
             guild, member = owner.columns
             row = {"id": number, "guild_id": guild, "member_id": member, **key, **self._fresh(db, owner)}
             row |= {column: self._seal(value, "faces", column, number) for column, value in plain.items()}
-            row["extras"] = None if extras is None else self._seal(to_json(extras), "faces", "extras", number)
+            row["extras"] = self._known(number, source, learned)
             db.table("faces").upsert(row, pk="id")
             _add_source(db, number, source_message_id, source_channel_id)
+            if source is not None:
+                _add_source(db, number, source.message_id, source.channel_id)
             return self._one(db, owner, number)
 
     def find(self, owner: Owner, photo_sha256: str, face: int, *, generator: str, method: str) -> StoredFace | None:
@@ -145,6 +180,25 @@ class Faces(Part):
             _add_source(db, face_id, source_message_id, source_channel_id)
             return self._one(db, owner, face_id)
 
+    def given_again(
+        self, owner: Owner, photo_sha256: str, face: int, source: PhotoPlace, *, generator: str, method: str
+    ) -> FaceAndLatent | None:
+        """`find` and `renew` in one step, for a photo that stands at `source` now. None if the face is not kept."""
+        key = self._key(owner, photo_sha256, face, generator, method)
+        with self.database.writing() as db:
+            known = self._numbers(db, owner, key)
+            if not known:
+                return None
+            learned = self._one(db, owner, known[0]).learned
+            db.table("faces").update(known[0], {"extras": self._known(known[0], source, learned), **self._fresh(db, owner)})
+            _add_source(db, known[0], source.message_id, source.channel_id)
+            return self._with_latent(db, owner, known[0])
+
+    def with_latent(self, owner: Owner, face_id: int) -> FaceAndLatent:
+        """A face to make pictures of. Raises NoSuchStoredFace."""
+        with self.database.reading() as db:
+            return self._with_latent(db, owner, face_id)
+
     def pick(self, owner: Owner, face_id: int) -> StoredFace:
         """Make a face the one that `latest` gives; how long it is kept stays as it is."""
         with self.database.writing() as db:
@@ -164,10 +218,12 @@ class Faces(Part):
         sealed = None if name is None else self._seal(name.encode(), "faces", "name", face_id)
         self._change(owner, face_id, {"name": sealed})
 
-    def note(self, owner: Owner, face_id: int, extras: Mapping[str, Any] | None) -> None:
-        """Replace what else was learned of the face (JSON)."""
-        sealed = None if extras is None else self._seal(to_json(extras), "faces", "extras", face_id)
-        self._change(owner, face_id, {"extras": sealed})
+    def note(self, owner: Owner, face_id: int, learned: Learned) -> StoredFace:
+        """Replace what was learned of the face; the face as it is now."""
+        with self.database.writing() as db:
+            source = self._one(db, owner, face_id).source
+            db.table("faces").update(face_id, {"extras": self._known(face_id, source, learned)})
+            return self._one(db, owner, face_id)
 
     def delete(self, owner: Owner, face_id: int) -> None:
         """Erase one face, from the file too. Raises NoSuchStoredFace."""
@@ -205,6 +261,11 @@ class Faces(Part):
         same = " and ".join(f"{column} = :{column}" for column in key)
         rows = db.execute(f"select id from faces where {_OWNED} and {same}", {**self._who(owner), **key})
         return [row[0] for row in rows]
+
+    def _with_latent(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> FaceAndLatent:
+        face = self._one(db, owner, face_id)
+        sealed = db.execute("select latent from faces where id = ?", [face_id]).fetchone()[0]
+        return FaceAndLatent(face, self._open(sealed, "faces", "latent", face_id))
 
     def _select(self, owner: Owner, rest: str, more: Mapping[str, Any] | None = None) -> list[StoredFace]:
         with self.database.reading() as db:
@@ -244,6 +305,13 @@ class Faces(Part):
         last: float = db.execute(sql, self._who(owner)).fetchone()[0]
         return max(self.now(), last + 0.001)
 
+    def _known(self, number: int, source: PhotoPlace | None, learned: Learned) -> bytes | None:
+        """The column `extras`: what is known of a face beside what was given with it."""
+        if source is None and learned == NOTHING:
+            return None
+        packed = {"photo": None if source is None else asdict(source), **learned.dump()}
+        return self._seal(to_json(packed), "faces", "extras", number)
+
     def _face(self, row: Mapping[str, Any]) -> StoredFace:
         number = row["id"]
         plain = {
@@ -256,10 +324,19 @@ class Faces(Part):
             box=tuple(details["box"]),
             quad=tuple((x, y) for x, y in details["quad"]),
             name=None if plain["name"] is None else plain["name"].decode(),
-            extras=None if plain["extras"] is None else json.loads(plain["extras"]),
+            **_unpacked(plain["extras"]),
             photo_sha256=details["photo"],
             **{column: row[column] for column in _PLAIN},
         )
+
+
+def _unpacked(extras: bytes | None) -> dict[str, Any]:
+    """The inverse of `_known`, as fields of a StoredFace."""
+    if extras is None:
+        return {"source": None, "learned": NOTHING}
+    data = json.loads(extras)
+    source = None if data["photo"] is None else PhotoPlace(**data["photo"])
+    return {"source": source, "learned": Learned.load(data)}
 
 
 def _check_running(db: sqlite_utils.Database, owner: Owner, job: int | None) -> None:

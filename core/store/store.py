@@ -67,6 +67,7 @@ class Store:
             database = Database(database_file(settings))
             try:
                 store = cls(database, unlock(database, settings), hold, now)
+                store.faces.migrate()
                 store.expire()
             except BaseException:
                 database.close()

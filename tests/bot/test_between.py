@@ -108,7 +108,7 @@ async def test_requests_that_come_together_do_not_share_one_place(world: World) 
     world.set(queue_share=1)
     people = [world.guild.add_member(world.env.create_user(f"m{n}")) for n in range(4)]
     world.consent(*people)
-    arrive, ask = asyncio.Event(), Ask("smile", "en", 10**7, face_id=face.id, strength=1.0)
+    arrive, ask = asyncio.Event(), Ask("edit", "en", 10**7, face_id=face.id, strength=1.0)
     callers: list[Any] = [Asking(world, person, arrive) for person in people]
     asked = [asyncio.create_task(world.bot.service.accept(caller, ask)) for caller in callers]
     refused, still = await asyncio.wait(asked, return_when=asyncio.FIRST_EXCEPTION)

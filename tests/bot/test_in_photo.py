@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from core.learned import Learned
 from tests.bot.kit import HeldExecutor, Message, World, last_in, pictures, running, text
 from tests.bot.workbench import NEUTRAL, photo, strength_in
 
@@ -52,28 +54,29 @@ async def test_what_was_measured_of_the_face_goes_with_every_request(world: Worl
     await world.ann.click(world.channel.history()[1], label=press)
     assert isinstance(world.parts.executor, HeldExecutor)
     asked = world.parts.executor.asked
-    assert (asked.photo, asked.face, asked.scale) == (WIDE, 1, "scale")
-    assert asked.found == "seen 1, drawn", "at the first look, and by its projection"
+    assert (asked.photo, asked.face, asked.learned.neutral("smile")) == (WIDE, 1, NEUTRAL)
+    assert asked.learned.found == "seen 1, drawn", "at the first look, and by its projection"
 
 
 async def test_a_face_that_was_kept_without_its_place_is_looked_for_once(world: World) -> None:
     (face,) = world.faces(world.ann)
-    owner, known = world.owner(world.ann), dict(face.extras)
-    world.store.faces.note(owner, face.id, {name: value for name, value in known.items() if name != "found"})
+    owner, known = world.owner(world.ann), face.learned
+    world.store.faces.note(owner, face.id, replace(known, found=""))
     await world.ann.slash(world.channel, "smile", strength=2.0)
-    assert world.faces(world.ann)[0].extras == {**known, "found": "looked for"}
+    assert world.faces(world.ann)[0].learned == replace(known, found="looked for")
     await world.ann.slash(world.channel, "smile", strength=1.0)
     assert isinstance(world.parts.executor, HeldExecutor)
-    assert world.parts.executor.asked.found == "looked for"
+    assert world.parts.executor.asked.learned.found == "looked for"
 
 
 async def test_all_that_is_learned_of_a_face_in_one_go_is_kept(world: World) -> None:
     """Also where its neutral is beyond the limit, so that it is drawn a second time."""
     (face,) = world.faces(world.ann)
-    world.store.faces.note(world.owner(world.ann), face.id, {"photo": face.extras["photo"]})
+    world.store.faces.note(world.owner(world.ann), face.id, Learned())
     world.set(strength_max=0.5)
     await world.ann.slash(world.channel, "neutral")
-    assert world.faces(world.ann)[0].extras == {"photo": face.extras["photo"], "found": "looked for", "neutral": NEUTRAL}
+    (after,) = world.faces(world.ann)
+    assert (after.source, after.learned.found, after.learned.neutral("smile")) == (face.source, "looked for", NEUTRAL)
 
 
 async def test_the_photo_is_fetched_again_and_written_nowhere(world: World, tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ async def test_a_picture_too_large_for_the_server_is_sent_smaller(world: World) 
 def _ask(world: World) -> Any:
     from bot.requests.ask import Ask
 
-    return Ask("smile", "en", 1, face_id=world.faces(world.ann)[0].id)
+    return Ask("edit", "en", 1, face_id=world.faces(world.ann)[0].id)
 
 
 def replace(components: Any, old: str, new: str) -> None:

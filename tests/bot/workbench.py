@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from core.executor import (
     Render,
     Rendered,
 )
+from core.expressions import default
+from core.learned import KnownScale, Learned
 from core.settings import Settings
 
 NEUTRAL = -0.75  # what "neutral" comes to for every face here
@@ -88,7 +91,7 @@ class Bench:
         boxes = [(64.0 * n, 0.0, 64.0 * n + 64, 64.0) for n in range(orders["faces"])]
         pictures = [_png((32, 32), 40 + n, f"{orders['mark']}/{n}") for n in range(orders["faces"])]
         pairs = zip(boxes, pictures, strict=True)
-        return FoundFaces(tuple(FoundFace(n, box, picture, f"seen {n}") for n, (box, picture) in enumerate(pairs)))
+        return FoundFaces(tuple(FoundFace(n, box, picture, Learned(f"seen {n}")) for n, (box, picture) in enumerate(pairs)))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)
@@ -102,7 +105,8 @@ class Bench:
             yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step, mark), checkpoint=b"%d" % (step + 1))
         latent = json.dumps({"face": request.face, "from": first, "mark": mark}).encode()
         original = _png((32, 32), 90, mark)
-        yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, "scale", NEUTRAL, f"{request.found}, drawn")
+        learned = Learned(f"{request.learned.found}, drawn").with_scale(_scale(""))
+        yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, learned)
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | errors.EgaoError]:
         return [self._render(request) for request in requests]
@@ -110,9 +114,12 @@ class Bench:
     def _render(self, request: Render) -> Rendered:
         strengths = tuple(NEUTRAL if one == "neutral" else float(one) for one in request.strengths)
         pictures = tuple(_encode(request, strength) for strength in strengths)
-        found = request.found or ("looked for" if request.photo else "")
-        kinds, smiles = tuple(request.kind for _ in strengths), tuple(0.5 for _ in strengths)
-        return Rendered(pictures, smiles, kinds, strengths, request.scale, found)
+        learned, name = request.learned, request.expression or default().name
+        if request.photo and not learned.found:
+            learned = replace(learned, found="looked for")
+        if learned.neutral(name) is None:
+            learned = learned.with_scale(_scale(name))
+        return Rendered(pictures, (), tuple(request.kind for _ in strengths), strengths, learned)
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         frames = [_grey(request.start + (request.stop - request.start) * n / 3) for n in range(4)]
@@ -121,6 +128,10 @@ class Bench:
         mark = _exif(_mark_of(request.latent))
         frames[0].save(out, "webp", save_all=True, append_images=frames[1:], duration=80, exif=mark)
         yield Animated(out.getvalue(), 4)
+
+
+def _scale(expression: str) -> KnownScale:
+    return KnownScale(expression or default().name, "moved", (-1.0, 0.0, 1.0), (0.0, 0.2, 0.9), NEUTRAL, NEUTRAL)
 
 
 def create(settings: Settings) -> Bench:

@@ -27,6 +27,7 @@ from core.gates import Gates
 from core.generator import Generator
 from core.generator.latent import seed_w
 from core.latents import to_npz
+from core.learned import Learned
 from core.rendering import Renderer
 from core.settings import Settings
 from core.store import Owner, Store
@@ -158,8 +159,8 @@ def test_a_face_is_looked_for_once_and_again_only_for_stricter_checks(
     photo, child = png(people[5000]), png(people[5018])
     ws = models.generator.broadcast(seed_w(models.generator, [5000])).numpy()
     (face,) = bench.find_faces(FindFaces(photo)).faces
-    unchecked = EditorWorkbench(Editor(models)).find_faces(FindFaces(child)).faces[0].found
-    request = Render(to_npz(ws), (1.0,), size=256, kind="jpeg", photo=photo, found=face.found)
+    unchecked = EditorWorkbench(Editor(models)).find_faces(FindFaces(child)).faces[0].learned
+    request = Render(to_npz(ws), (1.0,), size=256, kind="jpeg", photo=photo, learned=face.learned)
     (drawn,) = bench.render([request])
     assert isinstance(drawn, Rendered)
 
@@ -167,18 +168,18 @@ def test_a_face_is_looked_for_once_and_again_only_for_stricter_checks(
         raise AssertionError("looked for again")
 
     with pytest.raises(LooksYoung):  # it was found, but nobody had checked
-        next(bench.project(Project(child, found=unchecked)))
+        next(bench.project(Project(child, learned=unchecked)))
     monkeypatch.setattr(models.finder, "require", never)
     afresh = EditorWorkbench(bench.editor)
-    (again,) = afresh.render([replace(request, found=drawn.found)])
+    (again,) = afresh.render([replace(request, learned=drawn.learned)])
     assert isinstance(again, Rendered)
-    assert (again.pictures, again.found) == (drawn.pictures, drawn.found)
-    next(afresh.project(Project(photo, found=face.found)))
+    assert (again.pictures, again.learned) == (drawn.pictures, drawn.learned)
+    next(afresh.project(Project(photo, learned=face.learned)))
     with pytest.raises(AssertionError, match="looked for again"):
-        afresh.render([replace(request, found="of an earlier version", size=128)])
+        afresh.render([replace(request, learned=Learned("of an earlier version"), size=128)])
     strict = Models(with_settings(models.settings, gate_explicit=1e-6))
     strict.__dict__["generator"] = models.generator
-    (refused,) = EditorWorkbench(Editor(strict, strangers=True)).render([replace(request, found=drawn.found)])
+    (refused,) = EditorWorkbench(Editor(strict, strangers=True)).render([replace(request, learned=drawn.learned)])
     assert isinstance(refused, LooksExplicit)
 
 

@@ -111,9 +111,9 @@ class Bench:
     async def _base(self, yardstick: Executor, strength: float, photo: bytes) -> float:
         request = Render(
             self.known.latent, (strength,), size=GALLERY_SIDE if photo else CROP_SIDE, kind=GALLERY_KIND, photo=photo,
-            scale=self.known.scale, found=self.known.found,
+            learned=self.known.learned,
         )  # fmt: skip
-        (seconds,) = (await yardstick.submit(request, Owner.local())).smile
+        (seconds,) = (await yardstick.submit(request, Owner.local())).scores
         return seconds
 
     async def _smile(self, member: Member, channel: Channel, strength: float, face: int) -> float:

@@ -6,21 +6,21 @@ import asyncio
 import hashlib
 import io
 import itertools
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from bot.requests.steps import METHOD
 from bot.text.privacy import CONSENT_VERSION
 from bot.transport.photo_source import PhotoRef
-from core.edit import Editor, Models
+from core.edit import Editor, KnownFace, Models, PhotoEditor
+from core.expressions import default
 from core.generator import seed_w
 from core.latents import from_npz, to_npz
+from core.learned import Learned
+from core.methods import DEFAULT_METHOD
 from core.pictures import encode
 from core.settings import Settings
 from core.store import Owner, Store
@@ -35,19 +35,16 @@ class Known:
     photo: bytes  # a file as a member uploads it
     latent: bytes
     aligned: bytes  # an encoded picture of the face
-    scale: str  # how its smile answers to a strength
-    neutral: float  # the strength at which it does not smile
-    found: str = ""  # where the face is in the photo
+    learned: Learned  # its scale and, within a photo, where the face is
 
 
 def known_face(editor: Editor, seed: int, truncation: float = 0.7) -> Known:
     """The face of a seed as a photo of its own."""
     generator = editor.models.generator
     ws = np.asarray(generator.broadcast(seed_w(generator, [seed], truncation)).numpy().copy())
-    pixels = editor.draw(ws, [0.0])[0]
-    scale = editor.scale(ws, aligned=pixels)
-    facts = json.dumps({"of": editor.models.direction("smile").digest, **scale.dump()})
-    return Known(_photo(pixels), to_npz(ws), encode(pixels, "jpeg"), facts, scale.strength(scale.rest))
+    pixels = editor.reconstructed(ws)
+    face = PhotoEditor(editor).learn(KnownFace(ws), default(), pixels)
+    return Known(_photo(pixels), to_npz(ws), encode(pixels, "jpeg"), face.learned)
 
 
 def within(editor: Editor, known: Known, size: tuple[int, int], side: int) -> Known:
@@ -58,7 +55,8 @@ def within(editor: Editor, known: Known, size: tuple[int, int], side: int) -> Kn
     data = _photo(np.asarray(photo))
     asked = Editor(editor.models, strangers=True)  # as the bot's workers look
     (there,) = asked.look(data)[1]
-    return replace(known, photo=data, found=asked.found(there, from_npz(known.latent, editor.models.generator)).dump())
+    found = asked.found(there, from_npz(known.latent, editor.models.generator)).dump()
+    return replace(known, photo=data, learned=replace(known.learned, found=found))
 
 
 def _photo(pixels: np.ndarray) -> bytes:
@@ -97,16 +95,15 @@ async def keep(
                 owner = Owner(member.guild.id, member.id)
                 store.members.consent(member.id, CONSENT_VERSION, member.user.locale)
                 for copy in range(copies):
-                    extras: dict[str, Any] = {"scale": known.scale, "neutral": known.neutral}
+                    place = None
                     if (member, copy) in posted:
                         photo, place = posted[member, copy]
-                        extras |= {"photo": asdict(place), "found": known.found}
                     else:
                         photo = variant_of(known.photo, copy) if copy else known.photo
                     face = store.faces.add(
                         owner, photo_sha256=hashlib.sha256(photo).hexdigest(), face=0, box=(0, 0, 1024, 1024), quad=(),
-                        latent=known.latent, thumbnail=known.aligned, generator=generator, method=METHOD,
-                        extras=extras,
+                        latent=known.latent, thumbnail=known.aligned, generator=generator, method=DEFAULT_METHOD,
+                        source=place, learned=known.learned,
                     )  # fmt: skip
                     ids.setdefault(member, []).append(face.id)
         return ids

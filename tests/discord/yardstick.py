@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from core.edit import Editor, Models
 from core.errors import EgaoError
 from core.executor import Render, Rendered, Workbench
-from core.latents import from_npz
 from core.pictures import encode
 from core.settings import Settings
 from core.workbench import EditorWorkbench
@@ -20,17 +19,16 @@ def create(settings: Settings) -> Workbench:
 
 
 class Yardstick(EditorWorkbench):
-    """Answers a render with the seconds of its one picture in the place of the smile score."""
+    """Answers a render with the seconds of its one picture in the place of the score."""
 
     def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
         return [self._timed(request) for request in requests]
 
     def _timed(self, request: Render) -> Rendered:
-        ws = from_npz(request.latent, self.models.generator)
-        _, original = self._in_photo(request, ws)
-        scale = self._scale(request, ws)
+        face, original, expression = self._known(request)
+        scale = self.photos.scale(face, expression)
         began = time.perf_counter()
-        (variant,) = self.editor.variants(ws, request.strengths, request.direction, scale, judge=False)
+        (variant,) = self.editor.variants(face.ws, request.strengths, expression, scale, judge=False)
         if original is not None:
             variant = self.editor.into_photo(original, variant, judge=False)
         picture = encode(variant.pixels, request.kind)

@@ -83,4 +83,4 @@ def test_the_python_of_the_readme_runs(
     exec(compile(block.replace('"fast")', '"fast", steps=3)'), "README.md", "exec"), names)
     for variant in (names["neutral"], names["smiling"]):
         assert variant.pixels.shape == (1024, 1024, 3)
-    assert names["smiling"].smile > names["neutral"].smile
+    assert names["smiling"].score > names["neutral"].score

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
+from core.learned import NOTHING, Learned
 
 AnimationKind = Literal["webp", "gif"]
 
@@ -17,7 +18,7 @@ class Animate(Asks["Animated"]):
     latent: bytes
     start: float
     stop: float
-    direction: str = "smile"
+    expression: str = ""
     frames: int = 24
     fps: int = 12
     size: int = 512
@@ -25,8 +26,7 @@ class Animate(Asks["Animated"]):
     max_bytes: int | None = None
     photo: bytes = b""  # these as in `Render`
     face: int = 0
-    scale: str = ""
-    found: str = ""
+    learned: Learned = NOTHING
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
+from core.learned import NOTHING, Learned
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class FoundFace:
     index: int
     box: tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the upright photo
     thumbnail: bytes  # an encoded picture of the aligned face
-    found: str = ""  # where it was found, as JSON: handed back with later requests, spares them the search
+    learned: Learned = NOTHING  # where it was found: handed back with later requests, spares them the search
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
+from core.learned import NOTHING, Learned
+from core.methods import DEFAULT_METHOD
 
 
 @dataclass(frozen=True)
@@ -14,10 +16,10 @@ class Project(Asks["Projected"]):
 
     photo: bytes
     face: int = 0  # numbered from the left, as in `FoundFaces`
-    method: str = "default"  # a name known to the projector
+    method: str = DEFAULT_METHOD
     steps: int | None = None  # None: the method's own number
     resume: bytes | None = None  # a `Progress.checkpoint` of the same request, to go on from
-    found: str = ""  # as `FoundFace` had it of this very photo; "" looks for the face again
+    learned: Learned = NOTHING  # as `FoundFace` had it of this very photo; without it the face is looked for again
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,7 @@ class Projected:
     thumbnail: bytes  # an encoded picture of the face as reconstructed
     seconds: Mapping[str, float] = field(default_factory=dict)  # what took how long, by name of the part
     original: bytes = b""  # an encoded picture of the aligned face in the photo
-    scale: str = ""  # how the face's smile answers to a strength, as JSON: handed back with each `Render`
-    neutral: float | None = None  # the strength at which it is neutral
-    found: str = ""  # where the face is in the photo and in its reconstruction
+    learned: Learned = NOTHING  # where it is, and its scale for the default expression: handed back with each `Render`
 
 
 register(

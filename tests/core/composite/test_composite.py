@@ -15,11 +15,13 @@ from core.composite.mesh import face_size, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
 from core.edit import Editor, Models
 from core.emotion import smile_score
+from core.expressions import load
 from core.faces import Aligned, Face, FaceFinder, align
 from core.generator import Generator, seed_w
 from core.settings import Settings
 
 Pixels = NDArray[np.uint8]
+PARTS = load("smile").parts
 SEEDS = (5007, 5000, 5015)  # one neutral with closed lips, one smiling with teeth, one smiling with glasses
 STRENGTHS = (0.0, -1.5, 0.75, 1.5)
 
@@ -47,7 +49,7 @@ def people(settings: Settings, generator: Generator, finder: FaceFinder) -> dict
     editor, made = Editor(models), {}
     for seed in SEEDS:
         ws = generator.broadcast(seed_w(generator, [seed], 0.7)).numpy()
-        pictures = editor.draw(ws, STRENGTHS)
+        pictures = editor.draw(ws, STRENGTHS, load("smile"))
         made[seed] = Person(tuple(Rendered(p, finder.find(p)[0].landmarks.astype(np.float64)) for p in pictures))
     return made
 
@@ -66,7 +68,7 @@ class Scene:
         return self.face.landmarks.astype(np.float64)
 
     def edit(self, strength: float) -> Pixels:
-        return composite(self.photo, self.aligned, self.face, self.person.at(0.0), self.person.at(strength))
+        return composite(self.photo, self.aligned, self.face, self.person.at(0.0), self.person.at(strength), PARTS)
 
     def face_region(self) -> NDArray[np.bool_]:
         """Everything that an edit may touch: the face's oval and a tenth of its size around it."""
@@ -218,14 +220,14 @@ def test_a_face_that_the_photo_cuts_off(neutral: Scene, cut: tuple[slice, slice]
     matrix[:2, 2] -= offset
     face = replace(neutral.face, landmarks=neutral.face.landmarks - offset.astype(np.float32))
     aligned = Aligned(neutral.aligned.image, neutral.aligned.quad - offset, matrix)
-    result = composite(photo, aligned, face, neutral.person.at(0.0), neutral.person.at(1.5))
+    result = composite(photo, aligned, face, neutral.person.at(0.0), neutral.person.at(1.5), PARTS)
     assert result.shape == photo.shape
     assert (result != photo).any()
 
 
 def test_a_face_wholly_outside_changes_nothing(neutral: Scene) -> None:
     face = replace(neutral.face, landmarks=neutral.face.landmarks + np.float32(5000))
-    result = composite(neutral.photo, neutral.aligned, face, neutral.person.at(0.0), neutral.person.at(1.5))
+    result = composite(neutral.photo, neutral.aligned, face, neutral.person.at(0.0), neutral.person.at(1.5), PARTS)
     np.testing.assert_array_equal(result, neutral.photo)
 
 
@@ -240,8 +242,8 @@ def test_two_faces_one_after_the_other(people: dict[int, Person], finder: FaceFi
         Original(photo, matrix, right.face.landmarks + shift, right.person.at(0.0)),
     ]
     edits = [left.person.at(1.5), right.person.at(-1.5)]
-    both = originals[1].edit(edits[1], onto=originals[0].edit(edits[0]))
-    other_way = originals[0].edit(edits[0], onto=originals[1].edit(edits[1]))
+    both = originals[1].edit(edits[1], PARTS, onto=originals[0].edit(edits[0], PARTS))
+    other_way = originals[0].edit(edits[0], PARTS, onto=originals[1].edit(edits[1], PARTS))
     np.testing.assert_array_equal(both, other_way)
     np.testing.assert_array_equal(both[:, : int(shift[0])], left.edit(1.5))
     assert (both != photo).any(axis=2)[:, int(shift[0]) :].any()
@@ -252,7 +254,7 @@ def test_a_small_face_and_the_sample_photo(astronaut: Pixels, people: dict[int, 
     face = finder.require(astronaut)[0]
     aligned = align(astronaut, face.landmarks)
     person = people[5000]
-    result = composite(astronaut, aligned, face, person.at(0.0), person.at(-1.5))
+    result = composite(astronaut, aligned, face, person.at(0.0), person.at(-1.5), PARTS)
     assert smile(finder, result) < smile(finder, astronaut) - 0.2
     changed = (result != astronaut).any(axis=2)
     assert 0 < changed.mean() < 0.12
@@ -276,7 +278,7 @@ def test_a_turned_head_is_no_expression(neutral: Scene) -> None:
     angle = np.radians(4)
     turn = 1.04 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = (points - points.mean(axis=0)) @ turn.T + points.mean(axis=0) + [12.0, -7.0]
-    target = target_points(points, points, turned)
+    target = target_points(points, points, turned, PARTS)
     assert np.abs(target - points[:468]).max() < 0.002 * face_size(points)
 
 
@@ -290,7 +292,7 @@ def test_lips_that_the_edit_closes_are_closed(smiling: Scene) -> None:
     reconstructed = photo.copy()
     reconstructed[above] = middle + 0.6 * (photo[above] - middle)
     reconstructed[below] = middle + 0.6 * (photo[below] - middle)
-    target = target_points(photo, reconstructed, edited)
+    target = target_points(photo, reconstructed, edited, PARTS)
     gaps = np.linalg.norm(target[above] - target[below], axis=1)
     assert gaps.max() < 0.003 * face_size(photo)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.edit import NEUTRAL, Editor, Models
-from core.edit.scale import LIMIT, NEUTRAL_SCORE, REACH, Scale, measure
-from core.errors import EgaoError, NoSuchDirection, NoSuchFace
+from core.edit.scale import LIMIT, Scale, measure
+from core.errors import EgaoError, NoSuchExpression, NoSuchFace
 from core.executor import Animate, Animated, FindFaces, Progress, Project, Projected, Render, Rendered
+from core.expressions import load
 from core.generator import seed_w
 from core.latents import from_npz, to_npz
+from core.learned import Learned
 from core.settings import Settings
 from core.workbench import EditorWorkbench
 
+SMILE = load("smile")
+BY = SMILE.calibration
 HAPPY, SOBER = 5003, 5012  # seeds at truncation 0.7: smile scores 0.69 and 0.00
 
 
@@ -42,7 +47,7 @@ def _ws(editor: Editor, seed: int) -> NDArray[np.float32]:
 def test_smiles_rise_with_the_strength(editor: Editor) -> None:
     variants = editor.variants(_ws(editor, SOBER), [-1.0, 0.0, 1.0, 2.0])
     assert [variant.strength for variant in variants] == [-1.0, 0.0, 1.0, 2.0]
-    scores = [variant.smile for variant in variants]
+    scores = [variant.score for variant in variants]
     assert scores == sorted(scores)
     assert scores[1] < 0.1 < 0.5 < scores[3]
 
@@ -50,8 +55,8 @@ def test_smiles_rise_with_the_strength(editor: Editor) -> None:
 def test_neutral_stops_a_smile_and_leaves_a_neutral_face_alone(editor: Editor) -> None:
     (smiling,) = editor.variants(_ws(editor, HAPPY), [0.0])
     (stopped,) = editor.variants(_ws(editor, HAPPY), [NEUTRAL])
-    assert smiling.smile > 0.6
-    assert stopped.smile < 0.2
+    assert smiling.score > 0.6
+    assert stopped.score < 0.2
     assert -3 <= stopped.strength < 0
     (same,) = editor.variants(_ws(editor, SOBER), [NEUTRAL])
     assert same.strength == 0
@@ -66,36 +71,37 @@ def _curve(middle: float, width: float) -> Callable[[float], float]:
 @pytest.mark.parametrize("width", [0.15, 0.3, 0.5])
 def test_one_strength_is_the_same_share_of_every_faces_smile(middle: float, width: float) -> None:
     curve = _curve(middle, width)
-    scale = measure(lambda steps: [curve(step) for step in steps], curve(0.0))
+    scale = measure(lambda steps: [curve(step) for step in steps], curve(0.0), BY)
     now, most, least = curve(0.0), curve(3.0), curve(-3.0)
     if now > 0.5:
         assert now - curve(scale.step(-1.0)) == pytest.approx(0.8 * (now - least), abs=0.15)
     else:
         assert curve(scale.step(1.0)) - now == pytest.approx(0.8 * (most - now), abs=0.15)
     assert scale.step(0.0) == pytest.approx(0.0, abs=1e-9)
-    assert curve(scale.rest) < NEUTRAL_SCORE + 0.05 or now <= NEUTRAL_SCORE
+    assert curve(scale.rest) < BY.rest + 0.05 or now <= BY.rest
 
 
 @pytest.mark.parametrize("middle", [-1.2, 0.5, 1.8])
 def test_more_strength_is_always_a_further_step_and_none_goes_too_far(middle: float) -> None:
-    scale = measure(lambda steps: [_curve(middle, 0.2)(step) for step in steps], _curve(middle, 0.2)(0.0))
+    scale = measure(lambda steps: [_curve(middle, 0.2)(step) for step in steps], _curve(middle, 0.2)(0.0), BY)
     steps = [scale.step(strength) for strength in np.linspace(-LIMIT, LIMIT, 81)]
-    assert all(a < b or abs(b) == REACH for a, b in pairwise(steps))
-    assert all(-REACH <= step <= REACH for step in steps)
+    assert all(a < b or abs(b) == BY.reach for a, b in pairwise(steps))
+    assert all(-BY.reach <= step <= BY.reach for step in steps)
     for strength in (-2.0, -0.5, 0.0, 0.7, 2.5):
         assert scale.strength(scale.step(strength)) == pytest.approx(strength, abs=0.06)
-    assert Scale.load(json.loads(json.dumps(scale.dump()))).step(1.0) == pytest.approx(scale.step(1.0), abs=0.02)
+    known = Learned.load(json.loads(json.dumps(Learned().with_scale(scale.known(SMILE, "of")).dump()))).scales[0]
+    assert Scale.by(known, SMILE).step(1.0) == pytest.approx(scale.step(1.0), abs=0.02)
 
 
 def test_a_face_at_rest_stays_as_it_is_and_one_that_breaks_is_not_followed() -> None:
-    calm = measure(lambda steps: [_curve(1.0, 0.2)(step) for step in steps], _curve(1.0, 0.2)(0.0))
+    calm = measure(lambda steps: [_curve(1.0, 0.2)(step) for step in steps], _curve(1.0, 0.2)(0.0), BY)
     assert calm.rest == 0.0
-    broken = measure(lambda steps: [np.nan if step < -1 else _curve(-1.2, 0.3)(step) for step in steps], 0.9)
+    broken = measure(lambda steps: [np.nan if step < -1 else _curve(-1.2, 0.3)(step) for step in steps], 0.9, BY)
     assert broken.rest >= -1, "where no face is seen there is no expression to aim at"
 
 
 def test_a_face_that_never_rests_goes_to_its_least_smile() -> None:
-    stubborn = measure(lambda steps: [0.4 if step < -0.7 else 0.9 for step in steps], 0.9)
+    stubborn = measure(lambda steps: [0.4 if step < -0.7 else 0.9 for step in steps], 0.9, BY)
     assert stubborn.score(stubborn.rest) == pytest.approx(0.4)
 
 
@@ -167,27 +173,25 @@ def test_the_workbench_answers_every_request(settings: Settings, astronaut_png: 
     bench = EditorWorkbench(Editor(Models(settings), strangers=True))
     (face,) = bench.find_faces(FindFaces(astronaut_png)).faces
     assert Image.open(io.BytesIO(face.thumbnail)).size == (256, 256)
-    *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 4, found=face.found))
+    *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 4, learned=face.learned))
     assert all(isinstance(one, Progress) for one in progress)
     assert isinstance(projected, Projected)
     ws = from_npz(projected.latent, Models(settings).generator)
     looked_for, found = (
-        EditorWorkbench(bench.editor).render(
-            [Render(projected.latent, (0.8,), photo=astronaut_png, scale=projected.scale, found=where)]
-        )[0]
-        for where in ("", projected.found)
+        EditorWorkbench(bench.editor).render([Render(projected.latent, (0.8,), photo=astronaut_png, learned=where)])[0]
+        for where in (replace(projected.learned, found=""), projected.learned)
     )
     assert isinstance(looked_for, Rendered)
     assert isinstance(found, Rendered)
     assert looked_for.pictures == found.pictures, "to be told where the face is changes nothing but the time"
     rendered, refused = bench.render(
-        [Render(to_npz(ws), (0.0, 1.5, "neutral"), size=256, kind="webp"), Render(to_npz(ws), (1.0,), direction="frown")]
+        [Render(to_npz(ws), (0.0, 1.5, "neutral"), size=256, kind="webp"), Render(to_npz(ws), (1.0,), expression="frown")]
     )
-    assert isinstance(refused, NoSuchDirection), "one bad request spoils no other"
+    assert isinstance(refused, NoSuchExpression), "one bad request spoils no other"
     assert isinstance(rendered, Rendered)
     assert rendered.kinds == ("webp", "webp", "webp")
     assert rendered.strengths[:2] == (0.0, 1.5)
-    assert all(type(number) is float for number in (*rendered.strengths, *rendered.smile)), "no numpy crosses the border"
+    assert all(type(number) is float for number in rendered.strengths), "no numpy crosses the border"
     *steps, animated = bench.animate(Animate(to_npz(ws), -1.0, 1.0, frames=3, size=128))
     assert len(steps) == 3
     assert isinstance(animated, Animated)

@@ -18,13 +18,15 @@ from core.executor import messages as say
 from core.executor.kinds import kinds, modules
 from core.executor.link import BadFrame
 from core.executor.payload import adapter
+from core.learned import Learned
 from core.settings import Settings
+from tests.core.store.kit import LEARNED
 
 SETUP = say.Setup("core.workbench:create", modules(), Settings.load({"EGAO_HOME": "/x"}), parent=7, memory=1 << 40, nice=5)
 TO_WORKER: list[say.ToWorker] = [
     SETUP,
     say.Run((1, 2), (Render(b"latent", (0.0, "neutral"), size=512, max_bytes=8 << 20), Render(b"", (1.5,), photo=b"\0\xff"))),
-    say.Start(3, Project(b"\xff" * 9, face=1, resume=b"x", found='{"a": 1}')),
+    say.Start(3, Project(b"\xff" * 9, face=1, resume=b"x", learned=Learned('{"a": 1}'))),
     say.Cancel(3),
     say.Stop(),
 ]
@@ -32,9 +34,9 @@ FROM_WORKER: list[say.FromWorker] = [
     say.Ready(1.0),
     say.Working((1, 2)),
     say.Stepped(3, Progress(1, 2, 0.5, b"\xfe", checkpoint=b"")),
-    say.Answered(1, Rendered((b"a", b"\0"), (0.5, 1.0), ("png", "jpeg"), (1.0, -0.75), "s"), 0.1),
-    say.Answered(1, FoundFaces((FoundFace(0, (0.0, 0.5, 1.0, 2.0), b"t", "f"),)), 0.1),
-    say.Answered(1, Projected(b"l", b"t", {"all": 1.5}, neutral=None), 0.1),
+    say.Answered(1, Rendered((b"a", b"\0"), (0.5, 1.0), ("png", "jpeg"), (1.0, -0.75), LEARNED), 0.1),
+    say.Answered(1, FoundFaces((FoundFace(0, (0.0, 0.5, 1.0, 2.0), b"t", Learned("f")),)), 0.1),
+    say.Answered(1, Projected(b"l", b"t", {"all": 1.5}, learned=LEARNED), 0.1),
     say.Cancelled(3),
     say.Log(20, "name", "text"),
 ]

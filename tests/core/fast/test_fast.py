@@ -165,7 +165,7 @@ def test_fast_reaches_the_astronaut(
         assert distance(features(end), wanted) < 0.6 * distance(features(start), wanted)
     editor = Editor(Models(settings))
     neutral, smiling = editor.variants(ws, ["neutral", 1.5])
-    assert neutral.smile < 0.2 < 0.9 < smiling.smile, "the styles are too far apart to take an edit"
+    assert neutral.score < 0.2 < 0.9 < smiling.score, "the styles are too far apart to take an edit"
 
 
 def test_fast_stops_when_nothing_is_gained(

@@ -13,7 +13,7 @@ from core.errors import BadSetting, LatentOfAnotherModel, LatentUnreadable, Weig
 from core.faces import FaceFinder, align
 from core.generator import Generator, seed_w
 from core.latents import from_npz, to_npz
-from core.methods import start_projection
+from core.projecting import start_projection
 from core.projection import Options, Projection
 from core.projection.features import Features, area_downsample, distance
 from core.projection.noise import noise_regularity, renormalise

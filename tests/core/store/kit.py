@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.learned import KnownScale, Learned
 from core.settings import Settings
 from core.store import Owner, Store, StoredFace
 
@@ -15,6 +16,7 @@ GENERATOR = "g" * 64
 PHOTO = "ab" * 32
 HOUR, DAY = 3600.0, 86_400.0
 ALICE, BOB = 0x1A2B_3C4D_5E6F_7081, 0x0F1E_2D3C_4B5A_6978  # as long as Discord's ids, and easy to find in a file
+LEARNED = Learned("there").with_scale(KnownScale("smile", "of", (-1.0, 0.0, 1.5), (0.1, 0.3, 0.9), -1.0, -0.9))
 SERVER, OTHER_SERVER = 0x1122_3344_5566_7788, 0x2233_4455_6677_8899
 
 

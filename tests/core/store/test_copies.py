@@ -17,7 +17,7 @@ import pytest
 from core.errors import BackupUnfit, StoreDamaged, StoreInUse, StoreNewer, WrongKey
 from core.store import GuildSettings, Owner, Store
 from core.store.keys import new_key
-from tests.core.store.kit import ALICE, BOB, HOUR, OTHER_SERVER, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at
+from tests.core.store.kit import ALICE, BOB, HOUR, LEARNED, OTHER_SERVER, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at
 
 HERE = Owner(SERVER, ALICE)
 
@@ -167,7 +167,7 @@ def test_a_damaged_page_is_found(store: Store, tmp_path: Path) -> None:
 
 
 def test_an_export_holds_all_that_is_kept_of_a_member(store: Store, clock: Clock) -> None:
-    face = keep_face(store, HERE, latent=b"latent", thumbnail=b"\x89PNGpicture", source_message_id=5, extras={"gain": 1})
+    face = keep_face(store, HERE, latent=b"latent", thumbnail=b"\x89PNGpicture", source_message_id=5, learned=LEARNED)
     store.faces.rename(HERE, face.id, "夏")
     keep_face(store, Owner(SERVER, BOB), latent=b"another's")
     direct = keep_face(store, Owner.direct(ALICE), thumbnail=b"RIFFxxxx")
@@ -191,7 +191,8 @@ def test_an_export_holds_all_that_is_kept_of_a_member(store: Store, clock: Clock
     places = {place["server"]: place for place in about["places"]}
     assert set(places) == {None, SERVER, OTHER_SERVER}
     here = places[SERVER]
-    assert (here["faces"][0]["name"], here["faces"][0]["extras"], here["faces"][0]["messages"]) == ("夏", {"gain": 1}, [5])
+    kept = here["faces"][0]
+    assert (kept["name"], kept["learned"]["found"], kept["messages"]) == ("夏", LEARNED.found, [5])
     assert here["faces"][0]["photo_sha256"] == PHOTO
     assert (here["requests"][0]["kind"], here["reports"][0]["reason"], len(here["uses"])) == ("photo", "my reason", 1)
     assert places[OTHER_SERVER]["blocked"]
@@ -212,7 +213,7 @@ def test_there_is_nothing_to_export_of_somebody_unknown(store: Store) -> None:
 def test_every_column_about_a_member_is_in_the_export(store: Store) -> None:
     """A column that is added and forgotten here would be kept without being shown."""
     internal = {
-        "faces": {"guild_id", "member_id", "photo", "details", "latent", "thumbnail", "chosen"},
+        "faces": {"guild_id", "member_id", "photo", "details", "latent", "thumbnail", "chosen", "extras"},
         "jobs": {"guild_id", "member_id", "once", "request", "checkpoint", "holder", "expires"},
         "members": {"member_id"},
         "reports": {"guild_id"},
@@ -229,6 +230,7 @@ def test_every_column_about_a_member_is_in_the_export(store: Store) -> None:
     }  # fmt: skip
     for table, columns in internal.items():
         assert set(rows(store, table)[0]) - columns <= set(shown[table]), table
+    assert shown["faces"].keys() >= {"learned", "source"}
 
 
 @pytest.mark.parametrize("by_hand", [False, True])

@@ -19,6 +19,7 @@ from tests.core.store.kit import (
     BOB,
     DAY,
     HOUR,
+    LEARNED,
     OTHER_SERVER,
     SERVER,
     Clock,
@@ -52,7 +53,7 @@ def live(store: Store, owner: Owner, message: int, channel: int, reply: int) -> 
     store.members.consent(member, 1, "ja")
     store.members.set_visibility(member, "private")
     face = keep_face(
-        store, owner, photo=secrets.token_hex(32), latent=secrets.token_bytes(2500), extras={"gain": 1},
+        store, owner, photo=secrets.token_hex(32), latent=secrets.token_bytes(2500), learned=LEARNED,
         source_message_id=message, source_channel_id=channel,
     )  # fmt: skip
     store.faces.place(owner, face.id, channel, reply)

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from core.errors import JobCancelled, NoSuchStoredFace
-from core.store import GuildSettings, Owner, Store
+from core.learned import Learned
+from core.store import GuildSettings, Owner, PhotoPlace, Store
 from tests.core.store.kit import (
     ALICE,
     BOB,
     DAY,
     GENERATOR,
     HOUR,
+    LEARNED,
     OTHER_SERVER,
     PHOTO,
     SERVER,
@@ -44,16 +46,17 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 def test_everything_given_comes_back(store: Store) -> None:
-    extras = {"gain": 1.25, "curve": [[0.0, 0.1], [1.0, 0.7]]}
+    learned, place = LEARNED, PhotoPlace("http://cdn/1", 9, 3, 5, 6)
     face = keep_face(
         store, HERE, face=2, box=np.array([1.5, 2.5, 30.0, 40.0]), quad=np.arange(8.0).reshape(4, 2),
-        latent=b"latent", thumbnail=b"picture", extras=extras,
+        latent=b"latent", thumbnail=b"picture", source=place, learned=learned,
     )  # fmt: skip
     assert store.faces.get(HERE, face.id) == face
     assert face.box == (1.5, 2.5, 30.0, 40.0)
     assert face.quad == ((0.0, 1.0), (2.0, 3.0), (4.0, 5.0), (6.0, 7.0))
     assert (face.face, face.method, face.generator, face.photo_sha256) == (2, "w+", GENERATOR, PHOTO)
-    assert face.extras == extras
+    assert (face.source, face.learned) == (place, learned)
+    assert store.faces.sources(face.id) == [6], "the message that held the photo"
     assert face.name is None
     assert store.faces.latent(HERE, face.id) == b"latent"
     assert store.faces.thumbnail(HERE, face.id) == b"picture"
@@ -72,11 +75,11 @@ def test_the_same_photo_finds_its_face_and_nothing_else_does(store: Store) -> No
 
 
 def test_a_face_kept_again_takes_the_place_of_the_first(store: Store) -> None:
-    first = keep_face(store, HERE, latent=b"one", extras={"gain": 2})
+    first = keep_face(store, HERE, latent=b"one", learned=LEARNED)
     second = keep_face(store, HERE, latent=b"two")
     assert second.id == first.id
     assert store.faces.latent(HERE, first.id) == b"two"
-    assert second.extras is None, "what was learned of the first latent doesn't hold for the second"
+    assert second.learned == Learned(), "what was learned of the first latent doesn't hold for the second"
     assert len(store.faces.of(HERE)) == 1
 
 
@@ -90,7 +93,8 @@ def test_no_accessor_reaches_another_owners_face(store: Store, stranger: Owner) 
         lambda: faces.thumbnail(stranger, face.id), lambda: faces.renew(stranger, face.id, source_message_id=6),
         lambda: faces.pick(stranger, face.id), lambda: faces.touch(stranger, face.id),
         lambda: faces.place(stranger, face.id, 1, 2), lambda: faces.rename(stranger, face.id, "mine"),
-        lambda: faces.note(stranger, face.id, {}), lambda: faces.delete(stranger, face.id),
+        lambda: faces.note(stranger, face.id, LEARNED), lambda: faces.delete(stranger, face.id),
+        lambda: faces.with_latent(stranger, face.id),
     ]  # fmt: skip
     for call in calls:
         with pytest.raises(NoSuchStoredFace):
@@ -117,15 +121,30 @@ def test_the_latest_is_the_last_given_or_picked(store: Store, clock: Clock) -> N
     assert of_this_generator.id == second.id
 
 
+def test_a_photo_given_again_is_renewed_and_found_with_its_latent_in_one_step(store: Store, clock: Clock) -> None:
+    face = keep_face(store, HERE, latent=b"latent", learned=LEARNED, source=PhotoPlace("http://cdn/1", 9, 3, 5, 6))
+    keep_face(store, HERE, photo="cd" * 32)
+    clock.passes(60)
+    key, place = {"generator": GENERATOR, "method": "w+"}, PhotoPlace("http://cdn/2", 9, 4, 7, 8)
+    found = store.faces.given_again(HERE, PHOTO, 0, place, **key)
+    assert found is not None
+    assert (found.face.id, found.latent, found.face.learned, found.face.source) == (face.id, b"latent", LEARNED, place)
+    assert found.face.created == clock.at
+    assert store.faces.latest(HERE) == found.face
+    assert sorted(store.faces.sources(face.id)) == [6, 8], "deleting either message erases the face"
+    for owner, photo, number in ((STRANGERS[0], PHOTO, 0), (HERE, "ef" * 32, 0), (HERE, PHOTO, 1)):
+        assert store.faces.given_again(owner, photo, number, place, **key) is None
+
+
 def test_names_places_and_notes_are_kept(store: Store, clock: Clock) -> None:
     face = keep_face(store, HERE)
     clock.passes(60)
     store.faces.rename(HERE, face.id, "夏の私")
     store.faces.place(HERE, face.id, 11, 12)
-    store.faces.note(HERE, face.id, {"gain": 3})
+    store.faces.note(HERE, face.id, LEARNED)
     store.faces.touch(HERE, face.id)
     after = store.faces.get(HERE, face.id)
-    assert (after.name, after.channel_id, after.message_id, after.extras) == ("夏の私", 11, 12, {"gain": 3})
+    assert (after.name, after.channel_id, after.message_id, after.learned) == ("夏の私", 11, 12, LEARNED)
     assert after.last_used == clock.at
     store.faces.rename(HERE, face.id, None)
     assert store.faces.get(HERE, face.id).name is None
@@ -221,7 +240,7 @@ def test_nothing_about_a_face_stands_in_the_clear(store: Store) -> None:
     latent = np.random.default_rng(1).bytes(3000)
     face = keep_face(
         store, HERE, latent=latent, thumbnail=b"\x89PNG" + latent[::-1], box=(123.4567, 2.0, 3.0, 4.0),
-        quad=((765.4321, 0), (0, 9), (9, 9), (9, 0)), extras={"calibrated": "as follows"},
+        quad=((765.4321, 0), (0, 9), (9, 9), (9, 0)), learned=Learned("as follows"),
     )  # fmt: skip
     store.faces.rename(HERE, face.id, "my summer face")
     secrets_: dict[str, bytes | str] = {

@@ -14,7 +14,7 @@ from core.store import GuildSettings, Owner, Store
 from core.store.keys import new_key, write_keys
 from core.store.migrations import HASHED, SEALED
 from core.store.vault import Unopened, Vault
-from tests.core.store.kit import ALICE, BOB, GENERATOR, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at, traces
+from tests.core.store.kit import ALICE, BOB, GENERATOR, LEARNED, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at, traces
 
 HERE = Owner(SERVER, ALICE)
 ONE_USE = GuildSettings(daily_quota=1, cooldown_seconds=0)
@@ -22,7 +22,7 @@ ONE_USE = GuildSettings(daily_quota=1, cooldown_seconds=0)
 
 def fill(store: Store) -> None:
     """Something in every sealed column."""
-    face = keep_face(store, HERE, extras={"gain": 1}, latent=b"latent")
+    face = keep_face(store, HERE, learned=LEARNED, latent=b"latent")
     store.faces.rename(HERE, face.id, "name")
     job = store.jobs.create(HERE, "photo", b"request", token="token", limits=ONE_USE)
     assert job is not None
@@ -44,7 +44,7 @@ def sealed(store: Store) -> dict[str, bytes]:
 def check_all_there(store: Store) -> None:
     face = store.faces.find(HERE, PHOTO, 0, generator=GENERATOR, method="w+")
     assert face is not None
-    assert (face.name, face.extras, store.faces.latent(HERE, face.id)) == ("name", {"gain": 1}, b"latent")
+    assert (face.name, face.learned, store.faces.latent(HERE, face.id)) == ("name", LEARNED, b"latent")
     [job] = store.jobs.kept(HERE)
     assert (job.request, job.token, job.checkpoint) == (b"request", "token", b"checkpoint")
     assert store.members.is_blocked(SERVER, BOB)

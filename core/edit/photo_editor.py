@@ -1,0 +1,140 @@
+"""The one way from a photo to its edits, for the command line and for workers: faces, a latent, its scale, the pictures.
+
+    editor = PhotoEditor(Editor(models))
+    photo, found = editor.look(file, face=0)
+    begun = editor.begin(photo, found)                       # then run begun.projecting to its end
+    face = editor.learn(KnownFace(begun.projecting.ws), expression, begun.aligned.image, found)
+    place, face = editor.place(file, 0, face)
+    pictures = editor.pictures(face, [NEUTRAL, 1.0], expression, place.original)
+
+What a `KnownFace` holds beside its latent is plain data: whoever keeps faces keeps it with them and hands it back, and
+nothing is measured or looked for twice. What edits of one photo share is made once and stays for the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.composite import Original
+from core.edit.editor import Editor, Variant
+from core.edit.found import Found
+from core.edit.scale import Scale
+from core.errors import FaceLost
+from core.expressions import Expression, Strength
+from core.faces import Aligned, Photo, load_photo
+from core.learned import NOTHING, Learned
+from core.methods import DEFAULT_METHOD
+from core.projection import Projecting
+
+_KEPT = 2  # photos with their faces; each takes some 20 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A projection under way, and the face as it was aligned for it."""
+
+    aligned: Aligned
+    projecting: Projecting
+
+
+@dataclass(frozen=True, eq=False)
+class KnownFace:
+    """A face that was projected: ws float32 [1, num_ws, w_dim], and what was learned of it since."""
+
+    ws: np.ndarray
+    learned: Learned = NOTHING
+
+
+@dataclass(frozen=True, eq=False)
+class InPhoto:
+    """A face in its photo, and where it was found there."""
+
+    original: Original
+    found: Found
+
+
+class PhotoEditor:
+    """Edits faces in their photos. Holds the last few photos in memory, nowhere else."""
+
+    def __init__(self, editor: Editor) -> None:
+        self.editor = editor
+        self._placed: OrderedDict[tuple[str, int, str, int | None], InPhoto] = OrderedDict()
+
+    def look(self, photo: bytes, face: int, found: str = "") -> tuple[Photo, Found]:
+        """The photo, a file, and face number `face` (from 0) of it. Raises PhotoError, NoSuchFace.
+
+        It is looked for unless what was `found` at an earlier look at this very photo says where it is, and the checks
+        that have to be made were made then.
+        """
+        editor, known = self.editor, Found.load(found)
+        if known is not None and editor.checks in (known.checked, ""):
+            return load_photo(photo, editor.models.settings), known
+        loaded, faces = editor.look(photo)
+        return loaded, editor.found(editor.pick(faces, face + 1))
+
+    def begin(self, photo: Photo, found: Found, method: str = DEFAULT_METHOD, steps: int | None = None) -> Begun:
+        """Begin to project a face that was looked at. Raises BadSetting for a method that does not exist."""
+        aligned = self.editor.align(photo, found)
+        return Begun(aligned, self.editor.projecting(aligned.image, method, steps))
+
+    def learn(
+        self, face: KnownFace, expression: Expression, aligned: np.ndarray | None = None, found: Found | None = None
+    ) -> KnownFace:
+        """The face with its scale for the expression and, if it was `found` in a photo, where its reconstruction has it.
+
+        Measured as it will look in its photo where the `aligned` face is given, uint8 [R, R, 3], else as drawn. Nothing
+        that is known already is measured again.
+        """
+        learned, moved_by = face.learned, self._moved_by(expression)
+        known = learned.scale(expression.name, moved_by)
+        if known is None or known.neutral is None:
+            scale = self.editor.scale(face.ws, expression, aligned) if known is None else Scale.by(known, expression)
+            learned = learned.with_scale(scale.known(expression, moved_by))
+        if found is not None:
+            with contextlib.suppress(FaceLost):  # told when it is to be drawn
+                found = self.editor.found(found, face.ws)
+            learned = replace(learned, found=found.dump())
+        return replace(face, learned=learned)
+
+    def place(self, photo: bytes, number: int, face: KnownFace, side: int | None = None) -> tuple[InPhoto, KnownFace]:
+        """Face `number` (from 0) in its photo of at most `side` pixels, and the face with where that is.
+
+        Raises as `look` does, and FaceLost.
+        """
+        key = (hashlib.sha256(photo).hexdigest(), number, hashlib.sha256(face.ws.tobytes()).hexdigest(), side)
+        made = self._placed.pop(key, None)
+        if made is None:
+            loaded, where = self.look(photo, number, face.learned.found)
+            original = self.editor.original(loaded, where, face.ws, side)
+            drawn = original.reconstructed.landmarks.astype(np.float32)
+            made = InPhoto(original, Found(where.landmarks, drawn, where.checked))
+        self._placed[key] = made
+        while len(self._placed) > _KEPT:
+            self._placed.popitem(last=False)
+        return made, replace(face, learned=replace(face.learned, found=made.found.dump()))
+
+    def pictures(
+        self, face: KnownFace, asked: Sequence[Strength], expression: Expression, original: Original | None = None
+    ) -> list[Variant]:
+        """The face at each strength: in its photo, or as drawn where there is none. Scores are not taken."""
+        scale = self.scale(face, expression)
+        if original is None:
+            return self.editor.variants(face.ws, asked, expression, scale, judge=False)
+        moved = [one for one in asked if one != 0]
+        drawn = iter(self.editor.variants(face.ws, moved, expression, scale, judge=False) if moved else ())
+        untouched = Variant(expression, 0.0, 0.0, 0.0, original.photo, float("nan"))
+        return [untouched if one == 0 else self.editor.into_photo(original, next(drawn), judge=False) for one in asked]
+
+    def scale(self, face: KnownFace, expression: Expression) -> Scale:
+        """The scale that `learn` measured; measured now where it did not."""
+        known = face.learned.scale(expression.name, self._moved_by(expression))
+        return self.scale(self.learn(face, expression), expression) if known is None else Scale.by(known, expression)
+
+    def _moved_by(self, expression: Expression) -> str:
+        return self.editor.models.mover(expression).digest

@@ -1,0 +1,160 @@
+"""Reads and checks the files of data/expressions. Knows no network: the bot's process asks for words too."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.errors import NoSuchExpression
+
+Strength = float | Literal["neutral"]  # of an expression: 0 the face as it is, 1 four fifths of what it has left to give
+NEUTRAL: Final = "neutral"  # the strength at which a face shows nothing of the expression any more
+SUFFIX: Final = ".toml"
+_EVEN: Final = 1e-6  # how far a sum of weights may be from 1
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Along(_Data):
+    """Moves a face along one direction of latent space, the same for every face."""
+
+    direction: str  # a name of `core.directions`
+
+
+class Judged(_Data):
+    """Who else says whether a face shows the expression, and from which score anyone sees it."""
+
+    emotion: str  # one of core.emotion.EMOTIONS
+    shown: Share
+
+
+class Tries(_Data):
+    """Steps at which a face is tried whose score lies above a bound."""
+
+    above: Share
+    steps: tuple[float, ...] = Field(min_length=2)
+
+
+class Calibration(_Data):
+    """What a strength means; `core.edit.scale` has the formula. Scores are 0..1, steps in units of what moves the face."""
+
+    rest: Share  # score at or below which a face counts as without the expression
+    most: Share  # score; what lies above is noise
+    firm: float = Field(gt=0)  # how soon a strength takes what is left
+    slope: float = Field(gt=0)  # score that a step counts for where the score itself does not change
+    pace: float = Field(gt=0)  # steps to a strength there
+    reach: float = Field(gt=0)  # steps at most; beyond, pictures stop being faces
+    tries: tuple[Tries, ...] = Field(min_length=1)  # from the highest bound to 0
+
+    @model_validator(mode="after")
+    def _every_score_has_its_tries(self) -> Self:
+        bounds = [one.above for one in self.tries]
+        if bounds != sorted(bounds, reverse=True) or bounds[-1] != 0:
+            raise ValueError("tries go from the highest bound down to 0")
+        return self
+
+    def steps_for(self, score: float) -> tuple[float, ...]:
+        """Where to try a face that has this score by itself."""
+        return next((one.steps for one in self.tries if score > one.above), self.tries[-1].steps)
+
+
+class Parts(_Data):
+    """Shares of the drawn motion, 0..1, that parts of the photo's own face take over. The mouth takes all of its."""
+
+    upper: Share = 1.0  # brows and upper lids
+
+
+class Words(_Data):
+    """How people call it, in one language."""
+
+    name: str
+    menu: str  # of the entry in Discord's menu of a message
+    change: str  # what the command does
+    strength: str  # what its number means
+    remove: str  # what the command that takes the expression off does
+    sweep: str  # what the command that moves from neutral to the expression does
+
+    def all(self) -> tuple[str, ...]:
+        """Every word, in the order of the fields."""
+        return tuple(self.model_dump().values())
+
+
+class Expression(_Data):
+    """One expression: how it is made, judged, measured, laid into a photo and named."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=24)  # custom_ids carry it
+    default: bool = False
+    move: Along
+    score: Mapping[str, float] = Field(min_length=1)  # weight of each blendshape; together 1
+    judged: Judged
+    calibration: Calibration
+    parts: Parts = Parts()
+    words: Mapping[str, Words]  # by language: "en" and whatever else there is
+
+    @model_validator(mode="after")
+    def _a_score_is_a_mean(self) -> Self:
+        if any(weight < 0 for weight in self.score.values()) or abs(sum(self.score.values()) - 1) > _EVEN:
+            raise ValueError("the weights of a score are not negative and make 1 together")
+        if "en" not in self.words:
+            raise ValueError("an expression has English words at least")
+        return self
+
+    def of(self, blendshapes: Mapping[str, float]) -> float:
+        """How much a face shows of it, 0..1: the weighted mean of its blendshapes."""
+        return sum(weight * blendshapes[name] for name, weight in self.score.items())
+
+    def along(self, direction: str | None) -> Self:
+        """The same, made by another direction; itself for None."""
+        return self if direction is None else self.model_copy(update={"move": Along(direction=direction)})
+
+    def said(self, language: str) -> Words:
+        """Its words in a language; English ones where there are no others."""
+        return self.words.get(language, self.words["en"])
+
+
+def load(name: str) -> Expression:
+    """The expression of that name. Raises NoSuchExpression."""
+    found = _all().get(name)
+    if found is None:
+        raise NoSuchExpression(name=name, known=", ".join(_all()))
+    return found
+
+
+def named(name: str) -> Expression:
+    """The same, and the default expression for ""."""
+    return load(name) if name else default()
+
+
+def default() -> Expression:
+    """The expression that is meant where none is named."""
+    return next(iter(_all().values()))
+
+
+def names() -> tuple[str, ...]:
+    """Every expression, the default first."""
+    return tuple(_all())
+
+
+@cache
+def _all() -> dict[str, Expression]:
+    """Those that ship, by name. Raises pydantic's ValidationError for a file that is wrong, ValueError without a default."""
+    folder = files("data").joinpath("expressions")
+    found = [read(one.name.removesuffix(SUFFIX), one.read_text("utf-8")) for one in folder.iterdir() if one.name.endswith(SUFFIX)]
+    found.sort(key=lambda one: (not one.default, one.name))
+    if [one.default for one in found].count(True) != 1:
+        raise ValueError("one expression, and no more, is the default")
+    return {one.name: one for one in found}
+
+
+def read(name: str, text: str) -> Expression:
+    """An expression from the text of its file. Raises pydantic's ValidationError, TOMLDecodeError."""
+    return Expression.model_validate({"name": name, **tomllib.loads(text)})

@@ -1,0 +1,67 @@
+"""What is learned of a face beside its latent: made where pictures are drawn, kept with the face, handed back with requests.
+
+Plain data: the store seals it as JSON, messages between processes carry it, the bot's process reads it without a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Self
+
+
+@dataclass(frozen=True)
+class KnownScale:
+    """How a face's expression answers to what moves it; `core.edit.scale` says what the numbers mean."""
+
+    expression: str
+    of: str  # digest of what moves the face: a scale of anything else is measured anew
+    steps: tuple[float, ...]
+    scores: tuple[float, ...]
+    rest: float
+    neutral: float | None = None  # the strength that leads to rest; None where nobody has asked yet
+
+
+@dataclass(frozen=True)
+class Learned:
+    """All of it."""
+
+    found: str = ""  # where the face is in its photo and its reconstruction, as `core.edit.found` packs it
+    scales: tuple[KnownScale, ...] = ()  # one for each expression and what moves it
+
+    def scale(self, expression: str, of: str) -> KnownScale | None:
+        """The scale of an expression made by what has the digest `of`."""
+        return next((one for one in self.scales if (one.expression, one.of) == (expression, of)), None)
+
+    def neutral(self, expression: str) -> float | None:
+        """The strength at which the face shows nothing of the expression, by the scale that was measured last."""
+        return next((one.neutral for one in reversed(self.scales) if one.expression == expression), None)
+
+    def with_scale(self, scale: KnownScale) -> Self:
+        """The same with this scale, in the place of an earlier one, as the last."""
+        others = tuple(one for one in self.scales if (one.expression, one.of) != (scale.expression, scale.of))
+        return replace(self, scales=(*others, scale))
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {"found": self.found, "scales": [_dumped(one) for one in self.scales]}
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `dump`. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(str(data["found"]), tuple(_loaded(one) for one in data["scales"]))
+
+
+def _dumped(scale: KnownScale) -> dict[str, Any]:
+    return {**asdict(scale), "steps": [*scale.steps], "scores": [*scale.scores]}
+
+
+NOTHING: Final = Learned()
+
+
+def _loaded(data: Mapping[str, Any]) -> KnownScale:
+    steps, scores = tuple(map(float, data["steps"])), tuple(map(float, data["scores"]))
+    if len(steps) != len(scores):
+        raise ValueError("a scale has a score for each step")
+    neutral = None if data["neutral"] is None else float(data["neutral"])
+    return KnownScale(str(data["expression"]), str(data["of"]), steps, scores, float(data["rest"]), neutral)

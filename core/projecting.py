@@ -1,0 +1,31 @@
+"""Begins a projection by the name of its method (core.methods)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.errors import BadSetting
+from core.fast import start_fast
+from core.generator import Generator
+from core.methods import DEFAULT_METHOD, METHODS
+from core.projection import DEFAULT_START, Options, Projecting, Projection
+from core.projection.features import Features
+from core.projection.start import find_start
+from core.settings import Settings
+
+
+def start_projection(
+    generator: Generator, features: Features, target: np.ndarray, settings: Settings,
+    method: str = DEFAULT_METHOD, steps: int | None = None, start: str = "default",
+) -> Projecting:  # fmt: skip
+    """Begin to project `target`, an aligned face uint8 [R, R, 3].
+
+    `start` is "mean", "nearest", a seed as "seed:303", or "default" for the best of them. Raises BadSetting for a method
+    or start that does not exist.
+    """
+    if method not in METHODS:
+        raise BadSetting(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")
+    if method == "fast":  # its start is learned, and a better one than any that could be named
+        return start_fast(generator, features, target, settings, steps)
+    begin = find_start(DEFAULT_START if start == "default" else start, generator, features, target, settings)
+    return Projection(generator, features, target, begin, Options.of("w" if method == "w" else "w+", steps))

@@ -1,0 +1,103 @@
+"""Stores that earlier versions made are read by this one, and lose nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.requests.ask import Ask
+from core.learned import KnownScale, Learned
+from core.store import Owner, PhotoPlace, Store
+from core.store.old_extras import as_learned
+from tests.core.store.kit import Clock, raw, rows, settings_at
+
+KEY = "E7GR1kLZlyiMK6mydFJl8oTJ1ilX7RtuTTNLRsSNyGA="  # of old_store.sql; nobody uses it
+OLD = Path(__file__).with_name("old_store.sql")
+MEMBER = Owner.of_columns(11, 22)
+LOCAL = Owner.local()
+PLACE = PhotoPlace("http://cdn/1", 9, 3, 5, 6)
+GENERATOR = "g" * 64
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home folder with the store of version 0.1.0 in it."""
+    with sqlite3.connect(tmp_path / "egao.sqlite3") as conn:
+        conn.executescript(OLD.read_text())
+    return tmp_path
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock()) as opened:
+        yield opened
+
+
+def test_a_face_of_the_bot_is_found_by_its_photo_with_all_that_was_learned(store: Store) -> None:
+    face = store.faces.find(MEMBER, "ab" * 32, 0, generator=GENERATOR, method="fast")
+    assert face is not None
+    scale = KnownScale("smile", "d1", (-2.0, 0.0, 1.5, 3.0), (0.02, 0.31, 0.7, 0.95), -1.25, -0.83)
+    assert face.learned == Learned('{"photo":"x","drawn":null,"checked":""}', (scale,))
+    assert face.learned.neutral("smile") == -0.83
+    assert face.source == PLACE
+    assert store.faces.latent(MEMBER, face.id) == b"latent"
+    assert store.faces.sources(face.id) == [6]
+
+
+def test_faces_of_which_little_or_nothing_was_known(store: Store) -> None:
+    for photo, place in (("ac", PLACE), ("ad", None)):
+        face = store.faces.find(MEMBER, photo * 32, 0, generator=GENERATOR, method="fast")
+        assert face is not None
+        assert (face.source, face.learned) == (place, Learned())
+
+
+def test_faces_of_the_command_line_keep_every_scale_and_the_steps_of_their_method(store: Store) -> None:
+    face = store.faces.find(LOCAL, "ae" * 32, 0, generator=GENERATOR, method="fast")
+    assert face is not None
+    assert [(one.expression, one.of, one.rest) for one in face.learned.scales] == [("smile", "d1", -1.5), ("smile", "d2", 0.0)]
+    assert face.learned.neutral("smile") is None, "nobody had asked"
+    assert {one.method for one in store.faces.of(LOCAL)} == {"fast", "fast/16", "w+"}
+
+
+def test_requests_that_wait_go_on(store: Store) -> None:
+    asks = {job.kind: Ask.load(job.request or b"") for job in store.jobs.of(MEMBER)}
+    edit, photo = asks["edit"], asks["photo"]
+    assert (edit.kind, edit.face_id, edit.strength, edit.expression, edit.keep) == ("edit", 1, 0.75, "", True)
+    assert (photo.kind, photo.strength, photo.language) == ("photo", "neutral", "ja")
+    assert photo.photo is not None
+    assert photo.photo.url == PLACE.url
+
+
+def test_it_happens_once_and_what_is_learned_later_stays(home: Path, store: Store) -> None:
+    face = store.faces.of(MEMBER)[0]
+    learned = face.learned.with_scale(KnownScale("smile", "new", (0.0, 1.0), (0.1, 0.9), 0.0, 0.0))
+    store.faces.note(MEMBER, face.id, learned)
+    applied = rows(store, "_sqlite_migrations")
+    store.close()
+    with Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock()) as again:
+        assert again.faces.get(MEMBER, face.id).learned == learned
+        assert rows(again, "_sqlite_migrations") == applied
+        assert again.integrity() == []
+
+
+def test_what_cannot_be_read_is_left_out_and_the_rest_kept() -> None:
+    for scale in ("scale", "[]", json.dumps({"of": "d", "steps": [1]})):
+        assert as_learned({"scale": scale, "found": "f", "photo": None}) == {"photo": None, "found": "f", "scales": []}
+
+
+def test_a_cut_off_migration_leaves_the_store_as_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed values are opened only after the plain steps: a wrong key stops before any of them."""
+    with raw(home) as conn:
+        before = conn.execute("select id, extras from faces order by id").fetchall()
+    monkeypatch.setattr("core.store.old_extras.as_learned", lambda old: 1 / 0 if "found" in old else old)
+    with pytest.raises(ZeroDivisionError):
+        Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock())
+    with raw(home) as conn:
+        assert conn.execute("select id, extras from faces order by id").fetchall() == before
+    monkeypatch.undo()
+    with Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock()) as store:
+        assert store.faces.get(MEMBER, 1).learned.neutral("smile") == -0.83

@@ -156,7 +156,7 @@ class EgaoBot(BotBase):
         guild = message.guild
         language = (await self.store.run(self.store.guilds.get, guild.id if guild else None)).language
         member = await self.store.run(self.store.members.get, message.author.id)
-        return speaker(language, member.locale or member.consent_locale, guild.preferred_locale if guild else None)
+        return speaker(language, member.consent_locale, guild.preferred_locale if guild else None)
 
     async def wants_private(self, interaction: discord.Interaction[Any], show: str | None = None) -> bool:
         """Whether only the member is to see the result: as they say now, or said before. A direct message is theirs."""

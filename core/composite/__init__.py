@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from core.composite.original import Original, Rendered, composite
+from core.composite.original import Original, Rendered
 
-__all__ = ["Original", "Rendered", "composite"]
+__all__ = ["Original", "Rendered"]

@@ -23,7 +23,6 @@ from core.composite.mesh import COUNT, Points, face_size, with_rim
 from core.composite.motion import heights, mouth_gap, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
 from core.expressions import Parts
-from core.faces import Aligned, Face
 
 Picture = NDArray[np.uint8]
 _WORKING = 320  # pixels of face size at which masks, shades and fields are computed; they have nothing finer to say
@@ -36,11 +35,6 @@ class Rendered:
 
     pixels: Picture  # [R, R, 3]
     landmarks: Points  # [478, 2] in its own pixels
-
-
-def composite(photo: Picture, aligned: Aligned, face: Face, reconstructed: Rendered, edited: Rendered, parts: Parts) -> Picture:
-    """One edit of one face: uint8 [H, W, 3]. For several edits of a face keep an `Original`."""
-    return Original(photo, aligned.matrix, face.landmarks, reconstructed).edit(edited, parts)
 
 
 class Original:

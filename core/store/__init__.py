@@ -10,7 +10,7 @@ from core.store.job import Job, Recovered
 from core.store.limits import Left
 from core.store.members import Block, Member
 from core.store.owner import Owner
-from core.store.registers import Report, StoredDirection
+from core.store.reports import Report
 from core.store.store import Store, database_file
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "Recovered",
     "Report",
     "Store",
-    "StoredDirection",
     "StoredFace",
     "database_file",
 ]

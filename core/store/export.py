@@ -19,7 +19,7 @@ from core.store.jobs import Jobs
 from core.store.limits import Limits
 from core.store.members import Members
 from core.store.owner import Owner
-from core.store.registers import Reports
+from core.store.reports import Reports
 
 _TIMES = {
     "created", "started", "finished", "last_used", "expires", "lease", "token_expires", "consent_at", "seen", "at",

@@ -26,7 +26,6 @@ class Member:
     consent_version: int | None = None  # of the notice that was agreed to
     consent_at: float | None = None
     consent_locale: str | None = None  # the language in which it was read
-    locale: str | None = None  # wished for; None: as Discord says
     visibility: Visibility | None = None
     seen: float = 0.0
 
@@ -55,10 +54,6 @@ class Members(Part):
     def withdraw(self, member_id: int) -> Member:
         """Take the consent back; preferences and faces stay (see `Store.forget_member`)."""
         return self._set(member_id, consent_version=None, consent_at=None, consent_locale=None)
-
-    def set_locale(self, member_id: int, locale: str | None) -> Member:
-        """The language wished for."""
-        return self._set(member_id, locale=locale)
 
     def set_visibility(self, member_id: int, visibility: Visibility | None) -> Member:
         """Whether results of commands are shown to everyone."""

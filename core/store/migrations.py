@@ -134,6 +134,13 @@ def _kinds(db: sqlite_utils.Database) -> None:
     db.execute("update jobs set kind = 'edit' where kind = 'smile'")
 
 
+@steps(name="010 what nothing uses")
+def _unused(db: sqlite_utils.Database) -> None:
+    """A register of directions, and a language wished for, that no version ever wrote."""
+    db.execute("drop table directions")
+    db.execute("alter table members drop column locale")
+
+
 Open = Callable[[bytes, str, int], bytes]  # (sealed, column, row of `faces`) -> plain
 Seal = Callable[[bytes, str, int], bytes]
 

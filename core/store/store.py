@@ -28,7 +28,7 @@ from core.store.keys import unlock
 from core.store.limits import Limits
 from core.store.members import Members
 from core.store.owner import Owner
-from core.store.registers import Directions, Reports
+from core.store.reports import Reports
 from core.store.vault import Vault
 
 THREADS = 4  # of `run`: enough that reads don't wait behind a write; more would only wait for the same lock
@@ -38,7 +38,7 @@ R = TypeVar("R")
 
 
 class Store:
-    """Faces, jobs, members, servers, limits, reports and directions in `home/egao.sqlite3`."""
+    """Faces, jobs, members, servers, limits and reports in `home/egao.sqlite3`."""
 
     def __init__(self, database: Database, vault: Vault, hold: Hold, now: Callable[[], float]) -> None:
         """Use `Store.open`."""
@@ -51,7 +51,6 @@ class Store:
         self.guilds = Guilds(database, vault, now)
         self.limits = Limits(database, vault, now)
         self.reports = Reports(database, vault, now)
-        self.directions = Directions(database, vault, now)
         self._exporter = Exporter(self.faces, self.jobs, self.members, self.limits, self.reports)
         self._sweeper = erasure.Sweeper(database, now)
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from core.composite import Original, Rendered, composite
+from core.composite import Original, Rendered
 from core.composite.mesh import face_size, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
 from core.edit import Editor, Models
@@ -68,7 +68,9 @@ class Scene:
         return self.face.landmarks.astype(np.float64)
 
     def edit(self, strength: float) -> Pixels:
-        return composite(self.photo, self.aligned, self.face, self.person.at(0.0), self.person.at(strength), PARTS)
+        return Original(self.photo, self.aligned.matrix, self.face.landmarks, self.person.at(0.0)).edit(
+            self.person.at(strength), PARTS
+        )
 
     def face_region(self) -> NDArray[np.bool_]:
         """Everything that an edit may touch: the face's oval and a tenth of its size around it."""
@@ -220,14 +222,16 @@ def test_a_face_that_the_photo_cuts_off(neutral: Scene, cut: tuple[slice, slice]
     matrix[:2, 2] -= offset
     face = replace(neutral.face, landmarks=neutral.face.landmarks - offset.astype(np.float32))
     aligned = Aligned(neutral.aligned.image, neutral.aligned.quad - offset, matrix)
-    result = composite(photo, aligned, face, neutral.person.at(0.0), neutral.person.at(1.5), PARTS)
+    result = Original(photo, aligned.matrix, face.landmarks, neutral.person.at(0.0)).edit(neutral.person.at(1.5), PARTS)
     assert result.shape == photo.shape
     assert (result != photo).any()
 
 
 def test_a_face_wholly_outside_changes_nothing(neutral: Scene) -> None:
     face = replace(neutral.face, landmarks=neutral.face.landmarks + np.float32(5000))
-    result = composite(neutral.photo, neutral.aligned, face, neutral.person.at(0.0), neutral.person.at(1.5), PARTS)
+    result = Original(neutral.photo, neutral.aligned.matrix, face.landmarks, neutral.person.at(0.0)).edit(
+        neutral.person.at(1.5), PARTS
+    )
     np.testing.assert_array_equal(result, neutral.photo)
 
 
@@ -254,7 +258,7 @@ def test_a_small_face_and_the_sample_photo(astronaut: Pixels, people: dict[int, 
     face = finder.require(astronaut)[0]
     aligned = align(astronaut, face.landmarks)
     person = people[5000]
-    result = composite(astronaut, aligned, face, person.at(0.0), person.at(-1.5), PARTS)
+    result = Original(astronaut, aligned.matrix, face.landmarks, person.at(0.0)).edit(person.at(-1.5), PARTS)
     assert smile(finder, result) < smile(finder, astronaut) - 0.2
     changed = (result != astronaut).any(axis=2)
     assert 0 < changed.mean() < 0.12

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlite_utils
 
 import core.store.rotation as rotation
 from core.errors import BadSetting, KeyExposed, QuotaSpent, StoreDamaged, StoreInUse, StoreNewer, WrongKey
-from core.store import GuildSettings, Owner, Store
+from core.store import GuildSettings, Owner, Store, database_file
 from core.store.keys import new_key, write_keys
-from core.store.migrations import HASHED, SEALED
+from core.store.migrations import HASHED, SEALED, steps
 from core.store.vault import Unopened, Vault
 from tests.core.store.kit import ALICE, BOB, GENERATOR, LEARNED, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at, traces
 
@@ -245,6 +248,21 @@ def test_a_home_that_cannot_be_is_a_setting_to_correct(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadSetting, match="EGAO_HOME"):
         Store.open(settings_at(tmp_path / "file" / "home"))
+
+
+def test_what_an_earlier_version_kept_of_a_member_is_still_there(tmp_path: Path) -> None:
+    """Before step 010, when members had a column that nothing wrote and there was a register of directions."""
+    file = database_file(settings_at(tmp_path))
+    with contextlib.closing(sqlite3.connect(file)) as conn:
+        old = sqlite_utils.Database(conn)
+        steps.apply(old, stop_before="010 what nothing uses")
+        old.execute("insert into members values (7, 1, 5.0, 'ja', null, 'private', ?)", [Clock()()])
+        conn.commit()
+    file.chmod(0o600)
+    with Store.open(settings_at(tmp_path), now=Clock()) as store:
+        member = store.members.get(7)
+        assert (member.consent_version, member.consent_at, member.consent_locale, member.visibility) == (1, 5.0, "ja", "private")
+        assert not rows(store, "sqlite_master where name = 'directions'")
 
 
 def test_migrations_are_applied_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Consent, blocks, server settings, limits, reports and the register of directions; all outlive a restart."""
+"""Consent, blocks, server settings, limits and reports; all outlive a restart."""
 
 from __future__ import annotations
 
@@ -54,14 +54,11 @@ def test_consent_is_to_a_version_of_the_notice(store: Store, clock: Clock) -> No
 
 
 def test_preferences_and_consent_are_apart(store: Store) -> None:
-    store.members.set_locale(ALICE, "en")
     store.members.set_visibility(ALICE, "private")
     store.members.consent(ALICE, 1, "en")
     store.members.withdraw(ALICE)
     member = store.members.get(ALICE)
-    assert (member.locale, member.visibility, member.consent_version, member.consent_at) == ("en", "private", None, None)
-    store.members.set_locale(ALICE, None)
-    assert store.members.get(ALICE).locale is None
+    assert (member.visibility, member.consent_version, member.consent_at) == ("private", None, None)
 
 
 def test_a_block_holds_where_it_was_made_and_after_a_restart(store: Store, tmp_path: Path) -> None:
@@ -245,18 +242,6 @@ def test_reports_reach_their_server_only(store: Store) -> None:
     assert (store.reports.count(SERVER), store.reports.count(None), store.reports.count(OTHER_SERVER)) == (1, 1, 0)
     assert store.reports.close(SERVER, first)
     assert store.reports.of(SERVER) == []
-
-
-def test_a_direction_is_registered_by_name_and_generator(store: Store) -> None:
-    put = store.directions.put
-    put("smile", generator="g", sha256="1", provenance={"seeds": [600, 2600]}, fitted_at=1.0)
-    newer = put("smile", generator="g", sha256="2", provenance={"method": "svm"}, fitted_at=2.0)
-    other = put("smile", generator="h", sha256="3", provenance={}, fitted_at=3.0)
-    assert store.directions.get("smile", "g") == newer
-    assert store.directions.all() == [newer, other]
-    assert store.directions.delete("smile", "g")
-    assert not store.directions.delete("smile", "g")
-    assert store.directions.get("smile", "g") is None
 
 
 def test_every_error_of_the_store_is_a_sentence() -> None:

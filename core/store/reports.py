@@ -1,15 +1,14 @@
-"""Two small tables: reports of pictures for the admins, and which directions were fitted from what."""
+"""Reports of pictures, for the admins."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.store.database import next_id
 from core.store.owner import NOBODY, Owner
-from core.store.part import Part, to_json
+from core.store.part import Part
 
 
 @dataclass(frozen=True)
@@ -70,44 +69,3 @@ class Reports(Part):
         """A row of the table as a report."""
         reason = self._open(row["reason"], "reports", "reason", row["id"]).decode()
         return Report(**{**row, "guild_id": row["guild_id"] or None, "reason": reason})
-
-
-@dataclass(frozen=True)
-class StoredDirection:
-    """A direction of one generator: which file it is, and how it came about."""
-
-    name: str
-    generator: str  # digest of the generator's weights
-    sha256: str  # of the direction's file
-    provenance: dict[str, Any]
-    fitted_at: float
-
-
-class Directions(Part):
-    """The register of fitted directions. The vectors themselves are files."""
-
-    def put(self, name: str, *, generator: str, sha256: str, provenance: Mapping[str, Any], fitted_at: float) -> StoredDirection:
-        """Register a direction, in place of an earlier one of this name and generator."""
-        row = {
-            "name": name, "generator": generator, "sha256": sha256,
-            "provenance": to_json(provenance).decode(), "fitted_at": fitted_at,
-        }  # fmt: skip
-        with self.database.writing() as db:
-            db.table("directions").insert(row, pk=("name", "generator"), replace=True)
-        return StoredDirection(name, generator, sha256, dict(provenance), fitted_at)
-
-    def get(self, name: str, generator: str) -> StoredDirection | None:
-        """The direction of this name for this generator."""
-        return next((found for found in self.all() if (found.name, found.generator) == (name, generator)), None)
-
-    def all(self) -> list[StoredDirection]:
-        """Every direction, by name."""
-        with self.database.reading() as db:
-            rows = list(db.query("select * from directions order by name, generator"))
-        return [StoredDirection(**{**row, "provenance": json.loads(row["provenance"])}) for row in rows]
-
-    def delete(self, name: str, generator: str) -> bool:
-        """Take a direction out of the register."""
-        with self.database.writing() as db:
-            sql = "delete from directions where name = ? and generator = ?"
-            return db.execute(sql, [name, generator]).rowcount > 0

@@ -38,6 +38,7 @@ from core.store import migrations
 
 BUSY_SECONDS = 5.0  # how long another process's write is waited for
 IDLE_READERS = 4  # reading connections kept open between uses
+QUICK_BYTES = 32 * 2**20  # a store up to this size is vacuumed at each erasure (0.2 s); a larger one by the sweep
 SCRUB_TRIES = 2  # of BUSY_SECONDS each, to catch a moment in which nobody reads
 FIRST_TIME = 1_767_225_600.0  # 2026-01-01, before the first release: a clock that says less is wrong
 NUMBERS_A_SECOND = 1000  # more than the rows of a table ever made in one, else numbers would run ahead of the time
@@ -55,7 +56,7 @@ class Database:
         self._lock = threading.RLock()  # re-entrant: a writing block inside another joins it
         self._readers: list[sqlite_utils.Database] = []
         self._closed = False
-        self._wal_due = False  # erased bytes may still stand in the WAL
+        self.wal_due = True  # erased bytes may still stand in the WAL, at first those of a process that was cut off
         with self._translated():
             _make_private(path)
             self._writer = self._connect()
@@ -99,10 +100,19 @@ class Database:
                 self._put_back(db)
 
     @contextlib.contextmanager
+    def wiping(self) -> Iterator[sqlite_utils.Database]:
+        """A `writing()` block that empties values: they are overwritten in the file, and leave the WAL with the next sweep."""
+        with self.writing() as db:
+            before = db.conn.total_changes
+            yield db
+            self.wal_due = self.wal_due or db.conn.total_changes > before
+
+    @contextlib.contextmanager
     def erasing(self, *, thorough: bool = True) -> Iterator[sqlite_utils.Database]:
         """A `writing()` block after which what it deleted is overwritten in the file and gone from the WAL.
 
-        Not `thorough`, a vacuum stays due for a later `scrub`. A block that changed nothing costs nothing.
+        Not `thorough`, or where a vacuum would keep others waiting (`QUICK_BYTES`), one stays due for a later `scrub`. A
+        block that changed nothing costs nothing.
         """
         with self._lock:
             with self.writing() as db:
@@ -112,7 +122,7 @@ class Database:
                 if erased:
                     db.execute(f"pragma user_version = {_VACUUM_DUE}")
             if erased:
-                self.scrub(vacuum=thorough)
+                self.scrub(vacuum=thorough and self._bytes() <= QUICK_BYTES)
 
     def scrub(self, *, vacuum: bool) -> bool:
         """Empty the WAL into the file and, with `vacuum`, write the file anew. False if readers or a full disk hinder.
@@ -132,14 +142,19 @@ class Database:
             except sqlite3.OperationalError as error:
                 log.warning("the store could not be scrubbed, will try again: %s", error)
                 clean = False
-            self._wal_due = not clean
+            self.wal_due = not clean
             return clean
 
     @property
     def scrub_due(self) -> bool:
         """Whether erased bytes may still stand somewhere in the file or its WAL."""
+        return self.wal_due or self.vacuum_due
+
+    @property
+    def vacuum_due(self) -> bool:
+        """Whether stale copies of erased rows may still stand in the file."""
         with self.reading() as db:
-            return self._wal_due or db.execute("pragma user_version").fetchone()[0] == _VACUUM_DUE
+            return bool(db.execute("pragma user_version").fetchone()[0] == _VACUUM_DUE)
 
     def close(self) -> None:
         """Wait for the write in progress, empty the WAL and close. Later use raises ShuttingDown."""
@@ -152,6 +167,10 @@ class Database:
             with contextlib.suppress(sqlite3.OperationalError):
                 self._truncate_wal()
             self._writer.close()
+
+    def _bytes(self) -> int:
+        pages, size = (self._writer.conn.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages * size)
 
     def _truncate_wal(self) -> bool:
         busy, _, _ = self._writer.conn.execute("pragma wal_checkpoint(truncate)").fetchone()

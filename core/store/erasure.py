@@ -7,6 +7,7 @@ counted uses of the last 24 hours. Neither holds the member's id in the clear (s
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from core.store.owner import NOBODY, Owner
 
 MEMBER_SECONDS = 365 * DAY  # a consent that was not used for a year is asked for again
 REPORT_SECONDS = 30 * DAY
-VACUUM_SECONDS = 3600.0  # least time between two vacuums of the sweep: each writes the whole file
+VACUUM_SECONDS = 300.0  # least time between two vacuums of the sweep: each writes the whole file
+VACUUM_SHARE = 0.005  # most of the time that they may keep other writes waiting
 
 PERSONAL = ("faces", "jobs", "reports")
 
@@ -145,18 +147,24 @@ def _later(db: sqlite_utils.Database, table: str, moment: str, now: float) -> bo
 
 
 class Sweeper:
-    """Vacuums after sweeps, but not after each."""
+    """Finishes what erasures left due: the WAL after each sweep, a vacuum of the file more seldom."""
 
     def __init__(self, database: Database, now: Callable[[], float]) -> None:
         self._database = database
         self._now = now
         self._last = -VACUUM_SECONDS
+        self._pause = VACUUM_SECONDS
 
     def tidy(self) -> None:
-        """Finish what erasures left due, at most once in VACUUM_SECONDS."""
-        waited = abs(self._now() - self._last) >= VACUUM_SECONDS  # also of a clock that was set back
-        if waited and self._database.scrub_due and self._database.scrub(vacuum=True):
-            self._last = self._now()
+        """Vacuum if that is due and the last was long ago, for how long it took; else only empty the WAL."""
+        waited = abs(self._now() - self._last) >= self._pause  # abs: the clock may have been set back
+        if waited and self._database.vacuum_due:
+            began = time.monotonic()
+            if self._database.scrub(vacuum=True):
+                self._last = self._now()
+                self._pause = max(VACUUM_SECONDS, (time.monotonic() - began) / VACUUM_SHARE)
+        elif self._database.wal_due:
+            self._database.scrub(vacuum=False)
 
 
 def _erase(db: sqlite_utils.Database, where: str, *facts: int) -> Erased:

@@ -132,7 +132,7 @@ class Jobs(Part):
 
         `refund` gives the use back: the failure was not the member's. `told`: the member knows already.
         """
-        with self.database.writing() as db:
+        with self.database.wiping() as db:
             if not self._end(db, "id = :id", {"id": job_id}, state, error):
                 return False
             if refund:
@@ -143,7 +143,7 @@ class Jobs(Part):
 
     def told(self, job_id: int) -> bool:
         """The member has the answer; what was needed to give it is wiped. True the first time only."""
-        with self.database.writing() as db:
+        with self.database.wiping() as db:
             return _wipe(db, job_id)
 
     def cancel(self, owner: Owner, job_id: int) -> bool:

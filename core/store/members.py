@@ -92,7 +92,7 @@ class Members(Part):
 
     def unblock(self, guild_id: int | None, member_id: int) -> bool:
         """Let a member in again. False if there was no such block."""
-        with self.database.writing() as db:
+        with self.database.erasing() as db:
             sql = "delete from blocks where who = ?"
             return db.execute(sql, [self._block_index(guild_id, member_id)]).rowcount > 0
 

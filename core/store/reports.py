@@ -60,7 +60,7 @@ class Reports(Part):
     def close(self, guild_id: int | None, report_id: int) -> Report | None:
         """An admin has dealt with it: erase it. Returns what it was; None if it isn't of this server, or is closed."""
         which = [report_id, guild_id or NOBODY]
-        with self.database.writing() as db:
+        with self.database.erasing() as db:
             found = [self._opened(row) for row in db.query("select * from reports where id = ? and guild_id = ?", which)]
             db.execute("delete from reports where id = ? and guild_id = ?", which)
         return found[0] if found else None

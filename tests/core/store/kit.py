@@ -71,17 +71,17 @@ def traces(store: Store, needles: Mapping[str, bytes | int | str]) -> set[str]:
             for row in rows(store, table):
                 found |= {f"{name} in {table}.{column}" for column, value in row.items() if _holds(value, needle)}
         for file, content in files(store).items():
-            if any(form in content for form in _forms(needle)):
+            if any(form in content for form in forms(needle)):
                 found.add(f"{name} in {file}")
     return found
 
 
 def _holds(value: Any, needle: bytes | int | str) -> bool:
     raw = value if isinstance(value, bytes) else str(value).encode()
-    return value == needle or any(form in raw for form in _forms(needle))
+    return value == needle or any(form in raw for form in forms(needle))
 
 
-def _forms(needle: bytes | int | str) -> list[bytes]:
+def forms(needle: bytes | int | str) -> list[bytes]:
     """How a value may stand in the file: SQLite writes an integer of this size big-endian in 8 bytes."""
     if isinstance(needle, int):
         return [needle.to_bytes(8, "big"), needle.to_bytes(8, "little"), str(needle).encode()]

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.core.store.kit import (
     SERVER,
     Clock,
     files,
+    forms,
     keep_face,
     rows,
     settings_at,
@@ -281,3 +283,67 @@ def test_what_was_written_before_is_gone_from_the_wal(store: Store) -> None:
     assert len(files(store)["egao.sqlite3-wal"]) > 0
     store.forget(HERE)
     assert files(store)["egao.sqlite3-wal"] == b""
+
+
+def scraps(store: Store, sealed: bytes) -> list[str]:
+    return [name for name, content in files(store).items() if any(form in content for form in forms(sealed))]
+
+
+def test_a_closed_report_and_a_lifted_block_leave_the_file_and_the_wal(store: Store) -> None:
+    number = store.reports.add(SERVER, ALICE, channel_id=3, message_id=4, reason="R" * 200)
+    store.members.block(SERVER, BOB)
+    reason, member = rows(store, "reports")[0]["reason"], rows(store, "blocks")[0]["member"]
+    assert scraps(store, reason)
+    assert scraps(store, member)
+    store.reports.close(SERVER, number)
+    store.members.unblock(SERVER, BOB)
+    assert (scraps(store, reason), scraps(store, member)) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["told", "finish"])
+def test_what_an_answered_request_held_leaves_the_wal_with_the_next_sweep(store: Store, how: str) -> None:
+    job = store.jobs.create(HERE, "photo", b"Q" * 200, token="T" * 200, token_expires=9e9)
+    assert job is not None
+    (row,) = rows(store, "jobs")
+    store.expire()
+    if how == "told":
+        store.jobs.finish(job.id)
+        store.jobs.told(job.id)
+    else:
+        store.jobs.finish(job.id, told=True)
+    store.expire()
+    assert (scraps(store, row["token"]), scraps(store, row["request"])) == ([], [])
+
+
+def test_an_erasure_does_not_write_a_large_store_anew(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.store.database.QUICK_BYTES", 100_000)
+    keep_face(store, Owner(SERVER, BOB), thumbnail=secrets.token_bytes(200_000))
+    face = keep_face(store, HERE)
+    latent = next(row["latent"] for row in rows(store, "faces") if row["id"] == face.id)
+    size = store.database.path.stat().st_size
+    store.faces.delete(HERE, face.id)
+    assert store.database.path.stat().st_size >= size, "a vacuum would have made it smaller"
+    assert scraps(store, latent) == [], "overwritten, and gone from the WAL"
+    assert store.database.vacuum_due
+    clock.passes(HOUR)
+    store.expire()
+    assert not store.database.scrub_due
+
+
+def test_vacuums_of_a_sweep_take_a_small_share_of_the_time(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.store.database.QUICK_BYTES", 0)
+    scrub, vacuums = store.database.scrub, 0
+
+    def slowly(*, vacuum: bool) -> bool:
+        nonlocal vacuums
+        vacuums += vacuum
+        return scrub(vacuum=vacuum)
+
+    seconds = iter(range(0, 1000, 10))
+    monkeypatch.setattr(store.database, "scrub", slowly)
+    monkeypatch.setattr("core.store.erasure.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    for _ in range(6):
+        store.faces.delete(HERE, keep_face(store, HERE).id)
+        clock.passes(1000)
+        store.expire()
+    assert vacuums == 3, "each took ten seconds: at most one in 2,000"

@@ -199,7 +199,8 @@ class EgaoBot(BotBase):
             self.unreconciled, self._reconciled, asked = False, time.monotonic(), False
             try:
                 servers = await recovery.reconcile(self, self.store, self.erasure)
-                asked = await recovery.reconcile_members(self, self.store, self.erasure) and servers
+                channels = await recovery.reconcile_channels(self, self.store, self.erasure)
+                asked = await recovery.reconcile_members(self, self.store, self.erasure) and channels and servers
             finally:
                 self.unreconciled = self.unreconciled or not asked
 

@@ -34,7 +34,8 @@ class ChoiceCog(commands.Cog):
             return
         parent = found[0]
         chosen = press.chosen[0] if press.chosen else ""
-        numbers = range(min(parent.faces, SHOWN_FACES)) if chosen == "all" else [int(chosen)] if chosen.isdecimal() else []
+        one = press.choice()
+        numbers = range(min(parent.faces, SHOWN_FACES)) if chosen == "all" else [one] if one is not None else []
         if not numbers or max(numbers) >= parent.faces:
             raise Outdated
         caller = InteractionCaller(press.interaction, say, parent.ask.private, "replace")

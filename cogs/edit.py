@@ -14,11 +14,13 @@ from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import told
 from bot.transport.identity import owner_of
 from bot.transport.photo_source import PhotoRef
+from bot.ui.components import whole
 from core.errors import NoSuchStoredFace, NothingStored
 from core.expressions import NEUTRAL, Strength, default
 from core.store import StoredFace
 
 SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
+MOST_FACES = 10_000  # no photo shows more; somebody may type a number of thousands of digits
 LISTED = 25  # Discord shows no more choices
 Interaction = discord.Interaction[EgaoBot]
 
@@ -96,7 +98,7 @@ class EditCog(commands.Cog):
         private = await self.bot.wants_private(interaction, show.value if show is not None else None)
         limit = interaction.filesize_limit
         if photo is not None:
-            number = int(face) - 1 if face is not None and face.isdecimal() else None
+            number = _numbered(face)
             ask = Ask("photo", say.language, limit, private, PhotoRef.of(photo), face=number, strength=strength)
             caller = InteractionCaller(interaction, say, private, "say")
             await self.bot.consent.request(caller, ask, author_id=interaction.user.id, limited=True)
@@ -118,6 +120,16 @@ class EditCog(commands.Cog):
             if face in (f"#{one.id}", str(number)) or face.lower() == (one.name or "").lower():
                 return one
         raise NoSuchStoredFace(face=face)
+
+
+def _numbered(face: str | None) -> int | None:
+    """Which face of a new photo is meant, from 0; None if that was not said by a number."""
+    if face is None or not face.isdecimal():
+        return None
+    number = whole(face)
+    if number is None or number > MOST_FACES:
+        raise NoSuchStoredFace(face=f"{face[:8]}…")
+    return number - 1
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
+from bot.requests import recovery
 from bot.transport.identity import owner_of
 
 
@@ -21,15 +24,28 @@ class EraseCog(commands.Cog):
         await self.bot.erasure.until_done("message deleted", lambda: self.bot.erasure.messages(payload.message_id))
 
     @commands.Cog.listener()
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """A photo that was taken out of its message is as good as deleted."""
+        data: Any = payload.data
+        if "attachments" not in data or data.get("author", {}).get("bot"):
+            return
+        files = frozenset(int(one["id"]) for one in data["attachments"])
+        await self.bot.erasure.until_done("photo taken out", lambda: self.bot.erasure.edited(payload.message_id, files))
+
+    @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """As by a moderator's purge."""
         await self.bot.erasure.until_done("messages deleted", lambda: self.bot.erasure.messages(*sorted(payload.message_ids)))
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """The messages go with it, and Discord tells of none of them."""
+        """The messages go with it, also those in archived threads, and Discord tells of none of them."""
         threads = [thread.id for thread in getattr(channel, "threads", ())]
         await self.bot.erasure.until_done("channel deleted", lambda: self.bot.erasure.channels(channel.id, *threads))
+        await self.bot.chores.do("looking for threads that are gone", lambda: self._threads(channel.guild))
+
+    async def _threads(self, guild: discord.Guild) -> None:
+        await recovery.reconcile_channels(self.bot, self.bot.store, self.bot.erasure, guild)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:

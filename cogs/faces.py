@@ -49,8 +49,7 @@ class FacesCog(commands.Cog):
     async def open(self, press: Press) -> None:
         """One face, chosen in the list."""
         say = await self.bot.speaker(press.interaction)
-        number = int(press.chosen[0]) if press.chosen and press.chosen[0].isdecimal() else 0
-        await _replace(press.interaction, await self._one(say, _owner(press.interaction), number))
+        await _replace(press.interaction, await self._one(say, _owner(press.interaction), press.choice() or 0))
 
     async def use(self, press: Press) -> None:
         """Make it the one that `/smile` works on."""

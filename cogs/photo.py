@@ -11,16 +11,19 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.ask import Ask
+from bot.requests.sparing import Few, Sparing
 from bot.text.speaker import Speaker
 from bot.transport.callers import MessageCaller
 from bot.transport.error_replies import trouble
 from bot.transport.photo_source import photo_in, pictures
 from bot.transport.retry import insist
 from bot.ui.pages import Page, notice
-from core.errors import EgaoError
+from core.errors import Blocked, EgaoError, RoleNeeded
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = 10_000  # channels
+WORDS, WORD_SECONDS = 3, 600.0  # to one member, of what they know or can't change: somebody may keep calling the bot's name
 ORDINARY = (discord.MessageType.default, discord.MessageType.reply)
 
 
@@ -29,8 +32,9 @@ class PhotoCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
-        self._known: set[int] = set()  # channels that were open when last asked for
-        self._explained: set[int] = set()  # open channels where it was said that photos can't be seen
+        self._known = Few[int](REMEMBERED)  # channels that were open when last asked for; of a thread the channel that it is in
+        self._explained = Few[int](REMEMBERED)  # open channels where it was said that photos can't be seen
+        self._words = Sparing(WORDS, WORD_SECONDS)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -40,6 +44,8 @@ class PhotoCog(commands.Cog):
         try:
             await self._look(message)
         except Exception as error:
+            if isinstance(error, (Blocked, RoleNeeded)) and not self._words.may(message.author.id):
+                return  # they were told
             say = Speaker("en")
             with contextlib.suppress(EgaoError):  # the store may be what fails
                 say = await self.bot.speaker_for(message)
@@ -50,7 +56,7 @@ class PhotoCog(commands.Cog):
         if source is not None:
             if self._addressed(message) or await self._open(message):
                 await self._take(message, source)
-        elif self._spoken_to(message):
+        elif self._spoken_to(message) and self._words.may(message.author.id):
             say = await self.bot.speaker_for(message)
             await self._reply(message, say, notice(say("photo.drop.hint")))
         elif not self.bot.content and message.guild is not None:
@@ -86,23 +92,25 @@ class PhotoCog(commands.Cog):
         if message.guild is None:
             return False
         place = message.channel.id
+        parent = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
         try:
             settings = await self.bot.store.run(self.bot.store.guilds.get, message.guild.id)
         except EgaoError as error:
-            if place in self._known:
+            if place in self._known or parent in self._known:
                 raise
             log.error("whether channel %d is open can't be read: %s", place, error.code)
             return False
-        parent = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
         is_open = settings.auto_replies and bool({place, parent} & set(settings.channels))
-        (self._known.add if is_open else self._known.discard)(place)
+        (self._known.add if is_open else self._known.discard)(parent or place)
         return is_open
 
     async def _explain(self, message: discord.Message) -> None:
         """Without the content intent a photo in an open channel can't be told from words: say so, once a channel."""
-        if message.channel.id in self._explained or not await self._open(message):
+        channel = message.channel
+        place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
+        if place in self._explained or not await self._open(message):
             return
-        self._explained.add(message.channel.id)
+        self._explained.add(place)
         say = await self.bot.speaker_for(message)
         await self._reply(message, say, notice(say("photo.content.off")))
 

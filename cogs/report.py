@@ -63,7 +63,7 @@ class ReportCog(commands.Cog):
                 link = message.jump_url if message is not None else "?"
                 text = admins("report.notice", reporter=f"<@{interaction.user.id}>", link=link, reason=quoted)
                 done = row(button(admins("report.done"), "handled", number))
-                passed_on = await self._post(settings.report_channel, notice(text, done), number)
+                passed_on = await self._post(interaction.guild, settings.report_channel, notice(text, done), number)
         await answer(interaction, notice(say("report.thanks" if passed_on else "report.nowhere")))
 
     async def handled(self, press: Press) -> None:
@@ -79,7 +79,12 @@ class ReportCog(commands.Cog):
             text = say("report.handled", admin=f"<@{press.interaction.user.id}>", link=link_to(closed))
         await press.interaction.response.edit_message(view=notice(text).view)
 
-    async def _post(self, channel_id: int, page: Page, number: int) -> bool:
+    async def _post(self, guild: discord.Guild | None, channel_id: int, page: Page, number: int) -> bool:
+        """Only in a channel of the same server: what was set is only as good as who set it."""
+        known = guild.get_channel_or_thread(channel_id) if guild is not None else None
+        if known is None:
+            log.warning("report %d: the channel for reports is not in its server", number)
+            return False
         channel = self.bot.get_partial_messageable(channel_id)
         try:
             await insist(lambda: channel.send(view=page.view, nonce=f"report{number}"), f"report {number}", POST_AGAIN)

@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import require_admin
 from bot.text.speaker import Speaker
-from bot.ui.components import Form, Outdated, Press, PressItem, button, custom_id, row
+from bot.ui.components import Form, Outdated, Press, PressItem, button, custom_id, row, whole
 from bot.ui.pages import Page, page_of
 from core.errors import BadServerSetting
 from core.store import GuildSettings
@@ -68,13 +68,14 @@ class SettingsCog(commands.Cog):
             raise BadServerSetting(name=say(names[name]), value=value, reason=reason) from None
 
     def _chosen(self, name: str, chosen: list[str], more: tuple[str, ...]) -> dict[str, Any]:
-        if name in {"channels", "roles", "reportchannel"} and not all(value.isdecimal() for value in chosen):
+        ids = [number for number in map(whole, chosen) if number is not None]
+        if name in {"channels", "roles", "reportchannel"} and len(ids) != len(chosen):
             raise Outdated
         match name:
             case "channels" | "roles":
-                return {name: tuple(int(value) for value in chosen)}
+                return {name: tuple(ids)}
             case "reportchannel":
-                return {"report_channel": int(chosen[0]) if chosen else None}
+                return {"report_channel": ids[0] if ids else None}
             case "whose" if chosen and chosen[0] in WHOSE:
                 return {"whose_photos": chosen[0]}
             case "language" if chosen and chosen[0] in LANGUAGES:

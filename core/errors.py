@@ -3,7 +3,7 @@
 EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
-│                         PhotoUnreachable, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
+│                         PhotoUnreachable, PhotoStoppedWorker, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
@@ -80,6 +80,13 @@ class PhotoUnreachable(PhotoError):
 
 class ExplicitPhoto(PhotoError):
     sentence = "This picture is marked as explicit, and egao does not work on such pictures. Send another one."
+
+
+class PhotoStoppedWorker(PhotoError):
+    sentence = (
+        "A short while ago this very photo stopped the image worker, so it is left alone for {minutes} minutes. "
+        "Send another photo, or a smaller copy of it."
+    )
 
 
 class PhotoRefused(PhotoError):

@@ -46,7 +46,7 @@ class Ends:
         code = error.code if isinstance(error, EgaoError) else "EgaoError"
         if isinstance(error, PhotoRefused):
             code = PhotoRefused.__name__  # which check it was would say something about a face
-        refund = own_failure(error)
+        refund = own_failure(error) and not run.spent
         if not await self._store.run(self._store.jobs.finish, run.job_id, "failed", error=code, refund=refund):
             return
         await self.tell(run, trouble(run.ask.say, error))

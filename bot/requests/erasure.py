@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from bot.requests.ask import Ask
 from core.errors import EgaoError
-from core.store import Erased, Owner, Store
+from core.store import Erased, Job, Owner, PhotoPlace, Store
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,14 @@ class Recent:
         return any(at >= since and scope.covers(owner, message_id, channel_id) for at, scope in list(self._scopes))
 
 
+def photo_of(job: Job) -> PhotoPlace | None:
+    """Where the photo of a request stands, as far as its row says."""
+    try:
+        return Ask.load(job.request).photo if job.request is not None else None
+    except (ValueError, TypeError, KeyError):  # an older version wrote it
+        return None
+
+
 class Erasure:
     """Erases in the store, then ends the work. `end_jobs` and `end_waiting` end it in the bot's memory."""
 
@@ -78,6 +87,22 @@ class Erasure:
         """Erase what came from these messages: they were deleted. Raises StoreError."""
         scope = Scope(message_ids=frozenset(message_ids))
         return await self._erase(scope, self._store.forget_source_message, *sorted(message_ids))
+
+    async def edited(self, message_id: int, attachment_ids: frozenset[int]) -> Erased:
+        """A message was edited and has these files now: erase what came from it if its photo is not there any more.
+
+        Raises StoreError.
+        """
+        if attachment_ids and not await self._store.run(self._taken_out, message_id, attachment_ids):
+            return Erased()
+        return await self.messages(message_id)
+
+    def _taken_out(self, message_id: int, attachment_ids: frozenset[int]) -> bool:
+        """Whether a photo that is kept of, or asked about, is none of these files. On a thread of the store's."""
+        places = [face.source for face in self._store.faces.of_message(message_id)]
+        places += [photo_of(job) for job in self._store.jobs.about(message_id)]
+        here = [place for place in places if place is not None and place.message_id == message_id]
+        return any(place.attachment_id not in attachment_ids for place in here)
 
     async def channels(self, *channel_ids: int) -> Erased:
         """Erase what came from these channels or threads: they were deleted. Raises StoreError."""

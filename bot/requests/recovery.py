@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import discord
@@ -23,6 +23,8 @@ from core.store import Job, Store
 
 log = logging.getLogger(__name__)
 PAUSE = 0.5  # seconds between two members that are looked up: answers share Discord's limit of 50 requests a second
+THREADS: Final = (discord.ChannelType.public_thread, discord.ChannelType.private_thread, discord.ChannelType.news_thread)
+NO_CHANNEL: Final = 10003
 NO_MEMBER: Final = (10007, 10013)  # unknown member, unknown user
 
 
@@ -100,6 +102,37 @@ async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure)
             return False
         await asyncio.sleep(PAUSE)
     return asked
+
+
+async def reconcile_channels(bot: discord.Client, store: Store, erasure: Erasure, guild: discord.Guild | None = None) -> bool:
+    """Erase what came from channels and threads that are there no more, of one server or of all.
+
+    Archived threads are not known beforehand: Discord is asked. False if it could not say of all. Raises StoreError.
+    """
+    asked = True
+    for guild_id, channel_id in await store.run(store.channels):
+        here = bot.get_guild(guild_id)
+        if (guild is not None and guild.id != guild_id) or here is None or here.get_channel_or_thread(channel_id):
+            continue
+        try:
+            gone = _orphan(here, await bot.http.get_channel(channel_id))
+        except discord.NotFound as error:
+            gone = error.code == NO_CHANNEL
+        except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
+            # A thread that the bot may not see is still there, unless a channel was deleted just now: then it is of that one.
+            gone = guild is not None and isinstance(error, discord.Forbidden)
+            asked = asked and not will_pass(error)
+        if gone:
+            erased = await erasure.channels(channel_id)
+            log.info("a channel of server %d is gone: %d faces erased", guild_id, erased.faces)
+        await asyncio.sleep(PAUSE)
+    return asked
+
+
+def _orphan(guild: discord.Guild, channel: Any) -> bool:
+    """Whether this is a thread whose channel was deleted: all channels of a server are known, archived threads are not."""
+    is_thread = discord.ChannelType(channel["type"]) in THREADS
+    return is_thread and guild.get_channel(int(channel["parent_id"])) is None
 
 
 async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:

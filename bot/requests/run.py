@@ -36,6 +36,7 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     face: FaceAndLatent | None = None  # once it is kept
     task: asyncio.Task[None] | None = None
+    spent: bool = False  # what it cost is not given back: the work is done, or its own photo took a worker down
     faces: int = 0  # how many its photo shows, once there is a choice
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 
 from bot.requests.drawing import Pictures
+from bot.requests.hard import HardPhotos
 from bot.requests.run import Choice, Follow, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef, digest
 from bot.ui.pages import Page
-from core.errors import NoSuchFace
+from core.errors import JobTimedOut, NoSuchFace, WorkerDied
 from core.executor import Executor, FindFaces, FoundFace, Project
 from core.methods import DEFAULT_METHOD, method_key
 from core.settings import Settings
@@ -26,6 +27,7 @@ class Work:
         self._steps = settings.projection_steps or None
         self._method = method_key(DEFAULT_METHOD, self._steps)
         self._photos = photos
+        self._hard = HardPhotos()
         self._pictures = Pictures(store, executor, self._photos)
 
     async def do(self, run: Run) -> Page | Choice:
@@ -50,6 +52,15 @@ class Work:
         """Fetch the photo and keep its face; which one may have to be asked first."""
         data = run.photo = await self._photos.fetch(ref)
         name = await asyncio.to_thread(digest, data)
+        self._hard.check(name)
+        try:
+            return await self._face_in(run, ref, data, name)
+        except (JobTimedOut, WorkerDied) as error:
+            run.spent = self._hard.note(name, error)
+            raise
+
+    async def _face_in(self, run: Run, ref: PhotoRef, data: bytes, name: str) -> Choice | None:
+        """Find the faces, and keep the one that is meant."""
         async with Follow(run, self._store) as follow:
             found = (await self._executor.submit(FindFaces(data), run.owner, follow)).faces
         number = run.ask.face

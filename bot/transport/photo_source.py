@@ -66,7 +66,8 @@ class PhotoReader:
     async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
         message = await message_with_photo(self._bot, channel_id, message_id, self._gone)
         found = next((one for one in message.attachments if one.id == attachment_id), None)
-        if found is None:
+        if found is None:  # taken out of its message while nobody listened
+            await self._gone(message_id)
             raise PhotoGone
         return found
 

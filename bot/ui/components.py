@@ -15,6 +15,7 @@ from discord import ui
 
 PREFIX: Final = "egao"
 LIMIT: Final = 100  # Discord's, in characters
+DIGITS: Final = 19  # of a 64-bit number, rounded up; Python refuses to read some thousands
 FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
 
 Handler = Callable[["Press"], Awaitable[None]]
@@ -47,9 +48,18 @@ class Press:
             raise Outdated
         return found
 
+    def choice(self) -> int | None:
+        """The number that was chosen in a select, if it is one."""
+        return whole(self.chosen[0]) if self.chosen else None
+
     def argument(self, index: int, otherwise: str) -> str:
         """An argument as it stands; `otherwise` where the custom_id is of a version that had none there."""
         return self.arguments[index] if index < len(self.arguments) else otherwise
+
+
+def whole(text: str) -> int | None:
+    """The number that somebody wrote; None for anything else, and for more digits than any number of ours or Discord's has."""
+    return int(text) if len(text) <= DIGITS and text.isdecimal() else None
 
 
 class Outdated(Exception):

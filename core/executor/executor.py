@@ -292,7 +292,7 @@ class Executor:
             elif hung and blamed == [item]:
                 self._settle(item, JobTimedOut(seconds=round(self._patience.silence)))
             elif item.attempts >= self._capacity.attempts or item.deaths >= _MOST_DEATHS:
-                self._settle(item, WorkerDied())
+                self._settle(item, WorkerDied(own=item.attempts >= self._capacity.attempts))  # alone, and again: by this item
             elif not item.done:
                 item.alone = item.alone or item in blamed
                 again.append(item)

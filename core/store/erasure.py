@@ -102,6 +102,16 @@ def owners(database: Database) -> list[Owner]:
         return [Owner.of_columns(*row) for row in db.execute(sql, [NOBODY, NOBODY]).fetchall()]
 
 
+def channels(database: Database) -> list[tuple[int, int]]:
+    """(server, channel or thread) of every photo of which something is kept."""
+    sql = """
+        select guild_id, sources.channel_id from sources join faces on faces.id = face_id where sources.channel_id is not null
+        union select guild_id, channel_id from jobs where channel_id is not null
+    """
+    with database.reading() as db:
+        return [(guild, channel) for guild, channel in db.execute(sql).fetchall() if guild != NOBODY]
+
+
 def expire(database: Database, jobs: Jobs, now: float) -> Expired:
     """Erase what has run out: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
     pull_back(database, now)

@@ -231,6 +231,12 @@ class Faces(Part):
             self._one(db, owner, face_id)
             db.table("faces").delete(face_id)
 
+    def of_message(self, message_id: int) -> list[StoredFace]:
+        """The faces of anybody whose photo was given in a message."""
+        sql = f"select {_ABOUT} from faces where id in (select face_id from sources where message_id = ?)"
+        with self.database.reading() as db:
+            return [self._face(row) for row in list(db.query(sql, [message_id]))]
+
     def sources(self, face_id: int) -> list[int]:
         """The messages in which the photo of a face was given."""
         with self.database.reading() as db:

@@ -175,6 +175,11 @@ class Jobs(Part):
             where = "guild_id = :guild and member_id = :member and finished is null"
             return self._select(db, where, guild=guild, member=member)
 
+    def about(self, message_id: int) -> list[Job]:
+        """The jobs of anybody about the photo in a message that have not ended."""
+        with self.database.reading() as db:
+            return self._select(db, "source_message_id = :message and finished is null", message=message_id)
+
     def kept(self, owner: Owner) -> list[Job]:
         """All of a member's jobs that still have a row, ended or not."""
         guild, member = owner.columns

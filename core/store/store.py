@@ -137,6 +137,10 @@ class Store:
         """Every member of a server of whom anything is kept."""
         return erasure.owners(self.database)
 
+    def channels(self) -> list[tuple[int, int]]:
+        """(server, channel or thread) of every photo of which something is kept."""
+        return erasure.channels(self.database)
+
     def expire(self) -> Expired:
         """Erase what has run out. To be called every few minutes."""
         expired = erasure.expire(self.database, self.jobs, self.now())

@@ -1,0 +1,182 @@
+"""What a member's own doing caused is not given back to them, and nobody can make the bot talk or remember without end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+
+from bot.requests import recovery
+from bot.requests.hard import REFUSED_SECONDS, HardPhotos
+from bot.requests.sparing import Few, Sparing
+from bot.transport import retry
+from core.errors import JobTimedOut, PhotoStoppedWorker, WorkerDied
+from tests.bot.kit import World, running, text
+from tests.bot.workbench import photo
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running(tmp_path) as made:
+        made.open()
+        made.consent(made.ann, made.ben)
+        yield made
+
+
+def quota(world: World, person: Any) -> int:
+    return world.store.limits.left(world.owner(person), world.store.guilds.get(world.guild.id)).quota
+
+
+async def test_an_answer_that_discord_refuses_for_good_gives_no_use_back(world: World) -> None:
+    """As in a thread that the member closed after posting there."""
+    world.set(daily_quota=1)
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=400, code=50083, message="Thread is archived", times=None)
+    for n in range(3):
+        await world.ann.send(world.channel, attachments=[("me.png", photo(n=n))])
+    assert quota(world, world.ann) == 0
+    assert world.parts.executor.stats().kinds["Project"].done == 1
+    world.env.backend.faults.clear()
+    world.complaints()
+
+
+async def test_a_photo_that_took_a_worker_down_costs_its_use_and_is_left_alone_for_a_while(world: World) -> None:
+    world.set(daily_quota=10)
+    deadly = photo(fail="crash", at="project")
+    await world.ann.send(world.channel, attachments=[("me.png", deadly)])
+    assert "stopped in the middle" in text(world.channel.last_message)
+    assert quota(world, world.ann) == 9
+    restarts = sum(worker.restarts for worker in world.parts.executor.stats().workers)
+    await world.ben.send(world.channel, attachments=[("me.png", deadly)])
+    assert "this very photo stopped the image worker" in text(world.channel.last_message)
+    assert sum(worker.restarts for worker in world.parts.executor.stats().workers) == restarts
+    await world.ben.send(world.channel, attachments=[("me.png", photo(n=2))])
+    assert "AI-edited" in text(world.channel.last_message)
+
+
+def test_a_photo_is_refused_for_an_hour_if_the_worker_died_of_it_alone() -> None:
+    now = 0.0
+    hard = HardPhotos(lambda: now)
+    assert not hard.note("aa", WorkerDied()), "some other work took it down"
+    hard.check("aa")
+    assert hard.note("aa", WorkerDied(own=True))
+    assert hard.note("bb", JobTimedOut(seconds=120))
+    for name in ("aa", "bb"):
+        with pytest.raises(PhotoStoppedWorker, match="for 60 minutes"):
+            hard.check(name)
+    now = REFUSED_SECONDS
+    hard.check("aa")
+
+
+async def test_reports_are_not_posted_in_another_server(world: World) -> None:
+    there = world.env.create_guild("Elsewhere").create_text_channel("staff")
+    world.set(report_channel=there.id)
+    message = await world.kept_face(world.ann)
+    form = await world.ben.click(message, label="Report")
+    answer = await world.ben.submit_modal(form, {"reason": "hello from another server"})
+    assert there.last_message is None
+    assert "/egao status" in text(answer.response) or "admins" in text(answer.response)
+    assert len(world.store.reports.of(world.guild.id)) == 1, "kept all the same"
+
+
+async def test_a_blocked_member_is_told_so_a_few_times(world: World) -> None:
+    world.store.members.block(world.guild.id, world.ann.id)
+    assert world.bot.user is not None
+    before = len(world.channel.history())
+    for n in range(5):
+        await world.ann.send(world.channel, world.bot.user.mention)
+        await world.ann.send(world.channel, attachments=[("a.png", photo(n=n))])
+    assert len(world.channel.history()) - before - 10 == 3
+    await world.ben.send(world.channel, world.bot.user.mention)
+    assert "photo" in text(world.channel.last_message), "others are told still"
+
+
+async def test_threads_are_not_remembered_one_by_one(world: World) -> None:
+    channel: Any = world.bot.get_channel(world.channel.id)
+    cog: Any = world.bot.get_cog("PhotoCog")
+    for n in range(3):
+        thread = await channel.create_thread(name=f"t{n}", type=discord.ChannelType.public_thread)
+        await world.env.settle()
+        handle = next(one for one in world.channel.threads if one.id == thread.id)
+        await world.ann.send(handle, attachments=[("me.png", photo(n=n))])
+    assert len(cog._known) == 1
+
+
+def test_what_is_remembered_stays_small() -> None:
+    few = Few[int](3)
+    for n in range(10):
+        few.add(n)
+    assert [n for n in range(10) if n in few] == [7, 8, 9]
+    now = 0.0
+    sparing = Sparing(2, 60.0, lambda: now)
+    assert [sparing.may("a"), sparing.may("a"), sparing.may("a"), sparing.may("b")] == [True, True, False, True]
+    now = 61.0
+    assert sparing.may("a")
+
+
+async def test_the_photo_is_let_go_while_discord_does_not_take_the_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+    original = asyncio.sleep
+
+    async def sleep(seconds: float, *more: Any) -> Any:
+        if seconds == 0.125:
+            held.extend(run.photo is not None for run in world.bot.service.runs.values() if run.spent)
+            world.env.backend.faults.clear()
+        return await original(seconds, *more)
+
+    monkeypatch.setattr(retry, "RETRIES", (0.125,) * 9)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=503, times=None)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert held == [False]
+    assert "AI-edited" in text(world.channel.last_message)
+
+
+@pytest.mark.parametrize("digits", [25, 4100, 5000])
+async def test_a_number_of_thousands_of_digits_is_no_face(world: World, digits: int) -> None:
+    answer = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo()), face="9" * digits)
+    assert "kept" in text(answer.response)
+    kept = await world.ann.slash(world.channel, "smile", strength=1.0, face="9" * digits)
+    assert "kept" in text(kept.response)
+
+
+@pytest.mark.parametrize("what", ["all taken out", "another put there"])
+async def test_a_photo_taken_out_of_its_message_is_erased(world: World, what: str) -> None:
+    sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    other = await world.ann.send(world.other_channel, attachments=[("other.png", photo(n=2))])
+    assert sent is not None
+    assert other is not None
+    assert len(world.faces(world.ann)) == 1
+    stored = world.env.backend.get_message(world.channel.id, sent.id)
+    assert stored is not None
+    kept = list(stored.attachments)
+    world.env.backend.edit_message(world.channel.id, sent.id, {"content": "still there"})
+    world.env._mark_mutation()
+    await world.env.settle()
+    assert len(world.faces(world.ann)) == 1
+    now = [] if what == "all taken out" else [{**kept[0], "id": str(int(kept[0]["id"]) + 1)}]
+    world.env.backend.edit_message(world.channel.id, sent.id, {"attachments": now})
+    world.env._mark_mutation()
+    await world.env.settle()
+    assert not world.faces(world.ann)
+
+
+async def test_faces_of_archived_threads_go_with_their_channel(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "PAUSE", 0.0)
+    channel: Any = world.bot.get_channel(world.channel.id)
+    thread = await channel.create_thread(name="t", type=discord.ChannelType.public_thread)
+    await world.env.settle()
+    handle = next(one for one in world.channel.threads if one.id == thread.id)
+    await world.ann.send(handle, attachments=[("me.png", photo())])
+    await world.ben.send(world.channel, attachments=[("me.png", photo(n=2))])
+    assert world.faces(world.ann)
+    await thread.edit(archived=True)
+    await world.env.settle()
+    await world.bot.reconcile()
+    assert world.faces(world.ann), "archived is not deleted"
+    await channel.delete()
+    await world.env.settle()
+    assert not world.faces(world.ann)

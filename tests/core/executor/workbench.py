@@ -17,8 +17,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
-from typing import Any
+from typing import Any, ClassVar
 
 from core.errors import EgaoError, NoFace, NoSuchFace, WeightsMissing
 from core.executor import (

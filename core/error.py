@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 Fact = str | int | float | bool | None
-_HOMES = (__name__, "core.errors")
 
 
 class _Filler(string.Formatter):
@@ -50,8 +49,8 @@ def _plain(fact: Any) -> Fact:
 def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = EgaoError) -> EgaoError:
     """The error of this code below `base`, made again from its facts; InternalError where it can't be.
 
-    Code and facts may come from a damaged row or from a worker in strange hands: nothing but a class of core.errors is made
-    of them.
+    Code and facts may come from a damaged row or from a worker in strange hands: nothing but an error of core is made of
+    them.
     """
     kind = next((one for one in _below(base) if one.__name__ == code), None)
     try:
@@ -61,8 +60,8 @@ def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = E
 
 
 def _below(kind: type[EgaoError]) -> Iterator[type[EgaoError]]:
-    """A class and all under it that core.errors offers."""
-    if kind.__module__ in _HOMES and kind is not EgaoError:
+    """A class and all under it that stand in core."""
+    if kind.__module__.partition(".")[0] == "core" and kind is not EgaoError:
         yield kind
     for one in kind.__subclasses__():
         yield from _below(one)

@@ -17,7 +17,7 @@ from bot.transport.answer import AnswerGone
 from bot.transport.error_replies import own_failure, trouble
 from bot.transport.retry import will_pass
 from bot.ui.pages import Page, notice
-from core.errors import EgaoError, PhotoRefused
+from core.errors import EgaoError, InternalError, PhotoRefused
 from core.store import Store
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,14 @@ class Ends:
 
     async def fail(self, run: Run, error: Exception) -> None:
         """End it as failed and tell the member why."""
-        code = error.code if isinstance(error, EgaoError) else "EgaoError"
+        known: EgaoError = error if isinstance(error, EgaoError) else InternalError()
         if isinstance(error, PhotoRefused):
-            code = PhotoRefused.__name__  # which check it was would say something about a face
-        refund = own_failure(error) and not run.spent
-        if not await self._store.run(self._store.jobs.finish, run.job_id, "failed", error=code, refund=refund):
+            known = PhotoRefused()  # which check it was would say something about a face
+        finish, refund = self._store.jobs.finish, own_failure(error) and not run.spent
+        if not await self._store.run(finish, run.job_id, "failed", error=known.code, facts=known.facts, refund=refund):
             return
-        await self.tell(run, trouble(run.ask.say, error))
+        log.info("request R%d ends with %s %s", run.job_id, known.code, known.facts)
+        await self.tell(run, trouble(run.ask.say, error, f"R{run.job_id}"))
 
     async def cut_short(self, run: Run, why: str) -> None:
         """Its task was cancelled, because the "member" wanted so, its row was "erased", or the bot is "closing"."""

@@ -40,7 +40,7 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
     for job in left.untold:
         run = await _run(bot, store, job)
         if run is not None:
-            service.ends.tell_meanwhile(run, trouble(run.ask.say, _error(job.error)))
+            service.ends.tell_meanwhile(run, trouble(run.ask.say, _error(job), f"R{job.id}"))
         else:
             await store.run(store.jobs.told, job.id)
     for job in left.queued:
@@ -161,11 +161,8 @@ async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
     return Run(job.id, job.owner, ask, answer, await store.run(store.guilds.get, job.owner.guild_id))
 
 
-def _error(code: str | None) -> errors.EgaoError:
-    """The error of this code, if it can be told without facts; else one that says the same in general."""
-    kind = getattr(errors, code or "", errors.WorkerDied)
-    try:
-        error = kind()
-    except KeyError:
-        return errors.WorkerDied()
-    return error if isinstance(error, errors.EgaoError) and kind is not errors.EgaoError else errors.WorkerDied()
+def _error(job: Job) -> errors.EgaoError:
+    """Why it failed, as its row says; where an older version left the facts out, an error that asks for another try."""
+    error = errors.revive(job.error, job.facts)
+    known = not isinstance(error, errors.InternalError) or job.error in {"InternalError", "EgaoError"}
+    return error if known else errors.WorkerDied()

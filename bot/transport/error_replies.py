@@ -54,15 +54,15 @@ def own_failure(error: Exception) -> bool:
     return isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
 
 
-def explain(say: Speaker, error: BaseException) -> str:
-    """The sentence that a person reads about an error; what is not for them is logged here."""
+def explain(say: Speaker, error: BaseException, reference: str | None = None) -> str:
+    """The sentence that a person reads about an error; what is not for them is logged here, under the reference."""
     if isinstance(error, NoSuchStoredFace):
         return say("result.erased")
     if isinstance(error, Outdated):
         return say("trouble.old")
     if isinstance(error, EgaoError) and not isinstance(error, InternalError) and not for_operator(error):
         return say.error(error)
-    reference = secrets.token_hex(3)
+    reference = reference or secrets.token_hex(3)
     if isinstance(error, EgaoError) and not isinstance(error, InternalError):
         log.error("%s: %s (reference %s)", error.code, error, reference)
         return say("trouble.operator", reference=reference)
@@ -70,9 +70,9 @@ def explain(say: Speaker, error: BaseException) -> str:
     return say("trouble.unexpected", reference=reference)
 
 
-def trouble(say: Speaker, error: BaseException) -> Page:
-    """The message that tells of an error."""
-    return notice(explain(say, error))
+def trouble(say: Speaker, error: BaseException, reference: str | None = None) -> Page:
+    """The message that tells of an error. `reference` is what a person may name who asks about it; None makes one up."""
+    return notice(explain(say, error, reference))
 
 
 async def answer(interaction: discord.Interaction[Any], page: Page, *, private: bool = True) -> None:
@@ -94,7 +94,9 @@ async def answer(interaction: discord.Interaction[Any], page: Page, *, private: 
 async def tell(interaction: discord.Interaction[Any], error: BaseException) -> None:
     """Tell whoever acted what went wrong, only to them. Never raises."""
     try:
-        page = trouble(await interaction.client.speaker(interaction), error)
+        if isinstance(error, EgaoError):
+            log.info("interaction I%d is told %s %s", interaction.id, error.code, error.facts)
+        page = trouble(await interaction.client.speaker(interaction), error, f"I{interaction.id}")
         await insist(lambda: answer(interaction, page), f"why interaction {interaction.id} failed", TELL_AGAIN)
     except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:  # too late for the interaction, or Discord is down
         log.warning("an error could not be told: %s", failure)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from core.store.owner import Owner
 
@@ -34,6 +35,7 @@ class Job:
     started: float | None
     finished: float | None
     error: str | None  # the code of an EgaoError
+    facts: Mapping[str, Any]  # of that error; empty once the member was told, and in rows of an older version
     told: bool
 
 

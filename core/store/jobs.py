@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlite_utils
 
+from core.error import Fact
 from core.errors import Blocked
 from core.store.database import Database, next_id
 from core.store.guilds import GuildSettings, retention_seconds
@@ -125,15 +126,17 @@ class Jobs(Part):
         state: Ending = "done",
         *,
         error: str | None = None,
+        facts: Mapping[str, Fact] | None = None,
         refund: bool = False,
         told: bool = False,
     ) -> bool:
         """End a job, queued or running. True for the one call that ended it.
 
+        `error` and `facts` are the code of an EgaoError and what its sentence names, kept until the member was told.
         `refund` gives the use back: the failure was not the member's. `told`: the member knows already.
         """
         with self.database.wiping() as db:
-            if not self._end(db, "id = :id", {"id": job_id}, state, error):
+            if not self._end(db, "id = :id", {"id": job_id}, state, error, facts):
                 return False
             if refund:
                 _refund(db, [job_id])
@@ -233,13 +236,21 @@ class Jobs(Part):
             raise Blocked
 
     def _end(
-        self, db: sqlite_utils.Database, where: str, facts: Mapping[str, Any], state: Ending, error: str | None
+        self,
+        db: sqlite_utils.Database,
+        where: str,
+        values: Mapping[str, Any],
+        state: Ending,
+        error: str | None,
+        facts: Mapping[str, Fact] | None = None,
     ) -> list[int]:
         sql = (
-            "update jobs set state = :state, error = :error, finished = :ended, "
+            "update jobs set state = :state, error = :error, facts = :facts, finished = :ended, "
             f"lease = null, holder = null, checkpoint = null where finished is null and {where} returning id"
         )
-        rows = db.execute(sql, {**facts, "state": state, "error": error, "ended": self.now()}).fetchall()
+        told = json.dumps(dict(facts)) if facts else None
+        ending = {"state": state, "error": error, "facts": told, "ended": self.now()}
+        rows = db.execute(sql, {**values, **ending}).fetchall()
         return [row[0] for row in rows]
 
     def _running(self, job_id: int, changes: Mapping[str, Any]) -> bool:
@@ -269,6 +280,7 @@ class Jobs(Part):
             checkpoint=plain["checkpoint"],
             token=None if plain["token"] is None else plain["token"].decode(),
             told=bool(row["told"]),
+            facts=json.loads(row["facts"] or "{}"),
             **same,
         )
 
@@ -286,7 +298,7 @@ def _refund(db: sqlite_utils.Database, job_ids: Sequence[int]) -> None:
 
 def _wipe(db: sqlite_utils.Database, job_id: int) -> bool:
     sql = (
-        "update jobs set told = 1, request = null, token = null, checkpoint = null "
+        "update jobs set told = 1, request = null, token = null, checkpoint = null, facts = null "
         "where id = ? and told = 0 and finished is not null"
     )
     return db.execute(sql, [job_id]).rowcount > 0

@@ -141,6 +141,12 @@ def _unused(db: sqlite_utils.Database) -> None:
     db.execute("alter table members drop column locale")
 
 
+@steps(name="011 facts of errors")
+def _error_facts(db: sqlite_utils.Database) -> None:
+    """JSON beside the code of the error that ended a job: without them its sentence can't be told again."""
+    db.execute("alter table jobs add column facts text")
+
+
 Open = Callable[[bytes, str, int], bytes]  # (sealed, column, row of `faces`) -> plain
 Seal = Callable[[bytes, str, int], bytes]
 

@@ -270,3 +270,25 @@ def test_migrations_are_applied_once(tmp_path: Path) -> None:
         before = rows(store, "_sqlite_migrations")
     with Store.open(settings_at(tmp_path), now=Clock()) as store:
         assert rows(store, "_sqlite_migrations") == before
+
+
+def test_a_store_of_the_version_before_facts_gets_them_and_keeps_its_jobs(tmp_path: Path) -> None:
+    home = settings_at(tmp_path)
+    with Store.open(home) as store:
+        job = store.jobs.create(HERE, "photo", b"request")
+        assert job is not None
+        assert store.jobs.finish(job.id, "failed", error="NoFace")
+    with raw(tmp_path) as db:  # as it was before
+        db.execute("alter table jobs drop column facts")
+        db.execute("delete from _sqlite_migrations where name = '011 facts of errors'")
+    db.close()
+    with Store.open(home) as store:
+        kept = store.jobs.get(job.id)
+        assert kept is not None
+        assert (kept.error, dict(kept.facts), kept.told) == ("NoFace", {}, False)
+        other = store.jobs.create(HERE, "photo", b"request")
+        assert other is not None
+        store.jobs.finish(other.id, "failed", error="FaceTooSmall", facts={"pixels": 30, "limit": 64})
+        kept = store.jobs.get(other.id)
+        assert kept is not None
+        assert kept.facts == {"pixels": 30, "limit": 64}

@@ -24,9 +24,10 @@ from bot.ops.logs import HELP
 from bot.transport.download import Downloader
 from bot.transport.reconnect import shorten_waits
 from core.compiled.background import keep_compiled
+from core.compiled.signing import make_keys
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor
-from core.executor.confine import leave_no_core
+from core.executor.confine import hide_memory, leave_no_core
 from core.settings import Settings
 from core.store import Store
 from core.weights.installed import chosen
@@ -49,9 +50,10 @@ def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int
     `workbench` names what the workers run, as "module:function"; load tests bring a quick one.
     """
     try:
-        settings = settings or Settings.load()
+        settings = settings or Settings.load(operator=True)
         logs.begin(settings)
         leave_no_core()
+        hide_memory()
         return asyncio.run(serve(settings, workbench))
     except EgaoError as error:
         print(f"egao: {error}", file=sys.stderr)  # noqa: T201 - the command line's own voice
@@ -93,6 +95,8 @@ async def _serve(settings: Settings, workbench: str) -> None:
         await _alone(store)
         metrics = Metrics()
         photos = await stack.enter_async_context(Downloader(settings))
+        if settings.compile != "off":  # before a worker is walled in: it sees what is there by then
+            await asyncio.to_thread(make_keys, settings.home)
         executor = Executor(settings, workbench)
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from core.compiled.background import compiler
-from core.compiled.kept import Unfit, compiled_folder, key_of, usable
+from core.compiled.kept import CodeCache, Unfit, key_of, usable
 from core.errors import EgaoError
+from core.executor.wall import lacks
 from core.settings import Settings
 from core.weights import check, load_manifest, weights_folder
 from core.weights.installed import DEFAULT, chosen_digest
@@ -53,6 +54,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield Finding.of("weights", lambda: _weights(settings))
     yield Finding.of("key", lambda: _key(settings))
     yield _store(settings)
+    yield _wall(settings)
     yield _torch(settings)
     yield _compiled(settings)
     yield _libraries()
@@ -75,6 +77,15 @@ def _folder(name: str, folder: Path, variable: str) -> Finding:
     if folder.is_dir() and name == "home" and folder.stat().st_mode & 0o077:
         return Finding(name, "note", f"{folder}, {room}; other users of this machine can look into it: chmod 700 {folder}")
     return Finding(name, "ok", f"{folder}, {room}" + ("" if folder.exists() else "; it is made on first use"))
+
+
+def _wall(settings: Settings) -> Finding:
+    """Whether workers are kept from everything that they do not need."""
+    if settings.wall == "off":
+        return Finding("wall", "note", "EGAO_WALL is off: whoever takes a worker over with a photo can do what egao can")
+    if missing := lacks():
+        return Finding("wall", "note", f"the kernel lacks {missing}: run the bot as a user who has nothing else")
+    return Finding("wall", "ok", "workers reach no file but their own, no network, no other process")
 
 
 def _weights(settings: Settings) -> str:
@@ -132,7 +143,7 @@ def _compiled(settings: Settings) -> Finding:
     if settings.compile == "off":
         return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
     try:
-        kept = usable(compiled_folder(settings), key_of(chosen_digest(settings)))
+        kept = usable(CodeCache.of(settings), key_of(chosen_digest(settings)))
         if kept is None:
             who = "" if compiler() else ", and no C++ compiler to make it with"
             return Finding("compiled", "ok", f"none here yet{who}; by hand: egao models compile")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.compiled.drawing import Compiled
+from core.compiled.kept import CodeCache
 from core.device import fast_dtype
 from core.generator import Generator
 from core.generator.render import network_in, to_pixels
@@ -36,10 +36,12 @@ class Renderer:
 
     precision "exact" is float32 and agrees with the published runtime; "fast" uses the half precision that the hardware
     multiplies natively (46 dB against exact: no difference that an eye finds), or float32 where there is none.
-    `compiled` is the folder of code that was compiled ahead, which draws in its place what is "fast" on a CPU.
+    `compiled` is where code is that was compiled ahead, which draws in its place what is "fast" on a CPU.
     """
 
-    def __init__(self, generator: Generator, precision: Literal["exact", "fast"] = "fast", compiled: Path | None = None) -> None:
+    def __init__(
+        self, generator: Generator, precision: Literal["exact", "fast"] = "fast", compiled: CodeCache | None = None
+    ) -> None:
         self.generator = generator
         self.device = generator.w_average().device
         self.dtype = torch.float32 if precision == "exact" else fast_dtype(self.device)

@@ -11,6 +11,7 @@ LoadCredential makes it. A variable of the environment goes before the file.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from core.errors import BadSetting
 
 PREFIX = "EGAO_"
 SECRETS = ("DISCORD_TOKEN", "EGAO_KEY")
+OPERATORS = {"EGAO_HOME", "EGAO_CACHE", "EGAO_CDN_HOSTS", "EGAO_HTTP_HOST"}  # where files are, and who is talked to
+log = logging.getLogger(__name__)
 
 
 def _default_home() -> Path:
@@ -46,6 +49,9 @@ class Settings(BaseModel):
     compile: Literal["auto", "kept", "off"] = Field(
         "auto", description="compiled drawing on a CPU: made in the background by the bot and used, only used, or neither"
     )
+    wall: Literal["on", "off"] = Field(
+        "on", description="whether workers are kept from files, network and processes (Linux); off to find a fault"
+    )
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
     max_pixels: int = Field(50_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")
@@ -68,13 +74,15 @@ class Settings(BaseModel):
     discord_token: SecretStr | None = Field(None, description="the bot's token, read from DISCORD_TOKEN")
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+    def load(cls, environ: Mapping[str, str] | None = None, *, operator: bool = False) -> Self:
         """Read settings from `environ`, or from the process's environment over `.env` in the working directory.
 
+        `operator`: the command is one for whoever runs a bot, in the bot's own folder. For any other, the folder may be
+        anybody's, say one that a download was unpacked into: its `.env` then moves neither folders nor hosts.
         Raises BadSetting naming the variable and what is wrong with it.
         """
         if environ is None:
-            environ = {**{k: v for k, v in dotenv_values(".env").items() if v is not None}, **os.environ}
+            environ = {**_file(operator), **os.environ}
         environ = {**_credentials(environ.get("CREDENTIALS_DIRECTORY")), **{k: v for k, v in environ.items() if v}}
         raw = {k.removeprefix(PREFIX).lower(): v for k, v in environ.items() if k.startswith(PREFIX) and v != ""}
         if environ.get("DISCORD_TOKEN"):
@@ -85,6 +93,15 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
             raise BadSetting(name=name, reason=first["msg"]) from None
+
+
+def _file(operator: bool) -> dict[str, str]:
+    """What `.env` in the working directory says and may say."""
+    found = {name: value for name, value in dotenv_values(".env").items() if value and name.startswith((PREFIX, *SECRETS))}
+    for name in () if operator else OPERATORS & found.keys():
+        log.warning("%s is left out: .env may name it for the bot and its upkeep only. Set it in the environment.", name)
+        del found[name]
+    return found
 
 
 def _credentials(folder: str | None) -> dict[str, str]:

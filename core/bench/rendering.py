@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.compiled.drawing import Compiled
-from core.compiled.kept import compiled_folder
+from core.compiled.kept import CodeCache
 from core.device import fast_dtype
 from core.edit import Editor, KnownFace, PhotoEditor
 from core.errors import EgaoError
@@ -80,7 +80,7 @@ def _torch(generator: Generator, dtype: torch.dtype) -> Draw:
 def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[str, Draw]:
     """What is kept, if it draws; beside the others it makes pixels of the image too."""
     dtype = fast_dtype(generator.w_average().device)
-    compiled = Compiled(compiled_folder(settings), network_in(generator, dtype), dtype)
+    compiled = Compiled(CodeCache.of(settings), network_in(generator, dtype), dtype)
 
     def draw(ws: Tensor) -> np.ndarray:
         with torch.inference_mode():

@@ -28,21 +28,21 @@ def back_up(file: File) -> None:
 
     What members erase later stays in the copy. Keep no copy for longer than the longest retention of a server.
     """
-    with Store.open(Settings.load()) as store:
+    with Store.open(Settings.load(operator=True)) as store:
         store.backup(file)
     typer.echo(f"{file}: {file.stat().st_size} bytes, checked")
 
 
 def restore(file: File) -> None:
     """Put a backup in the store's place; what has run out since it was made is erased. Stop the bot first."""
-    settings = Settings.load()
+    settings = Settings.load(operator=True)
     Store.restore(settings, file)
     typer.echo(f"{database_file(settings)} is now what {file} was")
 
 
 def check() -> None:
     """Read the whole store: structure, references, and whether every encrypted value opens. Exit status 1 if not."""
-    with Store.open(Settings.load()) as store:
+    with Store.open(Settings.load(operator=True)) as store:
         problems = store.integrity()
         path = store.database.path
     for problem in problems:

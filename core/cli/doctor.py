@@ -45,7 +45,7 @@ def doctor(
 
 def _all(online: bool) -> Iterator[Finding]:
     try:
-        settings = Settings.load()
+        settings = Settings.load(operator=True)
     except EgaoError as error:
         yield Finding("settings", "wrong", str(error))
         return  # nothing else can be looked for

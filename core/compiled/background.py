@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from core.compiled.building import BUSY, Order, building_lock, sweep
-from core.compiled.kept import Kept, Unfit, compiled_folder, key_of, read, usable
+from core.compiled.kept import CodeCache, Kept, Unfit, compiled_folder, key_of, read, usable
 from core.errors import NotCompiled
 from core.executor.devices import devices, worker_environment
 from core.settings import Settings
@@ -59,7 +59,7 @@ async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: 
 def kept_for(settings: Settings, digest: str = "") -> Kept | None:
     """What is there and fits, or was found not to help; None where there is nothing, or what is there is broken."""
     with contextlib.suppress(Unfit):
-        return usable(compiled_folder(settings), key_of(digest or chosen_digest(settings)))
+        return usable(CodeCache.of(settings), key_of(digest or chosen_digest(settings)))
     return None
 
 
@@ -85,7 +85,7 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
     if status != 0:
         raise NotCompiled(reason=said[-1][:300].rstrip(".") if said and status > 0 else f"it ended with status {status}")
     with contextlib.suppress(Unfit):
-        if (made := read(compiled_folder(settings), key_of(digest or chosen_digest(settings)))) is not None:
+        if (made := read(CodeCache.of(settings), key_of(digest or chosen_digest(settings)))) is not None:
             return made
     raise NotCompiled(reason="what it made is of another generator, or can't be read")
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from core.compiled.kept import BUILDING, compiled_folder, make_folder
+from core.compiled.kept import BUILDING, CodeCache, compiled_folder, make_folder
 from core.executor.confine import leave_no_core, lower_priority
 from core.settings import Settings
 
@@ -37,7 +37,7 @@ class Order:
     """What to build, for whom."""
 
     cache: str  # EGAO_CACHE
-    home: str  # EGAO_HOME: imported generators lie there
+    home: str  # EGAO_HOME: imported generators lie there, and the key that signs what is built
     chosen: str  # EGAO_GENERATOR
     threads: int  # EGAO_THREADS
     generator: str  # "module:function", which takes the settings
@@ -63,7 +63,8 @@ def main(order: Order) -> int:
 
             torch.set_num_threads(1)
             module, _, function = order.generator.partition(":")
-            make(getattr(importlib.import_module(module), function)(settings), folder, Path(name), order.threads)
+            loaded = getattr(importlib.import_module(module), function)(settings)
+            make(loaded, CodeCache.of(settings), Path(name), order.threads)
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
-from core.compiled.kept import Unfit, key_of, library_of, read, told_in
+from core.compiled.kept import CodeCache, Unfit, key_of, library_of, read, told_in
 from core.compiled.layout import layout_of, weights_of
 from core.generator.protocol import Generator
 
@@ -29,14 +29,14 @@ class Library(Protocol):
 
 
 class Compiled:
-    """One picture at a time, by the code that is kept in `folder` for this network on this machine.
+    """One picture at a time, by the code that is kept in `cache` for this network on this machine.
 
     Not there, or not yet: it looks again now and then, so a worker takes up what is published while it runs. Whatever
     was found wrong is told once and left alone until another is published.
     """
 
-    def __init__(self, folder: Path, network: Generator, dtype: torch.dtype) -> None:
-        self._folder, self._network, self._dtype = folder, network, dtype
+    def __init__(self, cache: CodeCache, network: Generator, dtype: torch.dtype) -> None:
+        self._cache, self._network, self._dtype = cache, network, dtype
         self._library: Library | None = None
         self._weights: dict[str, Tensor] = {}  # the library reads them and doesn't hold them
         self._seen: tuple[int, int] | None = None  # the file that was looked into last
@@ -65,7 +65,7 @@ class Compiled:
         self._next = time.monotonic() + LOOK
         try:
             key = key_of(self._network.digest)
-            found = told_in(self._folder, key).stat()
+            found = told_in(self._cache.folder, key).stat()
         except (OSError, ImportError):  # nothing there; or installed without its sources, or without torch's version
             return
         seen = (found.st_ino, found.st_mtime_ns)
@@ -78,13 +78,13 @@ class Compiled:
             self._give_up(error)
 
     def _load(self, key: str) -> None:
-        kept = read(self._folder, key)
+        kept = read(self._cache, key)
         if kept is None or not kept.library:
             return
         if kept.layout != layout_of(self._network):
             raise Unfit("it was made for other weights")
         self._weights = weights_of(self._network)
-        self._library = open_library(library_of(self._folder, kept), self._weights)
+        self._library = open_library(library_of(self._cache.folder, kept), self._weights)
         log.info("%s", kept.told())
 
     def _give_up(self, error: Exception) -> None:

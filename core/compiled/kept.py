@@ -5,7 +5,8 @@ JSON that tells about it. The library comes first, under a name that says what i
 after it. So whoever finds the JSON finds what it tells about.
 
 Loading a library runs it. Therefore only one is loaded that this machine's own builder made: folder and files must
-belong to this process's user and be closed to others, and every byte is compared with the hash in the JSON first.
+belong to this process's user and be closed to others, what the JSON tells must be signed with the key of EGAO_HOME (see
+core.compiled.signing), and every byte of the library is compared with the hash in it first.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import os
 import platform
 import stat
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Self
 
+from core.compiled.signing import sign, signed
 from core.settings import Settings
 from core.weights.cache import sha256_of
 
@@ -47,6 +49,11 @@ class Kept:
     decibels: float  # between their pictures, where those are furthest apart
     seconds: float  # that the building took
     why: str = ""
+    signature: str = ""  # of all the others, where there is a library
+
+    def text(self, key: str) -> bytes:
+        """What is signed: all that is told, and what it belongs to."""
+        return json.dumps([key, asdict(replace(self, signature=""))], sort_keys=True).encode()
 
     @classmethod
     def load(cls, text: str) -> Self:
@@ -56,7 +63,10 @@ class Kept:
             made = cls(**{field.name: data[field.name] for field in fields(cls)})
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Unfit(f"what is told about it can't be read ({type(error).__name__})") from None
-        texts, numbers = (made.library, made.sha256, made.layout, made.why), (made.ratio, made.decibels, made.seconds)
+        texts, numbers = (
+            (made.library, made.sha256, made.layout, made.why, made.signature),
+            (made.ratio, made.decibels, made.seconds),
+        )
         if not all(isinstance(one, str) for one in texts) or not all(isinstance(one, float | int) for one in numbers):
             raise Unfit("what is told about it is not what is expected")
         if made.library != Path(made.library).name:
@@ -72,6 +82,19 @@ class Kept:
             return f"pictures are drawn as before: {self.why}"
         much = f"{self.ratio:.2f} of the time that it took, {self.decibels:.0f} dB apart"
         return f"pictures are drawn with compiled code: {much}; it was made in {self.seconds:.0f} s"
+
+
+@dataclass(frozen=True)
+class CodeCache:
+    """Where compiled code is, and whose signature it must have."""
+
+    folder: Path
+    home: Path  # EGAO_HOME, which holds the key
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings name them."""
+        return cls(compiled_folder(settings), settings.home)
 
 
 def compiled_folder(settings: Settings) -> Path:
@@ -112,18 +135,22 @@ def told_in(folder: Path, key: str) -> Path:
     return folder / f"{key}.json"
 
 
-def read(folder: Path, key: str) -> Kept | None:
-    """What is kept for a key; None where nothing is. Raises Unfit."""
+def read(cache: CodeCache, key: str) -> Kept | None:
+    """What is kept for a key; None where nothing is. Raises Unfit, also for a library that was not made here."""
+    folder = cache.folder
     file = told_in(folder, key)
     try:
         if not own(folder, stat.S_ISDIR) or not own(file, stat.S_ISREG):
             raise Unfit(f"{file} or its folder belongs to another user, or others may write it")
         with file.open(encoding="utf-8", errors="replace") as stream:
-            return Kept.load(stream.read(_MOST))
+            kept = Kept.load(stream.read(_MOST))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise Unfit(f"{file}: {error.strerror}") from None
+    if kept.library and not signed(cache.home, kept.text(key), kept.signature):
+        raise Unfit(f"{file} is not signed by this machine's key: it came from elsewhere, or EGAO_HOME is another")
+    return kept
 
 
 def library_of(folder: Path, kept: Kept) -> Path:
@@ -140,11 +167,11 @@ def library_of(folder: Path, kept: Kept) -> Path:
     return file
 
 
-def usable(folder: Path, key: str) -> Kept | None:
+def usable(cache: CodeCache, key: str) -> Kept | None:
     """What is kept for a key, its library compared with its hash; None where nothing is. Raises Unfit."""
-    kept = read(folder, key)
+    kept = read(cache, key)
     if kept is not None and kept.library:
-        library_of(folder, kept)
+        library_of(cache.folder, kept)
     return kept
 
 
@@ -162,9 +189,11 @@ def make_folder(folder: Path) -> None:
         raise PermissionError(errno.EPERM, "it belongs to another user, or is a link", str(folder))
 
 
-def publish(folder: Path, key: str, kept: Kept, library: Path | None) -> Kept:
-    """Move the library to its place, then the JSON, and remove what is of other keys or older. Raises OSError."""
+def publish(cache: CodeCache, key: str, kept: Kept, library: Path | None) -> Kept:
+    """Sign it, move the library to its place, then the JSON, and remove what is of other keys or older. Raises OSError."""
+    folder = cache.folder
     if library is not None:
+        kept = replace(kept, signature=sign(cache.home, kept.text(key)))
         library.chmod(0o600)
         _settle(library, folder / kept.library)
     handle, name = tempfile.mkstemp(dir=folder, prefix=BUILDING)

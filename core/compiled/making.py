@@ -15,7 +15,7 @@ import torch._inductor
 from torch import Tensor, nn
 
 from core.compiled.drawing import Library, open_library
-from core.compiled.kept import Kept, key_of, publish
+from core.compiled.kept import CodeCache, Kept, key_of, publish
 from core.compiled.layout import layout_of, weights_of
 from core.device import fast_dtype
 from core.generator import Generator, seed_w
@@ -47,7 +47,7 @@ class Drawing(nn.Module):
         return pixels_of(self.generator.synthesis(ws))
 
 
-def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
+def make(generator: Generator, cache: CodeCache, work: Path, threads: int) -> Kept:
     """Publish compiled code for the fast precision of this CPU, or the reason why there is none that helps.
 
     `threads` as in the settings, for the timing. Whatever is written on the way is in `work`. Raises OSError and
@@ -66,14 +66,14 @@ def make(generator: Generator, folder: Path, work: Path, threads: int) -> Kept:
         print(error, file=sys.stderr)  # noqa: T201 - the whole of it, for the log at its lowest level
         first = (str(error).strip().splitlines() or [""])[0][:200]
         why = f"compiling them failed ({type(error).__name__}: {first})"
-        return publish(folder, key, replace(kept, seconds=time.perf_counter() - began, why=why), None)
+        return publish(cache, key, replace(kept, seconds=time.perf_counter() - began, why=why), None)
     kept = replace(kept, seconds=time.perf_counter() - began)
     ratio, decibels = beside_eager(opened, network, ws, threads)
     kept = replace(kept, ratio=ratio, decibels=decibels, why=verdict(ratio, decibels))
     if kept.why:
-        return publish(folder, key, kept, None)
+        return publish(cache, key, kept, None)
     digest = sha256_of(library)
-    return publish(folder, key, replace(kept, library=f"{key}-{digest[:12]}.so", sha256=digest), library)
+    return publish(cache, key, replace(kept, library=f"{key}-{digest[:12]}.so", sha256=digest), library)
 
 
 def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:

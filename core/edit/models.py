@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from core.compiled.kept import compiled_folder
+from core.compiled.kept import CodeCache
 from core.device import choose_device, use_threads
 from core.directions.direction import Direction, load_direction
 from core.emotion import EmotionClassifier
@@ -33,7 +33,7 @@ class Models:
 
     @cached_property
     def renderer(self) -> Renderer:
-        compiled = compiled_folder(self.settings) if self.settings.compile != "off" else None
+        compiled = CodeCache.of(self.settings) if self.settings.compile != "off" else None
         return Renderer(self.generator, compiled=compiled)
 
     @cached_property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.executor.messages import Setup
 
-_PR_SET_PDEATHSIG = 1  # of prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # of prctl(2)
 
 
 def confine(setup: Setup) -> None:
@@ -35,13 +35,25 @@ def leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def lower_priority(nice: int) -> None:
-    """Take less of the processor than the other workers do, as far as the system allows."""
-    os.nice(nice)
+def lower_priority(nice: int, pid: int = 0) -> None:
+    """Have a process (0: this one) take less of the processor, as far as the system allows."""
+    lower = os.getpriority(os.PRIO_PROCESS, pid) + nice
+    os.setpriority(os.PRIO_PROCESS, pid, lower)
     if sys.platform != "linux":
         return
-    for thread in Path("/proc/self/task").iterdir():  # threads that models have started already; later ones inherit
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), os.getpriority(os.PRIO_PROCESS, 0))
+    own = Path("/proc", str(pid or "self"))
+    with contextlib.suppress(OSError):  # it may end at any time
+        for thread in (own / "task").iterdir():  # threads that models have started already; later ones inherit
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), lower)
     with contextlib.suppress(OSError):  # where the kernel weighs sessions against each other, not processes
-        Path("/proc/self/autogroup").write_text(str(nice))
+        (own / "autogroup").write_text(str(nice))
+
+
+def hide_memory() -> None:
+    """Let no other process of the same user look into this one's memory and environment: keys and the token are there.
+
+    A privileged one still can. For this process alone: the kernel makes a program that it starts visible again.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)

@@ -84,6 +84,8 @@ class WorkItem:
         eta, done = progress.eta_seconds, progress.step - self.first.step
         if eta is None and done > 0:
             eta = (progress.steps - progress.step) * (now - self._began) / done
+        if eta is not None and not eta >= 0:  # a worker may say anything, also what is no number
+            eta = None
         if eta is not None:
             self._due = now + eta
         self.tell(replace(progress, eta_seconds=eta, place=0))

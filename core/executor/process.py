@@ -18,7 +18,8 @@ from dataclasses import replace
 from typing import Final
 
 from core.executor import wire
-from core.executor.messages import FromWorker, Log, Setup, ToWorker
+from core.executor.confine import lower_priority
+from core.executor.messages import FromWorker, Log, Ready, Setup, ToWorker
 
 log = logging.getLogger("core.executor.worker")
 _BURST = 50  # lines of one burst of output that are logged
@@ -59,7 +60,7 @@ class ProcessLauncher:
         outgoing = ours.dup()  # reading and writing fail apart: what the worker said last is read though it takes nothing in
         reader = asyncio.StreamReader(limit=1 << 20)
         reading, _ = await asyncio.get_running_loop().create_unix_connection(lambda: _ReadToTheEnd(reader), sock=ours)
-        link = ProcessLink(popen, self._spawner, name, reader, reading, outgoing)
+        link = ProcessLink(popen, self._spawner, name, reader, reading, outgoing, setup.nice)
         link.send(replace(setup, parent=os.getpid()))
         return link
 
@@ -79,6 +80,7 @@ class ProcessLink:
         reader: asyncio.StreamReader,
         reading: asyncio.BaseTransport,
         outgoing: socket.socket,
+        nice: int,
     ) -> None:
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -86,6 +88,7 @@ class ProcessLink:
         self._spawner = spawner
         self._outbox: asyncio.Queue[ToWorker] = asyncio.Queue()
         self._reader, self._reading, self._outgoing = reader, reading, outgoing
+        self._nice = nice
         self._loggers: set[str] = set()
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._drain_output())]
 
@@ -110,6 +113,8 @@ class ProcessLink:
         """Log messages are logged on the way."""
         while isinstance(message := await wire.read(self._reader), Log):
             self._log(message)
+        if isinstance(message, Ready) and self._nice and self.alive():
+            lower_priority(self._nice, self._popen.pid)  # only now: a worker that starts keeps people waiting
         return message
 
     def _log(self, message: Log) -> None:

@@ -204,8 +204,8 @@ class Supervisor:
 
     def _take(self, message: FromWorker) -> None:
         match message:
-            case Ready(seconds):
-                self.state, self.start_seconds, self.failures = "ready", seconds, 0
+            case Ready():
+                self.state, self.start_seconds, self.failures = "ready", monotonic() - self.since, 0
                 self.error = None
                 self._dispatcher.worker_ready(self)
             case NotReady(error):

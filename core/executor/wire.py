@@ -3,7 +3,7 @@
     frame = length of the header, number of parts (two unsigned 32 bit numbers), length of each part (64 bit), header, parts
 
 JSON says [name of the message, fields]; in the place of bytes stands {"\\0": number of the part}. Both ways it is plain
-data that nothing is called for: a name that is no message, a field that is not of its type, a number that is not finite,
+data that nothing is called for: a name that is no message, a field that is not of its type, an endless number,
 a part that does not exist, a header of over `HEADER` bytes or a frame of over `LARGEST` make it a BadFrame. The worker
 decodes pictures from strangers, so its word is not taken for anything else.
 """
@@ -17,7 +17,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn, get_args
+from typing import Any, Final, get_args
 
 from core.executor.kinds import Request, kind_of
 from core.executor.link import BadFrame
@@ -51,7 +51,7 @@ def encode(message: Message) -> list[bytes]:
 
     try:
         tree = [type(message).__name__, adapter(type(message)).dump_python(message, warnings="error")]
-        header = json.dumps(tree, default=put, separators=(",", ":"), allow_nan=False).encode()
+        header = json.dumps(tree, default=put, separators=(",", ":")).encode()
     except Exception as error:  # whatever fields may hold that they should not
         raise BadFrame(f"{type(error).__name__}: {error}") from None
     lengths = struct.pack(f"!{len(parts)}Q", *(len(part) for part in parts))
@@ -68,7 +68,7 @@ def decode(header: bytes, parts: Sequence[bytes], expected: Any) -> Any:
             object_hook=lambda found: parts[_index(found[_PART])] if found.keys() == {_PART} else found,
             parse_float=_finite,
             parse_int=_small,
-            parse_constant=_refuse,
+            parse_constant=_nan,
         )
         _shallow(tree, NESTED)
         name, fields = tree
@@ -99,8 +99,11 @@ def _small(text: str) -> int:
     return int(text)
 
 
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+def _nan(text: str) -> float:
+    """A score may be unknown; nothing is endless."""
+    if text != "NaN":
+        raise ValueError(f"{text} is no number")
+    return math.nan
 
 
 def _shallow(tree: object, levels: int) -> None:

@@ -19,10 +19,11 @@ import time
 
 from core.errors import EgaoError
 from core.executor import wire
-from core.executor.confine import confine, lower_priority
+from core.executor.confine import confine
 from core.executor.link import BadFrame
 from core.executor.loop import WorkLoop, as_answer
 from core.executor.messages import FromWorker, Log, NotReady, Ready, Setup, ToWorker
+from core.executor.wall import wall_in
 
 log = logging.getLogger("core.executor.worker")
 
@@ -70,6 +71,14 @@ def build(setup: Setup) -> object:
     return getattr(importlib.import_module(module), function)(setup.settings)
 
 
+def _wall_in(setup: Setup) -> None:
+    """Before anything of the workbench is imported, and before there is a second thread."""
+    if setup.settings.wall == "off":
+        log.warning("not walled in, by EGAO_WALL: whoever takes it over with a photo can do what egao can")
+    elif missing := wall_in(setup.settings, (setup.factory.partition(":")[0], *setup.kinds)):
+        log.warning("not walled in as it should be: this machine's kernel lacks %s", missing)
+
+
 def main(fd: int) -> None:
     """The life of the process."""
     faulthandler.enable()
@@ -82,6 +91,8 @@ def main(fd: int) -> None:
     confine(setup)
     channel = Channel(sock)
     logging.basicConfig(level=setup.settings.log_level.upper(), handlers=[ChannelHandler(channel)], format="%(message)s")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # MediaPipe brings it along; it warns that it may write no cache
+    _wall_in(setup)
     inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
     threading.Thread(target=channel.listen, args=(inbox,), daemon=True, name="listen").start()
     began = time.perf_counter()
@@ -92,8 +103,6 @@ def main(fd: int) -> None:
             log.error("the workbench %s cannot be made", setup.factory)
         channel.send(NotReady(as_answer(error)))
         return
-    if setup.nice:
-        lower_priority(setup.nice)  # only now: a worker that starts keeps people waiting
     channel.send(Ready(time.perf_counter() - began))
     WorkLoop(channel, workbench, inbox).run()
     sys.stdout.flush()

@@ -46,6 +46,35 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
     assert (settings.threads, settings.log_level) == (7, "debug")
 
 
+MOVED = {"EGAO_HOME": "/x", "EGAO_CACHE": "/x", "EGAO_CDN_HOSTS": "evil.example", "EGAO_HTTP_HOST": "0.0.0.0"}
+FIELDS = ("home", "cache", "cdn_hosts", "http_host")
+
+
+def test_a_file_of_the_working_directory_moves_nothing_unless_an_operator_works_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in MOVED.items()) + "EGAO_THREADS=6\n")
+    (tmp_path / "DISCORD_TOKEN").write_text("theirs")
+    monkeypatch.chdir(tmp_path)
+    for name in MOVED:
+        monkeypatch.delenv(name, raising=False)
+    usual, ours, theirs = Settings.load({}), Settings.load(), Settings.load(operator=True)
+    assert ours.threads == 6
+    assert {name: getattr(ours, name) for name in FIELDS} == {name: getattr(usual, name) for name in FIELDS}
+    assert {record.args[0] for record in caplog.records if isinstance(record.args, tuple)} == set(MOVED)
+    assert {
+        f"EGAO_{field.upper()}": str(getattr(theirs, field)) for field in ("home", "cache", "cdn_hosts", "http_host")
+    } == MOVED
+
+
+def test_a_file_of_the_working_directory_names_no_folder_of_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"CREDENTIALS_DIRECTORY={tmp_path}\n")
+    (tmp_path / "DISCORD_TOKEN").write_text("theirs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert Settings.load(operator=True).discord_token is None
+
+
 def test_home_and_cache_follow_the_desktop_convention(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")

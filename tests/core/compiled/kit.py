@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 
+from core.compiled.kept import CodeCache
 from core.generator import Generator
 from core.generator.mobile import MobileStyleGAN
 from core.settings import Settings
 
+HOME = Path(tempfile.gettempdir(), f"egao-test-home-{os.getpid()}")  # whose key signs what these tests publish
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 TINY = "tests.core.compiled.kit:tiny"
 STUCK = "tests.core.compiled.kit:stuck"
 
@@ -35,6 +42,11 @@ def tiny(settings: Settings | None = None, channels: tuple[int, ...] = (8, 8, 8)
     generator._statistics = torch.zeros(512), 1.0  # not measured: that takes a second each time
     generator.requires_grad_(False).eval()
     return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def code_cache(folder: Path) -> CodeCache:
+    """This folder, whose code is to be signed with the tests' key."""
+    return CodeCache(folder, HOME)
 
 
 def stuck(settings: Settings) -> Generator:

@@ -20,7 +20,7 @@ from core.cli import app
 from core.compiled import background, making
 from core.compiled.background import build, keep_compiled, kept_for
 from core.compiled.building import building_lock
-from core.compiled.kept import BUILDING, Kept, compiled_folder, key_of, make_folder, publish, read
+from core.compiled.kept import BUILDING, CodeCache, Kept, compiled_folder, key_of, make_folder, publish, read
 from core.errors import NotCompiled
 from core.settings import Settings
 from tests.core.compiled.kit import STUCK, TINY, tiny
@@ -40,7 +40,7 @@ asyncio.run(build(Settings.load({"EGAO_CACHE": sys.argv[1]}), 0, sys.argv[2], "t
 @pytest.fixture
 def own(tmp_path: Path) -> Settings:
     """A cache of its own."""
-    return Settings.load({"EGAO_CACHE": str(tmp_path / "cache"), "EGAO_DEVICE": "cpu"})
+    return Settings.load({"EGAO_CACHE": str(tmp_path / "cache"), "EGAO_HOME": str(tmp_path / "home"), "EGAO_DEVICE": "cpu"})
 
 
 def left(own: Settings) -> list[str]:
@@ -147,8 +147,8 @@ def test_what_does_not_help_is_kept_as_that(
     monkeypatch.setattr(making, "beside_eager", lambda library, network, ws, threads: (ratio, decibels))
     folder = compiled_folder(own)
     make_folder(folder)
-    made = making.make(tiny(), folder, tmp_path, 1)
-    assert made == read(folder, key_of("tiny"))
+    made = making.make(tiny(), CodeCache.of(own), tmp_path, 1)
+    assert made == read(CodeCache.of(own), key_of("tiny"))
     assert (made.library, bool(made.why)) == ("", True)
     assert left(own) == [f"{key_of('tiny')}.json"]
 
@@ -157,7 +157,7 @@ def test_a_folder_where_nothing_may_be_run_is_no_trouble(own: Settings, tmp_path
     (tmp_path / "drawing.so").write_text("what the loader refuses, as it does where code may not be run")
     monkeypatch.setattr(making, "compile_drawing", lambda network, ws, work: tmp_path / "drawing.so")
     make_folder(compiled_folder(own))
-    made = making.make(tiny(), compiled_folder(own), tmp_path, 1)
+    made = making.make(tiny(), CodeCache.of(own), tmp_path, 1)
     assert (made.library, "dlopen" in made.why) == ("", True), made.why
 
 
@@ -191,7 +191,7 @@ async def test_the_bot_has_it_built_once_where_it_can_be(
     assert "no C++ compiler" in caplog.text
     monkeypatch.delenv("CXX")
     make_folder(compiled_folder(own))
-    publish(compiled_folder(own), key_of("tiny"), Kept("", "", "", 1.1, 50.0, 1.0, "it is no gain"), None)
+    publish(CodeCache.of(own), key_of("tiny"), Kept("", "", "", 1.1, 50.0, 1.0, "it is no gain"), None)
     await keep_compiled(own, digest="tiny")
     assert asked == [19]
 

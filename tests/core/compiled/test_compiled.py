@@ -23,7 +23,7 @@ from core.generator import seed_w
 from core.rendering import Renderer
 from core.settings import Settings
 from core.weights.cache import sha256_of
-from tests.core.compiled.kit import TINY, tiny
+from tests.core.compiled.kit import HOME, TINY, code_cache, tiny
 
 Pixels = NDArray[np.uint8]
 LOGGER = "core.compiled.drawing"
@@ -32,7 +32,7 @@ LOGGER = "core.compiled.drawing"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with compiled code of the tiny generator: the one build of these tests."""
-    settings = Settings.load({"EGAO_CACHE": str(tmp_path_factory.mktemp("cache"))})
+    settings = Settings.load({"EGAO_CACHE": str(tmp_path_factory.mktemp("cache")), "EGAO_HOME": str(HOME)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCHINDUCTOR_VEC_ISA_OK", "1")  # does not try the compiler out first, which takes a third of it all
         made = asyncio.run(build(settings, 0, TINY, "tiny"))
@@ -79,11 +79,11 @@ def test_it_draws_what_eager_draws(built: Path, monkeypatch: pytest.MonkeyPatch)
     expected = pictures(Renderer(tiny()))
     assert expected.std() > 40, "a picture that says something"
     eager = counted(monkeypatch)
-    found = pictures(Renderer(tiny(), compiled=built))
+    found = pictures(Renderer(tiny(), compiled=code_cache(built)))
     assert eager == []
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     assert decibels(found, expected) > making.LEAST_DECIBELS
-    told = read(built, key_of("tiny"))
+    told = read(code_cache(built), key_of("tiny"))
     assert told is not None
     assert told.ratio <= making.LARGEST_RATIO
     assert told.decibels > making.LEAST_DECIBELS
@@ -102,14 +102,14 @@ def test_any_number_of_threads_draws_with_it(built: Path) -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            assert decibels(pictures(Renderer(tiny(), compiled=built)), expected) > making.LEAST_DECIBELS
+            assert decibels(pictures(Renderer(tiny(), compiled=code_cache(built))), expected) > making.LEAST_DECIBELS
     finally:
         torch.set_num_threads(before)
 
 
 def test_it_reads_the_weights_that_eager_reads(built: Path) -> None:
     """No second copy of them: what changes in the network changes in what the code draws."""
-    renderer = Renderer(tiny(), compiled=built)
+    renderer = Renderer(tiny(), compiled=code_cache(built))
     before = pictures(renderer)
     with torch.no_grad():
         renderer._network.image.bias.fill_(1.0)  # type: ignore[attr-defined]
@@ -118,7 +118,7 @@ def test_it_reads_the_weights_that_eager_reads(built: Path) -> None:
 
 def test_exact_pictures_are_always_eager(built: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     eager = counted(monkeypatch)
-    pictures(Renderer(tiny(), "exact", compiled=built))
+    pictures(Renderer(tiny(), "exact", compiled=code_cache(built)))
     assert eager == [1, 1, 1]
     assert caplog.records == []
 
@@ -126,7 +126,7 @@ def test_exact_pictures_are_always_eager(built: Path, monkeypatch: pytest.Monkey
 def test_a_renderer_takes_up_what_is_published_while_it_runs(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    renderer = Renderer(tiny(), compiled=tmp_path / "compiled")
+    renderer = Renderer(tiny(), compiled=code_cache(tmp_path / "compiled"))
     eager = counted(monkeypatch)
     with caplog.at_level(logging.INFO, LOGGER):
         pictures(renderer)
@@ -141,7 +141,7 @@ def test_a_renderer_takes_up_what_is_published_while_it_runs(
 
 def test_it_does_not_look_at_every_picture(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "LOOK", 60.0)
-    renderer = Renderer(tiny(), compiled=tmp_path / "compiled")
+    renderer = Renderer(tiny(), compiled=code_cache(tmp_path / "compiled"))
     pictures(renderer)
     shutil.copytree(built, tmp_path / "compiled")
     eager = counted(monkeypatch)
@@ -163,10 +163,10 @@ def told(folder: Path, **changed: object) -> None:
 
 def other_code(folder: Path) -> None:
     """A file whose hash is right, and which is no library."""
-    made = read(folder, key_of("tiny"))
+    made = read(code_cache(folder), key_of("tiny"))
     assert made is not None
     (folder / "new").write_bytes(b"\x7fELF, or not")
-    publish(folder, key_of("tiny"), replace(made, sha256=sha256_of(folder / "new")), folder / "new")
+    publish(code_cache(folder), key_of("tiny"), replace(made, sha256=sha256_of(folder / "new")), folder / "new")
 
 
 def library(folder: Path) -> Path:
@@ -205,7 +205,7 @@ def test_whatever_is_wrong_is_one_line_and_eager(
     make(folder)
     eager = counted(monkeypatch)
     with caplog.at_level(logging.INFO, LOGGER):
-        assert np.array_equal(pictures(Renderer(tiny(), compiled=folder)), pictures(Renderer(tiny())))
+        assert np.array_equal(pictures(Renderer(tiny(), compiled=code_cache(folder))), pictures(Renderer(tiny())))
     assert eager == [1] * 6
     (record,) = caplog.records
     assert record.levelname == "WARNING"
@@ -219,7 +219,7 @@ def test_what_belongs_to_another_user_is_not_loaded(
     own = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: own + 1)
     eager = counted(monkeypatch)
-    pictures(Renderer(tiny(), compiled=folder))
+    pictures(Renderer(tiny(), compiled=code_cache(folder)))
     assert eager == [1, 1, 1]
     assert "another user" in caplog.text
 
@@ -228,13 +228,13 @@ def test_what_was_wrong_is_tried_again_when_another_is_published(
     folder: Path, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flip(library(folder), 100_000)
-    renderer, eager = Renderer(tiny(), compiled=folder), counted(monkeypatch)
+    renderer, eager = Renderer(tiny(), compiled=code_cache(folder)), counted(monkeypatch)
     pictures(renderer)
     assert eager == [1, 1, 1]
-    made = read(built, key_of("tiny"))
+    made = read(code_cache(built), key_of("tiny"))
     assert made is not None
     shutil.copy(library(built), folder / "new")
-    publish(folder, key_of("tiny"), made, folder / "new")
+    publish(code_cache(folder), key_of("tiny"), made, folder / "new")
     pictures(renderer)
     assert eager == [1, 1, 1]
 
@@ -265,7 +265,7 @@ def test_code_that_draws_something_else_is_left_alone(
 ) -> None:
     monkeypatch.setattr(drawing, "open_library", lambda file, weights: WRONG[wrong])
     eager = counted(monkeypatch)
-    pictures(Renderer(tiny(), compiled=built))
+    pictures(Renderer(tiny(), compiled=code_cache(built)))
     assert eager == [1, 1, 1]
     assert WRONG[wrong].runs == 1
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
@@ -273,7 +273,7 @@ def test_code_that_draws_something_else_is_left_alone(
 
 def test_code_never_sees_what_it_was_not_made_for(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would read beyond it: another number of images, another type."""
-    compiled = drawing.Compiled(built, Renderer(tiny())._network, Renderer(tiny()).dtype)
+    compiled = drawing.Compiled(code_cache(built), Renderer(tiny())._network, Renderer(tiny()).dtype)
     ws = tiny().broadcast(seed_w(tiny(), [1])).to(Renderer(tiny()).dtype)
     assert compiled.draw(ws) is not None
     assert compiled.draw(ws.repeat(2, 1, 1)) is None
@@ -287,10 +287,10 @@ def test_why_nothing_is_used_is_kept_and_no_trouble(
 ) -> None:
     folder = tmp_path / "compiled"
     kept.make_folder(folder)
-    publish(folder, key_of("tiny"), Kept("", "", "", 1.1, 50.0, 1.0, "it is no gain"), None)
+    publish(code_cache(folder), key_of("tiny"), Kept("", "", "", 1.1, 50.0, 1.0, "it is no gain"), None)
     eager = counted(monkeypatch)
-    pictures(Renderer(tiny(), compiled=folder))
+    pictures(Renderer(tiny(), compiled=code_cache(folder)))
     assert (eager, caplog.records) == ([1, 1, 1], [])
-    found = kept_for(Settings.load({"EGAO_CACHE": str(tmp_path)}), "tiny")
+    found = kept_for(Settings.load({"EGAO_CACHE": str(tmp_path), "EGAO_HOME": str(HOME)}), "tiny")
     assert found is not None
     assert "it is no gain" in found.told()

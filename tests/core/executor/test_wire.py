@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import pickle
 import struct
 from dataclasses import fields
@@ -13,13 +14,14 @@ from typing import Any, get_args
 import pytest
 
 from core.errors import ConsentNeeded, EgaoError, InternalError, NoFace, NoSuchFace, UnreadablePhoto, WrongKey
-from core.executor import FoundFace, FoundFaces, Progress, Project, Projected, Render, Rendered, wire
+from core.executor import FoundFace, FoundFaces, Progress, Project, Projected, Render, Rendered, WorkItem, wire
 from core.executor import messages as say
 from core.executor.kinds import kinds, modules
 from core.executor.link import BadFrame
 from core.executor.payload import adapter
 from core.learned import Learned
 from core.settings import Settings
+from tests.core.executor.kit import ANN
 from tests.core.store.kit import LEARNED
 
 SETUP = say.Setup("core.workbench:create", modules(), Settings.load({"EGAO_HOME": "/x"}), parent=7, memory=1 << 40, nice=5)
@@ -64,6 +66,22 @@ def test_bytes_are_carried_beside_the_header_uncopied() -> None:
     assert frame[1] is photo
     assert len(frame[0]) < 1000
     assert crossed(say.Answered(1, Rendered((photo,)), 0.0)).answer.pictures[0] is photo
+
+
+def test_a_score_may_be_unknown_but_nothing_endless() -> None:
+    assert math.isnan(crossed(say.Answered(1, Rendered((b"",), (math.nan,)), 0.1)).answer.scores[0])
+    with pytest.raises(BadFrame):
+        wire.checked(say.Answered(1, Rendered((b"",), (math.inf,)), 0.1))
+
+
+async def test_a_worker_that_names_no_time_is_not_believed() -> None:
+    seen: list[Progress] = []
+    item = WorkItem(Project(b""), ANN, seen.append)
+    item.begin()
+    for eta in (math.nan, -1.0):
+        item.step(Progress(1, 2, eta))
+    assert item.remaining(7.0) == pytest.approx(7.0, abs=0.5)
+    assert [progress.eta_seconds for progress in seen] == [None, None]
 
 
 def test_every_error_crosses_as_its_code_and_plain_facts() -> None:
@@ -146,7 +164,7 @@ HOSTILE: list[Any] = [
     ["Answered", {**ANSWER, "answer": ["Rendered", {"pictures": [{"\0": 9}]}]}],
     ["Answered", {**ANSWER, "answer": ["Rendered", {"pictures": [{"\0": -1}]}]}],
     ["Answered", {**ANSWER, "answer": ["Rendered", {"pictures": [{"\0": "0"}]}]}],
-    b'["Ready", {"seconds": NaN}]',
+    b'["Ready", {"seconds": Infinity}]',
     b'["Ready", {"seconds": 1e999}]',
     b'["Ready", {"seconds": -Infinity}]',
     b'["Working", {"items": [' + b"9" * 30 + b"]}]",

@@ -20,6 +20,8 @@ TORCH ?= auto
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 HASHES ?= yes
 BIN := .venv/bin
+# One process of tests for each core, up to four: each holds the networks. A file's tests stay together.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 SMILES := --smile -1.5 --neutral --smile 1.5 --smile 3
 
 # Nothing installed or configured outside .venv may change what is in it.
@@ -36,12 +38,12 @@ demo: setup
 
 test: check
 	@$(BIN)/egao models pull --group eval
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -m "not long" $(SIDE_BY_SIDE)
 
 # What takes minutes in its full length: the soak, forty kills, thousands of hostile files, training.
 test-long: check
 	@$(BIN)/egao models pull --group eval
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m long $(SIDE_BY_SIDE)
 
 check: setup
 	@$(BIN)/ruff check .

@@ -98,6 +98,7 @@ class EgaoBot(BotBase):
         self._reconciling, self._reconciled = asyncio.Lock(), 0.0
         self.began = parts.store.now()
         self.taken_up = asyncio.Event()
+        self._again: asyncio.Task[None] | None = None  # comparing servers and members after a lost connection
 
     async def photo_gone(self, message_id: int) -> None:
         """The message with a photo was deleted while nobody listened: what is kept of it goes too."""
@@ -120,7 +121,8 @@ class EgaoBot(BotBase):
         log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))
         self.unreconciled = True
         if self.came_up:
-            await self.reconcile()
+            self._again = asyncio.create_task(self.reconcile())
+            await self._again
             return
         self.came_up = True
         if self.application_id is not None:
@@ -207,6 +209,8 @@ class EgaoBot(BotBase):
     async def close(self) -> None:
         for loop in self.loops:
             loop.cancel()
+        if self._again is not None:
+            self._again.cancel()  # else it would ask on through a connection that is closed
         with contextlib.suppress(asyncio.CancelledError):
             await self.service.close()
         await super().close()

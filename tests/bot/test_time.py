@@ -296,6 +296,26 @@ async def test_while_stopping_nothing_new_is_promised(world: World) -> None:
     world.bot.service._closing = False
 
 
+async def test_a_stop_while_members_are_asked_for_ends_the_asking(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, closed = asyncio.Event(), asyncio.Event()
+
+    async def slow(*about: int) -> None:
+        asked.set()
+        await closed.wait()
+        raise RuntimeError("Session is closed")  # as the library's own says then
+
+    await world.kept_face(world.ann)
+    await world.restart()
+    monkeypatch.setattr("discord.http.HTTPClient.get_member", lambda _, *about: slow(*about))
+    world.bot.dispatch("ready")  # the connection was lost for a while
+    await asked.wait()
+    await world.bot.close()
+    closed.set()
+    for _ in range(20):  # turns of the loop, in which it would be logged
+        await asyncio.sleep(0)
+    assert not world.complaints()
+
+
 async def _posted(world: World) -> PhotoRef:
     """A photo in a channel where the bot did not look at it."""
     sent: Any = await world.ann.send(world.other_channel, attachments=[("me.png", photo(steps=6, n=9))])

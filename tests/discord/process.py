@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -112,8 +113,9 @@ class BotProcess:
         found, open_ = [], [self.pid]
         while open_:
             for path in Path(f"/proc/{open_.pop()}/task").glob("*/children"):
-                found += (more := [int(pid) for pid in path.read_text().split()])
-                open_ += more
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                    found += (more := [int(pid) for pid in path.read_text().split()])
+                    open_ += more
         return found
 
     def tail(self, lines: int = 40) -> str:

@@ -175,10 +175,13 @@ class Soak:
                 self.memory.append((self.at, resident(self.made.bot.pid), sum(workers)))
 
     def growth(self) -> dict[str, float]:
-        """Resident memory after the tenth of thirty minutes against the last, each the median over a fifteenth of the time."""
-        span = self.seconds / 15
-        first = [one for one in self.memory if 0 <= one[0] - self.seconds * WARM < span]
-        last = [one for one in self.memory if self.seconds - span <= one[0] <= self.seconds]
+        """Resident memory after the tenth of thirty minutes against the last, each the median over a fifteenth of the time.
+
+        Counted in looks: on a busy machine the bot may take longer than that to come back from its last restart.
+        """
+        looks = max(1, round(self.seconds / 15 / EVERY))
+        warm = [one for one in self.memory if self.seconds * WARM <= one[0] <= self.seconds]
+        first, last = warm[:looks], warm[-looks:]
         bot, workers = ([statistics.median(one[n] for one in part) for part in (first, last)] for n in (1, 2))
         total = [bot[n] + workers[n] for n in (0, 1)]
         return {

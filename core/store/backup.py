@@ -69,10 +69,10 @@ def _unopened(db: sqlite_utils.Database, vault: Vault) -> list[str]:
     bad = []
     for table, columns in migrations.SEALED.items():
         for column in columns:
-            rows = db.execute(f"select id, {column} from {table} where {column} is not null")
-            for number, sealed in rows:
+            bound = ", ".join(("id", *migrations.BOUND[table], column))
+            for row in db.query(f"select {bound} from {table} where {column} is not null"):
                 try:
-                    vault.open(sealed, f"{table}.{column}:{number}")
+                    vault.open(row[column], migrations.place(table, column, row))
                 except Unopened as error:
                     bad.append(str(error))
     return bad

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any
 
 import sqlite_utils
 
+from core.errors import StoreDamaged
 from core.store.erasure import PERSONAL
 from core.store.faces import Faces, StoredFace
 from core.store.job import Job
@@ -67,9 +69,12 @@ class Exporter:
         return place
 
     def _face(self, owner: Owner, face: StoredFace, archive: zipfile.ZipFile) -> dict[str, Any]:
-        picture = self._faces.thumbnail(owner, face.id)
-        kind = picture_ending(picture)
-        files = {f"faces/{face.id}.{kind}": picture, f"faces/{face.id}.npz": self._faces.latent(owner, face.id)}
+        files = {}
+        with contextlib.suppress(StoreDamaged):
+            picture = self._faces.thumbnail(owner, face.id)
+            files[f"faces/{face.id}.{picture_ending(picture)}"] = picture
+        with contextlib.suppress(StoreDamaged):
+            files[f"faces/{face.id}.npz"] = self._faces.latent(owner, face.id)
         for name, content in files.items():
             archive.writestr(name, content)
         return {**_plain(asdict(face)), "messages": self._faces.sources(face.id), "files": sorted(files)}

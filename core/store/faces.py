@@ -7,20 +7,23 @@ photos of two people leave no equal rows. An expired face is out of reach at onc
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import sqlite_utils
 
-from core.errors import JobCancelled, NoSuchStoredFace
+from core.errors import JobCancelled, NoSuchStoredFace, StoreDamaged
 from core.learned import NOTHING, Learned
-from core.store import migrations
 from core.store.database import next_id
 from core.store.guilds import retention_seconds
 from core.store.owner import Owner
-from core.store.part import Part, photo_index, to_json
+from core.store.part import Part, in_row, photo_index, to_json
+
+log = logging.getLogger(__name__)
 
 _OWNED = "guild_id = :guild and member_id = :member and (expires is null or expires > :now)"
 _ABOUT = (
@@ -80,16 +83,6 @@ class FaceCount(NamedTuple):
 class Faces(Part):
     """Adds, finds and erases faces."""
 
-    def migrate(self) -> None:
-        """Bring sealed values of earlier versions up to date."""
-        later = migrations.sealed_steps(
-            lambda sealed, column, row: self._open(sealed, "faces", column, row),
-            lambda plain, column, row: self._seal(plain, "faces", column, row),
-        )
-        with self.database.erasing(thorough=False) as db:
-            if later.pending(db):
-                later.apply(db)
-
     def add(
         self,
         owner: Owner,
@@ -125,8 +118,8 @@ class Faces(Part):
             number = known[0] if known else self._next(db, owner)
             guild, member = owner.columns
             row = {"id": number, "guild_id": guild, "member_id": member, **key, **self._fresh(db, owner)}
-            row |= {column: self._seal(value, "faces", column, number) for column, value in plain.items()}
-            row["extras"] = self._known(number, source, learned)
+            row |= {column: self._seal(value, "faces", column, row) for column, value in plain.items()}
+            row["extras"] = self._known(row, source, learned)
             db.table("faces").upsert(row, pk="id")
             _add_source(db, number, source_message_id, source_channel_id)
             if source is not None:
@@ -138,7 +131,7 @@ class Faces(Part):
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.reading() as db:
             known = self._numbers(db, owner, key)
-            return self._one(db, owner, known[0]) if known else None
+            return next(self._readable(db, owner, known), None)
 
     def get(self, owner: Owner, face_id: int) -> StoredFace:
         """One face of the owner's. Raises NoSuchStoredFace, also for a face that is somebody else's."""
@@ -152,7 +145,7 @@ class Faces(Part):
     def latest(self, owner: Owner, generator: str | None = None) -> StoredFace | None:
         """The face last given or picked, of this generator if one is named."""
         wanted = "" if generator is None else "and generator = :generator"
-        found = self._select(owner, f"{wanted} order by chosen desc, id desc limit 1", {"generator": generator})
+        found = self._select(owner, f"{wanted} order by chosen desc, id desc", {"generator": generator})
         return found[0] if found else None
 
     def latent(self, owner: Owner, face_id: int) -> bytes:
@@ -186,13 +179,13 @@ class Faces(Part):
         """`find` and `renew` in one step, for a photo that stands at `source` now. None if the face is not kept."""
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.writing() as db:
-            known = self._numbers(db, owner, key)
-            if not known:
+            known = next(self._readable(db, owner, self._numbers(db, owner, key)), None)
+            if known is None:
                 return None
-            learned = self._one(db, owner, known[0]).learned
-            db.table("faces").update(known[0], {"extras": self._known(known[0], source, learned), **self._fresh(db, owner)})
-            _add_source(db, known[0], source.message_id, source.channel_id)
-            return self._with_latent(db, owner, known[0])
+            extras = self._known(in_row(owner, known.id), source, known.learned)
+            db.table("faces").update(known.id, {"extras": extras, **self._fresh(db, owner)})
+            _add_source(db, known.id, source.message_id, source.channel_id)
+            return self._with_latent(db, owner, known.id)
 
     def with_latent(self, owner: Owner, face_id: int) -> FaceAndLatent:
         """A face to make pictures of. Raises NoSuchStoredFace."""
@@ -215,27 +208,27 @@ class Faces(Part):
 
     def rename(self, owner: Owner, face_id: int, name: str | None) -> None:
         """Give it a name that only its owner sees, or (None) take it away."""
-        sealed = None if name is None else self._seal(name.encode(), "faces", "name", face_id)
+        sealed = None if name is None else self._seal(name.encode(), "faces", "name", in_row(owner, face_id))
         self._change(owner, face_id, {"name": sealed})
 
     def note(self, owner: Owner, face_id: int, learned: Learned) -> StoredFace:
         """Replace what was learned of the face; the face as it is now."""
         with self.database.writing() as db:
             source = self._one(db, owner, face_id).source
-            db.table("faces").update(face_id, {"extras": self._known(face_id, source, learned)})
+            db.table("faces").update(face_id, {"extras": self._known(in_row(owner, face_id), source, learned)})
             return self._one(db, owner, face_id)
 
     def delete(self, owner: Owner, face_id: int) -> None:
         """Erase one face, from the file too. Raises NoSuchStoredFace."""
         with self.database.erasing() as db:
-            self._one(db, owner, face_id)
+            self._check_there(db, owner, face_id)
             db.table("faces").delete(face_id)
 
     def of_message(self, message_id: int) -> list[StoredFace]:
         """The faces of anybody whose photo was given in a message."""
         sql = f"select {_ABOUT} from faces where id in (select face_id from sources where message_id = ?)"
         with self.database.reading() as db:
-            return [self._face(row) for row in list(db.query(sql, [message_id]))]
+            return self._opened(db.query(sql, [message_id]))
 
     def sources(self, face_id: int) -> list[int]:
         """The messages in which the photo of a face was given."""
@@ -271,12 +264,34 @@ class Faces(Part):
     def _with_latent(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> FaceAndLatent:
         face = self._one(db, owner, face_id)
         sealed = db.execute("select latent from faces where id = ?", [face_id]).fetchone()[0]
-        return FaceAndLatent(face, self._open(sealed, "faces", "latent", face_id))
+        return FaceAndLatent(face, self._open(sealed, "faces", "latent", in_row(owner, face_id)))
 
     def _select(self, owner: Owner, rest: str, more: Mapping[str, Any] | None = None) -> list[StoredFace]:
         with self.database.reading() as db:
             rows = list(db.query(f"select {_ABOUT} from faces where {_OWNED} {rest}", {**self._who(owner), **(more or {})}))
-        return [self._face(row) for row in rows]
+        return self._opened(rows)
+
+    def _opened(self, rows: Iterable[Mapping[str, Any]]) -> list[StoredFace]:
+        """The faces of these rows, without those that are damaged: these can only be erased."""
+        faces = []
+        for row in rows:
+            try:
+                faces.append(self._face(row))
+            except StoreDamaged as error:
+                log.error("face %d is left out: %s", row["id"], error)
+        return faces
+
+    def _readable(self, db: sqlite_utils.Database, owner: Owner, numbers: Iterable[int]) -> Iterator[StoredFace]:
+        """Those of the faces that are whole: one that is damaged doesn't keep its photo from being worked on anew."""
+        for number in numbers:
+            with contextlib.suppress(StoreDamaged):
+                self._with_latent(db, owner, number)
+                yield self._one(db, owner, number)
+
+    def _check_there(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> None:
+        sql = f"select 1 from faces where {_OWNED} and id = :id"
+        if db.execute(sql, {**self._who(owner), "id": face_id}).fetchone() is None:
+            raise NoSuchStoredFace(face=face_id)
 
     def _one(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> StoredFace:
         sql = f"select {_ABOUT} from faces where {_OWNED} and id = :id"
@@ -290,14 +305,14 @@ class Faces(Part):
             row = db.execute(sql, {**self._who(owner), "id": face_id}).fetchone()
         if row is None:
             raise NoSuchStoredFace(face=face_id)
-        return self._open(row[0], "faces", column, face_id)
+        return self._open(row[0], "faces", column, in_row(owner, face_id))
 
     def _change(self, owner: Owner, face_id: int, changes: Mapping[str, Any]) -> None:
         with self.database.writing() as db:
             self._update(db, owner, face_id, changes)
 
     def _update(self, db: sqlite_utils.Database, owner: Owner, face_id: int, changes: Mapping[str, Any]) -> None:
-        self._one(db, owner, face_id)
+        self._check_there(db, owner, face_id)
         db.table("faces").update(face_id, dict(changes))
 
     def _fresh(self, db: sqlite_utils.Database, owner: Owner) -> dict[str, float | None]:
@@ -311,25 +326,27 @@ class Faces(Part):
         last: float = db.execute(sql, self._who(owner)).fetchone()[0]
         return max(self.now(), last + 0.001)
 
-    def _known(self, number: int, source: PhotoPlace | None, learned: Learned) -> bytes | None:
+    def _known(self, row: Mapping[str, Any], source: PhotoPlace | None, learned: Learned) -> bytes | None:
         """The column `extras`: what is known of a face beside what was given with it."""
         if source is None and learned == NOTHING:
             return None
         packed = {"photo": None if source is None else asdict(source), **learned.dump()}
-        return self._seal(to_json(packed), "faces", "extras", number)
+        return self._seal(to_json(packed), "faces", "extras", row)
 
     def _face(self, row: Mapping[str, Any]) -> StoredFace:
-        number = row["id"]
         plain = {
-            column: None if row[column] is None else self._open(row[column], "faces", column, number)
-            for column in ("details", "name", "extras")
+            column: None if row[column] is None else self._open(row[column], "faces", column, row)
+            for column in ("details", "extras")
         }
+        name = None
+        with contextlib.suppress(StoreDamaged):  # its name is not worth a face
+            name = None if row["name"] is None else self._open(row["name"], "faces", "name", row).decode()
         details = json.loads(plain["details"] or b"")
         return StoredFace(
             owner=Owner.of_columns(row["guild_id"], row["member_id"]),
             box=tuple(details["box"]),
             quad=tuple((x, y) for x, y in details["quad"]),
-            name=None if plain["name"] is None else plain["name"].decode(),
+            name=name,
             **_unpacked(plain["extras"]),
             photo_sha256=details["photo"],
             **{column: row[column] for column in _PLAIN},

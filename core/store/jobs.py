@@ -12,6 +12,7 @@ What a request, a token and a checkpoint hold is sealed, and wiped once the memb
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -19,15 +20,17 @@ from typing import Any
 import sqlite_utils
 
 from core.error import Fact
-from core.errors import Blocked
+from core.errors import Blocked, StoreDamaged
 from core.store.database import Database, next_id
 from core.store.guilds import GuildSettings, retention_seconds
 from core.store.job import STATES, Ending, Job, Recovered, State
 from core.store.limits import Limits
 from core.store.members import is_blocked
 from core.store.owner import NOBODY, Owner
-from core.store.part import Part, member_index
+from core.store.part import Part, in_row, member_index
 from core.store.vault import Vault
+
+log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 600.0  # of work without a word, before the job counts as abandoned
 KEEP_SECONDS = 86_400.0  # a request is kept no longer than this, done or not
@@ -67,10 +70,11 @@ class Jobs(Part):
             number, now = next_id(db, "jobs", self.now()), self.now()
             guild, member = owner.columns
             span = retention_seconds(db, owner)
+            mine = in_row(owner, number)
             row = {
                 "id": number, "guild_id": guild, "member_id": member, "kind": kind, "state": "queued", "once": once,
-                "request": self._seal(request, "jobs", "request", number),
-                "token": None if token is None else self._seal(token.encode(), "jobs", "token", number),
+                "request": self._seal(request, "jobs", "request", mine),
+                "token": None if token is None else self._seal(token.encode(), "jobs", "token", mine),
                 "token_expires": token_expires, "attempts": 0, "max_attempts": max_attempts,
                 "channel_id": channel_id, "message_id": message_id, "source_message_id": source_message_id,
                 "created": now, "expires": now + min(KEEP_SECONDS, span or KEEP_SECONDS), "told": 0,
@@ -98,18 +102,18 @@ class Jobs(Part):
 
     def checkpoint(self, job_id: int, blob: bytes | None) -> bool:
         """Keep how far the work is, for after a restart. False as for `renew`."""
-        sealed = None if blob is None else self._seal(blob, "jobs", "checkpoint", job_id)
-        return self._running(job_id, {"checkpoint": sealed})
+        with self.database.writing() as db:
+            sealed = None if blob is None else self._sealed(db, job_id, "checkpoint", blob)
+            return self._running(job_id, {"checkpoint": sealed})
 
     def worked(self, job_id: int, blob: bytes) -> bool:
         """The work is over and its answer is left to be given; `blob` is the checkpoint that says so. False as for `renew`.
 
         What happens from here on isn't the work's fault, so it doesn't count as an attempt.
         """
-        sealed = self._seal(blob, "jobs", "checkpoint", job_id)
         sql = "update jobs set checkpoint = ?, attempts = max(attempts - 1, 0) where id = ? and state = 'running'"
         with self.database.writing() as db:
-            return db.execute(sql, [sealed, job_id]).rowcount > 0
+            return db.execute(sql, [self._sealed(db, job_id, "checkpoint", blob), job_id]).rowcount > 0
 
     def requeue(self, job_id: int, *, counted: bool = False) -> bool:
         """Put a running job back, as at a shutdown. Not `counted`: it doesn't cost one of its attempts."""
@@ -163,8 +167,9 @@ class Jobs(Part):
 
     def retoken(self, job_id: int, token: str, expires: float) -> bool:
         """A newer token to answer with."""
-        sealed = self._seal(token.encode(), "jobs", "token", job_id)
-        return self._update(job_id, {"token": sealed, "token_expires": expires})
+        with self.database.writing() as db:
+            sealed = self._sealed(db, job_id, "token", token.encode())
+            return self._update(job_id, {"token": sealed, "token_expires": expires})
 
     def get(self, job_id: int) -> Job | None:
         """A job by its number, for the machinery; a member's own are in `of`."""
@@ -253,6 +258,12 @@ class Jobs(Part):
         rows = db.execute(sql, {**values, **ending}).fetchall()
         return [row[0] for row in rows]
 
+    def _sealed(self, db: sqlite_utils.Database, job_id: int, column: str, plain: bytes) -> bytes | None:
+        """A value for the row of this job; None if there is none any more."""
+        for row in db.query("select id, guild_id, member_id from jobs where id = ?", [job_id]):
+            return self._seal(plain, "jobs", column, row)
+        return None
+
     def _running(self, job_id: int, changes: Mapping[str, Any]) -> bool:
         return self._update(job_id, changes, "state = 'running'")
 
@@ -270,9 +281,7 @@ class Jobs(Part):
         return [self._job(row) for row in db.query(f"select * from jobs where {where} order by id", facts)]
 
     def _job(self, row: dict[str, Any]) -> Job:
-        plain = {
-            column: None if row[column] is None else self._open(row[column], "jobs", column, row["id"]) for column in _SEALED
-        }
+        plain = {column: self._read(row, column) for column in _SEALED}
         same = {name: row[name] for name in _SAME}
         return Job(
             owner=Owner.of_columns(row["guild_id"], row["member_id"]),
@@ -283,6 +292,14 @@ class Jobs(Part):
             facts=json.loads(row["facts"] or "{}"),
             **same,
         )
+
+    def _read(self, row: Mapping[str, Any], column: str) -> bytes | None:
+        """A value of a job; None, as if it had been wiped, for one that is damaged: it costs this job alone."""
+        try:
+            return None if row[column] is None else self._open(row[column], "jobs", column, row)
+        except StoreDamaged as error:
+            log.error("the %s of job %d is left out: %s", column, row["id"], error)
+            return None
 
 
 _SAME = (

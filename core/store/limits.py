@@ -40,7 +40,7 @@ class Limits(Part):
                 raise QuotaSpent(limit=limits.daily_quota, wait=in_words(frees), seconds=math.ceil(frees))
             guild, member = owner.columns
             number = next_id(db, "uses", self.now())
-            sealed = self._seal(str(member).encode(), "uses", "member", number)
+            sealed = self._seal(str(member).encode(), "uses", "member", {"id": number, "guild_id": guild})
             row = {
                 "id": number,
                 "guild_id": guild,

@@ -3,15 +3,18 @@
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import sqlite_utils
 
-from core.errors import Blocked, ConsentNeeded
+from core.errors import Blocked, ConsentNeeded, StoreDamaged
 from core.store.database import next_id
 from core.store.owner import NOBODY, Owner
 from core.store.part import Part, member_index
+
+log = logging.getLogger(__name__)
 
 SEEN_STEP = 86_400.0  # a write per request only to note the time would be a waste
 
@@ -85,7 +88,7 @@ class Members(Part):
             if db.execute("select 1 from blocks where who = ?", [who]).fetchone():
                 return False
             number = next_id(db, "blocks", self.now())
-            sealed = self._seal(str(member_id).encode(), "blocks", "member", number)
+            sealed = self._seal(str(member_id).encode(), "blocks", "member", {"id": number, "guild_id": guild})
             row = {"id": number, "guild_id": guild, "who": who, "member": sealed, "at": self.now()}
             db.table("blocks").insert(row, pk="id")
             return True
@@ -104,8 +107,16 @@ class Members(Part):
     def blocked(self, guild_id: int | None) -> list[Block]:
         """Who is kept out of a server, or (None) of everything."""
         with self.database.reading() as db:
-            rows = list(db.query("select id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY]))
-        return [Block(int(self._open(row["member"], "blocks", "member", row["id"])), row["at"]) for row in rows]
+            rows = list(
+                db.query("select id, guild_id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY])
+            )
+        found = []
+        for row in rows:
+            try:
+                found.append(Block(int(self._open(row["member"], "blocks", "member", row)), row["at"]))
+            except StoreDamaged as error:  # it holds all the same: who is kept out is looked up by the hash
+                log.error("block %d is left out: %s", row["id"], error)
+        return found
 
     def _block_index(self, guild_id: int | None, member_id: int) -> bytes:
         return member_index(self.vault, "block", guild_id or NOBODY, member_id)

@@ -4,16 +4,19 @@ Columns of type BLOB are sealed (see `vault.py`) or keyed hashes; `SEALED` and `
 rotation of the key has to reach every one. A test compares the two with the schema.
 """
 
+# ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import sqlite_utils
 from sqlite_utils import Migrations
 
 from core.store import old_extras
+from core.store.vault import Unopened, Vault
 
 APPLICATION_ID: Final = 0x6567616F  # "egao", in the file's header: a file of another program is refused
 
@@ -25,7 +28,17 @@ SEALED: Final[dict[str, tuple[str, ...]]] = {
     "uses": ("member",),
     "reports": ("reason",),
 }
+# What of a row a sealed value belongs to besides its place: moved to another owner's row, it doesn't open.
+BOUND: Final[dict[str, tuple[str, ...]]] = {
+    "checks": (),
+    "faces": ("guild_id", "member_id"),
+    "jobs": ("guild_id", "member_id"),
+    "blocks": ("guild_id",),
+    "uses": ("guild_id",),
+    "reports": ("guild_id", "member_id"),
+}
 HASHED: Final[dict[str, str]] = {"faces": "photo", "blocks": "who", "uses": "who"}
+HASHED_FROM: Final[dict[str, str]] = {"faces": "details", "blocks": "member", "uses": "member"}  # the sealed value hashed
 
 steps: Final = Migrations("egao")
 
@@ -147,25 +160,51 @@ def _error_facts(db: sqlite_utils.Database) -> None:
     db.execute("alter table jobs add column facts text")
 
 
-Open = Callable[[bytes, str, int], bytes]  # (sealed, column, row of `faces`) -> plain
-Seal = Callable[[bytes, str, int], bytes]
+def sealed_steps(vault: Vault | None) -> Migrations:
+    """Steps that look into sealed values: taken once the key is known, after all others.
 
-
-def sealed_steps(opened: Open, seal: Seal) -> Migrations:
-    """Steps that look into sealed values: taken once the key is known, after all others."""
+    A value that does not open is left as it is: it costs its own row, not the store.
+    """
     later = Migrations("egao")
 
     @later(name="009 one shape of what is learned")
     def _learned(db: sqlite_utils.Database) -> None:
+        assert vault is not None
         for number, extras in db.execute("select id, extras from faces where extras is not null").fetchall():
-            plain = old_extras.as_learned(json.loads(opened(extras, "extras", number)))
-            db.table("faces").update(number, {"extras": seal(json.dumps(plain).encode(), "extras", number)})
+            where = f"faces.extras:{number}"
+            with contextlib.suppress(Unopened):
+                plain = old_extras.as_learned(json.loads(vault.open(extras, where)))
+                db.table("faces").update(number, {"extras": vault.seal(json.dumps(plain).encode(), where)})
+
+    @later(name="012 values bound to their owner")
+    def _bound(db: sqlite_utils.Database) -> None:
+        assert vault is not None
+        for table, columns in SEALED.items():
+            for (number,) in db.execute(f"select id from {table}").fetchall() if BOUND[table] else ():
+                row = next(iter(db.query(f"select * from {table} where id = ?", [number])))
+                for column in columns:
+                    if row[column] is None:
+                        continue
+                    with contextlib.suppress(Unopened):
+                        plain = vault.open(row[column], f"{table}.{column}:{number}")
+                        db.table(table).update(number, {column: vault.seal(plain, place(table, column, row))})
 
     return later
+
+
+def apply_sealed(db: sqlite_utils.Database, vault: Vault) -> None:
+    """Take the steps that look into sealed values, those of them that are due."""
+    later = sealed_steps(vault)
+    if later.pending(db):
+        later.apply(db)
+
+
+def place(table: str, column: str, row: Mapping[str, Any]) -> str:
+    """Where a sealed value stands and whose it is: what it is bound to (see `vault.py`)."""
+    return ":".join((f"{table}.{column}", str(row["id"]), *(str(row[name]) for name in BOUND[table])))
 
 
 def names() -> list[str]:
     """Every step that this version knows."""
     with sqlite_utils.Database(memory=True) as nothing:
-        later = sealed_steps(lambda *_: b"", lambda *_: b"")
-        return [step.name for known in (steps, later) for step in known.pending(nothing)]
+        return [step.name for known in (steps, sealed_steps(None)) for step in known.pending(nothing)]

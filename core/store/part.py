@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.errors import StoreDamaged
 from core.store.database import Database
+from core.store.migrations import place
 from core.store.owner import Owner
 from core.store.vault import Unopened, Vault
 
@@ -20,14 +21,22 @@ class Part:
         self.vault = vault
         self.now = now
 
-    def _seal(self, plain: bytes, table: str, column: str, row: int) -> bytes:
-        return self.vault.seal(plain, f"{table}.{column}:{row}")
+    def _seal(self, plain: bytes, table: str, column: str, row: Mapping[str, Any]) -> bytes:
+        """`row` holds at least the id and what the table's values are bound to."""
+        return self.vault.seal(plain, place(table, column, row))
 
-    def _open(self, sealed: bytes, table: str, column: str, row: int) -> bytes:
+    def _open(self, sealed: bytes, table: str, column: str, row: Mapping[str, Any]) -> bytes:
+        """Raises StoreDamaged."""
         try:
-            return self.vault.open(sealed, f"{table}.{column}:{row}")
+            return self.vault.open(sealed, place(table, column, row))
         except Unopened as error:
             raise StoreDamaged(path=self.database.path, reason=str(error)) from None
+
+
+def in_row(owner: Owner, number: int) -> dict[str, int]:
+    """What a value of this owner's is bound to, in the row of this number."""
+    guild, member = owner.columns
+    return {"id": number, "guild_id": guild, "member_id": member}
 
 
 def photo_index(vault: Vault, owner: Owner, sha256: str) -> bytes:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import StoreDamaged
 from core.store.database import next_id
 from core.store.owner import NOBODY, Owner
 from core.store.part import Part
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,11 @@ class Reports(Part):
         """Keep a report; returns its number."""
         with self.database.writing() as db:
             number = next_id(db, "reports", self.now())
-            row = {
+            row: dict[str, Any] = {
                 "id": number, "guild_id": guild_id or NOBODY, "member_id": member_id, "channel_id": channel_id,
-                "message_id": message_id, "reason": self._seal(reason.encode(), "reports", "reason", number),
-                "created": self.now(),
+                "message_id": message_id, "created": self.now(),
             }  # fmt: skip
+            row["reason"] = self._seal(reason.encode(), "reports", "reason", row)
             db.table("reports").insert(row, pk="id")
             return number
 
@@ -67,5 +71,9 @@ class Reports(Part):
 
     def _opened(self, row: Mapping[str, Any]) -> Report:
         """A row of the table as a report."""
-        reason = self._open(row["reason"], "reports", "reason", row["id"]).decode()
+        try:
+            reason = self._open(row["reason"], "reports", "reason", row).decode()
+        except StoreDamaged as error:  # where the picture is can still be told, and the report closed
+            log.error("the reason of report %d is left out: %s", row["id"], error)
+            reason = "?"
         return Report(**{**row, "guild_id": row["guild_id"] or None, "reason": reason})

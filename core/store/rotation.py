@@ -7,6 +7,7 @@ last sealed with, and the next rotation goes on to the first.
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from core.store.keys import key_file, read_keys, write_keys
 from core.store.owner import Owner
 from core.store.part import member_index, photo_index
 from core.store.store import Store
-from core.store.vault import KEY_BYTES, Vault
+from core.store.vault import KEY_BYTES, Unopened, Vault
 
 
 def rotate(settings: Settings) -> int:
@@ -44,11 +45,14 @@ def reseal(db: sqlite_utils.Database, old: Vault, new: Vault) -> int:
     for table, columns in migrations.SEALED.items():
         for (number,) in db.execute(f"select id from {table}").fetchall():
             row = next(iter(db.query(f"select * from {table} where id = ?", [number])))
-            places = {column: f"{table}.{column}:{number}" for column in columns if row[column] is not None}
-            plain = {column: old.open(row[column], place) for column, place in places.items()}
-            changes = {column: new.seal(plain[column], place) for column, place in places.items()}
+            places = {column: migrations.place(table, column, row) for column in columns if row[column] is not None}
+            plain = {}
+            for column, place in places.items():
+                with contextlib.suppress(Unopened):  # a damaged value costs its own row, not the rotation
+                    plain[column] = old.open(row[column], place)
+            changes = {column: new.seal(value, places[column]) for column, value in plain.items()}
             count += len(changes)
-            if table in migrations.HASHED:
+            if table in migrations.HASHED and migrations.HASHED_FROM[table] in plain:
                 changes[migrations.HASHED[table]] = _hash(table, row, plain, new)
             if changes:
                 db.table(table).update(number, changes)

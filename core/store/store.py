@@ -17,7 +17,7 @@ from typing import ParamSpec, Self, TypeVar
 
 from core.errors import BadSetting, ShuttingDown
 from core.settings import Settings
-from core.store import backup, erasure
+from core.store import backup, erasure, migrations
 from core.store.database import Database, Hold
 from core.store.erasure import Erased, Expired
 from core.store.export import Exporter
@@ -66,7 +66,8 @@ class Store:
             database = Database(database_file(settings))
             try:
                 store = cls(database, unlock(database, settings), hold, now)
-                store.faces.migrate()
+                with database.erasing(thorough=False) as db:
+                    migrations.apply_sealed(db, store.vault)
                 store.expire()
             except BaseException:
                 database.close()

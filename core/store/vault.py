@@ -1,8 +1,8 @@
 """Encryption at rest: AES-256-GCM (cryptography), bound to the place where a value stands.
 
-A sealed value is `1 | key name (4 bytes) | nonce (12 bytes) | ciphertext and tag`. The associated data is the place,
-"table.column:row", so a value copied into another row does not open there. Nonces are random: NIST SP 800-38D allows
-2**32 values under one key, far more than a store will ever hold.
+A sealed value is `1 | key name (4 bytes) | nonce (12 bytes) | ciphertext and tag`. The associated data is the place and
+whose row that is, "table.column:row:server:member", so a value copied into another row, or a row given to another member,
+does not open. Nonces are random: NIST SP 800-38D allows 2**32 values under one key, far more than a store will ever hold.
 
 Hashes (`index`) are HMAC-SHA256 under a second key derived from the same secret: equal inputs can be found again, but
 somebody who has the file and a photo, but not the key, can't tell whether that photo was used.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.requests.ask import Ask
+from core.errors import StoreDamaged
 from core.learned import KnownScale, Learned
 from core.store import Owner, PhotoPlace, Store
 from core.store.old_extras import as_learned
@@ -101,3 +102,22 @@ def test_a_cut_off_migration_leaves_the_store_as_it_was(home: Path, monkeypatch:
     monkeypatch.undo()
     with Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock()) as store:
         assert store.faces.get(MEMBER, 1).learned.neutral("smile") == -0.83
+
+
+def test_values_of_an_old_store_are_bound_to_their_owners(store: Store) -> None:
+    assert store.integrity() == []
+    (member,) = {row["member_id"] for row in rows(store, "faces") if row["member_id"]}
+    face = store.faces.of(MEMBER)[0]
+    with store.database.writing() as db:
+        db.execute("update faces set member_id = ? where id = ?", [member + 1, face.id])
+    with pytest.raises(StoreDamaged):
+        store.faces.latent(Owner.of_columns(11, member + 1), face.id)
+
+
+def test_an_old_store_with_a_damaged_value_opens(home: Path) -> None:
+    with raw(home) as conn:
+        conn.execute("update faces set extras = x'00', latent = x'00' where id = 1")
+        kept = conn.execute("select count(*) from faces").fetchone()[0]
+    with Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock()) as store:
+        assert len(store.integrity()) == 2
+        assert len(store.faces.of(MEMBER)) + len(store.faces.of(LOCAL)) == kept - 1

@@ -5,7 +5,7 @@ EgaoError
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
 │                         PhotoUnreachable, PhotoStoppedWorker, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
-│                         NoSuchGenerator, GeneratorLacks, PartMissing
+│                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
 │                         NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
@@ -27,6 +27,7 @@ from core.error import InternalError as InternalError
 from core.error import revive as revive
 from core.model_errors import DiskFull as DiskFull
 from core.model_errors import GeneratorLacks as GeneratorLacks
+from core.model_errors import ModelRefused as ModelRefused
 from core.model_errors import ModelUnreadable as ModelUnreadable
 from core.model_errors import NoSuchGenerator as NoSuchGenerator
 from core.model_errors import NotCompiled as NotCompiled

@@ -41,6 +41,10 @@ class NoSuchGenerator(WeightsError):
     sentence = "There is no generator called {name}. There are: {known}. To add one: egao models import FILE"
 
 
+class ModelRefused(WeightsError):
+    sentence = "This file is not imported: {reason}. It was only read, nothing in it was run."
+
+
 class GeneratorLacks(WeightsError):
     sentence = "The generator {name} has no {what}, which this needs. Choose another method or generator."
 

@@ -247,6 +247,7 @@ ERRORS: Final[dict[str, str]] = {
     "WeightsCorrupt": "{name}のファイルが正しくありません（ハッシュ{found}、正しくは{expected}）。次を実行してください：egao models pull --force",
     "WeightsUnfit": "{name}は別の生成モデル用です（{found}、このモデルは{expected}）。このモデル用に作り直してください。",
     "NoSuchGenerator": "{name}という生成モデルはありません。使えるもの：{known}。追加するには：egao models import FILE",
+    "ModelRefused": "このファイルは取り込めません（{reason}）。読んだだけで、何も実行していません。",
     "GeneratorLacks": "生成モデル{name}には、これに必要なもの（{what}）がありません。別の方法か生成モデルを選んでください。",
     "PartMissing": "生成モデル{name}には、まだ{part}がありません。作るには：{command}",
     "NotCompiled": "生成モデルをコンパイルできませんでした（{reason}）。画像はこれまでどおり描かれます。",

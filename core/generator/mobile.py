@@ -243,9 +243,6 @@ class MobileStyleGAN(nn.Module):
     def forward(self, ws: Tensor) -> Tensor:
         return self.synthesis(ws)
 
-    def noise_buffers(self) -> list[Tensor]:
-        return []  # this family's noise maps are trained constants: moving them would leave its image manifold
-
 
 def _laid_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The file keeps the four bands of a channel side by side; here each band's channels are contiguous, so that the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -41,10 +42,6 @@ class Generator(Protocol):
         """ws [N, num_ws, w_dim] -> image [N, 3, resolution, resolution], about -1..1, differentiable in ws."""
         ...
 
-    def noise_buffers(self) -> list[Tensor]:
-        """Noise maps that a projection may optimise; empty where a family keeps its noise fixed."""
-        ...
-
 
 @runtime_checkable
 class FeatureGenerator(Generator, Protocol):
@@ -52,6 +49,19 @@ class FeatureGenerator(Generator, Protocol):
 
     def features(self, ws: Tensor, side: int) -> Tensor:
         """ws [N, num_ws, w_dim] -> activations [N, C, side, side]."""
+        ...
+
+
+@runtime_checkable
+class NoisyGenerator(Generator, Protocol):
+    """A generator whose layers add noise, which a projection may choose. Where noise is fixed, a family isn't one of these."""
+
+    def noise_maps(self) -> list[Tensor]:
+        """The noise that is kept in the file: [side, side] for each layer that takes any."""
+        ...
+
+    def synthesis(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        """As in Generator; `noise` in place of the maps that are kept, as many and as large."""
         ...
 
 

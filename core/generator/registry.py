@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from safetensors import safe_open
+from torch import Tensor
 
 from core.errors import ModelUnreadable
 from core.generator.protocol import Generator
 from core.untrusted import read_as_data
 
+ABOUT: Final = "generator"  # key of the metadata of imported weights: JSON with "family" and "shape"
+
 # Name in the weights' metadata -> module with a `FAMILY`. Imported when a file of that family is loaded.
 FAMILIES: Final = {
     "mobilestylegan": "core.generator.mobile",
+    "stylegan2": "core.generator.stylegan2",
+    "stylegan3": "core.generator.stylegan3",
+    "stylegan": "core.generator.stylegan",
+    "progan": "core.generator.progan",
 }
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A published file as this family keeps it."""
+
+    what: str  # family, form and size, in words
+    shape: dict[str, Any]  # how the network is built, apart from its numbers: what JSON can hold
+    tensors: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,8 @@ class Family:
     """What a family's module offers."""
 
     load: Callable[[Path], Generator]  # a safetensors file of this family -> the generator, frozen and on the CPU
+    # what core.generator.reading made of a published file -> this family's form of it; None where it is of another family
+    convert: Callable[[Any], Converted | None] = lambda tree: None
 
 
 def family(name: str) -> Family:
@@ -40,5 +59,6 @@ def load_file(file: Path) -> Generator:
     """Read a generator from its safetensors file, whose metadata names the family. Raises ModelUnreadable."""
     with read_as_data(file.name):
         with safe_open(str(file), framework="pt") as tensors:
-            name = (tensors.metadata() or {}).get("family", "")
+            about = tensors.metadata() or {}
+        name = about.get("family") or json.loads(about.get(ABOUT, "{}")).get("family", "")
         return family(name).load(file)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from core.device import fast_dtype
 from core.errors import LatentUnreadable
-from core.generator.protocol import Generator
+from core.generator.protocol import Generator, NoisyGenerator
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample, distance
 from core.projection.noise import noise_regularity, renormalise
@@ -43,6 +43,7 @@ class Options:
     ramp_down: float = 0.25  # and falls, as a cosine
     w_noise: float = 0.05  # noise on w at the start, in deviations of w
     w_noise_ramp: float = 0.75  # share of the steps after which that noise is gone
+    noise: bool = False  # move the noise too, as the published projector; a latent alone draws with the noise of the file
     noise_weight: float = 1e5  # of the regularity of the noise buffers
     pixel_weight: float = 0.0  # of the mean absolute difference at 256 pixels
     spread_weight: float = 0.0  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
@@ -95,7 +96,9 @@ class Projection:
         elif not per_style:
             ws = self.generator.broadcast(ws[None])[0]
         self._w = ws.clone()[None].requires_grad_(True)  # [1, 1 or num_ws, w_dim]
-        self._noise = [buffer.requires_grad_(True) for buffer in self._network.noise_buffers()]
+        noisy = self._network if self.options.noise and isinstance(self._network, NoisyGenerator) else None
+        kept = noisy.noise_maps() if noisy is not None else []
+        self._noise = [noise.detach().float().clone().requires_grad_(True) for noise in kept]
         self._deviation = self.generator.w_deviation()
         self._adam = torch.optim.Adam([self._w, *self._noise], lr=self.options.learning_rate, betas=(0.9, 0.999))
         self._random = torch.Generator().manual_seed(self.options.seed)
@@ -127,7 +130,7 @@ class Projection:
         if strength > 0:
             w = w + strength * torch.randn(self._w.shape, generator=self._random).to(self._w)
         ws = self._broadcast(w)
-        image = area_downsample(self._network.synthesis(ws.to(self._dtype)).float())
+        image = area_downsample(self._draw(ws.to(self._dtype)).float())
         perceptual = distance(self.features(image), self._wanted).sum()
         loss = perceptual
         if options.pixel_weight:
@@ -142,6 +145,16 @@ class Projection:
         self._adam.step()
         renormalise(self._noise)
         return float(loss.detach()), float(perceptual.detach())
+
+    def _draw(self, ws: Tensor) -> Tensor:
+        if self._noise and isinstance(self._network, NoisyGenerator):
+            return self._network.synthesis(ws, [noise.to(ws.dtype) for noise in self._noise])
+        return self._network.synthesis(ws)
+
+    @property
+    def noise(self) -> list[np.ndarray]:
+        """The noise as it stands, float32 [side, side] for each layer that takes any; none where a family has none."""
+        return [noise.detach().cpu().numpy().copy() for noise in self._noise]
 
     @property
     def done(self) -> int:

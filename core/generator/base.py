@@ -1,0 +1,70 @@
+"""What the imported families have in common: how they are kept in a file, and the statistics of w."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from core.generator.latent import w_statistics
+from core.generator.registry import ABOUT
+
+NoiseMode = Literal["const", "random", "none"]
+
+
+def noise_for(ws: Tensor, kept: Sequence[Tensor], given: Sequence[Tensor] | None, mode: NoiseMode) -> Iterator[Tensor | None]:
+    """What each layer gets: a given map, the one `kept` in the file, or new noise [N, 1, side, side]; None for none."""
+    for noise in kept if given is None else given:
+        if mode == "random" and given is None:
+            yield torch.randn(len(ws), 1, *noise.shape, device=ws.device, dtype=ws.dtype)
+        else:
+            yield None if mode == "none" else noise
+
+
+class FileGenerator(nn.Module):
+    """A generator of a safetensors file whose metadata says how it is built. Families add the mapping and the synthesis."""
+
+    family: ClassVar[str]
+    name: str
+    digest: str
+    resolution: int
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    style_resolutions: tuple[int, ...]
+    w_avg: Tensor
+
+    def __init__(self, shape: dict[str, Any], digest: str = "") -> None:
+        """`shape` is what `convert` of the family wrote; the numbers are loaded afterwards. Raises ValueError for a wrong one."""
+        super().__init__()
+        self.digest = digest
+        self._deviation: float | None = None
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """Read the converted file; parameters are frozen. Raises whatever a wrong file leads to: see core.untrusted."""
+        with safe_open(str(file), framework="pt") as tensors:
+            about = json.loads(tensors.metadata()[ABOUT])
+            state = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+        with torch.device("meta"):  # nothing is drawn at random only to be replaced
+            generator = cls(about["shape"], hashlib.sha256(file.read_bytes()).hexdigest())
+        generator.load_state_dict(state, assign=True)
+        generator.name = f"{cls.family}-{generator.resolution}"
+        return generator.requires_grad_(False).eval()
+
+    def w_average(self) -> Tensor:
+        return self.w_avg
+
+    def w_deviation(self) -> float:
+        if self._deviation is None:
+            self._deviation = w_statistics(self)[1]  # type: ignore[arg-type]  # families are whole generators
+        return self._deviation
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        return w[:, None].expand(-1, self.num_ws, -1)

@@ -1,0 +1,113 @@
+"""`egao models import`: a published generator -> safetensors in EGAO_HOME, under a name that `--generator` takes.
+
+The file is read as data (core.generator.reading), each family is asked whether it is one of its own, and what comes out is
+tried before it is kept: it must map, draw a picture of finite numbers, and be loaded again from its own file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import save_file
+
+from core.errors import BadSetting, EgaoError, ModelRefused
+from core.generator.latent import seed_z, w_statistics
+from core.generator.protocol import Generator
+from core.generator.reading import read_published
+from core.generator.registry import ABOUT, FAMILIES, Converted, family
+from core.settings import Settings
+from core.weights.installed import DEFAULT, WEIGHTS, Installed
+from core.weights.parts import made_in, read_about, write_about
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+LARGEST_SIDE: Final = 4096  # pixels; a picture of more would take gigabytes
+
+
+def import_generator(settings: Settings, file: Path, name: str | None = None) -> Installed:
+    """Convert a published generator and keep it as `name`, by default the file's own.
+
+    Raises ModelRefused for a file that is none or holds more than data, BadSetting for a name that can't be or is taken by
+    another generator.
+    """
+    name = name or re.sub(r"[^a-z0-9.-]+", "-", file.stem.lower()).strip("-.")
+    if not _NAME.fullmatch(name) or name == DEFAULT:
+        raise BadSetting(name="--name", reason=f"{name!r} is not a name of small letters, digits, dots and dashes of its own")
+    if not file.is_file():
+        raise ModelRefused(reason=f"there is no file {file}")
+    kind, converted = recognise(read_published(file))
+    folder = made_in(settings) / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as work:
+        made = Path(work) / WEIGHTS
+        generator = write(converted, kind, made)
+        about = read_about(folder)
+        if about and about["digest"] != generator.digest:
+            raise BadSetting(name="--name", reason=f"{name!r} is another generator's; choose a name for this one with --name")
+        folder.mkdir(exist_ok=True)
+        shutil.move(made, folder / WEIGHTS)
+    write_about(folder, {"name": name, "digest": generator.digest, "source": converted.what})
+    return Installed(name, generator.digest, folder / WEIGHTS, converted.what)
+
+
+def recognise(tree: Any) -> tuple[str, Converted]:
+    """The family of what a published file holds, and its form of it. Raises ModelRefused."""
+    for kind in FAMILIES:
+        with _as_refusal():
+            converted = family(kind).convert(tree)
+        if converted is not None:
+            return kind, converted
+    raise ModelRefused(reason=f"what it holds is no generator of {', '.join(FAMILIES)}")
+
+
+def write(converted: Converted, kind: str, out: Path) -> Generator:
+    """Write the safetensors file and return the generator that loads from it, tried. Raises ModelRefused.
+
+    The same published file gives the same bytes, so its digest tells the same generator again.
+    """
+    tensors = {key: tensor.detach().float().contiguous().clone() for key, tensor in sorted(converted.tensors.items())}
+    about = {ABOUT: json.dumps({"family": kind, "shape": converted.shape}, sort_keys=True)}
+    with _as_refusal():
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise ModelRefused(reason="some of its numbers are not finite")
+        if "w_avg" not in tensors:  # not every file tells it
+            save_file({**tensors, "w_avg": torch.zeros(converted.shape["mapping"]["w_dim"])}, out, about)
+            tensors["w_avg"], _ = w_statistics(family(kind).load(out))
+        save_file(tensors, out, about)
+        out.chmod(0o644)
+        generator = family(kind).load(out)
+        _try(generator)
+    return generator
+
+
+def _try(generator: Generator) -> None:
+    """Draw one picture. Raises ModelRefused if it is none."""
+    side = generator.resolution
+    if side > LARGEST_SIDE:
+        raise ModelRefused(reason=f"it draws {side} pixels a side, more than {LARGEST_SIDE}")
+    with torch.inference_mode():
+        w = generator.mapping(torch.from_numpy(seed_z([0], generator.z_dim)))
+        picture = generator.synthesis(generator.broadcast(w))
+    if picture.shape != (1, 3, side, side) or not bool(picture.isfinite().all()):
+        raise ModelRefused(reason="it draws no pictures")
+
+
+@contextmanager
+def _as_refusal() -> Iterator[None]:
+    """What a family raises over parts that are missing or of other shapes becomes ModelRefused."""
+    try:
+        yield
+    except EgaoError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        first = (str(error).strip().splitlines() or [""])[0][:120]
+        raise ModelRefused(reason=f"its generator is not built as others of its family ({first})") from error

@@ -1,0 +1,95 @@
+"""Operations that the StyleGAN families share: low-pass filters beside up- and downsampling, and modulated convolutions."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SLOPE = 0.2  # of every leaky ReLU of these families
+
+
+def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Tensor:
+    """Insert zeros between pixels, pad, convolve with a low-pass kernel, keep every `down`-th pixel.
+
+    x [N, C, H, W]; `kernel` [K] (applied along both axes) or [K, K]; `pad` is left, right, top, bottom, negative to crop.
+    The brightness is kept: what the inserted zeros take, the kernel's gain of up squared gives back.
+    """
+    x = _spread(x, up, pad)
+    channels = x.shape[1]
+    kernel = kernel.to(x.dtype).flip(list(range(kernel.ndim)))  # torch correlates, a filter convolves
+    if kernel.ndim == 1:
+        across, along = kernel * up, (kernel * up)[:, None]
+        x = F.conv2d(x, across.expand(channels, 1, 1, -1), stride=(1, down), groups=channels)
+        return F.conv2d(x, along.expand(channels, 1, -1, -1), stride=(down, 1), groups=channels)
+    return F.conv2d(x, (kernel * up**2).expand(channels, 1, -1, -1), stride=down, groups=channels)
+
+
+def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:
+    """Zeros between and around the pixels."""
+    if up > 1:
+        n, channels, height, width = x.shape
+        spread = x.new_zeros(n, channels, height, up, width, up)
+        spread[:, :, :, 0, :, 0] = x
+        x = spread.reshape(n, channels, height * up, width * up)
+    return F.pad(x, pad) if any(pad) else x
+
+
+def separable(kernel: Tensor) -> Tensor:
+    """The [K] whose outer product with itself is the kernel [K, K], if there is one; else the kernel as it is."""
+    if kernel.ndim == 1:
+        return kernel
+    line = kernel.sum(dim=0)
+    same = torch.allclose(torch.outer(line, line), kernel, atol=1e-7, rtol=1e-5)
+    return line if same else kernel
+
+
+def doubled(images: Tensor, kernel: Tensor) -> Tensor:
+    """Twice the side, low-passed by a kernel of even size (StyleGAN2's way to add an image to a larger one)."""
+    taps = kernel.shape[-1]
+    before, after = (taps + 1) // 2, (taps - 2) // 2
+    return filtered(images, kernel, up=2, pad=(before, after, before, after))
+
+
+def modulated(
+    x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: Tensor | None = None, pad: int | None = None
+) -> Tensor:
+    """Convolution whose input channels are scaled by the styles (StyleGAN2, Karras et al. 2020, section 2.2).
+
+    x [N, I, H, W], weight [O, I, K, K] with K odd, styles [N, I]. With `demodulate` each output channel is brought to unit
+    deviation, as for inputs of unit deviation. `up` is a low-pass kernel: the output then has twice the side. `pad` pixels
+    of zeros are put around x, by default as many as keep the side.
+    """
+    if x.dtype == torch.float16 and demodulate:  # both scales cancel; without them squares could exceed 65,504
+        weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True)
+        styles = styles / styles.abs().amax(dim=1, keepdim=True)
+    squares = weight.float().square().sum(dim=(2, 3))  # [O, I]
+    scale = (styles.float().square() @ squares.T + 1e-8).rsqrt().to(x.dtype) if demodulate else None
+    if len(x) == 1:  # one image's styles can go into the weights, which are far fewer than the pixels
+        weight = weight * styles[0, :, None, None]
+        if scale is not None:
+            weight = weight * scale[0, :, None, None, None]
+        return convolved(x, weight, up, pad)
+    x = convolved(x * styles[:, :, None, None], weight, up, pad)
+    return x if scale is None else x * scale[:, :, None, None]
+
+
+def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | None = None) -> Tensor:
+    """Convolution [O, I, K, K] that keeps the side unless told how to pad, or doubles it with the low-pass kernel `up` behind.
+
+    Doubling is a transposed convolution, so there the weight acts mirrored.
+    """
+    size = weight.shape[-1]
+    if up is None:
+        return F.conv2d(x, weight, padding=size // 2 if pad is None else pad)
+    if size == 1:
+        return doubled(F.conv2d(x, weight), up)
+    taps = up.shape[-1]
+    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    before, after = size // 2 + (taps + 1) // 2 - (size - 1), size // 2 + (taps - 2) // 2 - (size - 2)
+    return 4 * filtered(x, up, pad=(before, after, before, after))
+
+
+def unit(x: Tensor) -> Tensor:
+    """Each vector, or the vector at each position, over its root mean square (PixelNorm, Karras et al. 2018)."""
+    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()

@@ -1,0 +1,299 @@
+"""The published forms of StyleGAN2, brought to one: NVIDIA's in PyTorch and TensorFlow, and rosinality's in PyTorch.
+
+They differ in names, in the order of axes, in which way a doubling layer's weight is mirrored, and in where they keep the
+constants that training multiplies its weights by. Here those constants are in the weights, and a doubling layer's weight
+is the one of the transposed convolution.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.errors import ModelRefused
+from core.generator.ops import separable
+from core.generator.reading.made import Record
+from core.generator.reading.parts import (
+    averaged,
+    dense,
+    has_module,
+    has_numbers,
+    module,
+    numbers,
+    option,
+    state_dict,
+    tensorflow,
+    variables,
+    wanted,
+)
+from core.generator.registry import Converted
+
+_LR_MAPPING = 0.01  # of rosinality's mapping network, which its files don't tell
+
+
+def convert(tree: Any) -> Converted | None:
+    """Any of the three. Raises ModelRefused where it is one with an option that isn't supported."""
+    record = averaged(tree)
+    if record is not None and has_module(record, "synthesis") and has_module(module(record, "synthesis"), "b4"):
+        return _finished("StyleGAN2 (PyTorch)", *_nvidia(record))
+    network = tensorflow(tree)
+    if network is not None and any(name.endswith("/mod_weight") for name in variables(network)):
+        return _finished("StyleGAN2 (TensorFlow)", *_tensorflow(network))
+    state = state_dict(tree, "g_ema", "g")
+    if state is not None and "conv1.conv.modulation.weight" in state:
+        average = tree.get("latent_avg") if isinstance(tree, dict) else None
+        return _finished("StyleGAN2 (rosinality)", *_rosinality(state, average))
+    return None
+
+
+def _finished(what: str, shape: dict[str, Any], tensors: dict[str, Tensor]) -> Converted:
+    channels, colours = shape["channels"], tensors[f"blocks.{len(shape['channels']) - 1}.picture.weight"].shape[0]
+    if colours != 3:
+        raise ModelRefused(reason=f"it draws pictures of {colours} colours instead of 3")
+    return Converted(f"{what}, {4 * 2 ** (len(channels) - 1)} pixels", shape, tensors)
+
+
+def _sides(count: int) -> list[int]:
+    return [4 * 2**i for i in range(count)]
+
+
+# --- NVIDIA, PyTorch ---------------------------------------------------------------------------------------------------
+
+
+def _nvidia(record: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    mapping, synthesis = module(record, "mapping"), module(record, "synthesis")
+    shape_of_mapping, tensors = nvidia_mapping(mapping)
+    sides = [side for side in _sides(12) if has_module(synthesis, f"b{side}")]
+    channels = []
+    for index, side in enumerate(sides):
+        block = module(synthesis, f"b{side}")
+        channels.append(len(numbers(module(block, "conv1"), "weight")))
+        tensors |= _named(f"blocks.{index}", _nvidia_block(block))
+    first, last = module(synthesis, "b4"), module(synthesis, f"b{sides[-1]}")
+    tensors["constant"] = numbers(first, "const")
+    kernel = separable(numbers(last, "resample_filter"))
+    tensors["kernel"] = kernel
+    layer, clamp = module(first, "conv1"), option(module(first, "conv1"), "conv_clamp")
+    shape = {
+        "channels": channels, "architecture": option(last, "architecture"), "activation": option(layer, "activation"),
+        "clamp": None if clamp is None else float(clamp), "kernel": list(kernel.shape), "mapping": shape_of_mapping,
+    }  # fmt: skip
+    return shape, tensors
+
+
+def nvidia_mapping(mapping: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Shape and numbers of the mapping network of NVIDIA's PyTorch generators, with w_avg."""
+    tensors: dict[str, Tensor] = {"w_avg": numbers(mapping, "w_avg")}
+    layers = 0
+    while has_module(mapping, f"fc{layers}"):
+        weight, bias = dense(module(mapping, f"fc{layers}"))
+        tensors |= _named(f"mapping_network.layers.{layers}", {"weight": weight, "bias": bias})
+        layers += 1
+    if not layers:
+        raise ModelRefused(reason="its mapping network has no layers")
+    first = tensors["mapping_network.layers.0.weight"]
+    shape = {
+        "z_dim": int(option(mapping, "z_dim")), "w_dim": len(tensors["w_avg"]), "layers": layers, "hidden": len(first),
+        "activation": option(module(mapping, "fc0"), "activation"),
+    }  # fmt: skip
+    if has_module(mapping, "embed"):
+        weight, bias = dense(module(mapping, "embed"))
+        tensors |= _named("mapping_network.embed", {"weight": weight, "bias": bias})
+        shape |= {"label_dim": weight.shape[1], "embedded": len(weight)}
+    if shape["activation"] == "linear":
+        shape["gain"] = 1.0
+    return shape, tensors
+
+
+def _nvidia_block(block: Record) -> dict[str, Tensor]:
+    made: dict[str, Tensor] = {}
+    for ours, theirs in (("first", "conv0"), ("second", "conv1")):
+        if has_module(block, theirs):
+            made |= _named(ours, _nvidia_layer(module(block, theirs)))
+    if has_module(block, "torgb"):
+        torgb = module(block, "torgb")
+        weight, bias = dense(module(torgb, "affine"))
+        gain = float(option(torgb, "weight_gain"))
+        made |= _named("picture", {"style.weight": weight * gain, "style.bias": bias * gain})
+        made |= _named("picture", {"weight": numbers(torgb, "weight"), "bias": numbers(torgb, "bias")})
+    if has_module(block, "skip"):
+        made["around"] = dense(module(block, "skip"))[0]
+    return made
+
+
+def _nvidia_layer(layer: Record) -> dict[str, Tensor]:
+    style_weight, style_bias = dense(module(layer, "affine"))
+    made = {"style.weight": style_weight, "style.bias": style_bias}
+    made |= {"weight": numbers(layer, "weight"), "bias": numbers(layer, "bias")}
+    if has_numbers(layer, "noise_const"):
+        return made | {"noise": numbers(layer, "noise_const"), "noise_strength": numbers(layer, "noise_strength").reshape(())}
+    side = int(option(layer, "resolution"))
+    if not 0 < side <= 8192:
+        raise ModelRefused(reason=f"a layer of {side} pixels")
+    return made | {"noise": torch.zeros(side, side), "noise_strength": torch.zeros(())}  # a generator without noise
+
+
+def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+# --- NVIDIA, TensorFlow ------------------------------------------------------------------------------------------------
+
+
+def _tensorflow(network: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    found = variables(network)
+    options = network.state.get("static_kwargs")
+    known = options if isinstance(options, dict) else {}
+    shape_of_mapping, tensors = tensorflow_mapping(found, known, gain=2**0.5)
+    sides = [side for side in _sides(12) if f"synthesis/{side}x{side}/Conv1/weight" in found or side == 4]
+    tensors["constant"] = wanted(found, "synthesis/4x4/Const/const")[0]
+    channels = []
+    for index, side in enumerate(sides):
+        made = _tensorflow_block(found, side, sides[-1])
+        channels.append(len(made["second.weight"]))
+        tensors |= _named(f"blocks.{index}", made)
+    line = torch.tensor([float(tap) for tap in known.get("resample_kernel") or [1, 3, 3, 1]])
+    tensors["kernel"] = line / line.sum()
+    grown = "synthesis/ToRGB_lod0/weight" in found  # configurations B to D, grown progressively
+    around = any(name.endswith("/Skip/weight") for name in found)
+    shape = {
+        "channels": channels, "architecture": "orig" if grown else "resnet" if around else _without(found, sides),
+        "activation": str(known.get("nonlinearity", "lrelu")), "clamp": known.get("conv_clamp"), "kernel": [len(line)],
+        "mapping": shape_of_mapping,
+    }  # fmt: skip
+    return shape, tensors
+
+
+def _without(found: dict[str, Tensor], sides: list[int]) -> str:
+    return "skip" if f"synthesis/{sides[0]}x{sides[0]}/ToRGB/weight" in found else "orig"
+
+
+def tensorflow_mapping(found: dict[str, Tensor], known: dict[str, Any], gain: float) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Shape and numbers of the mapping network of NVIDIA's TensorFlow generators, with w_avg.
+
+    `gain` follows each activation: StyleGAN2 has it there, StyleGAN has it in the weights.
+    """
+    rate, tensors = float(known.get("mapping_lrmul", 0.01)), {"w_avg": wanted(found, "dlatent_avg")}
+    layers = 0
+    while f"mapping/Dense{layers}/weight" in found:
+        weight, bias = found[f"mapping/Dense{layers}/weight"], wanted(found, f"mapping/Dense{layers}/bias")
+        scale = rate * (2**0.5 / gain) / weight.shape[0] ** 0.5
+        tensors |= _named(f"mapping_network.layers.{layers}", {"weight": weight.T * scale, "bias": bias * rate})
+        layers += 1
+    if not layers:
+        raise ModelRefused(reason="its mapping network has no layers")
+    if known.get("normalize_latents", True) is not True:
+        raise ModelRefused(reason="its mapping network does not normalise z")
+    inputs, hidden = found["mapping/Dense0/weight"].shape
+    shape: dict[str, Any] = {
+        "w_dim": len(tensors["w_avg"]), "layers": layers, "hidden": hidden, "gain": gain,
+        "activation": str(known.get("mapping_nonlinearity", "lrelu")),
+    }  # fmt: skip
+    embedded = 0
+    for name, apart in (("LabelConcat", False), ("LabelEmbed", True)):
+        if f"mapping/{name}/weight" in found:
+            weight = found[f"mapping/{name}/weight"]
+            classes, embedded = weight.shape
+            scale = classes**-0.5 if apart else 1.0
+            bias = found.get(f"mapping/{name}/bias", torch.zeros(embedded))
+            tensors |= _named("mapping_network.embed", {"weight": weight.T * scale, "bias": bias})
+            shape |= {"label_dim": classes, "embedded": embedded, "apart": apart}
+    return shape | {"z_dim": inputs - embedded}, tensors
+
+
+def _tensorflow_block(found: dict[str, Tensor], side: int, last: int) -> dict[str, Tensor]:
+    place, number = f"synthesis/{side}x{side}", side.bit_length() * 2  # log2 of the side is one less than its bits
+    pairs = [("first", "Conv0_up", number - 7), ("second", "Conv1", number - 6)] if side > 4 else [("second", "Conv", 0)]
+    made: dict[str, Tensor] = {}
+    for ours, theirs, index in pairs:
+        weight = _convolution(wanted(found, f"{place}/{theirs}/weight"))
+        weight = weight.flip(2, 3) if ours == "first" else weight
+        strength, noise = wanted(found, f"{place}/{theirs}/noise_strength"), wanted(found, f"synthesis/noise{index}")
+        made |= _named(ours, {
+            **_tensorflow_style(found, f"{place}/{theirs}"), "weight": weight, "bias": wanted(found, f"{place}/{theirs}/bias"),
+            "noise": noise[0, 0], "noise_strength": strength.reshape(()),
+        })  # fmt: skip
+    torgb = "synthesis/ToRGB_lod0" if side == last and "synthesis/ToRGB_lod0/weight" in found else f"{place}/ToRGB"
+    if f"{torgb}/weight" in found:
+        parts = {"weight": _convolution(found[f"{torgb}/weight"]), "bias": wanted(found, f"{torgb}/bias")}
+        made |= _named("picture", {**_tensorflow_style(found, torgb), **parts})
+    if f"{place}/Skip/weight" in found:
+        made["around"] = _convolution(found[f"{place}/Skip/weight"])
+    return made
+
+
+def _tensorflow_style(found: dict[str, Tensor], place: str) -> dict[str, Tensor]:
+    weight, bias = wanted(found, f"{place}/mod_weight"), wanted(found, f"{place}/mod_bias")
+    return {"style.weight": weight.T / weight.shape[0] ** 0.5, "style.bias": bias + 1}
+
+
+def _convolution(weight: Tensor) -> Tensor:
+    """[K, K, I, O] as TensorFlow keeps it -> [O, I, K, K] over the root of what feeds an output."""
+    height, width, inputs, _ = weight.shape
+    scaled: Tensor = weight.permute(3, 2, 0, 1) / float(height * width * inputs) ** 0.5
+    return scaled
+
+
+# --- rosinality --------------------------------------------------------------------------------------------------------
+
+
+def _rosinality(state: dict[str, Tensor], average: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    tensors: dict[str, Tensor] = {}
+    layers = sorted(int(found[1]) for name in state if (found := re.fullmatch(r"style\.(\d+)\.weight", name)))
+    for index, layer in enumerate(layers):
+        weight, bias = wanted(state, f"style.{layer}.weight"), wanted(state, f"style.{layer}.bias")
+        parts = {"weight": weight * _LR_MAPPING / weight.shape[1] ** 0.5, "bias": bias * _LR_MAPPING}
+        tensors |= _named(f"mapping_network.layers.{index}", parts)
+    if not layers:
+        raise ModelRefused(reason="its mapping network has no layers")
+    w_dim, z_dim = wanted(state, f"style.{layers[-1]}.weight").shape[0], wanted(state, f"style.{layers[0]}.weight").shape[1]
+    if isinstance(average, Tensor):
+        tensors["w_avg"] = average.float().reshape(-1)
+    tensors["constant"] = wanted(state, "input.input")[0]
+    blocks = 1 + sum(re.fullmatch(r"to_rgbs\.\d+\.bias", name) is not None for name in state)
+    channels = []
+    for index in range(blocks):
+        made = _rosinality_layer(state, f"convs.{2 * index - 1}" if index else "conv1", 2 * index)
+        channels.append(len(made["weight"]))
+        made = _named("second", made)
+        if index:
+            made |= _named("first", _rosinality_layer(state, f"convs.{2 * index - 2}", 2 * index - 1))
+        torgb = f"to_rgbs.{index - 1}" if index else "to_rgb1"
+        parts = _rosinality_convolution(state, f"{torgb}.conv") | {"bias": wanted(state, f"{torgb}.bias").reshape(-1)}
+        tensors |= _named(f"blocks.{index}", made | _named("picture", parts))
+    kernel = wanted(state, "convs.0.conv.blur.kernel") if "convs.0.conv.blur.kernel" in state else _outer()
+    kernel = separable(kernel / kernel.sum())
+    tensors["kernel"] = kernel
+    hidden = len(tensors["mapping_network.layers.0.weight"])
+    mapping = {"z_dim": z_dim, "w_dim": w_dim, "layers": len(layers), "hidden": hidden}
+    shape = {"channels": channels, "architecture": "skip", "activation": "lrelu", "clamp": None, "kernel": list(kernel.shape)}
+    return {**shape, "mapping": mapping}, tensors
+
+
+def _outer() -> Tensor:
+    line = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    return torch.outer(line, line)
+
+
+def _rosinality_layer(state: dict[str, Tensor], place: str, index: int) -> dict[str, Tensor]:
+    made = _rosinality_convolution(state, f"{place}.conv")
+    noise = state.get(f"noises.noise_{index}")
+    if noise is None:  # older files have none: without, every picture has its own
+        side = 4 * 2 ** ((index + 1) // 2)
+        noise = torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(index))
+    return made | {
+        "bias": wanted(state, f"{place}.activate.bias").reshape(-1), "noise": noise.float()[0, 0],
+        "noise_strength": wanted(state, f"{place}.noise.weight").reshape(()),
+    }  # fmt: skip
+
+
+def _rosinality_convolution(state: dict[str, Tensor], place: str) -> dict[str, Tensor]:
+    weight = wanted(state, f"{place}.weight")[0]
+    style = wanted(state, f"{place}.modulation.weight")
+    return {
+        "weight": weight / weight[0].numel() ** 0.5, "style.weight": style / style.shape[1] ** 0.5,
+        "style.bias": wanted(state, f"{place}.modulation.bias"),
+    }  # fmt: skip

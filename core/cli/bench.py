@@ -17,6 +17,7 @@ from core.bench.projecting import bench_projecting
 from core.bench.rendering import bench_rendering
 from core.bench.report import draw_quality, draw_rendering, tables
 from core.cli.folder import make_folder
+from core.cli.generator import GeneratorOption, settings_for
 from core.edit import Editor, Models
 from core.errors import BadSetting
 from core.settings import Settings
@@ -40,26 +41,33 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verb, name="bench")
 
 
-def render(rounds: Rounds = 15, out: Out = DEFAULT_OUT) -> None:
+def render(rounds: Rounds = 15, out: Out = DEFAULT_OUT, named: GeneratorOption = None) -> None:
     """One picture by every way of drawing it, and four strengths of a face."""
-    settings, editor = _prepare()
+    settings, editor = _prepare(named)
     _report({"render": bench_rendering(settings, editor, rounds)}, out)
 
 
-def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT) -> None:
+def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None) -> None:
     """Quality beside time: fast, w, w+ in as many steps, w+ in ten times the seconds."""
-    settings, editor = _prepare()
+    settings, editor = _prepare(named)
     _report({"project": bench_projecting(settings, editor, photos, w_steps, _say)}, out)
 
 
-def process(photo: Annotated[Path, typer.Argument(help="a photo to edit")], rounds: Rounds = 2, out: Out = DEFAULT_OUT) -> None:
+def process(
+    photo: Annotated[Path, typer.Argument(help="a photo to edit")],
+    rounds: Rounds = 2,
+    out: Out = DEFAULT_OUT,
+    named: GeneratorOption = None,
+) -> None:
     """Processes started afresh: seconds until a worker is ready, a whole edit, and the most memory they held."""
-    _report({"process": bench_processes(Settings.load(), photo, rounds)}, out)
+    _report({"process": bench_processes(settings_for(named), photo, rounds)}, out)
 
 
-def everything(photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT) -> None:
+def everything(
+    photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None
+) -> None:
     """All of them but the bot."""
-    settings, editor = _prepare()
+    settings, editor = _prepare(named)
     report = {"process": bench_processes(settings, photos[0], 2)}
     report["render"] = bench_rendering(settings, editor, rounds)
     report["project"] = bench_projecting(settings, editor, photos, w_steps, _say)
@@ -75,8 +83,8 @@ def bot(out: Out = DEFAULT_OUT) -> None:
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
 
-def _prepare() -> tuple[Settings, Editor]:
-    settings = Settings.load()
+def _prepare(named: str | None) -> tuple[Settings, Editor]:
+    settings = settings_for(named)
     return settings, Editor(Models(settings))
 
 

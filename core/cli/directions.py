@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from core.cli.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.directions import Direction, load_direction, names, save_direction
 from core.directions.direction import fitted_folder
@@ -35,9 +36,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verb, name="directions")
 
 
-def list_directions() -> None:
+def list_directions(named: GeneratorOption = None) -> None:
     """Show every direction that --direction takes, and how it was learned."""
-    settings = Settings.load()
+    settings = settings_for(named)
     table = Table()
     for heading in ("name", "learned with", "from", "held-out accuracy", "unit in w", "styles"):
         table.add_column(heading)
@@ -57,12 +58,13 @@ def fit_directions(
     ] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="use the labels that ship, even if a set was built")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="folder; by default where --direction looks")] = None,
+    named: GeneratorOption = None,
 ) -> None:
     """Learn directions from the built seed set, or from the labels that ship where none was built."""
     from core.directions.fit import ALL, CLEAN, fit  # scikit-learn takes a second to load
     from core.directions.teach import fit_clean
 
-    settings = Settings.load()
+    settings = settings_for(named)
     use_threads(settings)
     for name in method or ():
         if name not in ALL:
@@ -89,11 +91,12 @@ def report_directions(
     seeds: Annotated[str, typer.Option(help="faces to try them on, none that they were learned from")] = "5000-5039",
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for a sweep picture of each")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
+    named: GeneratorOption = None,
 ) -> None:
     """Compare directions: how they were learned, how alike they are, what they do to fresh faces; and draw sweeps."""
     from core.directions.report import report, tables
 
-    settings = Settings.load()
+    settings = settings_for(named)
     use_threads(settings)
     generator = load_generator(settings)
     directions = [load_direction(name, settings, generator) for name in method or names(settings)]

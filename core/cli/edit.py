@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from core.cli.folder import make_folder
+from core.cli.generator import GeneratorOption, settings_for
 from core.cli.kept import KeptFaces
 from core.composite import Original
 from core.edit import Editor, Models, PhotoEditor, Scale, Variant
@@ -22,7 +23,6 @@ from core.faces import Face, Photo
 from core.latents import to_npz
 from core.methods import DEFAULT_METHOD
 from core.pictures import animate, contact_sheet, encode
-from core.settings import Settings
 from core.store import Store
 
 SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
@@ -66,6 +66,7 @@ def edit(
     animated: Annotated[bool, typer.Option("--animate", help="also a sweep as WebP and GIF")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the pictures")] = Path("out"),
+    named: GeneratorOption = None,
 ) -> None:
     """Make the face in a photo smile, or stop smiling. Without a strength: neutral and smile 1.5.
 
@@ -76,7 +77,7 @@ def edit(
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
         raise BadSetting(name="--smile", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
     task = _Task(photo, strengths, default().along(direction), out, animated, crop, as_json)
-    settings = Settings.load()
+    settings = settings_for(named)
     editor = PhotoEditor(Editor(Models(settings)))
     loaded, found = editor.editor.look(photo)
     chosen = found if face == "all" else [Editor.pick(found, _number(face))]

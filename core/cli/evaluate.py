@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from core.cli.folder import make_folder
+from core.cli.generator import GeneratorOption, settings_for
 from core.cli.kept import KeptFaces
 from core.edit import Editor, Models, PhotoEditor
 from core.errors import BadSetting, FaceLost, PhotoError
@@ -45,6 +46,7 @@ def evaluate(
     method: Annotated[str, typer.Option(help="how photos are projected: fast, w, w+")] = DEFAULT_METHOD,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as one JSON object")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for report.json, tables, plots and sheets")] = Path("out"),
+    named: GeneratorOption = None,
 ) -> None:
     """Edit faces over the whole range of strengths and report what came of it: smile, identity, and all that moved.
 
@@ -52,7 +54,7 @@ def evaluate(
     Latents are kept as `egao edit` keeps them, so that a photo is projected once. Needs the extra `eval`.
     """
     asked, surfaces = _strengths(strengths), _surfaces(surface)
-    settings = Settings.load()
+    settings = settings_for(named)
     editor = Editor(Models(settings))
     trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion), asked, surfaces)
     make_folder(out)

@@ -9,12 +9,12 @@ import typer
 from rich.progress import track
 
 from core.cli.folder import make_folder
+from core.cli.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.generator import load_generator, seed_w
 from core.pictures import encode
 from core.rendering import Renderer
 from core.seeds import parse_seeds
-from core.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -26,9 +26,10 @@ def generate(
     seeds: Annotated[str, typer.Option(help="seeds: 600-603 (both ends), or 1,5,9")],
     truncation: Annotated[float, typer.Option(min=0.0, max=2.0, help="psi: 0 the average face, 1 no truncation")] = 0.7,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for seed0600.png and so on")] = Path("out"),
+    named: GeneratorOption = None,
 ) -> None:
     """Draw the faces of some seeds in full precision: z = RandomState(seed).randn(1, 512)."""
-    settings = Settings.load()
+    settings = settings_for(named)
     use_threads(settings)
     wanted = parse_seeds(seeds)
     generator = load_generator(settings)

@@ -1,9 +1,10 @@
-"""`egao models list | pull | verify | compile`: the weights on this machine, and the code that draws with them."""
+"""`egao models list | pull | import | verify | compile`: the weights on this machine, and the code that draws with them."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from core.executor.devices import devices
 from core.pull import pull
 from core.settings import Settings
 from core.weights import check, load_manifest, state, weights_folder
-from core.weights.installed import chosen
+from core.weights.installed import chosen, installed
 from core.weights.manifest import GROUPS, Group
 
 Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that, and what tests need")]
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     verb = typer.Typer(no_args_is_help=True, help="The weights: what they are, bring them, check them.")
     verb.command("list")(list_models)
     verb.command("pull")(pull_models)
+    verb.command("import")(import_model)
     verb.command("verify")(verify_models)
     verb.command("compile")(compile_models)
     app.add_typer(verb, name="models")
@@ -45,6 +47,19 @@ def list_models() -> None:
             here = state(settings, weight)
             table.add_row(weight.name, weight.group, here, size, source, weight.purpose, weight.licence)
     Console().print(table)
+    for entry in installed(settings):
+        typer.echo(f"generator {entry.name}: {entry.source}{'' if entry.file.is_file() else ', not pulled yet'}")
+
+
+def import_model(
+    file: Annotated[Path, typer.Argument(help="a published StyleGAN, StyleGAN2, StyleGAN2-ADA, StyleGAN3 or Progressive GAN")],
+    name: Annotated[str | None, typer.Option("--name", help="what --generator calls it; the file's name if not given")] = None,
+) -> None:
+    """Convert a generator of your own to safetensors and keep it. The file is only read: no code in it runs."""
+    from core.generator.importing import import_generator  # the other verbs need no networks
+
+    made = import_generator(Settings.load(), file, name)
+    typer.echo(f"{made.source} is kept as {made.name} in {made.file.parent}. To use it: --generator {made.name}")
 
 
 def pull_models(

@@ -9,12 +9,12 @@ import numpy as np
 import typer
 
 from core.cli.folder import make_folder
+from core.cli.generator import GeneratorOption, settings_for
 from core.cli.projecting import project_with_progress
 from core.edit import Editor, Models
 from core.latents import to_npz
 from core.methods import DEFAULT_METHOD
 from core.pictures import animate, contact_sheet, encode
-from core.settings import Settings
 
 VIDEO_FRAMES = 48  # at most, spread over the steps
 VIDEO_SIDE = 512  # pixels
@@ -34,12 +34,13 @@ def project(
     video: Annotated[bool, typer.Option("--video", help="also write the optimisation as an animated WebP")] = False,
     previews: Annotated[int, typer.Option(min=0, help="write a preview every so many steps; 0 for none")] = 0,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the latent and the pictures")] = Path("out"),
+    named: GeneratorOption = None,
 ) -> None:
     """Find the latent of a face and write it as .npz (w [1, num_ws, 512]) with a picture beside the photo's crop.
 
     Interrupted, it goes on from where it was when it is called again with the same photo and options.
     """
-    editor = Editor(Models(Settings.load()))
+    editor = Editor(Models(settings_for(named)))
     loaded, faces = editor.look(photo)
     aligned = editor.align(loaded, editor.pick(faces, face)).image
     make_folder(out)

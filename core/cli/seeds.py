@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from core.cli.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.emotion import EMOTIONS, EmotionClassifier
 from core.faces.landmarks import FaceFinder
 from core.generator import load_generator
 from core.rendering import Renderer
 from core.seeds import TRUNCATION, SeedSet, SeedTable, build, load_seed_set, parse_seeds, save_labels
-from core.settings import Settings
 from core.weights.parts import LABELS, made_folder
 
 Truncation = Annotated[float, typer.Option(min=0.05, max=1.0, help="psi: 0 the average face, 1 no truncation")]
@@ -35,9 +35,10 @@ def register(app: typer.Typer) -> None:
 def build_seeds(
     seeds: Annotated[str, typer.Option(help="seeds: 600-2600 (both ends), or 1,5,9")] = "600-2600",
     truncation: Truncation = TRUNCATION,
+    named: GeneratorOption = None,
 ) -> None:
     """Render seeds, classify them and store them; what is stored already is not done again."""
-    settings = Settings.load()
+    settings = settings_for(named)
     use_threads(settings)
     wanted = parse_seeds(seeds)
     generator = load_generator(settings)
@@ -58,9 +59,9 @@ def build_seeds(
     list_seeds(truncation)
 
 
-def list_seeds(truncation: Truncation = TRUNCATION) -> None:
+def list_seeds(truncation: Truncation = TRUNCATION, named: GeneratorOption = None) -> None:
     """Count the emotions of the seed set that directions would be learned from."""
-    settings = Settings.load()
+    settings = settings_for(named)
     seeds, origin = load_seed_set(settings, load_generator(settings), truncation)
     Console().print(_counts(seeds, origin))
 
@@ -69,9 +70,10 @@ def export_seeds(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="the .npz file; by default where fits look")] = None,
     seeds: Annotated[str, typer.Option(help="range to write, both ends included")] = "600-2600",
     truncation: Truncation = TRUNCATION,
+    named: GeneratorOption = None,
 ) -> None:
     """Write the labels without the latents, which follow from the seeds: the form that ships with egao."""
-    settings = Settings.load()
+    settings = settings_for(named)
     wanted, generator = parse_seeds(seeds), load_generator(settings)
     chosen, _ = load_seed_set(settings, generator, truncation)
     chosen = chosen.within(min(wanted), max(wanted))

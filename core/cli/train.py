@@ -11,6 +11,7 @@ from typing import Annotated
 import torch
 import typer
 
+from core.cli.generator import GeneratorOption, settings_for
 from core.device import choose_device, use_threads
 from core.fast.data import DrawnSet
 from core.fast.encoder import Encoder
@@ -48,9 +49,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verb, name="train")
 
 
-def train_preview_head(folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None) -> None:
+def train_preview_head(
+    folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None, named: GeneratorOption = None
+) -> None:
     """Fit the head that turns features at 128 pixels into a 256-pixel image. The encoder needs it."""
-    settings = Settings.load()
+    settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_features(whose)
     schedule = replace(HEAD_SCHEDULE, steps=steps or HEAD_SCHEDULE.steps)
@@ -62,9 +65,11 @@ def train_preview_head(folder: Folder = None, out: Out = None, steps: Steps = No
     _keep(training, _into(out, settings, generator) / PREVIEW, generator, schedule, drawn.faces, loss, scores)
 
 
-def train_the_encoder(folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None) -> None:
+def train_the_encoder(
+    folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None, named: GeneratorOption = None
+) -> None:
     """Train the network that reads the latent from a photo."""
-    settings = Settings.load()
+    settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_features(whose)
     head = out / FOLDER / PREVIEW if out else trained_file(settings, generator, PREVIEW)
@@ -78,9 +83,9 @@ def train_the_encoder(folder: Folder = None, out: Out = None, steps: Steps = Non
     _keep(training, _into(out, settings, generator) / ENCODER, generator, schedule, drawn.faces, loss, scores)
 
 
-def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = None) -> None:
+def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = None, named: GeneratorOption = None) -> None:
     """Learn in which directions of the latent a projection's loss is steep and in which it is flat."""
-    settings = Settings.load()
+    settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_styles(whose)
     features = Features.load(settings).to(choose_device(settings))
@@ -97,10 +102,12 @@ def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = N
 
 
 def make_starts(
-    seeds: Annotated[str, typer.Option(help="seeds to start from: 600-2600 (both ends)")] = "600-2600", out: Out = None
+    seeds: Annotated[str, typer.Option(help="seeds to start from: 600-2600 (both ends)")] = "600-2600",
+    out: Out = None,
+    named: GeneratorOption = None,
 ) -> None:
     """Look at seeds, so that a projection can begin with the one that is most like the photo (--start nearest)."""
-    settings, wanted = Settings.load(), parse_seeds(seeds)
+    settings, wanted = settings_for(named), parse_seeds(seeds)
     generator, _ = _prepare(None, settings)
     table = fit_table(generator, Features.load(settings).to(choose_device(settings)), wanted, _say_faces(len(wanted)))
     file = (out or made_folder(settings, generator)) / STARTS

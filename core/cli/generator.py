@@ -1,0 +1,19 @@
+"""The option `--generator`, which the commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.settings import Settings
+
+GeneratorOption = Annotated[
+    str | None, typer.Option("--generator", help="a generator's name, see: egao models list; EGAO_GENERATOR if not given")
+]
+
+
+def settings_for(generator: str | None) -> Settings:
+    """The settings of the environment, with this generator in place of theirs if one is named."""
+    settings = Settings.load()
+    return settings if generator is None else settings.model_copy(update={"generator": generator})

@@ -49,6 +49,7 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/deptry . --no-ansi
 
 bot: setup
 	@$(BIN)/egao models pull

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "bot", "cogs", "data")
 TOP = {
     "pyproject.toml", "bot", "core", "cogs", "data", "tests", ".env.example", "README.md", "PRIVACY.md", "Makefile",
-    "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+    "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Containerfile", "compose.yaml", ".dockerignore",
 }  # fmt: skip
 LONGEST = 300  # lines: more than that is two files
 

@@ -8,6 +8,7 @@ from discord.app_commands import Choice
 from discord.ext import commands
 
 from bot.client import EgaoBot
+from bot.requests.ask import WORDS
 from bot.text.privacy import privacy
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
@@ -18,7 +19,6 @@ from cogs.edit import SHOW
 from core.store import Job
 
 Interaction = discord.Interaction[EgaoBot]
-KINDS = {"photo": "kind.photo", "edit": "kind.edit", "animate": "kind.animate", "download": "kind.download"}
 
 
 class MeCog(commands.Cog):
@@ -59,7 +59,7 @@ class MeCog(commands.Cog):
         if not jobs:
             await answer(interaction, notice(f"{say('queue.none')}\n-# {waiting}"))
             return
-        lines = [say("queue.line", kind=say(KINDS[job.kind]), state=self._state(say, job)) for job in jobs]
+        lines = [say("queue.line", kind=say(WORDS[job.kind].name), state=self._state(say, job)) for job in jobs]
         cancels = [button(f"{say('button.cancel')} {n}", "cancel", job.id) for n, job in enumerate(jobs[:5], 1)]
         await answer(interaction, notice("\n".join((say("queue.title"), *lines, f"-# {waiting}")), row(*cancels)))
 

@@ -7,14 +7,30 @@ came with a command: such a photo has no message that it could be read from agai
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from bot.text.speaker import Language, Speaker
 from bot.transport.photo_source import PhotoRef
 from core.expressions import Strength
 
 Kind = Literal["photo", "edit", "animate", "download"]  # "edit": another strength of a kept face
+
+
+class Words(NamedTuple):
+    """What a kind of request is called, and what is done for it: keys of the catalogues."""
+
+    name: str
+    doing: str
+
+
+WORDS: Final[Mapping[str, Words]] = {
+    "photo": Words("kind.photo", "work.projecting"),
+    "edit": Words("kind.edit", "work.drawing"),
+    "animate": Words("kind.animate", "work.drawing"),
+    "download": Words("kind.download", "work.drawing"),
+}
 USUAL: Final = 1.0  # four fifths of what a face still has to give of an expression
 _RENAMED: Final = {"smile": "edit"}  # as requests of earlier versions have it
 

@@ -7,16 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from bot.requests.ask import Ask, Kind
+from bot.requests.ask import WORDS, Ask
 from bot.transport.answer import Answer
 from bot.transport.progress import Follower
 from bot.ui.pages import Attached, Page, working
 from core.executor import FoundFace, Progress
 from core.store import FaceAndLatent, GuildSettings, Owner, Store
 
-DOING: Final[dict[Kind, str]] = {
-    "photo": "work.projecting", "edit": "work.drawing", "animate": "work.drawing", "download": "work.drawing",
-}  # fmt: skip
 CHECKPOINT_SECONDS: Final = 5.0  # a latent is 47 kB; sealing and writing it more often would buy nothing
 
 
@@ -42,7 +39,7 @@ class Run:
 
     def shown(self, progress: Progress, preview: Attached | None) -> Page:
         """How far it is, as its member sees it."""
-        say, doing = self.ask.say, DOING[self.ask.kind]
+        say, doing = self.ask.say, WORDS[self.ask.kind].doing
         return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.settings.spoiler)
 
 

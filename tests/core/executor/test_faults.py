@@ -159,7 +159,7 @@ async def test_a_worker_whose_child_holds_its_socket_is_missed_and_the_child_end
 ) -> None:
     if not waitid:
         monkeypatch.delattr(os, "waitid")
-    async with executor() as ours:
+    async with executor(wall="off") as ours:  # behind it there are no children
         with pytest.raises(WorkerDied):
             await ours.submit(FindFaces(b"orphan %b" % os.fsencode(tmp_path / "pids")), ANN)
         assert await works(ours)

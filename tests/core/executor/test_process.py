@@ -20,6 +20,7 @@ from core.executor.devices import devices, worker_environment, worker_settings
 from core.settings import Settings
 from tests.core.executor.kit import ANN, BEN, CAT, alive, executor, pid_of, place, until
 
+ROOT = Path(__file__).parents[3]
 PARENT = """
 import asyncio
 from tests.core.executor.kit import ANN, executor, pid_of
@@ -165,3 +166,42 @@ async def test_where_the_work_is_split_a_render_does_not_wait_for_a_step() -> No
         assert await ours.submit(Render(b"x", (1.0,)), BEN)
         assert (await long.result()).latent == b"0 2"
         assert ours.stats().restarts == 1
+
+
+HIDDEN = """
+import ctypes, os, sys, time
+from core.executor.confine import hide_memory
+read, write = os.pipe()
+ready, go = os.pipe()
+one = os.fork()
+os.setgid(65534); os.setuid(65534)
+if not one:
+    ctypes.CDLL(None).prctl(4, 1)  # as after its start: another user's rights had hidden it already
+    if sys.argv[1] == "hide":
+        hide_memory()
+    os.write(go, b"x")
+    os.read(read, 1)
+    os._exit(0)
+os.read(ready, 1)
+try:
+    print(b"SECRET" in open(f"/proc/{one}/environ", "rb").read())
+except PermissionError:
+    print("denied")
+os.write(write, b"x")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize(("how", "told"), [("hide", "denied"), ("show", "True")])
+def test_a_process_that_hides_its_memory_shows_nothing_to_others_of_its_user(how: str, told: str) -> None:
+    environment = {**os.environ, "TOKEN": "SECRET", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", HIDDEN, how]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == told
+
+
+def test_the_bot_hides_its_memory() -> None:
+    script = "import ctypes; from bot.app import main; from core.settings import Settings; main(Settings.load({}));"
+    script += "print('dumpable', ctypes.CDLL(None).prctl(3))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("dumpable 0")
+    assert "DISCORD_TOKEN" in done.stderr

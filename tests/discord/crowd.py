@@ -52,6 +52,7 @@ class Crowd:
         self.people = [Person(guild.member(f"Member {n}"), channel) for n, (guild, channel) in enumerate(places)]
         self.by_id = {person.member.id: person for person in self.people}
         self.acts: dict[Act, float] = dict(USUAL)
+        self.began: Callable[[], float] = lambda: 0.0  # when the bot's present process was started (time.monotonic())
         self.discord.world.watchers.append(self._watch)
 
     def _watch(self, message: Message) -> None:
@@ -160,8 +161,9 @@ class Crowd:
                     self._answer(request, message)
                 except NotPossible:
                     continue
-        ready = [at for at, word in self.discord.gateway.log if word == "ready"]
-        self.ledger.settle(ready[-1] if ready and self.discord.gateway.connected else 0.0)
+        gateway, began = self.discord.gateway, self.began()
+        back = next((at for at, word in gateway.log if word == "ready" and at > began), 0.0)
+        self.ledger.settle(back, gateway.unheard)
 
     def _answer(self, request: Request, message: Message) -> None:
         member = request.member

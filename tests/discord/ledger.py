@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.bot.workbench import mark_in, strength_in
@@ -163,12 +163,12 @@ class Ledger:
         """The messages in which the bot waits for a word of its member, by id."""
         return {one.id for of in self._answers.values() for one in of if asks(one) and not one.deleted}
 
-    def settle(self, back: float = 0.0) -> None:
+    def settle(self, back: float = 0.0, unheard: Sequence[tuple[float, float]] = ()) -> None:
         """Take the requests that have their answer off the list of open ones.
 
         So are those that nothing will be heard of: it is not a matter of time, but of what happened since (`_over`).
         """
-        over = {request: self._over(request, back) for request in self.open}
+        over = {request: self._over(request, back, unheard) for request in self.open}
         aged = time.monotonic() - self._looked > LOOK and any(time.monotonic() - one.at > LOOK for one in self.open)
         if aged or max(over.values(), default=0.0) > self._looked:
             self._looked, self._jobs = time.monotonic(), self.look_up()
@@ -181,14 +181,17 @@ class Ledger:
                     self._check_strength(request, self._jobs.get(request.once))
                 self.open.remove(request)
 
-    def _over(self, request: Request, back: float) -> float:
+    def _over(self, request: Request, back: float, unheard: Sequence[tuple[float, float]]) -> float:
         """Since when a request is known to have come to nothing, if it has no row in the store; 0 if that isn't known.
 
-        Either the bot was started anew at `back`, and what it was sent before is known to it from the store alone. Or
-        Discord says of a command that the bot did not respond, and the bot has tried: it makes the row before.
+        Either a new process of the bot's has been listening since `back`: what was sent before is known to it from the
+        store alone. Or it was sent while no session took it down. Or Discord says of a command that the bot did not
+        respond, and the bot has tried: it makes the row before.
         """
         if request.at < back:
             return back
+        if end := next((end for begin, end in unheard if begin <= request.at < end), 0.0):
+            return end
         return request.used.tried if request.used is not None and request.used.failed else 0.0
 
     def _check_strength(self, request: Request, job: int | None) -> None:

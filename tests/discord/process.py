@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ class BotProcess:
         self.discord, self.module, self.home = discord, module, home
         self.log_path = home / f"{module.rpartition('.')[2]}.log"
         self.environ_now = dict(environ or {})  # of the next start
+        self.began = 0.0  # when the present process was started (time.monotonic())
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
 
@@ -63,7 +65,7 @@ class BotProcess:
     async def start(self) -> None:
         assert not self.running
         command = [sys.executable, "-m", "tests.discord.launch", self.module]
-        self._log = self.log_path.open("ab")
+        self._log, self.began = self.log_path.open("ab"), time.monotonic()
         nothing, log = asyncio.subprocess.DEVNULL, self._log
         self._process = await asyncio.create_subprocess_exec(
             *command, cwd=self.home, env=self.environ(), stdin=nothing, stdout=log, stderr=log

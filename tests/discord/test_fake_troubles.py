@@ -15,7 +15,7 @@ from tests.discord import patch
 from tests.discord.example_bot import ExampleBot
 from tests.discord.fake import Delivery, FakeDiscord, replies_to
 from tests.discord.process import BotProcess, alive
-from tests.discord.scene import Scene, eventually, png, scene
+from tests.discord.scene import Scene, eventually, png, scene, seen
 
 __all__ = ["scene"]  # a fixture
 
@@ -116,6 +116,32 @@ async def test_reconnect_resumes_and_an_invalid_session_identifies_anew(scene: S
     await gateway.wait_for("ready", times=3)
     scene.ann.say(scene.photos, "still there?")
     await eventually(lambda: scene.bot.seen == ["still there?"])
+
+
+async def test_what_no_session_took_down_is_known(scene: Scene) -> None:
+    """Of what the bot was sent before its session was lost it may still be about to show something."""
+    gateway = scene.discord.gateway
+    scene.ann.say(scene.photos, "heard")
+    heard = time.monotonic()
+    await seen(scene, "heard")
+    gateway.invalidate()
+    lost = time.monotonic()
+    await gateway.wait_for("ready", times=2)
+    ((begin, end),) = gateway.unheard
+    assert heard < begin <= lost < end
+    scene.ann.say(scene.photos, "heard too")
+    await seen(scene, "heard too")
+    heard = time.monotonic()
+    gateway.refusing = True
+    await gateway.drop()
+    scene.ann.say(scene.photos, "to a session that is forgotten")
+    lost = time.monotonic()
+    gateway.forget()
+    gateway.refusing = False
+    await gateway.wait_for("ready", times=3, within=60)
+    begin, end = gateway.unheard[-1]
+    assert heard < begin <= lost < end
+    assert scene.bot.seen == ["heard", "heard too"]
 
 
 async def test_a_drop_in_the_middle_of_an_answer_does_not_stop_it(scene: Scene) -> None:

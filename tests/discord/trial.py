@@ -86,6 +86,7 @@ async def trial(
         own["FAKE_LOOK"] = "3"
         own["EGAO_CACHE"] = str(Settings.load().cache)
         async with BotProcess(discord, "bot", home=home, environ={**own, **environ}) as bot:
+            crowd.began = lambda: bot.began
             await bot.alive_until(discord.wait_ready(STARTING))
             yield Trial(discord, bot, crowd, settings)
             if bot.running:

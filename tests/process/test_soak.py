@@ -15,7 +15,7 @@ MINUTES, REQUESTS = 1.5, 150
 
 async def test_some_minutes_of_troubles_lose_double_and_misdirect_nothing(tmp_path: Path) -> None:
     report = await soak(tmp_path, MINUTES, REQUESTS, seed=2)
-    assert (report["lost"], report["answered_twice"], report["wrong_recipient"]) == (0, 0, 0), report["failures"]
+    assert (report["lost"], report["answered_twice"], report["wrong_recipient"]) == (0, 0, 0), "\n".join(report["failures"])
     assert report["accepted"] >= REQUESTS * 0.4, report
     assert report["pictures_checked"] >= REQUESTS
     assert report["unknown_routes"] == 0

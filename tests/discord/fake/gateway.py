@@ -31,6 +31,7 @@ class Session:
         self.shard, self.intents = shard, intents
         self.sequence = 0
         self.replay: deque[tuple[int, str]] = deque(maxlen=REPLAY)
+        self.times: list[float] = []  # time.monotonic() of each event
         self.connection: Connection | None = None
 
     def owns(self, guild: Guild | None) -> bool:
@@ -39,6 +40,7 @@ class Session:
 
     def push(self, event: str, data: Any) -> None:
         self.sequence += 1
+        self.times.append(time.monotonic())
         frame = json.dumps({"op": DISPATCH, "t": event, "s": self.sequence, "d": data})
         self.replay.append((self.sequence, frame))
         if self.connection:
@@ -94,6 +96,9 @@ class Gateway:
         self.refusing = False  # answer 503 to new connections: the gateway is gone
         self.silent = False  # acknowledge no heartbeat
         self.sessions: dict[str, Session] = {}
+        self.forgotten: dict[str, Session] = {}
+        self.unheard: list[tuple[float, float]] = []  # from when until when no session took down what happened for the bot
+        self._deaf: float | None = None  # since when that is so now
         self.connections: set[Connection] = set()
         self.log: list[tuple[float, str]] = []
         self.heartbeats = 0
@@ -149,7 +154,9 @@ class Gateway:
 
     def forget(self) -> None:
         """Lose every session, so that a RESUME is refused."""
+        self.forgotten |= self.sessions
         self.sessions.clear()
+        self._deaf = time.monotonic() if self._deaf is None else self._deaf
 
     # --- the protocol -------------------------------------------------------------------------
 
@@ -228,6 +235,9 @@ class Gateway:
             everyone = bool(session.intents & MEMBERS)
             session.push("GUILD_CREATE", {**guild.payload(everyone=everyone), "unavailable": False})
         self.note("ready")
+        if self._deaf is not None:
+            self.unheard.append((self._deaf, time.monotonic()))
+            self._deaf = None
 
     async def _resume(self, connection: Connection, data: dict[str, Any]) -> None:
         self.note("resume")
@@ -235,6 +245,9 @@ class Gateway:
         held = session.replay[0][0] - 1 if session and session.replay else 0
         if session is None or data["token"] != self.world.token or not held <= data["seq"] <= session.sequence:
             self.note("refused")
+            missed = self.forgotten[data["session_id"]].times[data["seq"] :] if data["session_id"] in self.forgotten else []
+            if missed and self._deaf is not None:  # it had not got all of them before
+                self._deaf = min(self._deaf, missed[0])
             connection.op(INVALID, False)
             return
         connection.session, session.connection = session, connection

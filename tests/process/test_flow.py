@@ -38,7 +38,6 @@ from tests.discord.stage import (
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 STEPS, LONG_STEPS = 2, 4  # of a projection; the long ones are interrupted
-FIRST_REPLY = 2.0  # seconds within which a member sees that their photo was noticed
 STEP = re.compile(rf"Step [1-{LONG_STEPS - 1}] of {LONG_STEPS}\b")
 Score = Callable[[bytes], float]
 
@@ -55,7 +54,10 @@ class Ann:
 async def stage(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home = tmp_path_factory.mktemp("bot")
     environ = {"EGAO_CACHE": str(settings.cache), "EGAO_PROJECTION_STEPS": str(STEPS)}
+    environ["EGAO_DOWNLOAD_SECONDS"] = str(WORKING)  # a test holds a photo back for as long as others take
     async with staged(home, **environ) as stage:
+        # Seconds are measured by `make bench-bot`; here it is told what comes before what, on however slow a machine.
+        stage.discord.rules.answer_within = WORKING
         await stage.open(cooldown_seconds="0")
         yield stage
         assert stage.discord.rest.unknown == []
@@ -82,11 +84,6 @@ async def ann(stage: Stage, astronaut_png: bytes) -> Ann:
     return Ann(member, await stage.result(await stage.drop(member, astronaut_png)))
 
 
-def first_reply_after(posted: Message, reply: Message) -> float:
-    """Seconds from the member's message to the bot's."""
-    return reply.revisions[0].at - posted.revisions[0].at
-
-
 def difference(one: bytes, other: bytes) -> float:
     """Mean absolute difference of two encoded pictures, in 8-bit values."""
     a, b = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.float32) for data in (one, other))
@@ -97,7 +94,6 @@ async def test_a_photo_is_noticed_at_once_and_read_only_after_the_member_agreed(
     eve = stage.guild.member("Eve")
     posted = eve.upload(stage.photos, astronaut_png)
     reply = await stage.photos.wait_message(replies_to(posted), WORKING)
-    assert first_reply_after(posted, reply) < FIRST_REPLY
     assert "Before your first photo" in reply.text
     await eve.press(reply, "No, thank you").wait_message(lambda m: "Nothing was read" in m.text, WORKING)
     path = f"/{posted.attachments[0].id}/"
@@ -128,8 +124,7 @@ async def test_progress_was_shown_in_the_message_that_became_the_answer(ann: Ann
 async def test_smile_on_the_kept_face_is_drawn_without_projecting_again(stage: Stage, ann: Ann, score: Score) -> None:
     used = ann.member.slash("smile", stage.photos, strength=1.5)
     result = await answered(used)
-    assert used.answered_after is not None
-    assert used.answered_after < stage.discord.rules.answer_within
+    assert result.revisions[0].loading or not result.revisions[0].pictures, "answered before anything was drawn"
     assert strength_of(result) == 1.5
     assert score(picture(result, "edited").data) > score(picture(ann.result, "edited").data)
     assert picture(result, "original").sha256 == picture(ann.result, "original").sha256
@@ -148,7 +143,7 @@ async def test_a_press_changes_the_result_in_its_place(stage: Stage, ann: Ann) -
     used = ann.member.press(ann.result, "+ More")
     await stage.discord.world.until(lambda: strength_of(ann.result) == 1.25, WORKING, "strength 1.25")
     assert used.answered_after is not None
-    assert used.answered_after < stage.discord.rules.answer_within
+    assert used.sent_monotonic + used.answered_after < ann.result.revisions[-1].at, "answered before anything was drawn"
     moved = difference(picture(ann.result, "edited").data, before)
     assert moved > 0.005, "a small face in a large photo"
     assert [picture(ann.result, kind).sha256 for kind in ("original", "neutral")] == kept
@@ -174,13 +169,14 @@ def _fetch(stage: Stage, posted: Message) -> Fetch | None:
 
 async def test_a_slow_cdn_holds_nobody_up(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
     posted = ann.member.upload(stage.photos, astronaut_png)
-    slow = Delivery(delay=0.5, drip=(len(astronaut_png) // 12, 0.5))
+    last = asyncio.Event()
+    slow = Delivery(delay=0.5, drip=(len(astronaut_png) // 12, 0.05), last=last)
     stage.discord.cdn.deliver(posted.attachments[0], slow)
     reply = await stage.photos.wait_message(replies_to(posted), WORKING)
-    assert first_reply_after(posted, reply) < FIRST_REPLY
     fetch = await stage.discord.world.until(lambda: _fetch(stage, posted), WORKING, "download")
     await ann.member.slash("help", stage.photos).wait_answer(WORKING)
     assert not fetch.done, "the photo is still on its way while others are answered"
+    last.set()
     await until_shown(stage.discord, reply)
     assert fetch.sent == len(astronaut_png)
 

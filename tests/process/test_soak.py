@@ -10,13 +10,14 @@ from tests.discord.soak import soak
 
 pytestmark = pytest.mark.slow
 
-MINUTES, REQUESTS = 1.5, 150
+SHORT, FULL = (0.75, 75), (1.5, 150)  # minutes and requests
 
 
-async def test_some_minutes_of_troubles_lose_double_and_misdirect_nothing(tmp_path: Path) -> None:
-    report = await soak(tmp_path, MINUTES, REQUESTS, seed=2)
+@pytest.mark.parametrize(("minutes", "requests"), [SHORT, pytest.param(*FULL, marks=pytest.mark.long)])
+async def test_some_minutes_of_troubles_lose_double_and_misdirect_nothing(tmp_path: Path, minutes: float, requests: int) -> None:
+    report = await soak(tmp_path, minutes, requests, seed=2)
     assert (report["lost"], report["answered_twice"], report["wrong_recipient"]) == (0, 0, 0), "\n".join(report["failures"])
-    assert report["accepted"] >= REQUESTS * 0.4, report
-    assert report["pictures_checked"] >= REQUESTS
+    assert report["accepted"] >= requests * 0.4, report
+    assert report["pictures_checked"] >= requests
     assert report["unknown_routes"] == 0
     assert len(report["troubles"]) >= 5

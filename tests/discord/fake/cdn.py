@@ -29,6 +29,7 @@ class Delivery:
     drip: tuple[int, float] | None = None  # (bytes, seconds): so many bytes, then a pause, and so on
     declared: int | None = None  # Content-Length, if it lies; the body ends when the file does
     unbounded: bool = False  # no Content-Length, and bytes without end
+    last: asyncio.Event | None = None  # the last piece waits for this
     cut_after: int | None = None  # break the connection after so many bytes
     redirect: str | None = None  # answer 302 to this URL
     status: int = 200
@@ -120,6 +121,8 @@ class Cdn:
             await response.prepare(raw)
             while fetch.sent < len(data) or how.unbounded:
                 piece = data[fetch.sent : fetch.sent + size] or b"\0" * size
+                if how.last is not None and fetch.sent + len(piece) >= len(data):
+                    await how.last.wait()
                 await response.write(piece)
                 fetch.sent += len(piece)
                 if how.cut_after is not None and fetch.sent >= how.cut_after:

@@ -25,7 +25,7 @@ from core.executor import (
     Workbench,
 )
 from core.expressions import Expression, default, named
-from core.faces import Face
+from core.faces import Face, Photo, align
 from core.latents import from_npz, to_npz
 from core.learned import Learned
 from core.pictures import Source, animate, encode
@@ -52,11 +52,10 @@ class EditorWorkbench:
 
     def find_faces(self, request: FindFaces) -> FoundFaces:
         photo, faces = self.editor.look(request.photo)
-        crops = [self.editor.align(photo, face).image for face in faces]
-        pairs = zip(faces, crops, strict=True)
-        return FoundFaces(tuple(self._found(face, crop) for face, crop in pairs))
+        return FoundFaces(tuple(self._found(photo, face) for face in faces))
 
-    def _found(self, face: Face, crop: np.ndarray) -> FoundFace:
+    def _found(self, photo: Photo, face: Face) -> FoundFace:
+        crop = align(photo.pixels, face.landmarks, THUMBNAIL).image  # to choose by: of a crowd each is cut small
         return FoundFace(face.index, face.box, _small(crop, "photo"), Learned(self.editor.found(face).dump()))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:

@@ -21,6 +21,8 @@ NOTED = 0.5  # score from which a find is looked at again
 SURE = 0.9  # score from which an upright face needs no look in other turns
 NEEDED = 0.75  # score of a face. Measured: 56 faces of photographs 0.87 to 0.96, pictures without faces up to 0.71
 PASSER_BY = 6  # a face this many times narrower than the widest is somebody in the background, not of the photo
+MOST = 40  # faces of one photo: 27 were the most in a group that somebody posted, and each more costs whoever waits
+MOST_LOOKS = 160  # second looks at one photo: a sheet of things that almost are faces would be looked at without end
 LEVELS = 4  # of the pyramid: faces from about 1/64 of the photo's longer side
 _VIEW = 256  # pixels of a window as the detector gets it
 _SHARE = 0.12  # of a window's side: narrower faces are left to the next level
@@ -51,9 +53,13 @@ Detector = Callable[[NDArray[np.uint8]], list[Find]]  # uint8 [H, W, 3] -> finds
 
 
 def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
-    """Every face of uint8 [H, W, 3] once, widest first, passers-by left out."""
+    """Every face of uint8 [H, W, 3] once, widest first, passers-by left out; at most `MOST`, the wider ones.
+
+    The levels go from large faces to small, so what a crowd's limit leaves out is narrow.
+    """
     faces: list[Find] = []
     nothing: list[Find] = []  # places that a second look has cleared; overlapping windows name them again and again
+    looks = 0
     for level in range(LEVELS):
         side = max(pixels.shape[:2]) / 2**level
         widest = max((face.width for face in faces), default=0.0)
@@ -62,6 +68,9 @@ def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
         for find in sorted(_scan(detector, pixels, side), key=lambda find: -find.score):
             if any(same(find, face) for face in faces) or any(_alike(find, other, 0.2, 1.2) for other in nothing):
                 continue
+            if len(faces) == MOST or looks == MOST_LOOKS:
+                break
+            looks += 1
             face = look_again(detector, pixels, find)
             if face is None:
                 nothing.append(find)

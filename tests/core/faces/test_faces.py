@@ -15,7 +15,7 @@ from PIL import Image
 from core.emotion import smile_score
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from core.faces import Face, FaceFinder
-from core.faces.detect import find_all
+from core.faces.detect import MOST, MOST_LOOKS, Find, find_all
 from core.faces.landmarks import _pose
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
@@ -106,6 +106,21 @@ def test_angles_of_known_rotations(axis: str, degrees: float, expected: tuple[fl
     i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     matrix[[i, i, j, j], [i, j, i, j]] = c, -s, s, c
     assert _pose(matrix * [[2, 2, 2, 1]] * 1.0) == pytest.approx(expected, abs=1e-9), "whatever the head's size"
+
+
+def test_a_sheet_of_faces_costs_no_more_than_a_large_group(finder: FaceFinder, astronaut: Pixels) -> None:
+    """One small file may hold hundreds of heads; everybody who waits behind it would pay for them."""
+    heads = [(60 + 110 * x, 60 + 110 * y, 100, 0.0) for x in range(12) for y in range(8)]
+    calls = 0
+
+    def detect(pixels: Pixels) -> list[Find]:
+        nonlocal calls
+        calls += 1
+        return finder._native.detect(pixels)
+
+    assert len(find_all(detect, _wall(astronaut, heads))) == MOST
+    windows = 1 + 9 + 49 + 225  # of the four levels of a square photo
+    assert calls <= windows + 8 * MOST_LOOKS, "two views in four turns for each second look"
 
 
 def test_every_face_of_a_crowd_is_found_once(finder: FaceFinder, astronaut: Pixels) -> None:

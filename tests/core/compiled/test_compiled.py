@@ -169,6 +169,14 @@ def other_code(folder: Path) -> None:
     publish(code_cache(folder), key_of("tiny"), replace(made, sha256=sha256_of(folder / "new")), folder / "new")
 
 
+def other_weights(folder: Path) -> None:
+    """The code as it is, signed for weights that lie otherwise in memory."""
+    made = read(code_cache(folder), key_of("tiny"))
+    assert made is not None
+    shutil.copy(library(folder), folder / "new")
+    publish(code_cache(folder), key_of("tiny"), replace(made, layout="of others"), folder / "new")
+
+
 def library(folder: Path) -> Path:
     return next(folder.glob("*.so"))
 
@@ -189,7 +197,8 @@ TROUBLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "JSON of other types": (lambda folder: told(folder, ratio="fast"), "not what is expected"),
     "JSON of a number for a hash": (lambda folder: told(folder, sha256=7), "not what is expected"),
     "a file in another folder": (lambda folder: told(folder, library="../x.so"), "another folder"),
-    "other weights": (lambda folder: told(folder, layout="of others"), "made for other weights"),
+    "JSON that was changed": (lambda folder: told(folder, layout="of others"), "is not signed by this machine's key"),
+    "other weights": (other_weights, "made for other weights"),
     "code that others may write": (lambda folder: library(folder).chmod(0o666), "others may write"),
     "JSON that others may write": (lambda folder: told_in(folder, key_of("tiny")).chmod(0o620), "others may write"),
     "a folder that others may write": (lambda folder: folder.chmod(0o777), "others may write"),

@@ -192,8 +192,12 @@ def right_answer(kind: Kind, answer: object) -> Result | EgaoError:
 
 
 def as_answer(error: Exception) -> EgaoError:
-    """What the one who asked is told. Ends the process if the error leaves it unable to do anything else."""
+    """What the one who asked is told. Ends the process if the error leaves it unable to do anything else.
+
+    Without the way that it came: that holds on to the photo, and to whatever was made of it until then.
+    """
     if isinstance(error, EgaoError):
+        error.__traceback__ = error.__context__ = error.__cause__ = None
         return error
     log.error("the workbench failed", exc_info=error)
     if "CUDA error" in str(error) and not out_of_memory(error):

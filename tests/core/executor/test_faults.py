@@ -87,6 +87,15 @@ async def test_a_raising_render_is_split_out_of_its_batch_without_a_restart() ->
     assert [type(answer) for answer in answers] == [Rendered, InternalError, NoFace, Rendered, InternalError, NoSuchFace]
 
 
+async def test_a_refusal_holds_on_to_nothing_that_the_request_was_worked_on_with() -> None:
+    async with executor() as ours:
+        for _ in range(3):
+            with pytest.raises(NoSuchFace):
+                await ours.submit(FindFaces(b"refuse heavy"), ANN)
+        said = await ours.submit(FindFaces(b"say heavy"), ANN)
+    assert said.faces[0].thumbnail == b"0"
+
+
 async def test_errors_cross_whole_and_others_show_nothing_of_the_inside() -> None:
     async with executor() as ours:
         with pytest.raises(NoSuchFace) as refused:

@@ -13,10 +13,11 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from core.errors import EgaoError, NoFace, NoSuchFace, WeightsMissing
 from core.executor import (
@@ -36,6 +37,15 @@ from core.settings import Settings
 hoard: list[bytearray] = []
 
 
+class Heavy:
+    """Something large that a request is worked on with."""
+
+    living: ClassVar[weakref.WeakSet[Heavy]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self.living.add(self)
+
+
 class Bench:
     """Renders take 4 ms and 1 ms a picture; steps take what the request says."""
 
@@ -51,6 +61,8 @@ class Bench:
         return FoundFaces((FoundFace(0, (0, 0, 1, 1), request.photo[: 8 << 20][::-1]),))
 
     def say(self, what: str) -> bytes:
+        if what == "heavy":
+            return repr(len(Heavy.living)).encode()
         if what == "batches":
             return repr(self.batches).encode()
         if what == "environment":
@@ -120,6 +132,9 @@ class Bench:
                 raise SystemExit
             case [b"raise"]:
                 raise ValueError("a secret path")
+            case [b"refuse", b"heavy"]:
+                heavy = Heavy()
+                raise NoSuchFace(face=len(Heavy.living), count=0) from ValueError(heavy)
             case [b"refuse"]:
                 raise NoSuchFace(face=Fraction(3), count=2)
             case [b"cuda"]:

@@ -35,7 +35,7 @@ class Door:
     """A worker with the real face finder, and what it did with the files."""
 
     executor: Executor
-    base: int  # bytes that it held before the first file
+    base: int  # bytes of its own that it held before the first file
     answers: Counter[str] = field(default_factory=Counter)
     slowest: tuple[float, str] = (0.0, "")
 
@@ -57,7 +57,7 @@ class Door:
             assert seconds < HANG, f"{name} took {seconds:.1f} s"
             self.slowest = max(self.slowest, (seconds, name))
             self.answers[answer] += 1
-            grown = status(pid, "VmHWM") - self.base
+            grown = status(pid, "VmHWM") - status(pid, "RssFile") - self.base
             assert grown < FLOOD, f"{name}: the worker grew by {grown / 2**20:.0f} MiB"
 
 
@@ -88,7 +88,9 @@ async def door(settings: Settings, face: Image.Image) -> AsyncIterator[Door]:
         for data in sound(face).values():  # the first of each kind loads its decoder
             with contextlib.suppress(PhotoError):
                 await executor.submit(FindFaces(data), ANN)
-        yield Door(executor, status(pid_of(executor), "VmRSS"))
+        # Its own alone: of the files that it maps, a machine that is short of memory lets go and brings back what it likes.
+        pid = pid_of(executor)
+        yield Door(executor, status(pid, "RssAnon") + status(pid, "VmSwap"))
         assert executor.stats().restarts == 0
 
 

@@ -8,17 +8,17 @@ this machine, of its own source and without any weights, under the rules in `cor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from core.errors import EgaoError, ModelUnreadable
 
 
 @contextmanager
-def read_as_data(name: str) -> Iterator[None]:
-    """Whatever a reader of formats raises over the file `name` becomes ModelUnreadable.
+def errors_told(tell: Callable[[Exception, str], EgaoError]) -> Iterator[None]:
+    """Turn whatever foreign data makes a reader raise into the error that `tell` makes of it and of its first line.
 
-    Readers of hostile bytes raise anything. An EgaoError passes, and an OSError with a number: that is the disk's.
+    An EgaoError passes, and an OSError with a number: that is the disk's.
     """
     try:
         yield
@@ -28,4 +28,9 @@ def read_as_data(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         first = (str(error).strip().splitlines() or [""])[0][:120]
-        raise ModelUnreadable(name=name, reason=f"{type(error).__name__}: {first}") from error
+        raise tell(error, first) from error
+
+
+def read_as_data(name: str) -> AbstractContextManager[None]:
+    """Turn whatever a reader of formats raises over the file `name` into ModelUnreadable, as `errors_told` does."""
+    return errors_told(lambda error, first: ModelUnreadable(name=name, reason=f"{type(error).__name__}: {first}"))

@@ -10,20 +10,20 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from safetensors.torch import save_file
 
-from core.errors import BadSetting, EgaoError, ModelRefused
+from core.errors import BadSetting, ModelRefused
 from core.generator.latent import seed_z, w_statistics
 from core.generator.protocol import Generator
 from core.generator.reading import read_published
 from core.generator.registry import ABOUT, FAMILIES, Converted, family
 from core.settings import Settings
+from core.untrusted import errors_told
 from core.weights.installed import DEFAULT, WEIGHTS, Installed
 from core.weights.parts import made_in, read_about, write_about
 
@@ -99,15 +99,7 @@ def _try(generator: Generator) -> None:
         raise ModelRefused(reason="it draws no pictures")
 
 
-@contextmanager
-def _as_refusal() -> Iterator[None]:
-    """What a family raises over parts that are missing or of other shapes becomes ModelRefused."""
-    try:
-        yield
-    except EgaoError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        first = (str(error).strip().splitlines() or [""])[0][:120]
-        raise ModelRefused(reason=f"its generator is not built as others of its family ({first})") from error
+def _as_refusal() -> AbstractContextManager[None]:
+    """Turn what a family raises over parts that are missing or of other shapes into ModelRefused."""
+    built = "its generator is not built as others of its family"
+    return errors_told(lambda _, first: ModelRefused(reason=f"{built} ({first})"))

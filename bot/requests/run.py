@@ -74,10 +74,11 @@ class Follow:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._task is not None
+        task, self._task = self._task, None  # from here on nothing is cancelled: the end is written next
+        assert task is not None
         if self._saving is not None and not self._saving.done():
-            self._saving.cancel()  # the block is over: its end is written next
-        if self._gone and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            await asyncio.wait([self._saving])  # a checkpoint that comes late would be put over what is written next
+        if self._gone and task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise Erased from None
 
     def __call__(self, progress: Progress) -> None:

@@ -285,6 +285,7 @@ class Service:
         if not await self._store.run(self._store.jobs.worked, run.job_id, ANSWERING):
             await self.ends.cut_short(run, run.ending or "erased")
             return "gone"
+        run.resume = None  # else a stop would put it over ANSWERING, and the next start show "working" over the answer
         run.spent, run.photo = True, None  # fetched again if it is needed again: Discord may not take the answer for long
         await deliver(run, self._work, page)
         return "done"

@@ -15,8 +15,11 @@ import pytest
 
 from bot.requests import recovery
 from bot.requests.ask import Ask
+from bot.requests.service import ANSWERING
 from bot.transport import retry
+from bot.transport.answer import Answer
 from bot.transport.photo_source import PhotoRef
+from bot.ui.pages import Page
 from core.errors import StillBusy, StoreBusy
 from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, text
 from tests.bot.workbench import photo, strength_in
@@ -105,6 +108,32 @@ async def test_a_projection_goes_on_from_where_it_was(world: World) -> None:
     newest = world.faces(world.ann)[0]
     assert b'"from": 3' in world.store.faces.latent(world.owner(world.ann), newest.id)
     assert "AI-edited" in text(world.channel.last_message), "with no message noted, the answer is posted"
+
+
+async def test_a_stop_while_the_answer_is_being_confirmed_does_not_take_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Discord shows the answer and is slow to say so; the bot is stopped. The next start may not show "working" over it."""
+    shown, show = asyncio.Event(), Answer.show
+
+    async def unconfirmed(answer: Answer, page: Page, *, final: bool = True) -> None:
+        await show(answer, page, final=final)
+        if final:
+            shown.set()
+            await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Answer, "show", unconfirmed)
+        sending = asyncio.create_task(world.ann.send(world.channel, attachments=[("me.png", photo(steps=3))]))
+        await shown.wait()
+        (run,) = world.bot.service.runs.values()
+        await world.bot.service.close()
+        await sending
+    job = world.store.jobs.get(run.job_id)
+    assert job is not None
+    assert job.state == "queued"
+    assert job.checkpoint == ANSWERING
+    assert "AI-edited" in text(world.channel.last_message)
 
 
 async def test_a_link_that_ran_out_is_renewed_from_the_message(world: World) -> None:

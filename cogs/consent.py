@@ -28,7 +28,7 @@ class ConsentCog(commands.Cog):
             return
         if version != CONSENT_VERSION:  # the notice has changed since: it has to be read anew
             raise Outdated
-        await self.bot.consent.agreed(press.interaction, say, message_id)
+        await self.bot.consent.agreed(press.interaction, say, message_id, *press.arguments[3:4])
 
     async def decline(self, press: Press) -> None:
         """Nothing is noted of a no."""

@@ -16,12 +16,13 @@ from bot.text.privacy import CONSENT_VERSION
 from bot.text.speaker import Speaker
 from bot.transport.answer import AnswerGone
 from bot.transport.callers import Caller, InteractionCaller, MessageCaller
+from bot.transport.error_replies import answer
 from bot.transport.identity import owner_of
 from bot.transport.photo_source import Gone, message_with_photo, photo_in
 from bot.transport.retry import insist
 from bot.ui.components import button, row
 from bot.ui.pages import Page, notice
-from core.errors import ConsentNeeded, StillBusy
+from core.errors import ConsentNeeded
 from core.store import Owner, Store
 
 PATIENCE: Final = 14 * 60.0  # seconds that a command waits for its consent: as long as its photo's link surely works
@@ -49,7 +50,7 @@ class Consent:
     def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
         self._bot, self._store, self._service, self._gone = bot, store, service, gone
         self._waiting: dict[Key, Waiting] = {}
-        self._agreed: dict[Key, float] = {}  # what is being done since it was agreed to, and until when it might be pressed again
+        self._agreeing: set[Key] = set()  # what is being let in, and has no row yet
 
     async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
         """Take in a request; a member who has not agreed yet is asked first, and it waits."""
@@ -60,17 +61,18 @@ class Consent:
             self._keep(key, Waiting(caller.owner, ask, author_id, limited, caller.once, time.monotonic() + PATIENCE))
             await self._ask(caller)
 
-    async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> None:
-        """The member agreed: note it, and go on with what they had asked for, in the message that asked them.
+    async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int, once: str = "") -> None:
+        """Note that the member agreed, and go on with what they had asked for, in the message that asked them.
 
-        Raises StillBusy for a second press, which would else be told that nothing is known of it any more; and what
-        `Service.accept` does.
+        `once` is what the row of that request is called; questions of earlier versions do not say it. A second press,
+        also after a restart, is told that the first was heard. Raises what `Service.accept` does.
         """
         store, member, now = self._store, interaction.user.id, time.monotonic()
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
         key = (interaction.guild_id, member, message_id)
-        if self._agreed.get(key, 0.0) > now:
-            raise StillBusy
+        if key in self._agreeing or (once and await store.run(store.jobs.accepted, once)):
+            await answer(interaction, notice(say("consent.heard")))
+            return
         waiting = self._waiting.pop(key, None)
         if waiting is None or waiting.until < now:
             waiting = await self._read_again(interaction, say, message_id)
@@ -80,12 +82,11 @@ class Consent:
             return
         private = interaction.message is not None and interaction.message.flags.ephemeral
         caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
-        self._agreed = {one: until for one, until in self._agreed.items() if until > now} | {key: now + PATIENCE}
+        self._agreeing.add(key)
         try:
             await self._service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
-        except BaseException:
-            self._agreed.pop(key, None)
-            raise
+        finally:
+            self._agreeing.discard(key)
 
     def waiting(self, member_id: int) -> list[Waiting]:
         """What a member has asked for and not agreed to yet."""
@@ -100,7 +101,6 @@ class Consent:
                 del self._waiting[key]
 
     def _keep(self, key: Key, waiting: Waiting) -> None:
-        self._agreed.pop(key, None)
         self._waiting.pop(key, None)
         self._waiting[key] = waiting
         if len(self._waiting) > MOST:
@@ -110,16 +110,16 @@ class Consent:
         store = self._store
         settings = await store.run(store.guilds.get, caller.owner.guild_id)
         source = _source(caller)
-        page = question(caller.say, caller.person.id, source, settings.retention_hours)
+        page = question(caller.say, caller.person.id, source, settings.retention_hours, caller.once)
         if isinstance(caller, InteractionCaller):
             caller.private, caller.manner = caller.owner.guild_id is not None, "say"
-        answer = await caller.reply(page, f"ask{source}")
-        if not answer.unsure:
+        asked = await caller.reply(page, f"ask{source}")
+        if not asked.unsure:
             return
         # Discord failed, and there is no job that would answer later: the question itself has to arrive. One that only
         # the member may see can't be put elsewhere; where it never arrived, Discord says that the bot did not respond.
         with contextlib.suppress(AnswerGone):
-            await insist(lambda: answer.show(page, final=False), f"question about message {source}")
+            await insist(lambda: asked.show(page, final=False), f"question about message {source}")
 
     async def _read_again(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> Waiting | None:
         """What was asked for, from the message with the photo: the bot was restarted since."""
@@ -135,13 +135,13 @@ def _source(caller: Caller) -> int:
     return caller.message.id if isinstance(caller, MessageCaller) else 0
 
 
-def question(say: Speaker, member_id: int, message_id: int, retention_hours: int) -> Page:
-    """The notice with its two buttons, meant for one member."""
+def question(say: Speaker, member_id: int, message_id: int, retention_hours: int, once: str) -> Page:
+    """The notice with its two buttons, meant for one member. `once` is what the row of the request will be called."""
     ids = (CONSENT_VERSION, member_id, message_id)
     return notice(
         say("consent.notice", retention=retention_hours),
         row(
-            button(say("consent.agree"), "agree", *ids, style=discord.ButtonStyle.success),
+            button(say("consent.agree"), "agree", *ids, once, style=discord.ButtonStyle.success),
             button(say("consent.decline"), "decline", *ids),
         ),
     )

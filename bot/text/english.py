@@ -103,6 +103,7 @@ TEXT: Final[dict[str, str]] = {
     "consent.agree": "I agree",
     "consent.decline": "No, thank you",
     "consent.thanks.resend": "Thank you. Now send the photo or the command once more.",
+    "consent.heard": "You have agreed already, and what you had asked for is being done or was answered.",
     "consent.declined": "Nothing was read or kept. You can change your mind any time by sending a photo.",
     "consent.other": "This question is for somebody else. Send a photo of your own to be asked.",
     # Asking for a photo.

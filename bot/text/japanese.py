@@ -86,6 +86,7 @@ TEXT: Final[dict[str, str]] = {
     "consent.agree": "同意する",
     "consent.decline": "同意しない",
     "consent.thanks.resend": "ありがとうございます。もう一度、写真を送るかコマンドを実行してください。",
+    "consent.heard": "すでに同意していただいています。依頼は処理中か、回答済みです。",
     "consent.declined": "何も読み取らず、何も保存していません。気が変わったら、いつでも写真を送ってください。",
     "consent.other": "これは別の人への確認です。自分の写真を送ると、あなたにも確認が届きます。",
     "photo.several": "メッセージの画像{count}枚のうち、最初の1枚です。ほかの画像は1枚ずつ送ってください。",

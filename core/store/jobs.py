@@ -176,6 +176,11 @@ class Jobs(Part):
         with self.database.reading() as db:
             return self._one(db, job_id)
 
+    def accepted(self, once: str) -> bool:
+        """Whether a request with this `once` was accepted, done or not; rows that have ended stay for a day."""
+        with self.database.reading() as db:
+            return db.execute("select 1 from jobs where once = ?", [once]).fetchone() is not None
+
     def of(self, owner: Owner) -> list[Job]:
         """A member's jobs that have not ended, oldest first."""
         guild, member = owner.columns

@@ -149,3 +149,14 @@ async def test_a_second_press_of_i_agree_is_not_told_to_ask_once_more(world: Wor
         one for one in (*world.channel.history(), world.ann.user.dm_channel.last_message) if one and "AI-edited" in text(one)
     ]
     assert len(results) == 1
+
+
+async def test_a_second_press_of_i_agree_is_known_after_a_restart_too(world: World) -> None:
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    world.env.inject_error("POST", "/interactions/*", status=404, code=10062, message="Unknown interaction", times=1)
+    await world.ann.click(response_of(answer), label="I agree")
+    await world.restart()
+    assert "I agree" in labels(answer.response), "the question still stands"
+    again = await world.ann.click(response_of(answer), label="I agree")
+    assert "agreed already" in text(again.response)
+    assert "once more" not in text(again.response) + text(answer.response)

@@ -27,7 +27,7 @@ from core.compiled.background import keep_compiled
 from core.compiled.signing import make_keys
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
 from core.executor import Executor
-from core.executor.confine import hide_memory, leave_no_core
+from core.executor.sandbox.confine import hide_memory, leave_no_core
 from core.settings import Settings
 from core.store import Store
 from core.weights.installed import chosen

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 from core.compiled.background import compiler
 from core.compiled.kept import CodeCache, Unfit, key_of, usable
 from core.errors import EgaoError
-from core.executor.wall import lacks
+from core.executor.sandbox.wall import lacks
 from core.settings import Settings
 from core.weights import check, load_manifest, weights_folder
 from core.weights.installed import DEFAULT, chosen_digest

@@ -43,7 +43,7 @@ def create(settings: Settings) -> Workbench:
 
 
 class EditorWorkbench:
-    """The Workbench over an Editor; see core.executor.workbench for what each method promises."""
+    """The Workbench over an Editor; see core.executor.worker.workbench for what each method promises."""
 
     def __init__(self, editor: Editor) -> None:
         self.editor = editor

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from core.compiled.kept import BUILDING, CodeCache, compiled_folder, make_folder
-from core.executor.confine import leave_no_core, lower_priority
+from core.executor.sandbox.confine import leave_no_core, lower_priority
 from core.settings import Settings
 
 BUSY: Final = 75  # exit status: another process builds

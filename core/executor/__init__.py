@@ -11,7 +11,7 @@ from core.executor.kinds.render import Render, Rendered
 from core.executor.queue import Tenant
 from core.executor.stats import Stats, Tally, WorkerStats
 from core.executor.supervisor import Patience
-from core.executor.workbench import Workbench
+from core.executor.worker.workbench import Workbench
 
 __all__ = [
     "Animate",

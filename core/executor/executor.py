@@ -15,14 +15,14 @@ from core.executor.devices import devices
 from core.executor.estimate import Estimates
 from core.executor.item import OnProgress, WorkItem
 from core.executor.kinds import Asks, Cost, Lane, Progress, Request, Result
-from core.executor.link import Launcher
 from core.executor.pool import make_pool, why_unserved
-from core.executor.process import ProcessLauncher
+from core.executor.protocol.link import Launcher
+from core.executor.protocol.wire import fits
 from core.executor.queue import Tenant
 from core.executor.schedule import Schedule
 from core.executor.stats import Stats, Tally
 from core.executor.supervisor import HOPELESS, Patience, Supervisor
-from core.executor.wire import fits
+from core.executor.worker.process import ProcessLauncher
 from core.settings import Settings
 
 Answer = TypeVar("Answer")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from core.errors import EgaoError, WorkerDied
 from core.executor.devices import worker_environment, worker_settings
 from core.executor.kinds import Lane, modules
-from core.executor.link import Launcher
-from core.executor.messages import Setup
+from core.executor.protocol.link import Launcher
+from core.executor.protocol.messages import Setup
 from core.executor.supervisor import Dispatcher, Patience, Supervisor
 from core.settings import Settings
 

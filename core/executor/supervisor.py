@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 from core.errors import EgaoError, InternalError
 from core.executor.item import WorkItem
 from core.executor.kinds import Lane, Mode, Progress, Result
-from core.executor.link import BadFrame, Launcher, Link
-from core.executor.messages import (
+from core.executor.protocol.link import BadFrame, Launcher, Link
+from core.executor.protocol.messages import (
     Answered,
     Cancel,
     Cancelled,

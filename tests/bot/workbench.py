@@ -81,7 +81,7 @@ def mark_in(picture: bytes) -> str:
 
 
 class Bench:
-    """See core.executor.workbench.Workbench."""
+    """See core.executor.worker.workbench.Workbench."""
 
     def find_faces(self, request: FindFaces) -> FoundFaces:
         orders = _orders(request.photo)

@@ -7,10 +7,10 @@ import queue
 import threading
 from collections.abc import Mapping
 
-from core.executor.link import Link
-from core.executor.loop import WorkLoop
-from core.executor.messages import FromWorker, Ready, Setup, Stop, ToWorker
-from core.executor.worker import build
+from core.executor.protocol.link import Link
+from core.executor.protocol.messages import FromWorker, Ready, Setup, Stop, ToWorker
+from core.executor.worker.__main__ import build
+from core.executor.worker.loop import WorkLoop
 
 
 class LocalLauncher:

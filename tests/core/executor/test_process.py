@@ -170,7 +170,7 @@ async def test_where_the_work_is_split_a_render_does_not_wait_for_a_step() -> No
 
 HIDDEN = """
 import ctypes, os, sys, time
-from core.executor.confine import hide_memory
+from core.executor.sandbox.confine import hide_memory
 read, write = os.pipe()
 ready, go = os.pipe()
 one = os.fork()

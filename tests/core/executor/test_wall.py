@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from core.errors import WorkerDied
-from core.executor import Executor, FindFaces, landlock, seccomp
-from core.executor.wall import _without, allowed, lacks
+from core.executor import Executor, FindFaces
+from core.executor.sandbox import landlock, seccomp
+from core.executor.sandbox.wall import _without, allowed, lacks
 from core.settings import Settings
 from tests.core.executor.hostile import ATTACKS
 from tests.core.executor.kit import ANN, BEN, executor

@@ -14,11 +14,12 @@ from typing import Any, get_args
 import pytest
 
 from core.errors import ConsentNeeded, EgaoError, InternalError, NoFace, NoSuchFace, UnreadablePhoto, WrongKey
-from core.executor import FoundFace, FoundFaces, Progress, Project, Projected, Render, Rendered, WorkItem, wire
-from core.executor import messages as say
+from core.executor import FoundFace, FoundFaces, Progress, Project, Projected, Render, Rendered, WorkItem
 from core.executor.kinds import kinds, modules
-from core.executor.link import BadFrame
-from core.executor.payload import adapter
+from core.executor.protocol import messages as say
+from core.executor.protocol import wire
+from core.executor.protocol.link import BadFrame
+from core.executor.protocol.payload import adapter
 from core.learned import Learned
 from core.settings import Settings
 from tests.core.executor.kit import ANN

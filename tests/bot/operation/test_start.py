@@ -12,7 +12,7 @@ from core.settings import Settings
 from tests.discord.fake import FakeDiscord
 from tests.discord.process import BotProcess
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(home: Path, **environ: str) -> subprocess.CompletedProcess[str]:

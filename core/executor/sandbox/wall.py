@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from core.executor import landlock, seccomp
-from core.executor.landlock import READ, USE_DEVICE
+from core.executor.sandbox import landlock, seccomp
+from core.executor.sandbox.landlock import READ, USE_DEVICE
 from core.settings import Settings
 
 LEAST_LANDLOCK: Final = 4  # the version from which it knows the network: Linux 6.7

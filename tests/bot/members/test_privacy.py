@@ -20,7 +20,7 @@ from core.store.jobs import KEEP_SECONDS
 from core.store.limits import DAY
 from core.store.vault import KEY_BYTES
 
-FILE = Path(__file__).parents[2] / "PRIVACY.md"
+FILE = Path(__file__).parents[3] / "PRIVACY.md"
 ENGLISH, JAPANESE = FILE.read_text("utf-8").split("# プライバシー")
 DEFAULTS = Settings.load({})
 GUILD = GuildSettings()

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 from core.errors import EgaoError, InternalError
 from core.executor.kinds import Kind, Mode, Progress, Request, Result, kind_of
-from core.executor.link import BadFrame
-from core.executor.messages import Answered, Cancel, Cancelled, FromWorker, Run, Start, Stepped, Stop, ToWorker, Working
+from core.executor.protocol.link import BadFrame
+from core.executor.protocol.messages import Answered, Cancel, Cancelled, FromWorker, Run, Start, Stepped, Stop, ToWorker, Working
 
 log = logging.getLogger("core.executor.worker")
 _POISONED = 70  # exit status after an error that no later request in this process would survive

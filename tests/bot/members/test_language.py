@@ -21,7 +21,7 @@ from core.settings import Settings
 from tests.bot.kit import World, labels, response_of, running, speaking, text
 from tests.bot.workbench import photo
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 JA = Speaker("ja")
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from core.executor.kinds import Request, kind_of
-from core.executor.link import BadFrame
-from core.executor.messages import FromWorker, ToWorker
-from core.executor.payload import adapter, flatten
+from core.executor.protocol.link import BadFrame
+from core.executor.protocol.messages import FromWorker, ToWorker
+from core.executor.protocol.payload import adapter, flatten
 
 LARGEST: Final = 1 << 30  # bytes of one frame
 HEADER: Final = 1 << 22  # bytes of its header: texts and numbers, of which 40 kB are usual

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from core.executor.messages import Setup
+from core.executor.protocol.messages import Setup
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # of prctl(2)
 

@@ -18,12 +18,12 @@ import threading
 import time
 
 from core.errors import EgaoError
-from core.executor import wire
-from core.executor.confine import confine
-from core.executor.link import BadFrame
-from core.executor.loop import WorkLoop, as_answer
-from core.executor.messages import FromWorker, Log, NotReady, Ready, Setup, ToWorker
-from core.executor.wall import wall_in
+from core.executor.protocol import wire
+from core.executor.protocol.link import BadFrame
+from core.executor.protocol.messages import FromWorker, Log, NotReady, Ready, Setup, ToWorker
+from core.executor.sandbox.confine import confine
+from core.executor.sandbox.wall import wall_in
+from core.executor.worker.loop import WorkLoop, as_answer
 
 log = logging.getLogger("core.executor.worker")
 

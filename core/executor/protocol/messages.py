@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.executor.kinds import Progress, Request, Result
-from core.executor.payload import Payload
+from core.executor.protocol.payload import Payload
 from core.settings import Settings
 
 # -- to the worker

@@ -1,7 +1,8 @@
 """Defines what the dispatcher knows of a worker: a link to it, wherever it runs.
 
-Today's links lead to a process on this machine (core.executor.process). Whatever else carries messages of
-core.executor.messages both ways can stand in their place: the dispatcher and its supervisors know these two protocols alone.
+Today's links lead to a process on this machine (core.executor.worker.process). Whatever else carries the
+messages of core.executor.protocol.messages both ways can stand in their place: the dispatcher and its supervisors know
+these two protocols alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from core.executor.messages import FromWorker, Setup, ToWorker
+from core.executor.protocol.messages import FromWorker, Setup, ToWorker
 
 
 class BadFrame(Exception):

@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from core.executor import wire
-from core.executor.confine import lower_priority
-from core.executor.messages import FromWorker, Log, Ready, Setup, ToWorker
+from core.executor.protocol import wire
+from core.executor.protocol.messages import FromWorker, Log, Ready, Setup, ToWorker
+from core.executor.sandbox.confine import lower_priority
 
 log = logging.getLogger("core.executor.worker")
 _BURST = 50  # lines of one burst of output that are logged

@@ -14,8 +14,8 @@ from core import expressions
 from core.expressions import default, load, names
 from core.expressions.expression import read
 from core.learned import KnownScale
+from tests.bot.edits.test_result import replace
 from tests.bot.kit import HeldExecutor, World, custom_ids, last_in, pictures, running, text
-from tests.bot.test_result import replace
 from tests.bot.workbench import strength_in
 from tests.core.test_expressions import SURPRISE
 

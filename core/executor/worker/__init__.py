@@ -1,0 +1,1 @@
+"""A worker: the process, its loop, and what it works with."""

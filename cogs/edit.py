@@ -101,7 +101,7 @@ class EditCog(commands.Cog):
             number = _numbered(face)
             ask = Ask("photo", say.language, limit, private, PhotoRef.of(photo), face=number, strength=strength)
             caller = InteractionCaller(interaction, say, private, "say")
-            await self.bot.consent.request(caller, ask, author_id=interaction.user.id, limited=True)
+            await self.bot.consent.request(caller, ask, limited=True)
             return
         stored = await self._stored(interaction, face)
         ask = Ask(kind, say.language, limit, private, face_id=stored.id, strength=strength)

@@ -43,7 +43,7 @@ class MenuCog(commands.Cog):
         private = await self.bot.wants_private(interaction)
         ask = Ask("photo", say.language, interaction.filesize_limit, private, photo_in(message), strength=strength)
         caller = InteractionCaller(interaction, say, private, "say")
-        await self.bot.consent.request(caller, ask, author_id=message.author.id, limited=True)
+        await self.bot.consent.request(caller, ask, limited=True)
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -67,7 +67,7 @@ class PhotoCog(commands.Cog):
         caller = MessageCaller(self.bot, message, say)
         ask = Ask("photo", say.language, caller.limit, photo=photo_in(source), pictures=len(pictures(source)))
         try:
-            await self.bot.consent.request(caller, ask, author_id=source.author.id, limited=True)
+            await self.bot.consent.request(caller, ask, limited=True)
         except discord.Forbidden:
             await self._reply(message, say, notice(say("trouble.place")))
 

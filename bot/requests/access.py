@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import discord
 
 from bot.text.privacy import CONSENT_VERSION
@@ -16,8 +18,8 @@ class Gate:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def admit(self, owner: Owner, person: Person, *, author_id: int | None = None) -> GuildSettings:
-        """Let a request in. `author_id` is who posted the photo, if there is a new one.
+    async def admit(self, owner: Owner, person: Person, authors: Collection[int] = ()) -> GuildSettings:
+        """Let a request in. `authors` posted the photo that it is about, or that its kept face was made of.
 
         Raises Blocked, ConsentNeeded, RoleNeeded, NotYourPhoto or PhotoOwnerUnasked.
         """
@@ -25,9 +27,15 @@ class Gate:
         await self._store.run(self._store.members.require, owner, CONSENT_VERSION)
         if settings.roles and not _has_role(person, settings.roles):
             raise RoleNeeded
-        if author_id is not None and author_id != person.id:
-            await self._check_author(author_id, owner, settings)
+        await self.check_authors(owner, authors)
         return settings
+
+    async def check_authors(self, owner: Owner, authors: Collection[int]) -> None:
+        """Whether a photo of these authors may be used by `owner` just now. Raises NotYourPhoto or PhotoOwnerUnasked."""
+        settings = await self._store.run(self._store.guilds.get, owner.guild_id)
+        for author_id in authors:
+            if author_id != owner.member_id:
+                await self._check_author(author_id, owner, settings)
 
     async def _check_author(self, author_id: int, owner: Owner, settings: GuildSettings) -> None:
         if settings.whose_photos == "own":

@@ -38,7 +38,6 @@ class Waiting:
 
     owner: Owner
     ask: Ask
-    author_id: int | None
     limited: bool
     event: str
     until: float
@@ -52,13 +51,13 @@ class Consent:
         self._waiting: dict[Key, Waiting] = {}
         self._agreeing: set[Key] = set()  # what is being let in, and has no row yet
 
-    async def request(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
+    async def request(self, caller: Caller, ask: Ask, *, limited: bool = False) -> None:
         """Take in a request; a member who has not agreed yet is asked first, and it waits."""
         try:
-            await self._service.accept(caller, ask, author_id=author_id, limited=limited)
+            await self._service.accept(caller, ask, limited=limited)
         except ConsentNeeded:
             key = (caller.owner.guild_id, caller.person.id, _source(caller))
-            self._keep(key, Waiting(caller.owner, ask, author_id, limited, caller.once, time.monotonic() + PATIENCE))
+            self._keep(key, Waiting(caller.owner, ask, limited, caller.once, time.monotonic() + PATIENCE))
             await self._ask(caller)
 
     async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int, once: str = "") -> None:
@@ -84,7 +83,7 @@ class Consent:
         caller = InteractionCaller(interaction, say, private, "replace", waiting.event)
         self._agreeing.add(key)
         try:
-            await self._service.accept(caller, waiting.ask, author_id=waiting.author_id, limited=waiting.limited)
+            await self._service.accept(caller, waiting.ask, limited=waiting.limited)
         finally:
             self._agreeing.discard(key)
 
@@ -95,9 +94,7 @@ class Consent:
     def drop(self, scope: Scope) -> None:
         """Forget the requests that an erasure covers: what is agreed to afterwards is not to be done (`Erasure` calls it)."""
         for key, waiting in list(self._waiting.items()):
-            photo = waiting.ask.photo
-            place = (photo.message_id, photo.channel_id) if photo is not None else (None, None)
-            if scope.covers(waiting.owner, *place) or scope.member_id == waiting.author_id is not None:
+            if scope.covers(waiting.owner, waiting.ask.photo):
                 del self._waiting[key]
 
     def _keep(self, key: Key, waiting: Waiting) -> None:
@@ -127,7 +124,7 @@ class Consent:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
         ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
-        return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, message.author.id, True, f"m{message.id}", 0.0)
+        return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, True, f"m{message.id}", 0.0)
 
 
 def _source(caller: Caller) -> int:

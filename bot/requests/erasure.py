@@ -34,14 +34,15 @@ class Scope:
     message_ids: frozenset[int] = frozenset()  # that held the photos
     channel_ids: frozenset[int] = frozenset()
 
-    def covers(self, owner: Owner, message_id: int | None, channel_id: int | None) -> bool:
-        """Whether a request of `owner` about the photo in that message belongs to what is erased."""
+    def covers(self, owner: Owner, photo: PhotoPlace | None = None) -> bool:
+        """Whether a request of `owner` about that photo belongs to what is erased: its author has a say in it too."""
+        author_id = photo.author_id if photo is not None else None
+        people = {owner} if author_id is None else {owner, Owner(owner.guild_id, author_id)}
         return (
-            (self.member_id is not None and owner.member_id == self.member_id)
+            (self.member_id is not None and self.member_id in (owner.member_id, author_id))
             or (self.guild_id is not None and owner.guild_id == self.guild_id)
-            or self.here == owner
-            or message_id in self.message_ids
-            or channel_id in self.channel_ids
+            or self.here in people
+            or (photo is not None and (photo.message_id in self.message_ids or photo.channel_id in self.channel_ids))
         )
 
 
@@ -55,12 +56,12 @@ class Recent:
         """Remember an erasure. To be called before the store is told: see `struck`."""
         self._scopes.append((time.monotonic(), scope))
 
-    def struck(self, since: float, owner: Owner, message_id: int | None, channel_id: int | None) -> bool:
+    def struck(self, since: float, owner: Owner, photo: PhotoPlace | None) -> bool:
         """Whether an erasure after `since` (time.monotonic()) covers a request that has no row yet.
 
         To be asked inside the transaction that makes the row: either this sees the erasure, or the erasure sees the row.
         """
-        return any(at >= since and scope.covers(owner, message_id, channel_id) for at, scope in list(self._scopes))
+        return any(at >= since and scope.covers(owner, photo) for at, scope in list(self._scopes))
 
 
 def photo_of(job: Job) -> PhotoPlace | None:
@@ -109,11 +110,14 @@ class Erasure:
         return await self._erase(Scope(channel_ids=frozenset(channel_ids)), self._store.forget_channel, *channel_ids)
 
     async def member(self, member_id: int) -> Erased:
-        """Erase a member everywhere, with consent and preferences. Raises StoreError."""
+        """Erase a member everywhere, with consent and preferences, and what others made of their photos. Raises StoreError."""
         return await self._erase(Scope(member_id=member_id), self._store.forget_member, member_id)
 
     async def member_here(self, owner: Owner) -> Erased:
-        """Erase a member in one server: banned, blocked, purged or gone. Raises StoreError."""
+        """Erase a member in one server, and what others made of their photos there: banned, blocked, purged or gone.
+
+        Raises StoreError.
+        """
         return await self._erase(Scope(here=owner), self._store.forget, owner)
 
     async def server(self, guild_id: int) -> Erased:

@@ -73,13 +73,13 @@ class Service:
 
     # -- the door
 
-    async def accept(self, caller: Caller, ask: Ask, *, author_id: int | None = None, limited: bool = False) -> None:
+    async def accept(self, caller: Caller, ask: Ask, *, limited: bool = False) -> None:
         """Take a request in, reply, and start on it. `limited`: it counts for the cooldown and the quota.
 
         Raises AccessError, QueueFull, StillBusy or ShuttingDown before anything was promised.
         """
         began = time.monotonic()
-        settings = await self.admit(caller, author_id)
+        settings = await self.admit(caller, ask)
         with self._room(caller, ask, settings):
             limits = settings if limited else None
             job = await self._store.run(self._take_in, caller, ask, limits, began)
@@ -88,13 +88,20 @@ class Service:
             await self._promise(job, caller, ask, settings, first=True)
         self.metrics.first_reply.observe(time.monotonic() - began)
 
-    async def admit(self, caller: Caller, author_id: int | None = None) -> GuildSettings:
-        """Whether the person may ask at all, just now. Raises AccessError or ShuttingDown."""
+    async def admit(self, caller: Caller, ask: Ask) -> GuildSettings:
+        """Whether the person may ask for this, just now. Raises AccessError or ShuttingDown."""
         if self._closing:
             raise ShuttingDown
-        if author_id is not None and self._bot.user is not None and author_id == self._bot.user.id:
+        authors = await self._authors(caller.owner, ask)
+        if self._bot.user is not None and self._bot.user.id in authors:
             raise OwnPicture
-        return await self.gate.admit(caller.owner, caller.person, author_id=author_id)
+        return await self.gate.admit(caller.owner, caller.person, authors)
+
+    async def _authors(self, owner: Owner, ask: Ask) -> set[int]:
+        """Who posted the photo that is asked about, or that the kept face was made of."""
+        if ask.photo is not None:
+            return set() if ask.photo.author_id is None else {ask.photo.author_id}
+        return await self._store.run(self._store.faces.authors, owner, ask.face_id or 0)
 
     async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
         """The member chose one or more faces of the photo that `parent` is about: a request for each.
@@ -102,7 +109,7 @@ class Service:
         False if it was too late to choose.
         """
         numbers = list(faces)
-        settings = await self.admit(caller)
+        settings = await self.admit(caller, parent.ask)
         with self._room(caller, parent.ask, settings, len(numbers)):
             asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
             jobs = await self._store.run(self._divide, caller, parent, asks)
@@ -132,10 +139,9 @@ class Service:
         fall between. Raises Blocked, ConsentNeeded, PhotoGone or JobCancelled. On a thread of the store's.
         """
         photo = ask.photo
-        place = (photo.message_id, photo.channel_id) if photo is not None else (None, None)
         with self._store.database.writing():
             self._store.members.require(caller.owner, CONSENT_VERSION)
-            if self._recent.struck(began, caller.owner, *place):
+            if self._recent.struck(began, caller.owner, photo):
                 raise JobCancelled if photo is None or photo.message_id is None else PhotoGone
             return self._create(caller, ask, caller.once, limits)
 
@@ -153,6 +159,7 @@ class Service:
             channel_id=caller.channel_id,
             message_id=caller.message_id if first else None,
             source_message_id=ask.photo.message_id if ask.photo else None,
+            author_id=ask.photo.author_id if ask.photo else None,
             max_attempts=ATTEMPTS,
         )
         if job is None:
@@ -270,6 +277,7 @@ class Service:
                 await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
             return "gone"
         try:
+            await self.gate.check_authors(run.owner, await self._authors(run.owner, run.ask))  # may have changed since
             page = await self._work.do(run)
         finally:
             if run.follower is not None:

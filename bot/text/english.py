@@ -33,7 +33,7 @@ TEXT: Final[dict[str, str]] = {
     "work.drawing": "Drawing…",
     "work.step": "Step {step} of {steps}, about {eta} left.",
     "work.cancelled": "Cancelled. Nothing was kept.",
-    "work.cancelled.source": "The photo was deleted, so the work was stopped and nothing was kept.",
+    "work.cancelled.source": "The photo was deleted or its data erased, so the work was stopped and nothing was kept.",
     "work.gone": "There is nothing to cancel any more.",
     "button.cancel": "Cancel",
     # Several faces.

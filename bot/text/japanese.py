@@ -21,7 +21,7 @@ TEXT: Final[dict[str, str]] = {
     "work.drawing": "描いています…",
     "work.step": "{steps}ステップ中{step}、残り約{eta}。",
     "work.cancelled": "中止しました。何も保存していません。",
-    "work.cancelled.source": "元の写真が削除されたため中止しました。何も保存していません。",
+    "work.cancelled.source": "元の写真またはそのデータが消去されたため中止しました。何も保存していません。",
     "work.gone": "中止するものはもうありません。",
     "button.cancel": "中止",
     "faces.choose": "### 顔が{count}人分見つかりました\nどの顔にしますか？番号は左からです。",

@@ -28,7 +28,7 @@ class PhotoRef(PhotoPlace):
             raise NoPhoto
         if attachment.flags.contains_explicit_media:
             raise ExplicitPhoto
-        place = (message.channel.id, message.id) if message is not None else (None, None)
+        place = (message.channel.id, message.id, message.author.id) if message is not None else (None, None, None)
         return cls(attachment.url, attachment.size, attachment.id, *place)
 
 

@@ -45,21 +45,24 @@ class Expired(NamedTuple):
 
 
 def forget(database: Database, owner: Owner) -> Erased:
-    """Erase a member in one server or in direct messages; the consent too, if nothing of theirs is left anywhere."""
+    """Erase a member in one server or in direct messages, and what others there made of the member's photos.
+
+    The consent too, if nothing of theirs is left anywhere.
+    """
     guild, member = owner.columns
     with database.erasing() as db:
-        erased = _erase(db, "guild_id = ? and member_id = ?", guild, member)
+        erased = _erase(db, "guild_id = :guild", guild=guild, member=member)
         left = " union all ".join(f"select 1 from {table} where member_id = :member" for table in PERSONAL)
         db.execute(f"delete from members where member_id = :member and not exists ({left})", {"member": member})
     return erased
 
 
 def forget_member(database: Database, member_id: int) -> Erased:
-    """Erase a member everywhere, with consent and preferences."""
+    """Erase a member everywhere, with consent and preferences, and what others made of the member's photos."""
     assert member_id != NOBODY
     with database.erasing() as db:
         db.execute("delete from members where member_id = ?", [member_id])
-        return _erase(db, "member_id = ?", member_id)
+        return _erase(db, "true", member=member_id)
 
 
 def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Erased:
@@ -68,7 +71,7 @@ def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Er
     with database.erasing() as db:
         for table in ("blocks", "uses", "guilds") if settings_too else ():
             db.execute(f"delete from {table} where guild_id = ?", [guild_id])
-        return _erase(db, "guild_id = ?", guild_id)
+        return _erase(db, "guild_id = :guild", guild=guild_id)
 
 
 def forget_messages(database: Database, *message_ids: int) -> Erased:
@@ -88,15 +91,16 @@ def _forget_sources(database: Database, of_source: str, of_job: str, ids: Sequen
         if not db.execute(f"{in_faces} union all select id from jobs where {in_jobs}", [*ids, *ids]).fetchone():
             return Erased()
     with database.erasing() as db:
-        running = _unfinished(db, in_jobs, *ids)
+        running = _unfinished(db, in_jobs, list(ids))
         faces = db.execute(f"delete from faces where id in ({in_faces})", list(ids)).rowcount
         jobs = db.execute(f"delete from jobs where {in_jobs}", list(ids)).rowcount
         return Erased(faces, jobs, running)
 
 
 def owners(database: Database) -> list[Owner]:
-    """Every member of a server of whom anything is kept, with the server."""
+    """Every member of a server of whom anything is kept, a face that somebody made of their photo too, with the server."""
     tables = " union ".join(f"select guild_id, member_id from {table}" for table in PERSONAL)
+    tables += " union select guild_id, author_id from faces join sources on face_id = id where author_id is not null"
     sql = f"select guild_id, member_id from ({tables}) where guild_id != ? and member_id != ? order by 1, 2"
     with database.reading() as db:
         return [Owner.of_columns(*row) for row in db.execute(sql, [NOBODY, NOBODY]).fetchall()]
@@ -177,12 +181,19 @@ class Sweeper:
             self._database.scrub(vacuum=False)
 
 
-def _erase(db: sqlite_utils.Database, where: str, *facts: int) -> Erased:
-    running = _unfinished(db, where, *facts)
-    counts = {table: db.execute(f"delete from {table} where {where}", facts).rowcount for table in PERSONAL}
+def _erase(db: sqlite_utils.Database, where: str, *, guild: int = NOBODY, member: int | None = None) -> Erased:
+    """Erase what `where` says: of everybody, or of a member and made of that member's photos."""
+    facts: dict[str, int | None] = {"guild": guild, "member": member}
+    of = dict.fromkeys(PERSONAL, where)
+    if member is not None:
+        of = dict.fromkeys(PERSONAL, f"({where}) and member_id = :member")
+        of["faces"] = f"({where}) and (member_id = :member or id in (select face_id from sources where author_id = :member))"
+        of["jobs"] = f"({where}) and (member_id = :member or author_id = :member)"
+    running = _unfinished(db, of["jobs"], facts)
+    counts = {table: db.execute(f"delete from {table} where {of[table]}", facts).rowcount for table in PERSONAL}
     return Erased(counts["faces"], counts["jobs"], running)
 
 
-def _unfinished(db: sqlite_utils.Database, where: str, *facts: int) -> tuple[int, ...]:
+def _unfinished(db: sqlite_utils.Database, where: str, facts: Sequence[int] | dict[str, int | None]) -> tuple[int, ...]:
     rows = db.execute(f"select id from jobs where finished is null and {where}", facts)
     return tuple(row[0] for row in rows.fetchall())

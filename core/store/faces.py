@@ -42,6 +42,7 @@ class PhotoPlace:
     attachment_id: int
     channel_id: int | None = None
     message_id: int | None = None
+    author_id: int | None = None  # who posted that message; None where a photo came with a command, from its member
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,9 @@ class Faces(Part):
             row |= {column: self._seal(value, "faces", column, row) for column, value in plain.items()}
             row["extras"] = self._known(row, source, learned)
             db.table("faces").upsert(row, pk="id")
-            _add_source(db, number, source_message_id, source_channel_id)
+            _add_source(db, owner, number, source_message_id, source_channel_id)
             if source is not None:
-                _add_source(db, number, source.message_id, source.channel_id)
+                _add_source(db, owner, number, source.message_id, source.channel_id, source.author_id)
             return self._one(db, owner, number)
 
     def find(self, owner: Owner, photo_sha256: str, face: int, *, generator: str, method: str) -> StoredFace | None:
@@ -170,7 +171,7 @@ class Faces(Part):
         """
         with self.database.writing() as db:
             self._update(db, owner, face_id, self._fresh(db, owner))
-            _add_source(db, face_id, source_message_id, source_channel_id)
+            _add_source(db, owner, face_id, source_message_id, source_channel_id)
             return self._one(db, owner, face_id)
 
     def given_again(
@@ -184,7 +185,7 @@ class Faces(Part):
                 return None
             extras = self._known(in_row(owner, known.id), source, known.learned)
             db.table("faces").update(known.id, {"extras": extras, **self._fresh(db, owner)})
-            _add_source(db, known.id, source.message_id, source.channel_id)
+            _add_source(db, owner, known.id, source.message_id, source.channel_id, source.author_id)
             return self._with_latent(db, owner, known.id)
 
     def with_latent(self, owner: Owner, face_id: int) -> FaceAndLatent:
@@ -234,6 +235,12 @@ class Faces(Part):
         """The messages in which the photo of a face was given."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute("select message_id from sources where face_id = ?", [face_id])]
+
+    def authors(self, owner: Owner, face_id: int) -> set[int]:
+        """Who besides the owner posted the photo of a face of theirs."""
+        sql = f"select author_id from sources join faces on faces.id = face_id where {_OWNED} and face_id = :id and author_id > 0"
+        with self.database.reading() as db:
+            return {row[0] for row in db.execute(sql, {**self._who(owner), "id": face_id})}
 
     def count(self, guild_id: int | None = None) -> FaceCount:
         """How much is kept of a server, or in all."""
@@ -368,9 +375,20 @@ def _check_running(db: sqlite_utils.Database, owner: Owner, job: int | None) -> 
         raise JobCancelled
 
 
-def _add_source(db: sqlite_utils.Database, face_id: int, message_id: int | None, channel_id: int | None) -> None:
+def _add_source(
+    db: sqlite_utils.Database,
+    owner: Owner,
+    face_id: int,
+    message_id: int | None,
+    channel_id: int | None,
+    author_id: int | None = None,
+) -> None:
+    """Note a message that the photo stood in. `author_id` is noted where that is somebody other than the face's owner."""
     if message_id is not None:
-        db.execute("insert or ignore into sources values (?, ?, ?)", [face_id, message_id, channel_id])
+        other = None if author_id == owner.member_id else author_id
+        known = "on conflict do update set author_id = coalesce(excluded.author_id, author_id)"
+        sql = f"insert into sources (face_id, message_id, channel_id, author_id) values (?, ?, ?, ?) {known}"
+        db.execute(sql, [face_id, message_id, channel_id, other])
 
 
 def _floats(numbers: Sequence[float]) -> list[float]:

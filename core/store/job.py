@@ -31,6 +31,7 @@ class Job:
     channel_id: int | None  # of the reply
     message_id: int | None
     source_message_id: int | None  # that held the photo
+    author_id: int | None  # who posted it, if that is not the owner
     created: float
     started: float | None
     finished: float | None

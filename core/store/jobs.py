@@ -57,10 +57,12 @@ class Jobs(Part):
         channel_id: int | None = None,
         message_id: int | None = None,
         source_message_id: int | None = None,
+        author_id: int | None = None,
         max_attempts: int = 3,
     ) -> Job | None:
         """Accept a request. None if one with the same `once` was accepted before: the same event came twice.
 
+        `author_id` is who posted the photo; it is noted where that is not the one who asks.
         With `limits`, a use is counted in the same transaction: CoolingDown, QuotaSpent. Raises Blocked.
         """
         with self.database.writing() as db:
@@ -77,6 +79,7 @@ class Jobs(Part):
                 "token": None if token is None else self._seal(token.encode(), "jobs", "token", mine),
                 "token_expires": token_expires, "attempts": 0, "max_attempts": max_attempts,
                 "channel_id": channel_id, "message_id": message_id, "source_message_id": source_message_id,
+                "author_id": None if author_id == owner.member_id else author_id,
                 "created": now, "expires": now + min(KEEP_SECONDS, span or KEEP_SECONDS), "told": 0,
             }  # fmt: skip
             db.table("jobs").insert(row, pk="id")
@@ -309,7 +312,7 @@ class Jobs(Part):
 
 _SAME = (
     "id", "kind", "state", "token_expires", "attempts", "max_attempts", "lease", "channel_id", "message_id",
-    "source_message_id", "created", "started", "finished", "error",
+    "source_message_id", "author_id", "created", "started", "finished", "error",
 )  # fmt: skip
 
 

@@ -160,6 +160,15 @@ def _error_facts(db: sqlite_utils.Database) -> None:
     db.execute("alter table jobs add column facts text")
 
 
+@steps(name="013 authors of photos")
+def _authors(db: sqlite_utils.Database) -> None:
+    """Who posted the photo, where that is not the one who asked; of older rows nobody knows."""
+    db.execute("alter table sources add column author_id integer")
+    db.execute("alter table jobs add column author_id integer")
+    db.execute("create index sources_author on sources (author_id) where author_id is not null")
+    db.execute("create index jobs_author on jobs (author_id) where author_id is not null")
+
+
 def sealed_steps(vault: Vault | None) -> Migrations:
     """Steps that look into sealed values: taken once the key is known, after all others.
 

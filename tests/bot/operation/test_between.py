@@ -69,8 +69,8 @@ async def test_what_is_erased_between_being_let_in_and_the_row_is_not_done(world
     world.consent(world.ann)
     let_in = world.bot.service.admit
 
-    async def admit(caller: Any, author_id: int | None = None) -> GuildSettings:
-        settings = await let_in(caller, author_id)
+    async def admit(caller: Any, ask: Ask) -> GuildSettings:
+        settings = await let_in(caller, ask)
         if how == "forget":
             await world.bot.erasure.member(world.ann.id)
         elif how == "ban":

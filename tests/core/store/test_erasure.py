@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from core.errors import Blocked, QuotaSpent
-from core.store import Erased, GuildSettings, Owner, Store, erasure
+from core.store import Erased, GuildSettings, Owner, PhotoPlace, Store, erasure
 from core.store.database import Database
 from tests.core.store.kit import (
     ALICE,
@@ -347,3 +348,35 @@ def test_vacuums_of_a_sweep_take_a_small_share_of_the_time(store: Store, clock: 
         clock.passes(1000)
         store.expire()
     assert vacuums == 3, "each took ten seconds: at most one in 2,000"
+
+
+def test_what_others_made_of_a_members_photos_goes_with_the_member(store: Store) -> None:
+    of_alice = PhotoPlace("http://cdn/1", 9, 3, CHANNEL, PHOTO_MESSAGE, ALICE)
+    made = {guild: keep_face(store, Owner(guild, BOB), source=of_alice) for guild in (SERVER, OTHER_SERVER)}
+    own = keep_face(store, Owner(SERVER, BOB), photo="cd" * 32, source=replace(of_alice, message_id=7, author_id=BOB))
+    jobs = {}
+    for guild in (SERVER, OTHER_SERVER):
+        job = store.jobs.create(Owner(guild, BOB), "photo", b"r", source_message_id=PHOTO_MESSAGE, author_id=ALICE)
+        assert job is not None
+        jobs[guild] = job.id
+    assert store.faces.authors(Owner(SERVER, BOB), made[SERVER].id) == {ALICE}
+    assert store.faces.authors(Owner(SERVER, BOB), own.id) == set(), "of one's own there is nobody to ask"
+    assert Owner(SERVER, ALICE) in store.owners(), "who left the server is looked for"
+    assert store.forget(HERE) == Erased(1, 1, (jobs[SERVER],))
+    assert [face.id for face in store.faces.of(Owner(SERVER, BOB))] == [own.id]
+    assert store.forget_member(ALICE) == Erased(1, 1, (jobs[OTHER_SERVER],))
+    assert store.faces.of(Owner(OTHER_SERVER, BOB)) == []
+    assert [row["author_id"] for row in rows(store, "sources")] == [None]
+
+
+def test_a_photo_that_two_members_posted_is_both_of_theirs(store: Store) -> None:
+    owner, carol = Owner(SERVER, BOB), 77
+    place = PhotoPlace("http://cdn/1", 9, 3, CHANNEL, PHOTO_MESSAGE, ALICE)
+    face = keep_face(store, owner, source=place)
+    again = keep_face(store, owner, source=replace(place, message_id=8, author_id=carol))
+    assert face.id == again.id
+    assert store.faces.authors(owner, face.id) == {ALICE, carol}
+    store.faces.renew(owner, face.id, source_message_id=PHOTO_MESSAGE, source_channel_id=CHANNEL)
+    assert store.faces.authors(owner, face.id) == {ALICE, carol}, "given again without a name, it is theirs all the same"
+    store.forget_member(carol)
+    assert store.faces.of(owner) == []

@@ -121,3 +121,20 @@ def test_an_old_store_with_a_damaged_value_opens(home: Path) -> None:
     with Store.open(settings_at(home, EGAO_KEY=KEY), now=Clock()) as store:
         assert len(store.integrity()) == 2
         assert len(store.faces.of(MEMBER)) + len(store.faces.of(LOCAL)) == kept - 1
+
+
+def test_faces_and_requests_of_before_authors_were_noted_go_on(store: Store) -> None:
+    face = next(one for one in store.faces.of(MEMBER) if one.source == PLACE)
+    assert face.source is not None
+    assert face.source.author_id is None
+    assert store.faces.authors(MEMBER, face.id) == set()
+    assert {row["author_id"] for table in ("sources", "jobs") for row in rows(store, table)} == {None}
+    assert MEMBER.member_id is not None
+    store.forget_member(MEMBER.member_id + 1)
+    assert store.faces.of(MEMBER), "nobody else's say"
+    later = PhotoPlace(face.source.url, 9, 3, 5, 6, author_id=99)  # given again, from the same message
+    key = {"generator": GENERATOR, "method": "fast"}
+    assert store.faces.given_again(MEMBER, face.photo_sha256, face.face, later, **key) is not None
+    assert store.faces.authors(MEMBER, face.id) == {99}
+    store.forget_member(99)
+    assert face.id not in {one.id for one in store.faces.of(MEMBER)}

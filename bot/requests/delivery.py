@@ -38,7 +38,6 @@ async def deliver(run: Run, work: Work, page: Page) -> None:
             largest = max((len(part.data) for part in page.attached if part.data), default=run.ask.limit)
             run.ask = replace(run.ask, limit=largest // 2)
             page = await work.draw(run)
-            run.photo = None
         await run.answer.show(page)
 
     await insist(show, f"answer of job {run.job_id}")

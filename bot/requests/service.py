@@ -283,7 +283,6 @@ class Service:
             if run.follower is not None:
                 await run.follower.stop()
         if isinstance(page, Choice):
-            run.photo = None  # fetched again for the face that is chosen: a choice may stay open for long, and many may
             await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.settings.spoiler))
             run.faces = len(page.faces)
             await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
@@ -294,7 +293,7 @@ class Service:
             await self.ends.cut_short(run, run.ending or "erased")
             return "gone"
         run.resume = None  # else a stop would put it over ANSWERING, and the next start show "working" over the answer
-        run.spent, run.photo = True, None  # fetched again if it is needed again: Discord may not take the answer for long
+        run.spent = True
         await deliver(run, self._work, page)
         return "done"
 

@@ -31,18 +31,33 @@ class Work:
         self._pictures = Pictures(store, executor, self._photos)
 
     async def do(self, run: Run) -> Page | Choice:
-        """Do the request. Raises EgaoError; AnswerGone when nobody waits any more."""
-        if run.ask.photo is not None:
-            choice = await self._take_in(run, run.ask.photo)
-            if choice is not None:
-                return choice
-        else:
-            assert run.ask.face_id is not None
-            run.face = await self._store.run(self._store.faces.with_latent, run.owner, run.ask.face_id)
-        return await self.draw(run)
+        """Do the request; the photo is let go of at its end. Raises EgaoError; AnswerGone when nobody waits any more."""
+        try:
+            if run.ask.photo is not None:
+                choice = await self._take_in(run, run.ask.photo)
+                if choice is not None:
+                    return choice
+            else:
+                assert run.ask.face_id is not None
+                run.face = await self._store.run(self._store.faces.with_latent, run.owner, run.ask.face_id)
+            return await self._draw(run)
+        finally:
+            self._let_go(run)
 
     async def draw(self, run: Run) -> Page:
-        """Make the answer from the kept face. May be called again, with a smaller `ask.limit`."""
+        """Make the answer from the kept face again, with a smaller `ask.limit`; the photo is fetched again for it."""
+        try:
+            return await self._draw(run)
+        finally:
+            self._let_go(run)
+
+    def _let_go(self, run: Run) -> None:
+        """Neither this process nor a worker holds the photo any longer: a choice or an answer may wait for long."""
+        if run.photo is not None:
+            self._executor.forget(run.photo)
+            run.photo = None
+
+    async def _draw(self, run: Run) -> Page:
         assert run.face is not None
         page = await self._pictures.page(run, run.face)
         await self._store.run(self._store.faces.touch, run.owner, run.face.face.id)  # raises if it was erased meanwhile

@@ -131,6 +131,14 @@ class Executor:
             self.cancel(item)
             raise
 
+    def forget(self, data: bytes) -> None:
+        """Have every worker let go of bytes that requests shared, such as a photo, once no further request will carry them.
+
+        Meant is this very object; an equal one that another request carries stays.
+        """
+        for worker in self._workers:
+            worker.forget(data)
+
     def enqueue(
         self, request: Request, owner: Tenant, on_progress: OnProgress | None = None, *, longest_wait: float | None = None
     ) -> WorkItem:

@@ -18,6 +18,7 @@ from core.executor.protocol.messages import (
     Answered,
     Cancel,
     Cancelled,
+    Forget,
     FromWorker,
     NotReady,
     Ready,
@@ -28,6 +29,7 @@ from core.executor.protocol.messages import (
     Stop,
     Working,
 )
+from core.executor.protocol.shared import Sent
 from core.executor.starved import Starved
 from core.executor.stats import WorkerStats
 
@@ -89,6 +91,7 @@ class Supervisor:
         self._setup, self._environment = setup, environment
         self._patience, self._dispatcher, self._launcher = patience, dispatcher, launcher
         self._link: Link | None = None
+        self._sent = Sent()
         self._unproductive = 0  # lives in a row that answered nothing
         self._task: asyncio.Task[None] | None = None
         self._batch_units: dict[Lane, int] = {}  # of what each lane runs whole
@@ -128,11 +131,21 @@ class Supervisor:
         self.lanes[lane] = {item.id: item for item in items}
         for item in items:
             item.begin()
+        requests, shared = zip(*(self._sent.prepare(item.request) for item in items), strict=True)
         if items[0].kind.mode is Mode.STEPS:
-            self._link.send(Start(items[0].id, items[0].request))
+            self._link.send(Start(items[0].id, requests[0], shared[0]))
         else:
             self._batch_units[lane] = units
-            self._link.send(Run(tuple(item.id for item in items), tuple(item.request for item in items)))
+            self._link.send(Run(tuple(item.id for item in items), requests, shared))
+        self._tell_forget(self._sent.surplus())
+
+    def forget(self, data: bytes) -> None:
+        """Have the worker let go of bytes that requests shared."""
+        self._tell_forget(self._sent.drop(data))
+
+    def _tell_forget(self, numbers: tuple[int, ...]) -> None:
+        if numbers and self._link is not None:
+            self._link.send(Forget(numbers))
 
     def cancel(self, item: WorkItem) -> None:
         """Have a stepwise request stopped between two steps, or its worker ended if it does not get there in time."""
@@ -184,7 +197,7 @@ class Supervisor:
             log.error("%s cannot be started: %s", self.name, error)
             self.state = "down"
             return
-        self._link = link
+        self._link, self._sent = link, Sent()
         if self._closing.is_set():  # meanwhile
             link.stop()
         watch = asyncio.create_task(self._watch(link))

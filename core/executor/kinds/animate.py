@@ -44,6 +44,7 @@ register(
         lane=Lane.MOVING,
         mode=Mode.STEPS,
         cost=Cost(a=0.5, b=0.5, low=12, high=48),
+        shared="photo",
         run=lambda workbench, request: workbench.animate(request),
         units=lambda request: max(1, request.frames),
     )

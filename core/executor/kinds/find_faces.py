@@ -39,6 +39,7 @@ register(
         lane=Lane.QUICK,
         mode=Mode.WHOLE,
         cost=Cost(a=0.5, b=0.1, low=1, high=2),
+        shared="photo",
         run=lambda workbench, request: workbench.find_faces(request),
     )
 )

@@ -86,6 +86,8 @@ class Kind:
     fresh: Callable[[Any], bool] = lambda request: True  # whether it is to be done from its beginning
     resume: Callable[[Any, bytes], Any] | None = None  # (request, checkpoint): the request that goes on from there
 
+    shared: str = ""  # the field of bytes that several requests may have in common, such as a photo: sent to a worker once
+
     @property
     def name(self) -> str:
         """As logs, statistics and messages call it."""

@@ -40,6 +40,7 @@ register(
         lane=Lane.LONG,
         mode=Mode.STEPS,
         cost=Cost(a=0.25, b=4.0, low=20, high=60),
+        shared="photo",
         run=lambda workbench, request: workbench.project(request),
         units=lambda request: request.steps,
         usual_units=40,  # about what the default method takes

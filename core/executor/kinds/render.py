@@ -49,6 +49,7 @@ register(
         lane=Lane.QUICK,
         mode=Mode.BATCH,
         cost=Cost(a=0.4, b=0.3, low=1, high=8),
+        shared="photo",
         run=lambda workbench, requests: workbench.render(requests),
         units=lambda request: max(1, len(request.strengths)),
     )

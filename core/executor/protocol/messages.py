@@ -29,6 +29,7 @@ class Run:
 
     items: tuple[int, ...]
     requests: tuple[Payload[Request], ...]
+    shared: tuple[int, ...]  # for each, the number of its shared bytes (core.executor.protocol.shared), or 0
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Start:
 
     item: int
     request: Payload[Request]
+    shared: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,13 @@ class Cancel:
     """Give up a stepwise request at its next yield; answered by `Cancelled` if it was still there."""
 
     item: int
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Let go of the shared bytes that have these numbers."""
+
+    shared: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -108,5 +117,5 @@ class Log:
     text: str
 
 
-ToWorker = Setup | Run | Start | Cancel | Stop
+ToWorker = Setup | Run | Start | Cancel | Forget | Stop
 FromWorker = Ready | NotReady | Working | Stepped | Answered | Cancelled | Log

@@ -21,7 +21,20 @@ from typing import Any, Protocol
 from core.errors import EgaoError, InternalError
 from core.executor.kinds import Kind, Mode, Progress, Request, Result, kind_of
 from core.executor.protocol.link import BadFrame
-from core.executor.protocol.messages import Answered, Cancel, Cancelled, FromWorker, Run, Start, Stepped, Stop, ToWorker, Working
+from core.executor.protocol.messages import (
+    Answered,
+    Cancel,
+    Cancelled,
+    Forget,
+    FromWorker,
+    Run,
+    Start,
+    Stepped,
+    Stop,
+    ToWorker,
+    Working,
+)
+from core.executor.protocol.shared import Held
 
 log = logging.getLogger("core.executor.worker")
 _POISONED = 70  # exit status after an error that no later request in this process would survive
@@ -70,6 +83,7 @@ class WorkLoop:
         self._outlet, self._workbench, self._inbox = outlet, workbench, inbox
         self._short: deque[Run] = deque()
         self._stepwise: deque[Stepwise] = deque()
+        self._held = Held()
         self._most = sys.maxsize  # requests in one batch; lowered when memory does not suffice for more
 
     def run(self) -> None:
@@ -85,18 +99,26 @@ class WorkLoop:
         while True:
             idle = not self._short and not self._stepwise
             try:
-                message = self._inbox.get(block=idle)
+                if not self._take(self._inbox.get(block=idle)):  # no variable here: while the worker waits it would keep a photo
+                    return False
             except queue.Empty:
                 return True
-            match message:
-                case Run():
-                    self._short.append(message)
-                case Start(item, request):
-                    self._start(item, request)
-                case Cancel(item):
-                    self._cancel(item)
-                case Stop():
-                    return False
+
+    def _take(self, message: ToWorker) -> bool:
+        """Note what has come. False: leave."""
+        match message:
+            case Run(items, requests, shared):
+                whole = tuple(self._held.complete(*pair) for pair in zip(requests, shared, strict=True))
+                self._short.append(Run(items, whole, shared))
+            case Start(item, request, shared):
+                self._start(item, self._held.complete(request, shared))
+            case Forget(shared):
+                self._held.forget(shared)
+            case Cancel(item):
+                self._cancel(item)
+            case Stop():
+                return False
+        return True
 
     def _start(self, item: int, request: Request) -> None:
         self._outlet.send(Working((item,)))

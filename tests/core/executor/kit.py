@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.executor import Capacity, Executor, Patience, Place, WorkItem
 from core.executor.kinds import Cost
+from core.executor.protocol.link import Link
+from core.executor.protocol.messages import Run, Start, ToWorker
 from core.settings import Settings
 
 CREATE = "tests.core.executor.workbench:create"
@@ -85,3 +87,33 @@ def pid_of(executor: Executor) -> int:
 def place(executor: Executor, item: WorkItem) -> Place | None:
     """Where a request stands; None once it is done."""
     return executor._schedule.forecast(executor._workers).get(item)
+
+
+def listen(executor: Executor) -> list[ToWorker]:
+    """What is sent to the workers from now on, as it grows."""
+    heard: list[ToWorker] = []
+
+    def overhear(link: Link) -> None:
+        send = link.send
+
+        def both(message: ToWorker) -> None:
+            heard.append(message)
+            send(message)
+
+        link.send = both  # type: ignore[method-assign]
+
+    for worker in executor._workers:
+        assert worker._link is not None
+        overhear(worker._link)
+    return heard
+
+
+def requests_in(heard: Sequence[ToWorker]) -> list[tuple[Any, int]]:
+    """The requests that were sent, each with the number of its shared bytes."""
+    short = [pair for message in heard if isinstance(message, Run) for pair in zip(message.requests, message.shared, strict=True)]
+    return short + [(message.request, message.shared) for message in heard if isinstance(message, Start)]
+
+
+def photos_in(heard: Sequence[ToWorker]) -> list[int]:
+    """Bytes of the photo in each request that was sent."""
+    return [len(request.photo) for request, _ in requests_in(heard)]

@@ -28,9 +28,12 @@ from tests.core.store.kit import LEARNED
 SETUP = say.Setup("core.workbench:create", modules(), Settings.load({"EGAO_HOME": "/x"}), parent=7, memory=1 << 40, nice=5)
 TO_WORKER: list[say.ToWorker] = [
     SETUP,
-    say.Run((1, 2), (Render(b"latent", (0.0, "neutral"), size=512, max_bytes=8 << 20), Render(b"", (1.5,), photo=b"\0\xff"))),
+    say.Run(
+        (1, 2), (Render(b"latent", (0.0, "neutral"), size=512, max_bytes=8 << 20), Render(b"", (1.5,), photo=b"\0\xff")), (0, 7)
+    ),
     say.Start(3, Project(b"\xff" * 9, face=1, resume=b"x", learned=Learned('{"a": 1}'))),
     say.Cancel(3),
+    say.Forget((7, 8)),
     say.Stop(),
 ]
 FROM_WORKER: list[say.FromWorker] = [

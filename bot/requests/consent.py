@@ -20,7 +20,7 @@ from bot.transport.error_replies import answer
 from bot.transport.identity import owner_of
 from bot.transport.photo_source import Gone, message_with_photo, photo_in
 from bot.transport.retry import insist
-from bot.ui.components import button, row
+from bot.ui.components import PREFIX, button, row
 from bot.ui.pages import Page, notice
 from core.errors import ConsentNeeded
 from core.store import Owner, Store
@@ -69,8 +69,9 @@ class Consent:
         store, member, now = self._store, interaction.user.id, time.monotonic()
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
         key = (interaction.guild_id, member, message_id)
-        if key in self._agreeing or (once and await store.run(store.jobs.accepted, once)):
-            await answer(interaction, notice(say("consent.heard")))
+        accepted = await store.run(store.jobs.accepted, once) if once else "no"
+        if key in self._agreeing or accepted != "no":
+            await _heard(interaction, notice(say("consent.heard")), ended=accepted == "told")
             return
         waiting = self._waiting.pop(key, None)
         if waiting is None or waiting.until < now:
@@ -125,6 +126,26 @@ class Consent:
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
         ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
         return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, True, f"m{message.id}", 0.0)
+
+
+async def _heard(interaction: discord.Interaction[Any], page: Page, *, ended: bool) -> None:
+    """Tell a member who pressed again that the first press was heard.
+
+    The question gives way to that where the answer has come elsewhere (`ended`), or it would stand there for ever. What
+    stands there is looked up anew: the answer may have taken the question's place since the press.
+    """
+    if ended:
+        await interaction.response.defer()
+        if asks(await interaction.original_response()):
+            await interaction.edit_original_response(view=page.view, attachments=[])
+            return
+    await answer(interaction, page)
+
+
+def asks(message: discord.Message) -> bool:
+    """Whether a message is the question for consent, not answered yet."""
+    parts = discord.ui.LayoutView.from_message(message).walk_children()
+    return any(isinstance(one, discord.ui.Button) and (one.custom_id or "").startswith(f"{PREFIX}:agree:") for one in parts)
 
 
 def _source(caller: Caller) -> int:

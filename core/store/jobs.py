@@ -15,7 +15,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import sqlite_utils
 
@@ -179,10 +179,11 @@ class Jobs(Part):
         with self.database.reading() as db:
             return self._one(db, job_id)
 
-    def accepted(self, once: str) -> bool:
-        """Whether a request with this `once` was accepted, done or not; rows that have ended stay for a day."""
+    def accepted(self, once: str) -> Literal["no", "open", "told"]:
+        """Whether a request with this `once` was accepted, and whether its member has the answer; rows stay for a day."""
         with self.database.reading() as db:
-            return db.execute("select 1 from jobs where once = ?", [once]).fetchone() is not None
+            found = db.execute("select told from jobs where once = ?", [once]).fetchone()
+        return "no" if found is None else "told" if found[0] else "open"
 
     def of(self, owner: Owner) -> list[Job]:
         """A member's jobs that have not ended, oldest first."""

@@ -21,6 +21,7 @@ MOMENT = re.compile(r"<t:\d+:f>")  # when the face runs out: moves when a face i
 LOOK = 3.0  # seconds after which an answer is also looked for where only its job's number tells whose it is
 NOTICED = 2.0  # seconds in which a member expects to see something
 ERASED = "The photo was deleted"  # is said of the work that was under way on it
+HEARD = "You have agreed already"  # is said to a second press of a question: the answer is another message
 NONCE = re.compile(r"egao(\d+)")
 
 
@@ -300,8 +301,8 @@ def asks(message: Message) -> bool:
 
 
 def last_word(message: Message) -> str:
-    """What a message says once nothing more is to come; empty before."""
-    if message.loading or asks(message) or "Cancel" in message.labels:
+    """What a message says once nothing more is to come; empty before, and where it says that the answer is elsewhere."""
+    if message.loading or asks(message) or "Cancel" in message.labels or HEARD in message.text:
         return ""
     text = MOMENT.sub("", message.text)
     return f"{text} {sorted(message.labels)}" if STRENGTH.search(text) else text or "empty"

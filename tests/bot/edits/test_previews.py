@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from core import workbench
 from core.executor import Progress, Project, Projected
 from core.faces import FaceFinder
 from core.settings import Settings
-from core.workbench import create
 
 
-def test_the_first_step_is_shown_at_once_and_the_others_now_and_then(settings: Settings, astronaut_png: bytes) -> None:
-    first, *others, projected = create(settings).project(Project(astronaut_png, 0, "fast", 8))
+def test_the_first_step_is_shown_at_once_and_the_others_now_and_then(
+    settings: Settings, astronaut_png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, asked = workbench.create(settings), Project(astronaut_png, 0, "fast", 3)
+    monkeypatch.setattr(workbench, "PREVIEW_SECONDS", 0.0)
+    assert all(isinstance(one, Progress) and one.preview for one in itertools.islice(bench.project(asked), 3))
+    monkeypatch.setattr(workbench, "PREVIEW_SECONDS", 3600.0)
+    first, *others, projected = bench.project(asked)
     assert isinstance(projected, Projected)
     assert isinstance(first, Progress)
     assert first.step == 1
     assert first.preview is not None, "the learned start is a picture already"
-    assert any(isinstance(one, Progress) and one.preview is None for one in others)
+    assert len(others) == 2
+    assert all(isinstance(one, Progress) and one.preview is None for one in others)
     pictures = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in (first.preview, projected.thumbnail)]
     start, end = (np.asarray(picture, dtype=float) for picture in pictures)
     assert start.shape == end.shape == (256, 256, 3)

@@ -6,10 +6,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import discord
 import pytest
 
 from bot.text import privacy
+from bot.ui.pages import notice
 from tests.bot.kit import HeldExecutor, World, breaking, labels, last_in, pictures, response_of, running, text
 from tests.bot.workbench import photo
 
@@ -158,5 +161,24 @@ async def test_a_second_press_of_i_agree_is_known_after_a_restart_too(world: Wor
     await world.restart()
     assert "I agree" in labels(answer.response), "the question still stands"
     again = await world.ann.click(response_of(answer), label="I agree")
-    assert "agreed already" in text(again.response)
     assert "once more" not in text(again.response) + text(answer.response)
+    assert "agreed already" in text(answer.response)
+    assert "I agree" not in labels(answer.response), "the answer came elsewhere: nothing is asked any more"
+
+
+async def test_a_press_that_meets_the_answer_leaves_it_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer takes the question's place while the second press is looked at."""
+    answer = await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    world.env.inject_error("POST", "/interactions/*", status=404, code=10062, message="Unknown interaction", times=1)
+    await world.ann.click(response_of(answer), label="I agree")
+    await world.env.settle()
+    look = discord.Interaction.original_response
+
+    async def late(interaction: discord.Interaction[Any]) -> discord.InteractionMessage:
+        await interaction.edit_original_response(view=notice("Here it is").view)
+        return await look(interaction)
+
+    monkeypatch.setattr(discord.Interaction, "original_response", late)
+    again = await world.ann.click(response_of(answer), label="I agree")
+    assert "Here it is" in text(answer.response)
+    assert "agreed already" in text(again.followups[-1])

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 
 from core.executor.protocol.link import Link
-from core.executor.protocol.messages import FromWorker, Ready, Setup, Stop, ToWorker
+from core.executor.protocol.messages import FromWorker, Ready, Run, Setup, Stop, ToWorker
 from core.executor.worker.__main__ import build
 from core.executor.worker.loop import WorkLoop
 
@@ -35,6 +35,7 @@ class LocalLink:
 
     def __init__(self, setup: Setup) -> None:
         self.ended = ""
+        self.batches: list[int] = []  # how many requests each batch held
         self._inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
         self._outbox: asyncio.Queue[FromWorker | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
@@ -60,6 +61,8 @@ class LocalLink:
             self._loop.call_soon_threadsafe(self._outbox.put_nowait, message)
 
     def send(self, message: ToWorker) -> None:
+        if isinstance(message, Run):
+            self.batches.append(len(message.items))
         self._inbox.put(message)
 
     async def receive(self) -> FromWorker | None:

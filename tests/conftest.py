@@ -23,7 +23,8 @@ from core.weights import load_manifest
 from tests.bot.kit import World, running
 
 os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise
-torch.set_num_threads(2)  # sums are split by thread: the same number everywhere gives the same last digits
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # of the processes that tests start: threads that spin slow everybody else down
+torch.set_num_threads(1)  # files run side by side; and sums are split by thread: one everywhere gives the same last digits
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -80,14 +80,12 @@ class EditorWorkbench:
         seconds["scale"] = time.perf_counter() - began
         yield Projected(to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
 
-    def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
-        answers: list[Rendered | EgaoError] = []
+    def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:
         for request in requests:
             try:
-                answers.append(self._render(request))
+                yield self._render(request)
             except EgaoError as error:  # this one's fault; the others of the batch go on
-                answers.append(error)
-        return answers
+                yield error
 
     def _render(self, request: Render) -> Rendered:
         face, original, expression = self._known(request)

@@ -14,7 +14,7 @@ from core.executor.admission import Capacity, crowd, whole_seconds
 from core.executor.devices import devices
 from core.executor.estimate import Estimates
 from core.executor.item import OnProgress, WorkItem
-from core.executor.kinds import Asks, Cost, Lane, Progress, Request, Result
+from core.executor.kinds import Asks, Cost, Lane, Mode, Progress, Request, Result
 from core.executor.pool import make_pool, why_unserved
 from core.executor.protocol.link import Launcher
 from core.executor.protocol.wire import fits
@@ -208,7 +208,7 @@ class Executor:
             for lane in Lane:
                 for worker in sorted(self._workers, key=lambda worker: len(worker.items)):
                     if worker.free(lane) and (batch := self._schedule.take(lane)):
-                        worker.assign(lane, batch, self._schedule.units(batch))
+                        worker.assign(lane, batch)
                 if not any(worker.lanes[lane] for worker in self._workers):
                     self._schedule.rest(lane)
         self._tell_soon()
@@ -278,11 +278,17 @@ class Executor:
         """An item has come further."""
         item.step(progress)
 
-    def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float, units: int) -> None:
+    def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float) -> None:
         """An item is done, in `seconds` of work."""
         if seconds > 0 and not isinstance(answer, EgaoError):
+            units = item.units if item.kind.mode is Mode.STEPS else self._estimates.units(item.request)
             self._estimates.observe(item.request, units, seconds, monotonic() - (item.started or monotonic()))
+        self._schedule.settle(item, seconds)
         self._settle(item, answer, seconds)
+
+    def given_up(self, item: WorkItem, seconds: float) -> None:
+        """A cancelled item has stopped, after `seconds` of work."""
+        self._schedule.settle(item, seconds)
 
     def lane_freed(self) -> None:
         """A lane of a worker has nothing to do."""
@@ -293,6 +299,8 @@ class Executor:
         for item in blamed:
             item.attempts += 1
         again = []
+        for item in blamed:  # it had the worker to itself; for the others the estimate stands
+            self._schedule.settle(item, monotonic() - (item.started or monotonic()))
         for item in (*blamed, *bystanders):
             item.deaths += not blamed
             if self._closing:

@@ -1,9 +1,10 @@
 """A queue that is fair across guilds, then across the members of a guild, then first in, first out.
 
 Fair queueing with virtual time at both levels: every guild, and in it every member, has a count of what it has been
-served, in seconds of work. The next job comes from the waiting guild with the least, in it from the member with the
-least. Who arrives after a pause starts at the fair amount, what a party would have been served that had waited all
-along: idling saves up no credit, and a burst of one member's items delays another's by one item, not by the burst.
+served, in seconds of work: the estimate when its item is taken, put right once it is known what that took. The next
+job comes from the waiting guild with the least, in it from the member with the least. Who arrives after a pause starts at
+the fair amount, what a party would have been served that had waited all along: idling saves up no credit, and a burst of
+one member's items delays another's by one item, not by the burst.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ class Tenant(Protocol):
     def member_id(self) -> Hashable: ...
 
 
+def home(owner: Tenant) -> Hashable:
+    """What an item's turns and shares are counted by: its server; in direct messages each member is their own."""
+    return owner.guild_id if owner.guild_id is not None else ("direct", owner.member_id)
+
+
 Item = TypeVar("Item", bound=Hashable)
 
 
@@ -33,6 +39,16 @@ Item = TypeVar("Item", bound=Hashable)
 class _Entry(Generic[Item]):
     item: Item
     cost: float
+
+
+@dataclass(frozen=True)
+class _Charge:
+    """What an item that is being served was thought to cost, and how many guilds, and members of its guild, waited then."""
+
+    owner: Tenant
+    cost: float
+    guilds: int
+    members: int
 
 
 # Among equals: who was put back, then who has just come, then who has been served.
@@ -52,20 +68,28 @@ class _Turns:
         if known is None or known[0] < self._fair:
             self._served[party] = (self._fair, _NEW, next(self._clock))
 
-    def charge(self, party: Hashable, cost: float, parties: int) -> None:
-        """`parties` waited, this one included. The fair amount moves on by what each of them would have got, so that
-        a stream of newcomers, all entering there, cannot keep the others waiting for ever."""
+    def charge(self, party: Hashable, cost: float) -> None:
+        """Begin to serve a party, at what that is thought to cost."""
         served = self._served[party][0]
-        self._fair = max(self._fair + cost / parties, served)
+        self._fair = max(self._fair, served)
         self._served[party] = (served + cost, _SERVED, next(self._clock))
 
     def refund(self, party: Hashable, cost: float) -> None:
         served, _, since = self._served[party]
         self._served[party] = (max(0.0, served - cost), _BACK, since)
 
-    def prune(self, waiting: Container[Hashable]) -> list[Hashable]:
-        """Forget parties that wait for nothing and have been served less than is fair; return them."""
-        gone = [party for party, turn in self._served.items() if turn[0] < self._fair and party not in waiting]
+    def settle(self, party: Hashable, cost: float, seconds: float, parties: int) -> None:
+        """Charge a party what serving it took in the place of what that was thought to cost; `parties` waited then.
+
+        The fair amount moves on by what each of them would have got, so that a stream of newcomers, all entering there,
+        cannot keep the others waiting for ever. Not before: who comes meanwhile would pay for an estimate too high."""
+        served, rank, since = self._served[party]
+        self._served[party] = (max(0.0, served + seconds - cost), rank, since)
+        self._fair += seconds / parties
+
+    def prune(self, busy: Container[Hashable]) -> list[Hashable]:
+        """Forget parties for which nothing waits or is being done, and which were served less than is fair; return them."""
+        gone = [party for party, turn in self._served.items() if turn[0] < self._fair and party not in busy]
         for party in gone:
             del self._served[party]
         return gone
@@ -102,6 +126,7 @@ class FairQueue(Generic[Item]):
         self._turns = _Turns()
         self._guilds: dict[Hashable, _Guild[Item]] = {}
         self._owners: dict[Item, Tenant] = {}
+        self._charged: dict[Item, _Charge] = {}  # being served
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -115,19 +140,30 @@ class FairQueue(Generic[Item]):
 
     def put_back(self, item: Item, owner: Tenant, cost: float) -> None:
         """Put an item that was served for nothing first among its member's, and give back what it was charged."""
+        charge = self._charged.pop(item, None)
+        charged = charge.cost if charge is not None else 0.0  # one that was settled stays charged
         self._queue_of(item, owner).appendleft(_Entry(item, cost))
-        self._turns.refund(owner.guild_id, cost)
-        self._guilds[owner.guild_id].turns.refund(owner.member_id, cost)
+        self._turns.refund(home(owner), charged)
+        self._guilds[home(owner)].turns.refund(owner.member_id, charged)
+
+    def settle(self, item: Item, seconds: float) -> None:
+        """Charge the owner of an item that was served what it really took, in the place of the estimate."""
+        if item not in self._charged:
+            return
+        charge = self._charged.pop(item)
+        place = home(charge.owner)
+        self._turns.settle(place, charge.cost, seconds, charge.guilds)
+        self._guilds[place].turns.settle(charge.owner.member_id, charge.cost, seconds, charge.members)
 
     def _queue_of(self, item: Item, owner: Tenant) -> deque[_Entry[Item]]:
         if item in self._owners:
             raise ValueError("an item waits once")
         self._owners[item] = owner
-        guild = self._guilds.get(owner.guild_id)
+        guild = self._guilds.get(home(owner))
         if guild is None:
-            guild = self._guilds[owner.guild_id] = _Guild()
+            guild = self._guilds[home(owner)] = _Guild()
         if not guild.members:
-            self._turns.enter(owner.guild_id)
+            self._turns.enter(home(owner))
         queue = guild.members.get(owner.member_id)
         if queue is None:
             queue = guild.members[owner.member_id] = deque()
@@ -144,10 +180,11 @@ class FairQueue(Generic[Item]):
         self._take(item, charged=True)
 
     def pop(self) -> Item | None:
-        """Take the next item to serve it; None when nothing waits."""
+        """Take the next item and serve it at once, at its estimate; None when nothing waits."""
         item = next(self.order(), None)
         if item is not None:
             self.take(item)
+            self.settle(item, self._charged[item].cost)
         return item
 
     def remove(self, item: Item) -> bool:
@@ -161,19 +198,24 @@ class FairQueue(Generic[Item]):
         """Nothing waits and nothing is being done: whoever comes next, all are level."""
         if not self._owners:
             self._guilds.clear()
+            self._charged.clear()
             self._turns = _Turns()
 
     def _take(self, item: Item, charged: bool) -> None:
         owner = self._owners.pop(item)
-        guild = self._guilds[owner.guild_id]
+        guild = self._guilds[home(owner)]
         queue = guild.members[owner.member_id]
         entry = next(entry for entry in queue if entry.item is item)
         queue.remove(entry)
         if charged:
-            self._turns.charge(owner.guild_id, entry.cost, sum(bool(guild.members) for guild in self._guilds.values()))
-            guild.turns.charge(owner.member_id, entry.cost, len(guild.members))
+            charge = _Charge(owner, entry.cost, sum(bool(guild.members) for guild in self._guilds.values()), len(guild.members))
+            self._turns.charge(home(owner), entry.cost)
+            guild.turns.charge(owner.member_id, entry.cost)
+            self._charged[item] = charge
         if not queue:
             del guild.members[owner.member_id]
-        guild.turns.prune(guild.members)
-        for name in self._turns.prune([name for name, guild in self._guilds.items() if guild.members]):
+        serving = [one.owner for one in self._charged.values()]
+        guild.turns.prune(guild.members.keys() | {one.member_id for one in serving if home(one) == home(owner)})
+        busy = {name for name, guild in self._guilds.items() if guild.members} | {home(one) for one in serving}
+        for name in self._turns.prune(busy):
             del self._guilds[name]

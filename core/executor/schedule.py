@@ -5,12 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
+from typing import Final
 
 from core.executor.estimate import Estimates
 from core.executor.item import Place, WorkItem
 from core.executor.kinds import Lane, Mode
 from core.executor.queue import FairQueue
 from core.executor.supervisor import Supervisor
+
+# Of one batch, as estimated. Whoever comes next waits for all of it, so what is slow goes by itself; small pictures, where
+# handing them over one by one would be felt, go together.
+BATCH_SECONDS: Final = 1.0
 
 
 class Schedule:
@@ -30,6 +35,10 @@ class Schedule:
     def put_back(self, item: WorkItem) -> None:
         self._queues[item.lane].put_back(item, item.owner, self._estimates.seconds(item.request))
 
+    def settle(self, item: WorkItem, seconds: float) -> None:
+        """Charge the owner of an item that was taken what it really took."""
+        self._queues[item.lane].settle(item, seconds)
+
     def remove(self, item: WorkItem) -> bool:
         return self._queues[item.lane].remove(item)
 
@@ -48,16 +57,18 @@ class Schedule:
         self._queues[lane].rest()
 
     def _batches(self, order: Iterable[WorkItem]) -> Iterator[list[WorkItem]]:
-        """Cut an order into batches: neighbours of a kind that is batched up to so many units, others by themselves."""
+        """Cut an order into batches: neighbours of a kind that is batched, up to so many units and seconds; others alone."""
         batch: list[WorkItem] = []
-        units = 0
+        units, seconds = 0, 0.0
         for item in order:
-            more = self._estimates.units(item.request)
-            if batch and not (_joins(batch[0], item) and units + more <= self._most):
+            more, longer = self._estimates.units(item.request), self._estimates.seconds(item.request)
+            fits = units + more <= self._most and seconds + longer <= BATCH_SECONDS
+            if batch and not (fits and _joins(batch[0], item)):
                 yield batch
-                batch, units = [], 0
+                batch, units, seconds = [], 0, 0.0
             batch.append(item)
             units += more
+            seconds += longer
         if batch:
             yield batch
 

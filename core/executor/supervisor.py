@@ -61,7 +61,8 @@ class Dispatcher(Protocol):
     def worker_failing(self, worker: Supervisor) -> None: ...
     def worker_lost(self, blamed: Sequence[WorkItem], bystanders: Sequence[WorkItem], hung: bool) -> None: ...
     def progressed(self, item: WorkItem, progress: Progress) -> None: ...
-    def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float, units: int) -> None: ...
+    def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float) -> None: ...
+    def given_up(self, item: WorkItem, seconds: float) -> None: ...
     def lane_freed(self) -> None: ...
 
 
@@ -94,7 +95,6 @@ class Supervisor:
         self._sent = Sent()
         self._unproductive = 0  # lives in a row that answered nothing
         self._task: asyncio.Task[None] | None = None
-        self._batch_units: dict[Lane, int] = {}  # of what each lane runs whole
         self._working_on: tuple[int, ...] = ()
         self._heard = monotonic()  # the last message, or when it was given work after a pause
         self._cancelling: dict[int, float] = {}  # cancelled items, and when patience with them ends
@@ -123,7 +123,7 @@ class Supervisor:
         able = lane in self.serves and self.state == "ready" and not self._closing.is_set()
         return able and not self.lanes[lane]
 
-    def assign(self, lane: Lane, items: Sequence[WorkItem], units: int) -> None:
+    def assign(self, lane: Lane, items: Sequence[WorkItem]) -> None:
         """Give a free lane its next item, or its next batch."""
         assert self._link is not None
         if not self.items:
@@ -135,7 +135,6 @@ class Supervisor:
         if items[0].kind.mode is Mode.STEPS:
             self._link.send(Start(items[0].id, requests[0], shared[0]))
         else:
-            self._batch_units[lane] = units
             self._link.send(Run(tuple(item.id for item in items), requests, shared))
         self._tell_forget(self._sent.surplus())
 
@@ -232,8 +231,9 @@ class Supervisor:
             case Answered():
                 self._unproductive = 0
                 self._take_answer(message)
-            case Cancelled(number):
-                self._release(number)
+            case Cancelled(number, seconds):
+                if (item := self._release(number)) is not None:
+                    self._dispatcher.given_up(item, _believed(seconds, item))
                 self._dispatcher.lane_freed()
 
     def _take_answer(self, message: Answered) -> None:
@@ -244,9 +244,7 @@ class Supervisor:
         if not isinstance(answer, item.kind.answer | EgaoError):
             log.error("%s answered a %s with %s", self.name, item.kind.name, type(answer).__name__)
             answer = InternalError()
-        units = item.units if item.kind.mode is Mode.STEPS else self._batch_units.get(item.lane, 1)
-        elapsed = monotonic() - (item.started or monotonic())
-        self._dispatcher.answered(item, answer, min(max(0.0, message.seconds), elapsed), units)
+        self._dispatcher.answered(item, answer, _believed(message.seconds, item))
         if not self.lanes[item.lane]:
             self._dispatcher.lane_freed()
 
@@ -302,3 +300,9 @@ class Supervisor:
         blamed = [item for number, item in items.items() if number in guilty]
         bystanders = [item for number, item in items.items() if number not in guilty]
         self._dispatcher.worker_lost(blamed, bystanders, self._verdict == _HUNG)
+
+
+def _believed(seconds: float, item: WorkItem) -> float:
+    """What a worker says that an item took, as far as it can be true."""
+    elapsed = monotonic() - (item.started or monotonic())
+    return min(seconds, elapsed) if seconds >= 0 else 0.0  # no number is not at least 0 either

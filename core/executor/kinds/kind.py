@@ -35,7 +35,7 @@ class Mode(StrEnum):
     """How a worker runs a request."""
 
     WHOLE = "whole"  # by itself, in one go
-    BATCH = "batch"  # in one go, together with neighbours of its kind
+    BATCH = "batch"  # handed over together with neighbours of its kind, and answered one by one
     STEPS = "steps"  # step by step: it can be cancelled between two steps, and others get in there
 
 
@@ -70,8 +70,8 @@ class Kind:
     """Everything that is special about one kind of work.
 
     `run(workbench, request)` does the work in the worker. It returns the answer where `mode` is WHOLE; for BATCH it is
-    given a list of requests and returns a list, an answer or an EgaoError for each; for STEPS it returns an iterator that
-    yields a `Progress` after each step and the answer last.
+    given a list of requests and returns, or yields one by one, an answer or an EgaoError for each; for STEPS it returns an
+    iterator that yields a `Progress` after each step and the answer last.
     """
 
     request: type[Request]

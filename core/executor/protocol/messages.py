@@ -98,7 +98,7 @@ class Answered:
 
     item: int
     answer: Payload[Result]  # of its kind, or an EgaoError
-    seconds: float  # of work, not of waiting for others; a batch is counted by its first answer
+    seconds: float  # of work, not of waiting for others
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ class Cancelled:
     """A stepwise request was given up."""
 
     item: int
+    seconds: float  # of work that it had taken
 
 
 @dataclass(frozen=True)

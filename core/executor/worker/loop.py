@@ -1,9 +1,9 @@
 """Runs a worker's requests: shares its one thread of work among the short ones and the stepwise ones.
 
-The rule: take in what has come; answer one batch of short requests if there is one; do one step of one stepwise request, of
-each in turn; repeat. So a picture waits for one step at most, and pictures never stop a projection. (On a processor, where
-a step takes several times as long as a picture, the executor starts two workers instead and gives the long requests to one
-of lower priority; this loop is then the rule within each.)
+The rule: take in what has come; answer one batch of short requests if there is one, each of them as it is done; do one step
+of one stepwise request, of the one that has had the least time; repeat. So a picture waits for one step at most, and pictures
+never stop a projection. (On a processor, where a step takes several times as long as a picture, the executor starts two
+workers instead and gives the long requests to one of lower priority; this loop is then the rule within each.)
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from core.executor.protocol.messages import (
 from core.executor.protocol.shared import Held
 
 log = logging.getLogger("core.executor.worker")
+Pieces = deque[tuple[int, Request]]  # the items of a batch that are not answered yet, by number
 _POISONED = 70  # exit status after an error that no later request in this process would survive
 
 
@@ -54,6 +55,7 @@ class Stepwise:
     def __init__(self, item: int, kind: Kind, steps: Iterator[Any]) -> None:
         self.item = item
         self.seconds = 0.0  # of work
+        self.turn = 0.0  # the same, if it had been there as long as the others: steps of different lengths share the time
         self._kind, self._steps = kind, steps
 
     def advance(self) -> Progress | Result | EgaoError:
@@ -63,7 +65,9 @@ class Stepwise:
             outcome: Any = next(self._steps, None)
         except Exception as error:
             outcome = as_answer(error)
-        self.seconds += time.perf_counter() - began
+        took = time.perf_counter() - began
+        self.seconds += took
+        self.turn += took
         return outcome if isinstance(outcome, Progress) else right_answer(self._kind, outcome)
 
     def close(self) -> None:
@@ -82,7 +86,7 @@ class WorkLoop:
     def __init__(self, outlet: Outlet, workbench: object, inbox: queue.SimpleQueue[ToWorker]) -> None:
         self._outlet, self._workbench, self._inbox = outlet, workbench, inbox
         self._short: deque[Run] = deque()
-        self._stepwise: deque[Stepwise] = deque()
+        self._stepwise: list[Stepwise] = []
         self._held = Held()
         self._most = sys.maxsize  # requests in one batch; lowered when memory does not suffice for more
 
@@ -92,7 +96,7 @@ class WorkLoop:
             if self._short:
                 self._answer(self._short.popleft())
             if self._stepwise:
-                self._step(self._stepwise.popleft())
+                self._step(min(self._stepwise, key=lambda one: one.turn))
 
     def _take_in(self) -> bool:
         """Read all that has come, waiting only if there is nothing to do. False: leave."""
@@ -124,9 +128,12 @@ class WorkLoop:
         self._outlet.send(Working((item,)))
         kind = kind_of(request)
         try:
-            self._stepwise.append(Stepwise(item, kind, iter(kind.run(self._workbench, request))))
+            stepwise = Stepwise(item, kind, iter(kind.run(self._workbench, request)))
         except Exception as error:
             self._finish(item, as_answer(error), 0.0)
+            return
+        stepwise.turn = min((one.turn for one in self._stepwise), default=0.0)
+        self._stepwise.append(stepwise)
 
     def _cancel(self, item: int) -> None:
         for stepwise in self._stepwise:
@@ -134,7 +141,7 @@ class WorkLoop:
                 self._outlet.send(Working((item,)))
                 self._stepwise.remove(stepwise)
                 stepwise.close()
-                self._outlet.send(Cancelled(item))
+                self._outlet.send(Cancelled(item, stepwise.seconds))
                 return
 
     def _step(self, stepwise: Stepwise) -> None:
@@ -147,23 +154,22 @@ class WorkLoop:
                 log.error("a request's progress cannot be sent: %s", error)
                 outcome = InternalError()
             else:
-                self._stepwise.append(stepwise)
                 return
+        self._stepwise.remove(stepwise)
         self._finish(stepwise.item, outcome, stepwise.seconds)
         stepwise.close()
 
     def _answer(self, batch: Run) -> None:
         self._outlet.send(Working(batch.items))
-        began = time.perf_counter()
         kind = kind_of(batch.requests[0])
+        pieces = deque(zip(batch.items, batch.requests, strict=True))
         if kind.mode is Mode.BATCH:
-            answers = self._batch(kind, batch.requests)
-        else:
-            answers = [self._whole(kind, request) for request in batch.requests]
-        seconds = time.perf_counter() - began
-        for item, answer in zip(batch.items, answers, strict=True):
-            self._finish(item, answer, seconds)
-            seconds = 0.0
+            self._batch(kind, pieces)
+            return
+        for item, request in pieces:
+            began = time.perf_counter()
+            answer = self._whole(kind, request)
+            self._finish(item, answer, time.perf_counter() - began)
 
     def _finish(self, item: int, answer: Result | EgaoError, seconds: float) -> None:
         try:
@@ -178,31 +184,52 @@ class WorkLoop:
         except Exception as error:
             return as_answer(error)
 
-    def _batch(self, kind: Kind, requests: Sequence[Request]) -> list[Result | EgaoError]:
-        """Answers in order. A batch that fails is tried again in halves, so that a bad request fails by itself."""
-        if len(requests) > self._most:
-            return self._halves(kind, requests)
+    def _batch(self, kind: Kind, left: Pieces) -> None:
+        """Answer a batch. If it fails, what is left of it is tried again in halves, so that a bad request fails by itself."""
+        if len(left) > self._most:
+            self._halves(kind, left)
+            return
+        began = time.perf_counter()
         try:
-            answers = list(kind.run(self._workbench, requests))
-            if len(answers) != len(requests):
-                raise ValueError(f"{len(answers)} answers to {len(requests)} requests")
+            self._pieces(kind, left)
+            return
         except Exception as error:
-            if len(requests) == 1 or isinstance(error, EgaoError):
-                log.info("a batch of %d %s failed: %s", len(requests), kind.name, type(error).__name__)
+            if len(left) == 1 or isinstance(error, EgaoError):
+                log.info("a batch of %d %s failed: %s", len(left), kind.name, type(error).__name__)
             failure, scarce = as_answer(error), out_of_memory(error)
-        else:
-            return [right_answer(kind, answer) for answer in answers]
         # Out here the traceback is gone, and with it whatever tensors it held on to.
         gc.collect()
-        if len(requests) == 1:
-            return [failure]
+        if len(left) == 1:
+            self._finish(left[0][0], failure, time.perf_counter() - began)
+            return
         if scarce:
-            self._most = max(1, len(requests) // 2)
-        return self._halves(kind, requests)
+            self._most = max(1, len(left) // 2)
+        self._halves(kind, left)
 
-    def _halves(self, kind: Kind, requests: Sequence[Request]) -> list[Result | EgaoError]:
-        middle = len(requests) // 2
-        return self._batch(kind, requests[:middle]) + self._batch(kind, requests[middle:])
+    def _halves(self, kind: Kind, left: Pieces) -> None:
+        middle, pieces = len(left) // 2, list(left)
+        for half in (pieces[:middle], pieces[middle:]):
+            if half:
+                self._batch(kind, deque(half))
+
+    def _pieces(self, kind: Kind, left: Pieces) -> None:
+        """Have the workbench answer the pieces in order, and send each answer as it is there; it leaves `left` then.
+
+        What was made together, a sequence of all answers, counts for each piece alike; else each counts its own time.
+        """
+        began, count = time.perf_counter(), len(left)
+        answers = kind.run(self._workbench, [request for _, request in left])
+        together = isinstance(answers, Sequence)
+        if together and len(answers) != count:
+            raise ValueError(f"{len(answers)} answers to {count} requests")
+        seconds = (time.perf_counter() - began) / count
+        for answer in answers:
+            if not together:
+                began, seconds = (now := time.perf_counter()), now - began
+            self._finish(left[0][0], right_answer(kind, answer), seconds)
+            left.popleft()
+        if left:
+            raise ValueError(f"{len(left)} of {count} requests without an answer")
 
 
 def right_answer(kind: Kind, answer: object) -> Result | EgaoError:

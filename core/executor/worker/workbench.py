@@ -9,7 +9,7 @@ where a request can be cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from core.errors import EgaoError
@@ -35,10 +35,11 @@ class Workbench(Protocol):
         """Yield a `Progress` after each step (or more often) and, last, the one `Projected`."""
         ...
 
-    def render(self, requests: Sequence[Render]) -> list[Rendered | EgaoError]:
-        """Draw all of them, in one batch where that is faster; one answer or error for each, in the same order.
+    def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:
+        """Draw all of them: one answer or error for each, in the same order. Each is sent on as it is yielded.
 
-        An exception makes the worker try the halves of the batch by themselves, so that only the bad one fails.
+        Where several together are faster, they may be drawn at once and given as a list. An exception makes the worker
+        try the halves of the batch by themselves, so that only the bad one fails.
         """
         ...
 

@@ -178,7 +178,7 @@ def test_the_workbench_answers_every_request(settings: Settings, astronaut_png: 
     assert isinstance(projected, Projected)
     ws = from_npz(projected.latent, Models(settings).generator)
     looked_for, found = (
-        EditorWorkbench(bench.editor).render([Render(projected.latent, (0.8,), photo=astronaut_png, learned=where)])[0]
+        next(iter(EditorWorkbench(bench.editor).render([Render(projected.latent, (0.8,), photo=astronaut_png, learned=where)])))
         for where in (replace(projected.learned, found=""), projected.learned)
     )
     assert isinstance(looked_for, Rendered)

@@ -7,13 +7,15 @@ import os
 import statistics
 import time
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from core.errors import JobCancelled, OwnShareFull, QueueFull, ServerShareFull, ShuttingDown, WaitTooLong
-from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, WorkItem
+from core.errors import JobCancelled, OwnShareFull, QueueFull, ServerShareFull, ShuttingDown, WaitTooLong, WorkerDied
+from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, Tenant, WorkItem
 from core.executor.starved import Starved
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, pid_of, place, until
 
@@ -23,9 +25,10 @@ async def batches(ours: Executor) -> list[int]:
     return [int(number) for number in said.faces[0].thumbnail.strip(b"[]").split(b",") if number]
 
 
-async def test_two_hundred_jobs_of_fifty_members_over_five_guilds() -> None:
-    """None lost, none answered twice, everyone served before anyone is served twice, nobody waits unduly."""
+async def test_two_hundred_jobs_of_fifty_members_over_five_guilds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None lost, none answered twice, no server or member ahead of another by more seconds than one job, nobody waits unduly."""
     finished: list[tuple[Someone, int]] = []
+    served: list[tuple[Tenant, float]] = []
     waits: dict[int, float] = {}
     began = time.monotonic()
 
@@ -34,7 +37,14 @@ async def test_two_hundred_jobs_of_fifty_members_over_five_guilds() -> None:
         waits[number] = time.monotonic() - began
 
     async with executor(capacity=Capacity(pictures=1, per_guild=1000)) as ours:
-        hold = ours.enqueue(Render(b"slow 0.1", (1.0,)), Someone(9, 9))
+        hold = ours.enqueue(FindFaces(b"compute 0.1"), Someone(9, 9))
+        answered = ours.answered
+
+        def count(item: WorkItem, answer: Any, seconds: float) -> None:
+            served.append((item.owner, seconds))
+            answered(item, answer, seconds)
+
+        monkeypatch.setattr(ours, "answered", count)
         jobs = []
         for number in range(200):  # the worst order of arrival: guild by guild, member by member
             owner = Someone(number // 40, number // 4)
@@ -46,13 +56,29 @@ async def test_two_hundred_jobs_of_fifty_members_over_five_guilds() -> None:
         stats = ours.stats()
     assert answers == [Rendered((b"%d 1" % number,)) for number in range(200)]
     assert sorted(number for _, number in finished) == list(range(200))
-    assert (stats.done, stats.failed, stats.kinds["Render"].done) == (201, 0, 201)
-    for turn in range(4):
-        assert Counter(owner for owner, _ in finished[50 * turn : 50 * turn + 50]).most_common(1)[0][1] == 1
-    assert all(len({owner.guild_id for owner, _ in finished[n : n + 5]}) == 5 for n in range(0, 200, 5))
+    assert (stats.done, stats.failed, stats.kinds["Render"].done) == (201, 0, 200)
+    assert len({owner.guild_id for owner, _ in finished[:5]}) == 5
+    assert len({owner for owner, _ in finished[:45]}) == 45  # everyone once, before anyone twice
+    longest = max(seconds for _, seconds in served[1:])
+    assert ahead([(owner.guild_id, seconds) for owner, seconds in served[1:]], 40) <= longest
+    for guild in range(5):
+        here = [(owner.member_id, seconds) for owner, seconds in served[1:] if owner.guild_id == guild]
+        assert ahead(here, 4) <= longest
     members = [statistics.fmean(waits[number] for number in range(4 * m, 4 * m + 4)) for m in range(50)]
     assert max(waits.values()) <= 3 * statistics.median(waits.values())
     assert max(members) <= 2 * min(members)  # first come, first served: 79
+
+
+def ahead(served: Sequence[tuple[Hashable, float]], jobs: int) -> float:
+    """The most seconds of work that one party was ahead of another by while all waited, each with so many jobs at first."""
+    sums, left, most = Counter[Hashable](), {party: jobs for party, _ in served}, 0.0
+    for party, seconds in served:
+        if not all(left.values()):
+            break
+        sums[party] += seconds  # type: ignore[assignment]
+        left[party] -= 1
+        most = max(most, max(sums[one] for one in left) - min(sums[one] for one in left))
+    return most
 
 
 async def test_a_flood_does_not_hold_up_another_guild() -> None:
@@ -294,3 +320,58 @@ async def longest_hold() -> float:
             assert len((await job.result()).faces[0].thumbnail) == 8 * 2**20
     watcher.cancel()
     return worst
+
+
+async def test_a_picture_is_answered_before_the_rest_of_its_batch_is_drawn() -> None:
+    async with executor("tests.core.executor.workbench:lazy") as ours:
+        hold = ours.enqueue(FindFaces(b"compute 0.05"), ANN)
+        small, slow = ours.enqueue(Render(b"x", (1.0,)), CAT), ours.enqueue(Render(b"slow 0.3", (1.0,)), BEN)
+        await small.result()
+        assert not slow.done
+        assert await slow.result()
+        assert await batches(ours) == [2]
+        await hold.result()
+
+
+async def test_what_is_slow_goes_by_itself() -> None:
+    """A newcomer waits for no more than one of a member's pictures, once they are known to take long."""
+    async with executor("tests.core.executor.workbench:lazy", capacity=Capacity(pictures=100)) as ours:
+        await ours.submit(Render(b"slow 0.6", (1.0,)), ANN)
+        slow = [ours.enqueue(Render(b"slow 0.3", (1.0,)), ANN) for _ in range(4)]
+        await ours.submit(Render(b"x", (1.0,)), CAT)
+        assert sum(item.done for item in slow) == 1
+        assert all([await item.result() for item in slow])
+
+
+async def test_each_member_is_charged_the_seconds_that_their_own_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, float] = {}
+    async with executor("tests.core.executor.workbench:lazy") as ours:
+        settle = ours._schedule.settle
+
+        def note(item: WorkItem, seconds: float) -> None:
+            assert isinstance(item.request, Render)
+            told[item.request.latent.decode()] = seconds
+            settle(item, seconds)
+
+        monkeypatch.setattr(ours._schedule, "settle", note)
+        requests = [Render(b"x", (1.0,)), Render(b"slow 0.3", (1.0,)), Render(b"y", (1.0,))]
+        items = [ours.enqueue(request, owner) for request, owner in zip(requests, (ANN, BEN, CAT), strict=True)]
+        for item in items:
+            await item.result()
+    assert told["slow 0.3"] >= 0.3
+    assert told["x"] < 0.3 > told["y"]
+
+
+async def test_work_that_was_cancelled_or_took_its_worker_down_is_charged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    async with executor() as ours:
+        monkeypatch.setattr(ours._schedule, "settle", lambda item, seconds: told.append(seconds))
+        long = ours.enqueue(Project(b"steps 0.05", steps=100), ANN)
+        await until(lambda: long.last is not None and long.last.step >= 3)
+        ours.cancel(long)
+        await until(lambda: bool(told))
+        assert told.pop() >= 0.15
+        with pytest.raises(WorkerDied):
+            await ours.submit(FindFaces(b"crash"), ANN)
+        assert len(told) == 2  # for each of the two tries
+        assert all(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import sys
 from collections.abc import Iterator
@@ -30,13 +29,13 @@ def new(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 async def test_a_new_kind_is_asked_batched_counted_and_refused(new: Any) -> None:
     async with executor(capacity=Capacity(pictures=4)) as ours:
-        hold = asyncio.create_task(ours.submit(FindFaces(b"hello"), ANN))
+        hold = ours.enqueue(FindFaces(b"compute 0.05"), ANN)
         requests = [new.Reverse(b"ab", ("x", "y")), new.Reverse(b"cd"), new.Reverse(b"ef")]
         items = [ours.enqueue(request, BEN) for request in requests]
         with pytest.raises(NoFace):
             await ours.submit(new.Reverse(b""), BEN)
         answers = [await item.result() for item in items]
-        await hold
+        await hold.result()
         stats, pid = ours.stats(), pid_of(ours)
     assert [answer.data for answer in answers] == [b"ba", b"dc", b"fe"]
     assert answers[0].words == ("y", "x")

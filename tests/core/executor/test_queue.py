@@ -69,8 +69,9 @@ def test_work_is_shared_and_not_the_number_of_jobs() -> None:
 
 def test_an_item_put_back_is_next_and_costs_nothing_twice() -> None:
     queue = filled(["a1-0", "a1-1", "b1-0", "b1-1"])
-    first = queue.pop()
+    first = next(queue.order())
     assert first == "a1-0"
+    queue.take(first)
     queue.put_back(first, Someone(ord("a"), 1), 1.0)
     assert drain(queue) == ["a1-0", "b1-0", "a1-1", "b1-1"]
 
@@ -139,3 +140,54 @@ def test_while_both_wait_no_guild_is_ahead_by_more_than_a_job(who: list[tuple[st
         waiting[item[0]] -= 1
         counts = [served[guild] for guild in waiting if waiting[guild] > 0]
         assert not counts or max(counts) - min(counts) <= 1
+
+
+def test_turns_are_charged_by_what_was_taken_and_not_by_the_estimate() -> None:
+    queue = filled(["a1-0", "a1-1", "b1-0", "b1-1", "b1-2"])
+    queue.take("a1-0")
+    queue.settle("a1-0", 3.0)  # three times what it was thought to be
+    for name in ("b1-0", "b1-1", "b1-2"):
+        assert next(queue.order()) == name
+        queue.take(name)
+        queue.settle(name, 0.1)
+    for number in range(3, 6):
+        queue.push(f"b1-{number}", Someone(ord("b"), 1), 1.0)
+    assert drain(queue) == ["b1-3", "b1-4", "a1-1", "b1-5"]
+
+
+def test_members_of_a_guild_are_charged_by_what_was_taken() -> None:
+    queue = filled(["a1-0", "a1-1", "a2-0", "a2-1", "a2-2"])
+    queue.take("a1-0")
+    queue.settle("a1-0", 2.5)
+    assert drain(queue) == ["a2-0", "a2-1", "a2-2", "a1-1"]
+
+
+def test_who_came_while_a_slow_item_was_served_goes_first() -> None:
+    queue = filled(["a1-0"])
+    queue.take("a1-0")
+    for name in ("a1-1", "b1-0", "b1-1", "b1-2"):
+        queue.push(name, Someone(ord(name[0]), 1), 1.0)
+    queue.settle("a1-0", 50.0)
+    assert drain(queue) == ["b1-0", "b1-1", "b1-2", "a1-1"]
+
+
+def test_an_item_that_is_settled_twice_or_not_at_all_harms_nobody() -> None:
+    queue = filled(["a1-0", "b1-0"])
+    queue.take("a1-0")
+    queue.settle("b1-0", 9.0)  # waits still
+    queue.settle("a1-0", 2.0)
+    queue.settle("a1-0", 2.0)
+    assert drain(queue) == ["b1-0"]
+    queue.rest()
+    queue.settle("b1-0", 2.0)
+    assert not queue._turns._served
+
+
+def test_direct_messages_are_nobodys_server() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for number in range(4):
+        queue.push(f"ann {number}", Someone(None, 1), 1.0)
+        queue.push(f"server {number}", Someone(1, 9), 1.0)
+    queue.push("ben", Someone(None, 2), 1.0)
+    assert [queue.pop() for _ in range(3)] == ["ann 0", "server 0", "ben"]
+    assert [queue.pop() for _ in range(2)] == ["ann 1", "server 1"]

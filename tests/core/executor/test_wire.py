@@ -43,7 +43,7 @@ FROM_WORKER: list[say.FromWorker] = [
     say.Answered(1, Rendered((b"a", b"\0"), (0.5, 1.0), ("png", "jpeg"), (1.0, -0.75), LEARNED), 0.1),
     say.Answered(1, FoundFaces((FoundFace(0, (0.0, 0.5, 1.0, 2.0), b"t", Learned("f")),)), 0.1),
     say.Answered(1, Projected(b"l", b"t", {"all": 1.5}, learned=LEARNED), 0.1),
-    say.Cancelled(3),
+    say.Cancelled(3, 0.5),
     say.Log(20, "name", "text"),
 ]
 

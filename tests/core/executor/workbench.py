@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
@@ -155,8 +155,19 @@ class Hungry(Bench):
         return [self.rendered(request) for request in requests]
 
 
+class Lazy(Bench):
+    """Draws one after the other, each only when the one before was taken."""
+
+    def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:  # type: ignore[override]
+        self.batches.append(len(requests))
+        for request in requests:
+            time.sleep(float(request.latent.split()[1]) if b"slow" in request.latent else 0.004)
+            yield self.rendered(request)
+
+
 create = Bench
 hungry = Hungry
+lazy = Lazy
 
 
 def without_weights(settings: Settings) -> Bench:

@@ -17,7 +17,12 @@ from bot.ui.pages import Page, page_of
 from core.errors import BadServerSetting
 from core.store import GuildSettings
 
-LIMITS = {"strength_max": "admin.strength", "cooldown_seconds": "admin.cooldown", "daily_quota": "admin.quota"}
+LIMITS = {
+    "strength_max": "admin.strength",
+    "cooldown_seconds": "admin.cooldown",
+    "daily_quota": "admin.quota",
+    "work_seconds": "admin.work",
+}
 QUEUE = {"queue_share": "admin.share", "longest_wait_seconds": "admin.wait", "retention_hours": "admin.retention"}
 FORMS = {"limits": ("admin.limits.title", LIMITS), "queue": ("admin.queue.title", QUEUE)}
 WHOSE = ("own", "consented", "any")

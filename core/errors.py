@@ -258,6 +258,28 @@ class CoolingDown(AccessError):
     sentence = "One moment: the next edit is possible in {seconds} seconds."
 
 
+class QuotaTooSmall(AccessError):
+    sentence = "That would be {count} edits, and you have {left} left of today's {limit}. Choose a single face."
+
+
+class WorkSpent(AccessError):
+    sentence = (
+        "You have had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one member may. "
+        "Try again in about {seconds} seconds."
+    )
+
+
+class ServerWorkSpent(AccessError):
+    sentence = (
+        "This server has had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one "
+        "server may. Try again in about {seconds} seconds."
+    )
+
+
+class ExportedLately(AccessError):
+    sentence = "You had your copy a short while ago. You can have the next one in about {seconds} seconds."
+
+
 class NotYours(AccessError):
     sentence = "Only the person who asked for this picture can do that."
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +31,19 @@ from bot.transport.answer import Answer, AnswerGone
 from bot.transport.callers import Caller
 from bot.transport.progress import Follower, Pace
 from bot.ui.pages import choose_face, notice, working
-from core.errors import EgaoError, JobCancelled, OwnPicture, PhotoGone, ServerShareFull, ShuttingDown, StillBusy
+from core.errors import (
+    EgaoError,
+    JobCancelled,
+    OwnPicture,
+    PhotoGone,
+    ServerShareFull,
+    ServerWorkSpent,
+    ShuttingDown,
+    StillBusy,
+    WorkSpent,
+)
 from core.executor import Progress
+from core.executor.spending import WINDOW
 from core.settings import Settings
 from core.store import GuildSettings, Owner, Store
 
@@ -95,7 +107,17 @@ class Service:
         authors = await self._authors(caller.owner, ask)
         if self._bot.user is not None and self._bot.user.id in authors:
             raise OwnPicture
-        return await self.gate.admit(caller.owner, caller.person, authors)
+        settings = await self.gate.admit(caller.owner, caller.person, authors)
+        self._check_spending(caller.owner, settings)
+        return settings
+
+    def _check_spending(self, owner: Owner, settings: GuildSettings) -> None:
+        """Raises WorkSpent or ServerWorkSpent for who has had their share of the workers' time lately, of any kind of work."""
+        spending, minutes = self._work.spending, round(WINDOW / 60)
+        if wait := spending.member_wait(owner, settings.work_seconds):
+            raise WorkSpent(limit=settings.work_seconds, minutes=minutes, seconds=math.ceil(wait))
+        if wait := spending.server_wait(owner, self._settings.server_seconds):
+            raise ServerWorkSpent(limit=self._settings.server_seconds, minutes=minutes, seconds=math.ceil(wait))
 
     async def _authors(self, owner: Owner, ask: Ask) -> set[int]:
         """Who posted the photo that is asked about, or that the kept face was made of."""
@@ -112,25 +134,30 @@ class Service:
         settings = await self.admit(caller, parent.ask)
         with self._room(caller, parent.ask, settings, len(numbers)):
             asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
-            jobs = await self._store.run(self._divide, caller, parent, asks)
+            jobs = await self._store.run(self._divide, caller, parent, asks, settings)
             self.choosing.pop(parent.job_id, None)
             for index, (job, ask) in enumerate(zip(jobs, asks, strict=bool(jobs))):
                 await self._promise(job, caller, ask, settings, first=not index)
         return bool(jobs)
 
-    def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask]) -> list[int]:
+    def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask], limits: GuildSettings) -> list[int]:
         """Put a request for each face in the place of the one about the photo, all at once or not at all.
 
-        Empty if that has ended meanwhile. On a thread of the store's.
+        Each face is a use, for each is projected and kept; the first was counted when the photo came. Empty if that request
+        has ended meanwhile. Raises QuotaTooSmall. On a thread of the store's.
         """
         with self._store.database.writing():
+            self._store.limits.require(caller.owner, limits, len(asks), len(asks) - 1)
             if not self._store.jobs.finish(parent.job_id, "done", told=True):
                 return []
             # The token without a message means the first one's: the others are given theirs with their message.
             made = [
                 self._create(caller, ask, f"j{parent.job_id}:{ask.face}", None, first=not index) for index, ask in enumerate(asks)
             ]
-        return [job for job in made if job is not None]
+            jobs = [job for job in made if job is not None]
+            for job in jobs[1:]:
+                self._store.limits.take(caller.owner, limits, job, pause=False)
+        return jobs
 
     def _take_in(self, caller: Caller, ask: Ask, limits: GuildSettings | None, began: float) -> int | None:
         """The row of a request that was let in at `began` (time.monotonic()), or None if there was one.

@@ -24,6 +24,7 @@ class Work:
 
     def __init__(self, settings: Settings, store: Store, executor: Executor, photos: PhotoReader, generator: str) -> None:
         self._store, self._executor, self._generator = store, executor, generator
+        self.spending = executor.spending
         self._steps = settings.projection_steps or None
         self._method = method_key(DEFAULT_METHOD, self._steps)
         self._photos = photos

@@ -13,6 +13,9 @@ ERRORS: Final[dict[str, str]] = {
     "WaitTooLong": "It would take too long until your turn. Try again in about {wait}.",
     "JobTimedOut": "This took longer than {wait} and was stopped. Try again.",
     "CoolingDown": "One moment: the next edit is possible in {wait}.",
+    "WorkSpent": "You have had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one member may. Try again in about {wait}.",
+    "ServerWorkSpent": "This server has had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one server may. Try again in about {wait}.",
+    "ExportedLately": "You had your copy a short while ago. You can have the next one in about {wait}.",
 }
 
 TEXT: Final[dict[str, str]] = {
@@ -41,7 +44,7 @@ TEXT: Final[dict[str, str]] = {
     "faces.choose.more": "Only the first {shown} are shown.",
     "faces.number": "**Face {n}**",
     "faces.select": "Choose a face",
-    "faces.all": "All of them",
+    "faces.all": "All of them (counts as {count} edits)",
     "faces.expired": "This choice is no longer open. Send the photo again.",
     # Results.
     "result.title": "### Strength {strength}",
@@ -198,6 +201,7 @@ TEXT: Final[dict[str, str]] = {
     "admin.strength": "Largest strength",
     "admin.cooldown": "Pause between edits (seconds)",
     "admin.quota": "Edits a day and member",
+    "admin.work": "Worker seconds per member in 10 minutes",
     "admin.share": "Requests waiting at once, whole server",
     "admin.wait": "Longest wait accepted (seconds)",
     "admin.retention": "Faces are kept for (hours)",

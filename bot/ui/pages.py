@@ -116,7 +116,7 @@ def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], *, spoile
     select: ui.Select[Any] = ui.Select(custom_id=custom_id("pick", job_id), placeholder=say("faces.select"))
     for face in shown:
         select.add_option(label=say("face.unnamed", n=face.index + 1), value=str(face.index))
-    select.add_option(label=say("faces.all"), value="all")
+    select.add_option(label=say("faces.all", count=len(shown)), value="all")
     items += [row(PressItem(select)), row(button(say("button.cancel"), "cancel", job_id))]
     return Page(_layout(*items), attached)
 

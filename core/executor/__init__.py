@@ -9,6 +9,7 @@ from core.executor.kinds.find_faces import FindFaces, FoundFace, FoundFaces
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
 from core.executor.queue import Tenant
+from core.executor.spending import Spending
 from core.executor.stats import Stats, Tally, WorkerStats
 from core.executor.supervisor import Patience
 from core.executor.worker.workbench import Workbench
@@ -31,6 +32,7 @@ __all__ = [
     "Rendered",
     "Request",
     "Result",
+    "Spending",
     "Stats",
     "Tally",
     "Tenant",

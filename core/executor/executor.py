@@ -20,6 +20,7 @@ from core.executor.protocol.link import Launcher
 from core.executor.protocol.wire import fits
 from core.executor.queue import Tenant
 from core.executor.schedule import Schedule
+from core.executor.spending import Spending
 from core.executor.stats import Stats, Tally
 from core.executor.supervisor import HOPELESS, Patience, Supervisor
 from core.executor.worker.process import ProcessLauncher
@@ -65,6 +66,7 @@ class Executor:
         self._workers: list[Supervisor] = []
         self._items: dict[int, WorkItem] = {}  # unfinished
         self._tallies: dict[str, Tally] = {}
+        self.spending = Spending()  # what members and servers had done lately
         self._cancelled = self._refused = 0
         self._closing = False
         self._started: asyncio.Future[None] | None = None
@@ -236,6 +238,11 @@ class Executor:
         self._tallies.setdefault(item.kind.name, Tally()).add(not isinstance(answer, EgaoError), work, waited, elapsed)
         self._finish(item, answer)
 
+    def _charge(self, item: WorkItem, seconds: float) -> None:
+        """Have an item's owner pay what it took: in turns, and of what a member and a server may have."""
+        self._schedule.settle(item, seconds)
+        self.spending.charge(item.owner, seconds)
+
     def _look_if_idle(self) -> None:
         if self._closing and not self._items:
             self._idle.set()
@@ -283,12 +290,12 @@ class Executor:
         if seconds > 0 and not isinstance(answer, EgaoError):
             units = item.units if item.kind.mode is Mode.STEPS else self._estimates.units(item.request)
             self._estimates.observe(item.request, units, seconds, monotonic() - (item.started or monotonic()))
-        self._schedule.settle(item, seconds)
+        self._charge(item, seconds)
         self._settle(item, answer, seconds)
 
     def given_up(self, item: WorkItem, seconds: float) -> None:
         """A cancelled item has stopped, after `seconds` of work."""
-        self._schedule.settle(item, seconds)
+        self._charge(item, seconds)
 
     def lane_freed(self) -> None:
         """A lane of a worker has nothing to do."""
@@ -300,7 +307,7 @@ class Executor:
             item.attempts += 1
         again = []
         for item in blamed:  # it had the worker to itself; for the others the estimate stands
-            self._schedule.settle(item, monotonic() - (item.started or monotonic()))
+            self._charge(item, monotonic() - (item.started or monotonic()))
         for item in (*blamed, *bystanders):
             item.deaths += not blamed
             if self._closing:

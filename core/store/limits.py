@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import sqlite_utils
 
-from core.errors import CoolingDown, QuotaSpent
+from core.errors import CoolingDown, QuotaSpent, QuotaTooSmall
 from core.store.database import next_id
 from core.store.guilds import GuildSettings
 from core.store.owner import Owner
@@ -30,11 +30,14 @@ class Left(NamedTuple):
 class Limits(Part):
     """Counts uses and refuses those over the limit."""
 
-    def take(self, owner: Owner, limits: GuildSettings, job: int | None = None) -> int:
-        """Count one use, or raise CoolingDown(seconds) or QuotaSpent(limit, wait, seconds). Returns its number."""
+    def take(self, owner: Owner, limits: GuildSettings, job: int | None = None, *, pause: bool = True) -> int:
+        """Count one use, or raise CoolingDown(seconds) or QuotaSpent(limit, wait, seconds). Returns its number.
+
+        Not to `pause` is for a further use of one request: the cooldown is between requests.
+        """
         with self.database.writing() as db:
             left, frees = self._left(db, owner, limits)
-            if left.cooldown_seconds > 0:
+            if pause and left.cooldown_seconds > 0:
                 raise CoolingDown(seconds=math.ceil(left.cooldown_seconds))
             if left.quota <= 0:
                 raise QuotaSpent(limit=limits.daily_quota, wait=in_words(frees), seconds=math.ceil(frees))
@@ -51,6 +54,12 @@ class Limits(Part):
             }
             db.table("uses").insert(row, pk="id")
             return number
+
+    def require(self, owner: Owner, limits: GuildSettings, count: int, more: int) -> None:
+        """Raise QuotaTooSmall if a request that counts as `count` uses, `more` of them not counted yet, can't have these."""
+        left = self.left(owner, limits).quota
+        if more > left:
+            raise QuotaTooSmall(count=count, left=left + count - more, limit=limits.daily_quota)
 
     def refund(self, job: int) -> bool:
         """Give back what a job took: it failed through no fault of the member. False if there is nothing (any more)."""

@@ -42,7 +42,13 @@ PHOTO, FACE = (1600, 1200), 800  # pixels of the photos, and of the face's squar
 AFRESH = 4  # photos by turns: more than a worker holds
 PAUSE = 0.2  # seconds before the next command: the bot first notes down that it answered
 YARDSTICK = "tests.discord.yardstick:create"
-LIMITS = {"cooldown_seconds": "0", "daily_quota": "1000", "queue_share": "100", "longest_wait_seconds": "3600"}
+LIMITS = {
+    "cooldown_seconds": "0",
+    "daily_quota": "1000",
+    "work_seconds": "3600",
+    "queue_share": "100",
+    "longest_wait_seconds": "3600",
+}
 LAG_BINS = "egao_loop_lag_seconds_bucket"
 
 
@@ -193,6 +199,7 @@ async def measure(jobs: int, singles: int, only: Sequence[str] = PARTS) -> dict[
         editor.models.finder.close()
         environ = {"EGAO_CACHE": str(settings.cache), "EGAO_HTTP_PORT": str(PORT), "EGAO_PROGRESS_SECONDS": "3"}
         environ["EGAO_COMPILE"] = "kept"  # as the yardstick draws
+        environ["EGAO_SERVER_SECONDS"] = "36000"  # few servers stand for many
         async with staged(Path(folder), **environ) as stage:
             bench = Bench(stage, known, jobs, singles)
             await bench.settle(settings)

@@ -58,7 +58,8 @@ async def open_channel(boss: Member, channel: Channel, **limits: str) -> None:
     """The channel is chosen in `/egao settings`, and what `limits` names is changed there."""
     panel = await boss.slash("egao settings", channel).wait_message(within=WORKING)
     await boss.select(panel, str(channel.id), menu="egao:set:channels").wait_answer(WORKING)
-    for form, names in (("Limits", {"cooldown_seconds", "daily_quota"}), ("Queue", {"queue_share", "longest_wait_seconds"})):
+    forms = {"Limits": {"cooldown_seconds", "daily_quota", "work_seconds"}, "Queue": {"queue_share", "longest_wait_seconds"}}
+    for form, names in forms.items():
         if named := {name: value for name, value in limits.items() if name in names}:
             modal = await boss.press(panel, form).wait_modal(WORKING)
             await boss.submit_modal(modal, **named).wait_answer(WORKING)

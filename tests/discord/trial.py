@@ -25,7 +25,7 @@ from tests.discord.process import BotProcess
 from tests.discord.stage import STARTING, WORKING, come_back
 from tests.discord.stored import editor_in, known_face
 
-RULES = {"cooldown_seconds": 0, "daily_quota": 1000, "queue_share": 100, "longest_wait_seconds": 3600}
+RULES = {"cooldown_seconds": 0, "daily_quota": 1000, "work_seconds": 3600, "queue_share": 100, "longest_wait_seconds": 3600}
 
 
 @dataclass
@@ -82,6 +82,7 @@ async def trial(
         crowd.ledger.look_up = lambda: rows(settings)
         await asyncio.to_thread(prepare, settings, crowd)
         own = {"EGAO_DEVICE": "cpu", "EGAO_PROGRESS_SECONDS": "0.1", "EGAO_PROJECTION_STEPS": "2"}
+        own["EGAO_SERVER_SECONDS"] = "36000"  # few servers stand for many
         own |= {} if real else {"FAKE_WORKBENCH": CREATE, "OMP_NUM_THREADS": "1"}
         own["FAKE_LOOK"] = "3"
         own["EGAO_CACHE"] = str(Settings.load().cache)

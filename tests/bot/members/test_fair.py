@@ -12,11 +12,14 @@ import pytest
 
 from bot.requests import recovery
 from bot.requests.hard import REFUSED_SECONDS, HardPhotos
+from bot.requests.run import Run
 from bot.requests.sparing import Few, Sparing
 from bot.transport import retry
 from core.errors import JobTimedOut, PhotoStoppedWorker, WorkerDied
-from tests.bot.kit import World, running, text
+from core.store import Owner
+from tests.bot.kit import World, last_in, parts_of, pictures, running, text
 from tests.bot.workbench import photo
+from tests.core.executor.kit import until
 
 
 @pytest.fixture
@@ -133,6 +136,83 @@ async def test_the_photo_is_let_go_while_discord_does_not_take_the_answer(world:
     await world.ann.send(world.channel, attachments=[("me.png", photo())])
     assert held == [False]
     assert "AI-edited" in text(world.channel.last_message)
+
+
+async def test_who_has_had_much_work_done_waits_whatever_it_was(world: World) -> None:
+    """Downloads, other strengths, `/smile` on a kept face: none of them is an edit of the quota."""
+    message = await world.kept_face(world.ann)
+    others = await world.kept_face(world.ben)
+    world.set(work_seconds=30)
+    spending = world.parts.executor.spending
+    spending.charge(world.owner(world.ann), 29 - spending.of_member(world.owner(world.ann)))
+    drawn = await world.ann.click(message, label="Full size")
+    assert list(pictures(world, drawn.response)) == ["egao.png"]
+    spending.charge(world.owner(world.ann), 1.0)
+    done = world.parts.executor.stats().done
+    told = [
+        await world.ann.click(message, label="Full size"),
+        await world.ann.click(message, label="+ More"),
+        await world.ann.click(message, label="Animate"),
+        await world.ann.slash(world.channel, "smile", strength=2.0),
+    ]
+    assert all("30 seconds of the image worker's time in the last 10 minutes" in text(one.response) for one in told)
+    await world.ann.send(world.channel, attachments=[("again.png", photo(n=5))])
+    assert "what one member may" in text(world.channel.last_message)
+    assert world.parts.executor.stats().done == done
+    free = await world.ben.click(others, label="Full size")
+    assert list(pictures(world, free.response)) == ["egao.png"]
+
+
+async def test_a_server_has_its_share_and_others_theirs(world: World) -> None:
+    message = await world.kept_face(world.ann)
+    most = world.parts.settings.server_seconds
+    world.parts.executor.spending.charge(Owner(world.guild.id, 12345), most)  # by somebody else there
+    told = await world.ann.click(message, label="+ More")
+    assert f"This server has had {most} seconds" in text(told.response)
+    direct = await world.dm(world.ben, "me.png", photo(n=3))
+    assert "AI-edited" in text(direct)
+
+
+async def test_work_that_was_cancelled_is_counted(world: World, tmp_path: Path) -> None:
+    endless = photo(until=str(tmp_path / "never"))
+    sent = asyncio.create_task(world.ann.send(world.channel, attachments=[("me.png", endless)]))
+    run = await one_running(world)
+    before = world.parts.executor.spending.of_member(world.owner(world.ann))
+    await world.bot.service.cancel(world.owner(world.ann), run.job_id)
+    await sent
+    await until(lambda: not world.parts.executor.stats().running)
+    assert world.parts.executor.spending.of_member(world.owner(world.ann)) > before
+
+
+async def one_running(world: World) -> Run:
+    """The one request under way, once its projection has begun."""
+    runs = world.bot.service.runs
+    await until(lambda: any(run.follower and run.follower.newest and run.follower.newest.steps for run in runs.values()))
+    return next(iter(runs.values()))
+
+
+async def test_every_face_of_a_photo_is_an_edit(world: World) -> None:
+    world.set(daily_quota=10, queue_share=20, cooldown_seconds=3600)
+    await world.ann.send(world.channel, attachments=[("us.png", photo(10))])
+    choice = last_in(world.channel)
+    assert "All of them (counts as 10 edits)" in str(parts_of(choice))
+    await world.ann.select(choice, ["all"])
+    assert world.parts.executor.stats().kinds["Project"].done == 10
+    assert quota(world, world.ann) == 0
+    assert len(world.faces(world.ann)) == 10
+
+
+async def test_one_face_of_many_is_one_edit_and_more_than_are_left_are_refused(world: World) -> None:
+    world.set(daily_quota=3, queue_share=20)
+    await world.ann.send(world.channel, attachments=[("us.png", photo(4))])
+    choice = last_in(world.channel)
+    refused = await world.ann.select(choice, ["all"])
+    assert "That would be 4 edits, and you have 3 left of today's 3" in text(refused.response)
+    assert "Project" not in world.parts.executor.stats().kinds
+    assert quota(world, world.ann) == 2
+    await world.ann.select(choice, ["1"])
+    assert len(world.faces(world.ann)) == 1
+    assert quota(world, world.ann) == 2
 
 
 @pytest.mark.parametrize("digits", [25, 4100, 5000])

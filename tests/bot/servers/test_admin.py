@@ -78,11 +78,15 @@ async def test_the_language_changes_the_panel_itself(world: World) -> None:
 @pytest.mark.parametrize(
     ("label", "values", "expected"),
     [
-        ("Limits…", {"strength_max": "1.5", "cooldown_seconds": "30", "daily_quota": "9"}, (1.5, 30, 9, 8, 600, 48)),
+        (
+            "Limits…",
+            {"strength_max": "1.5", "cooldown_seconds": "30", "daily_quota": "9", "work_seconds": "60"},
+            (1.5, 30, 9, 60, 8, 600, 48),
+        ),
         (
             "Queue and keeping…",
             {"queue_share": "３", "longest_wait_seconds": "60", "retention_hours": "12"},
-            (3.0, 10, 50, 3, 60, 12),
+            (3.0, 10, 50, 240, 3, 60, 12),
         ),
     ],
 )
@@ -90,7 +94,10 @@ async def test_numbers_are_set_in_a_form(world: World, label: str, values: dict[
     answer = await world.boss.slash(world.channel, "egao settings")
     form = await world.boss.click(response_of(answer), label=label)
     await world.boss.submit_modal(form, values)
-    names = ("strength_max", "cooldown_seconds", "daily_quota", "queue_share", "longest_wait_seconds", "retention_hours")
+    names = (
+        "strength_max", "cooldown_seconds", "daily_quota", "work_seconds", "queue_share", "longest_wait_seconds",
+        "retention_hours",
+    )  # fmt: skip
     assert tuple(getattr(settings(world), name) for name in names) == expected
     assert "Saved" in text(answer.response)
 
@@ -99,7 +106,8 @@ async def test_numbers_are_set_in_a_form(world: World, label: str, values: dict[
 async def test_a_number_out_of_range_changes_nothing_and_names_the_range(world: World, written: str) -> None:
     answer = await world.boss.slash(world.channel, "egao settings")
     form = await world.boss.click(response_of(answer), label="Limits…")
-    refused = await world.boss.submit_modal(form, {"strength_max": written, "cooldown_seconds": "30", "daily_quota": "9"})
+    others = {"cooldown_seconds": "30", "daily_quota": "9", "work_seconds": "60"}
+    refused = await world.boss.submit_modal(form, {"strength_max": written, **others})
     assert refused.ephemeral
     assert "Largest strength" in text(refused.response)
     assert "from 0.5 to 5" in text(refused.response)

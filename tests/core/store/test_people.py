@@ -134,7 +134,10 @@ def test_a_setting_that_cannot_be_is_refused_whole(store: Store, change: dict[st
 
 
 def test_bounds_are_those_that_are_checked(store: Store) -> None:
-    numeric = ("strength_max", "cooldown_seconds", "daily_quota", "queue_share", "longest_wait_seconds", "retention_hours")
+    numeric = (
+        "strength_max", "cooldown_seconds", "daily_quota", "work_seconds", "queue_share", "longest_wait_seconds",
+        "retention_hours",
+    )  # fmt: skip
     for name in numeric:
         low, high = GuildSettings.bounds(name)
         assert [getattr(store.guilds.set(SERVER, **{name: value}), name) for value in (low, high)] == [low, high]

@@ -1,0 +1,73 @@
+"""Counts the seconds of work that each member and each server has had lately, whatever kind of work it was."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
+from time import monotonic
+from typing import Final
+
+from core.executor.queue import Tenant
+
+WINDOW: Final = 600.0  # seconds that are looked back on: long enough for a few photos, short enough to wait for
+_GRAIN: Final = 1.0  # seconds within which work counts as one entry, so that many small requests take no more memory
+
+
+class Spending:
+    """What was done in the last `WINDOW` seconds. Begins anew with the process: a member can't restart that."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._spent: OrderedDict[Hashable, deque[tuple[float, float]]] = OrderedDict()  # the one charged last at the end
+
+    def charge(self, owner: Tenant, seconds: float) -> None:
+        """Note work that was done for a member: it counts for them wherever they asked, and for the server."""
+        now = self._clock()
+        for party in _parties(owner):
+            entries = self._spent.setdefault(party, deque())
+            if entries and now - entries[-1][0] < _GRAIN:
+                entries[-1] = (entries[-1][0], entries[-1][1] + seconds)
+            else:
+                entries.append((now, seconds))
+            while entries[0][0] <= now - WINDOW:
+                entries.popleft()
+            self._spent.move_to_end(party)
+        while self._spent and next(iter(self._spent.values()))[-1][0] <= now - WINDOW:
+            self._spent.popitem(last=False)
+
+    def of_member(self, owner: Tenant, within: float = WINDOW) -> float:
+        """Seconds of work for this member in the last `within` seconds, on all servers and in direct messages."""
+        after = self._clock() - within
+        return math.fsum(seconds for at, seconds in self._spent.get(_member(owner), ()) if at > after)
+
+    def member_wait(self, owner: Tenant, most: float) -> float:
+        """Seconds until this member has had less than `most` in the last `WINDOW`; 0 if that is so now."""
+        return self._wait(_member(owner), most)
+
+    def server_wait(self, owner: Tenant, most: float) -> float:
+        """The same of the member's server; 0 in direct messages, where there is none."""
+        return 0.0 if owner.guild_id is None else self._wait(_server(owner), most)
+
+    def _wait(self, party: Hashable, most: float) -> float:
+        now = self._clock()
+        entries = deque(entry for entry in self._spent.get(party, ()) if entry[0] > now - WINDOW)
+        total, wait = math.fsum(seconds for _, seconds in entries), 0.0
+        while entries and total >= most:
+            at, seconds = entries.popleft()
+            total, wait = total - seconds, at + WINDOW - now
+        return wait
+
+
+def _parties(owner: Tenant) -> Iterator[Hashable]:
+    yield _member(owner)
+    if owner.guild_id is not None:
+        yield _server(owner)
+
+
+def _member(owner: Tenant) -> Hashable:
+    return "member", owner.member_id
+
+
+def _server(owner: Tenant) -> Hashable:
+    return "server", owner.guild_id

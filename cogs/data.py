@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import math
+from typing import Final
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.transport.download import mebibytes
+from bot.requests.sparing import Sparing
 from bot.transport.error_replies import answer, told
 from bot.ui.components import Outdated, Press, button, row
-from bot.ui.pages import Attached, file_page, notice
+from bot.ui.pages import Attached, Page, file_page, notice
+from core.errors import ExportedLately
 
 Interaction = discord.Interaction[EgaoBot]
+EXPORT_SECONDS: Final = 600.0  # between two exports of a member: what is kept changes no faster, and each reads all of it
+PART_BYTES: Final = 8 * 2**20  # of one file: Discord takes 10 MiB, and the message around it needs some
 
 
 class DataCog(commands.Cog):
@@ -22,6 +28,8 @@ class DataCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
+        self._lately = Sparing(1, EXPORT_SECONDS)
+        self._at_once = asyncio.Semaphore(2)  # exports under way, with two parts in memory each
         bot.presses.on("forgetall", self.forget_all)
         bot.presses.on("forgetnot", self.keep)
 
@@ -53,17 +61,31 @@ class DataCog(commands.Cog):
     @app_commands.command(name="export", description="Get a copy of everything egao keeps about you")
     @told
     async def export(self, interaction: Interaction) -> None:
-        """A zip that only the member sees."""
-        say = await self.bot.speaker(interaction)
+        """One zip after the other that only the member sees, each small enough to be sent."""
+        say, store = await self.bot.speaker(interaction), self.bot.store
+        if wait := self._lately.wait(interaction.user.id):
+            raise ExportedLately(seconds=math.ceil(wait))
         await interaction.response.defer(ephemeral=True, thinking=True)
-        data = await self.bot.store.run(self.bot.store.export_member, interaction.user.id)
-        if data is None:
-            page = notice(say("export.none"))
-        elif len(data) > interaction.filesize_limit:
-            page = notice(say("export.large", size=mebibytes(len(data))))
-        else:
-            page = file_page(say("export.ready"), Attached("egao-export.zip", data))
+        async with self._at_once:
+            parts, number = store.export_member(interaction.user.id, min(interaction.filesize_limit, PART_BYTES)), 1
+            data = await store.run(next, parts, None)
+            if data is None:
+                await _show(interaction, notice(say("export.none")), first=True)
+            while data is not None:
+                more = await store.run(next, parts, None)  # before, to say whether another one comes
+                text = say("export.ready" if number == 1 else "export.last", number=number) if more is None else None
+                name = "egao-export.zip" if number == 1 else f"egao-export-{number}.zip"
+                page = file_page(text or say("export.part", number=number), Attached(name, data))
+                await _show(interaction, page, first=number == 1)
+                data, number = more, number + 1
+
+
+async def _show(interaction: Interaction, page: Page, *, first: bool) -> None:
+    """The first page in the place of "thinking", others after it."""
+    if first:
         await interaction.edit_original_response(view=page.view, attachments=page.files())
+    else:
+        await interaction.followup.send(view=page.view, files=page.files(), ephemeral=True)
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -158,7 +158,8 @@ TEXT: Final[dict[str, str]] = {
     "forget.kept": "Nothing was erased.",
     "export.ready": "All that egao keeps about you is in this file.",
     "export.none": "egao keeps nothing about you.",
-    "export.large": "The file is larger than Discord takes ({size}). Erase some faces with `/faces` and try again.",
+    "export.part": "Part {number} of all that egao keeps about you. The next part follows.",
+    "export.last": "Part {number} of all that egao keeps about you, the last one.",
     "visibility.public": "Results of your commands are now shown to everyone.",
     "visibility.private": "Results of your commands are now shown only to you.",
     "help.text": (

@@ -136,7 +136,8 @@ TEXT: Final[dict[str, str]] = {
     "forget.kept": "何も消去していません。",
     "export.ready": "egaoが保存しているあなたのデータは、すべてこのファイルに入っています。",
     "export.none": "egaoはあなたについて何も保存していません。",
-    "export.large": "ファイルがDiscordの上限を超えています（{size}）。`/faces`で顔をいくつか消してから、もう一度試してください。",
+    "export.part": "egaoが保存しているあなたのデータの{number}番目のファイルです。続きがあります。",
+    "export.last": "egaoが保存しているあなたのデータの{number}番目のファイルです。これで最後です。",
     "visibility.public": "これから、コマンドの結果は全員に表示されます。",
     "visibility.private": "これから、コマンドの結果はあなたにだけ表示されます。",
     "help.text": (

@@ -1,4 +1,4 @@
-"""All that is kept of a member, as a zip: about.json, and per face its picture and its latent."""
+"""All that is kept of a member, as zips that can be sent: about.json, and per face its picture and its latent."""
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
@@ -7,13 +7,14 @@ import contextlib
 import io
 import json
 import zipfile
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlite_utils
 
-from core.errors import StoreDamaged
+from core.errors import NoSuchStoredFace, StoreDamaged
 from core.store.erasure import PERSONAL
 from core.store.faces import Faces, StoredFace
 from core.store.job import Job
@@ -26,7 +27,60 @@ from core.store.reports import Reports
 _TIMES = {
     "created", "started", "finished", "last_used", "expires", "lease", "token_expires", "consent_at", "seen", "at",
 }  # fmt: skip
+_ROW = 300  # bytes, at least what a zip needs for a file besides its content: its name twice, sizes, times
 _PICTURES = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpg"), (b"RIFF", "webp"))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A face or a request: what is said of it in about.json, under `section` of its place, and its files."""
+
+    place: Owner
+    section: str
+    about: dict[str, Any]
+    files: Mapping[str, bytes]
+
+
+class _Archive:
+    """One zip in the making."""
+
+    def __init__(self, about: dict[str, Any]) -> None:
+        self._about = about  # of about.json, but the places
+        self._places: dict[Owner, dict[str, Any]] = {}
+        self._held = io.BytesIO()
+        self._zip = zipfile.ZipFile(self._held, "w", zipfile.ZIP_DEFLATED)
+        self._said = len(_json(about))
+
+    def open(self, owner: Owner, about: dict[str, Any]) -> None:
+        """Begin what is said of a place."""
+        self._places[owner] = {"server": owner.guild_id, **about, "faces": [], "requests": []}
+        self._said += len(_json(self._places[owner])) + _ROW
+
+    def size_with(self, entry: _Entry) -> int:
+        """Bytes of the file, at most, with one more entry: as if nothing of it could be made smaller."""
+        return self._held.tell() + self._said + len(_json(entry.about)) + sum(map(len, entry.files.values())) + self._rows(entry)
+
+    def _rows(self, entry: _Entry) -> int:
+        return _ROW * (len(self._zip.namelist()) + len(entry.files) + 2)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds no entry yet."""
+        return not any(place["faces"] or place["requests"] for place in self._places.values())
+
+    def add(self, entry: _Entry) -> None:
+        if entry.place not in self._places:
+            self.open(entry.place, {})
+        self._places[entry.place][entry.section].append(entry.about)
+        self._said += len(_json(entry.about)) + 2
+        for name, content in entry.files.items():
+            self._zip.writestr(name, content)
+
+    def close(self) -> bytes:
+        """The whole file."""
+        self._zip.writestr("about.json", _json({**self._about, "places": list(self._places.values())}))
+        self._zip.close()
+        return self._held.getvalue()
 
 
 class Exporter:
@@ -36,57 +90,61 @@ class Exporter:
         self._faces, self._jobs, self._members, self._limits, self._reports = faces, jobs, members, limits, reports
         self._database = faces.database
 
-    def of_owner(self, owner: Owner) -> bytes:
-        """What is kept of a member in one server, in direct messages, or of the command line."""
-        return self._zipped(owner.member_id, [owner])
+    def of_member(self, member_id: int, most: int) -> Iterator[bytes]:
+        """What is kept of a member everywhere, as zips of at most `most` bytes; none if that is nothing.
 
-    def of_member(self, member_id: int) -> bytes | None:
-        """What is kept of a member everywhere; None if that is nothing."""
+        Each is made when it is asked for, of one face or request after the other: no more than one zip is in memory.
+        """
         with self._database.reading() as db:
             places = self._places(db, member_id)
             known = db.execute("select 1 from members where member_id = ?", [member_id]).fetchone()
-        return self._zipped(member_id, places) if places or known else None
+        if not places and not known:
+            return
+        made: dict[str, Any] = {"made": _time(self._faces.now()), "member": _plain(asdict(self._members.get(member_id)))}
+        part = 1
+        archive = _Archive({**made, "part": part})
+        for owner in places:
+            archive.open(owner, self._place(owner, member_id))
+            for entry in self._entries(owner):
+                if not archive.empty and archive.size_with(entry) > most:
+                    yield archive.close()
+                    part += 1
+                    archive = _Archive({**made, "part": part})
+                archive.add(entry)
+        yield archive.close()
 
-    def _zipped(self, member_id: int | None, owners: list[Owner]) -> bytes:
-        held = io.BytesIO()
-        with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-            about: dict[str, Any] = {"made": _time(self._faces.now()), "places": []}
-            if member_id is not None:
-                about["member"] = _plain(asdict(self._members.get(member_id)))
-            for owner in owners:
-                about["places"].append(self._place(owner, archive))
-            archive.writestr("about.json", json.dumps(about, ensure_ascii=False, indent=1))
-        return held.getvalue()
+    def _place(self, owner: Owner, member_id: int) -> dict[str, Any]:
+        return {
+            "uses": [_time(at) for at in self._limits.times(owner)],
+            "blocked": self._members.is_blocked(owner.guild_id, member_id),
+            "reports": [_plain(asdict(report)) for report in self._reports.by(owner)],
+        }
 
-    def _place(self, owner: Owner, archive: zipfile.ZipFile) -> dict[str, Any]:
-        place: dict[str, Any] = {"server": owner.guild_id}
-        place["faces"] = [self._face(owner, face, archive) for face in self._faces.of(owner)]
-        place["requests"] = [self._job(job, archive) for job in self._jobs.kept(owner)]
-        if owner.member_id is not None:
-            place["uses"] = [_time(at) for at in self._limits.times(owner)]
-            place["blocked"] = self._members.is_blocked(owner.guild_id, owner.member_id)
-            place["reports"] = [_plain(asdict(report)) for report in self._reports.by(owner)]
-        return place
+    def _entries(self, owner: Owner) -> Iterator[_Entry]:
+        """One by one; what was erased meanwhile or is damaged is left out."""
+        for number in self._faces.numbers(owner):
+            with contextlib.suppress(NoSuchStoredFace, StoreDamaged):
+                yield self._face(owner, self._faces.get(owner, number))
+        for number in self._jobs.numbers(owner):
+            if (job := self._jobs.get(number)) is not None:
+                yield self._job(owner, job)
 
-    def _face(self, owner: Owner, face: StoredFace, archive: zipfile.ZipFile) -> dict[str, Any]:
+    def _face(self, owner: Owner, face: StoredFace) -> _Entry:
         files = {}
         with contextlib.suppress(StoreDamaged):
             picture = self._faces.thumbnail(owner, face.id)
             files[f"faces/{face.id}.{picture_ending(picture)}"] = picture
         with contextlib.suppress(StoreDamaged):
             files[f"faces/{face.id}.npz"] = self._faces.latent(owner, face.id)
-        for name, content in files.items():
-            archive.writestr(name, content)
-        return {**_plain(asdict(face)), "messages": self._faces.sources(face.id), "files": sorted(files)}
+        about = {**_plain(asdict(face)), "messages": self._faces.sources(face.id), "files": sorted(files)}
+        return _Entry(owner, "faces", about, files)
 
-    def _job(self, job: Job, archive: zipfile.ZipFile) -> dict[str, Any]:
+    def _job(self, owner: Owner, job: Job) -> _Entry:
         about = asdict(job)
         blobs = {name: about.pop(name) for name in ("request", "checkpoint")}
         files = {f"requests/{job.id}.{name}": blob for name, blob in blobs.items() if blob is not None}
-        for name, blob in files.items():
-            archive.writestr(name, blob)
         about["token"] = job.token is not None  # that there is one; it is a key to Discord, not data about the member
-        return {**_plain(about), "files": sorted(files)}
+        return _Entry(owner, "requests", {**_plain(about), "files": sorted(files)}, files)
 
     def _places(self, db: sqlite_utils.Database, member_id: int) -> list[Owner]:
         """Every owner that this member is. Blocks and uses hold no id: the servers that have any are tried."""
@@ -114,3 +172,7 @@ def _plain(about: dict[str, Any]) -> dict[str, Any]:
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _json(about: Mapping[str, Any]) -> bytes:
+    return json.dumps(about, ensure_ascii=False, indent=1).encode()

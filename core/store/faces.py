@@ -143,6 +143,11 @@ class Faces(Part):
         """All faces of the owner, the one that `latest` gives first."""
         return self._select(owner, "order by chosen desc, id desc")
 
+    def numbers(self, owner: Owner) -> list[int]:
+        """The numbers of all faces of the owner."""
+        with self.database.reading() as db:
+            return [row[0] for row in db.execute(f"select id from faces where {_OWNED} order by id", self._who(owner))]
+
     def latest(self, owner: Owner, generator: str | None = None) -> StoredFace | None:
         """The face last given or picked, of this generator if one is named."""
         wanted = "" if generator is None else "and generator = :generator"

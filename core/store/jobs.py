@@ -203,6 +203,12 @@ class Jobs(Part):
         with self.database.reading() as db:
             return self._select(db, "guild_id = :guild and member_id = :member", guild=guild, member=member)
 
+    def numbers(self, owner: Owner) -> list[int]:
+        """The numbers of all of a member's jobs that still have a row, ended or not."""
+        with self.database.reading() as db:
+            sql = "select id from jobs where guild_id = ? and member_id = ? order by id"
+            return [row[0] for row in db.execute(sql, owner.columns)]
+
     def waiting(self, guild_id: int | None = None) -> int:
         """How many are queued, of one server or in all."""
         return self.counts(guild_id)["queued"]

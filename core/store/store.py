@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
@@ -148,13 +148,9 @@ class Store:
         self._sweeper.tidy()
         return expired
 
-    def export(self, owner: Owner) -> bytes:
-        """All that is kept of a member in one place, as a zip of JSON, pictures and latents."""
-        return self._exporter.of_owner(owner)
-
-    def export_member(self, member_id: int) -> bytes | None:
-        """All that is kept of a member everywhere; None if that is nothing."""
-        return self._exporter.of_member(member_id)
+    def export_member(self, member_id: int, most: int) -> Iterator[bytes]:
+        """All that is kept of a member everywhere, as zips of at most `most` bytes, each made when it is asked for."""
+        return self._exporter.of_member(member_id, most)
 
     def backup(self, path: Path) -> None:
         """Write a checked copy to `path` (mode 0600) while the store is in use. It opens with the present key only."""

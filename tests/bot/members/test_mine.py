@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import secrets
+import sys
 import zipfile
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +21,8 @@ from tests.bot.workbench import photo
 
 def left_of(world: World, person: Any) -> list[str]:
     """The files of an export but the one that says what there is: faces, pictures."""
-    data = world.store.export_member(person.id)
-    return [] if data is None else [name for name in zipfile.ZipFile(io.BytesIO(data)).namelist() if name != "about.json"]
+    parts = [zipfile.ZipFile(io.BytesIO(part)) for part in world.store.export_member(person.id, 2**30)]
+    return [name for part in parts for name in part.namelist() if name != "about.json"]
 
 
 async def test_faces_are_listed_picked_renamed_and_erased(world: World) -> None:
@@ -139,6 +141,30 @@ async def test_export_hands_over_all_that_is_kept(world: World) -> None:
     assert any(name.endswith(".npz") for name in archive.namelist())
 
 
+async def test_a_large_export_comes_in_parts_and_not_again_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["cogs.data"], "PART_BYTES", 30_000)
+    for n in range(6):
+        world.store.faces.add(
+            world.owner(world.ann), photo_sha256=f"{n:064x}", face=0, box=(), quad=(), latent=secrets.token_bytes(9_000),
+            thumbnail=b"x", generator="g", method="m",
+        )  # fmt: skip
+    answer = await world.ann.slash(world.channel, "export")
+    shown = [response_of(answer), *answer.followups]
+    assert [text(one).partition(" of all")[0] for one in shown] == ["Part 1", "Part 2", "Part 3"]
+    assert ["last one" in text(one) for one in shown] == [False, False, True]
+    assert all(one.flags.ephemeral for one in shown)
+    files = [file for one in shown for file in pictures(world, one).items()]
+    assert [name for name, _ in files] == ["egao-export.zip", "egao-export-2.zip", "egao-export-3.zip"]
+    assert all(len(data) <= 30_000 for _, data in files)
+    latents = [name for _, data in files for name in zipfile.ZipFile(io.BytesIO(data)).namelist() if name.endswith(".npz")]
+    assert len(latents) == 6
+    again = await world.ann.slash(world.channel, "export")
+    assert "had your copy a short while ago" in text(again.response)
+    assert not response_of(again).attachments
+    other = await world.ben.slash(world.channel, "export")
+    assert "keeps nothing" in text(other.response)
+
+
 async def test_a_ban_erases_in_that_server_only(world: World) -> None:
     await world.kept_face(world.ann)
     await world.dm(world.ann, "me.png", photo())
@@ -147,7 +173,7 @@ async def test_a_ban_erases_in_that_server_only(world: World) -> None:
     await guild.ban(discord.Object(world.ann.id))
     await world.env.settle()
     assert not world.faces(world.ann)
-    assert world.store.export_member(world.ann.id) is not None
+    assert list(world.store.export_member(world.ann.id, 2**30))
 
 
 async def test_messages_deleted_in_bulk_take_their_faces_along(world: World) -> None:

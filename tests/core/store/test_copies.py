@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import sqlite3
 import stat
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from core.store.keys import new_key
 from tests.core.store.kit import ALICE, BOB, HOUR, LEARNED, OTHER_SERVER, PHOTO, SERVER, Clock, keep_face, raw, rows, settings_at
 
 HERE = Owner(SERVER, ALICE)
+LARGEST = 2**30
 
 
 @pytest.fixture
@@ -177,8 +180,7 @@ def test_an_export_holds_all_that_is_kept_of_a_member(store: Store, clock: Clock
     store.reports.add(SERVER, ALICE, channel_id=1, message_id=2, reason="my reason")
     store.members.block(OTHER_SERVER, ALICE)
 
-    blob = store.export_member(ALICE)
-    assert blob is not None
+    (blob,) = store.export_member(ALICE, LARGEST)
     with zipfile.ZipFile(io.BytesIO(blob)) as archive:
         assert archive.testzip() is None
         contents = {name: archive.read(name) for name in archive.namelist()}
@@ -199,15 +201,59 @@ def test_an_export_holds_all_that_is_kept_of_a_member(store: Store, clock: Clock
     assert b"another's" not in blob
     assert b"credential" not in b"".join([json.dumps(about).encode(), *contents.values()])
     assert str(BOB).encode() not in json.dumps(about).encode()
-    with zipfile.ZipFile(io.BytesIO(store.export(HERE))) as archive:
-        assert f"faces/{direct.id}.npz" not in archive.namelist()
+
+
+def test_an_export_comes_in_parts_that_are_small_enough_and_lose_nothing(store: Store) -> None:
+    faces = [keep_face(store, owner, photo=f"{n:064x}") for n in range(40) for owner in (HERE, Owner.direct(ALICE))]
+    job = store.jobs.create(HERE, "photo", b"a request", limits=GuildSettings())
+    assert job is not None
+    most, names, told, numbers, used = 20_000, list[str](), list[int](), list[int](), 0
+    for part in store.export_member(ALICE, most):
+        assert len(part) <= most
+        with zipfile.ZipFile(io.BytesIO(part)) as archive:
+            assert archive.testzip() is None
+            about = json.loads(archive.read("about.json"))
+            here = [name for name in archive.namelist() if name != "about.json"]
+        said = [one for place in about["places"] for one in (*place["faces"], *place["requests"])]
+        assert sorted(here) == sorted(name for one in said for name in one["files"]), "each part says what is in it"
+        names += here
+        told += [one["id"] for one in said]
+        numbers.append(about["part"])
+        used += sum(len(place.get("uses", ())) for place in about["places"])
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 10
+    assert sorted(told) == sorted([*(face.id for face in faces), job.id])
+    assert len(names) == len(set(names)) == 2 * len(faces) + 1
+    assert used == 1
+
+
+def test_an_export_takes_no_more_memory_for_more_faces(store: Store) -> None:
+    with store.database.writing():
+        for n in range(300):
+            keep_face(store, HERE, photo=f"{n:064x}", thumbnail=secrets.token_bytes(50_000))
+    tracemalloc.start()
+    try:
+        size = sum(len(part) for part in store.export_member(ALICE, 2**20))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 14 * 2**20
+    assert peak < 5 * 2**20
+
+
+def test_a_face_erased_while_an_export_goes_on_is_left_out(store: Store) -> None:
+    faces = [keep_face(store, HERE, photo=f"{n:064x}") for n in range(20)]
+    parts = store.export_member(ALICE, 20_000)
+    next(parts)
+    store.faces.delete(HERE, faces[-1].id)
+    assert not any(f"faces/{faces[-1].id}.npz".encode() in part for part in parts)
 
 
 def test_there_is_nothing_to_export_of_somebody_unknown(store: Store) -> None:
     keep_face(store, HERE)
-    assert store.export_member(BOB) is None
+    assert not list(store.export_member(BOB, LARGEST))
     store.forget_member(ALICE)
-    assert store.export_member(ALICE) is None
+    assert not list(store.export_member(ALICE, LARGEST))
 
 
 def test_every_column_about_a_member_is_in_the_export(store: Store) -> None:
@@ -222,7 +268,8 @@ def test_every_column_about_a_member_is_in_the_export(store: Store) -> None:
     store.members.consent(ALICE, 1, "en")
     store.jobs.create(HERE, "photo", b"")
     store.reports.add(SERVER, ALICE, channel_id=1, message_id=2, reason="r")
-    with zipfile.ZipFile(io.BytesIO(store.export(HERE))) as archive:
+    (blob,) = store.export_member(ALICE, LARGEST)
+    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
         about = json.loads(archive.read("about.json"))
     shown = {
         "faces": about["places"][0]["faces"][0], "jobs": about["places"][0]["requests"][0],

@@ -22,6 +22,7 @@ from bot.requests.erasure import Erasure, Recent
 from bot.requests.service import Service
 from bot.requests.steps import Work
 from bot.text.speaker import CommandTranslator, Speaker, speaker
+from bot.transport.asker import Asker
 from bot.transport.base import BotBase
 from bot.transport.error_replies import Tree, guarded
 from bot.transport.photo_source import PhotoReader, Photos
@@ -153,20 +154,18 @@ class EgaoBot(BotBase):
             language = (await self.store.run(self.store.guilds.get, interaction.guild_id)).language
         return speaker(language, interaction.locale)
 
-    async def speaker_for(self, message: discord.Message) -> Speaker:
-        """The same for a message, which doesn't say its author's language: as they last consented, else the server's."""
-        guild = message.guild
-        language = (await self.store.run(self.store.guilds.get, guild.id if guild else None)).language
-        member = await self.store.run(self.store.members.get, message.author.id)
-        return speaker(language, member.consent_locale, guild.preferred_locale if guild else None)
+    async def asker(self, interaction: discord.Interaction[Any]) -> Asker:
+        """Look up who uses a command or a button: in one go what else would be asked for piece by piece."""
+        guild_id = interaction.guild_id
+        settings, member = await self.store.run(self.store.known_of, guild_id, interaction.user.id)
+        return Asker(guild_id, speaker(settings.language, interaction.locale), settings, member)
 
-    async def wants_private(self, interaction: discord.Interaction[Any], show: str | None = None) -> bool:
-        """Whether only the member is to see the result: as they say now, or said before. A direct message is theirs."""
-        if interaction.guild_id is None:
-            return False
-        if show is None:
-            show = (await self.store.run(self.store.members.get, interaction.user.id)).visibility
-        return show == "private"
+    async def asker_of(self, message: discord.Message) -> Asker:
+        """Look up who posted a message, which doesn't say their language: as they last consented, else the server's."""
+        guild = message.guild
+        settings, member = await self.store.run(self.store.known_of, guild.id if guild else None, message.author.id)
+        say = speaker(settings.language, member.consent_locale, guild.preferred_locale if guild else None)
+        return Asker(guild.id if guild else None, say, settings, member)
 
     @property
     def loops(self) -> tuple[tasks.Loop[Any], ...]:

@@ -45,10 +45,9 @@ class AdminCog(
     @told
     async def settings(self, interaction: Interaction) -> None:
         """As they stand, with everything to change them."""
-        guild_id = require_admin(interaction)
-        say = await self.bot.speaker(interaction)
-        settings = await self.bot.store.run(self.bot.store.guilds.get, guild_id)
-        await answer(interaction, panel(say, settings, content=self.bot.content))
+        require_admin(interaction)
+        asker = await self.bot.asker(interaction)
+        await answer(interaction, panel(asker.say, asker.settings, content=self.bot.content))
 
     @app_commands.command(name="status", description="Queue, rates, failures and disk")
     @told

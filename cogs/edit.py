@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import check_strength
 from bot.requests.ask import USUAL, Ask, Kind
+from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import told
 from bot.transport.identity import owner_of
@@ -49,8 +50,8 @@ class EditCog(commands.Cog):
         show: Choice[str] | None = None,
     ) -> None:
         """The range that Discord checks is fixed; the server's own limit is checked here."""
-        settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
-        await self._edit(interaction, "edit", check_strength(strength, settings), photo, face, show)
+        asker = await self.bot.asker(interaction)
+        await self._edit(asker, interaction, "edit", check_strength(strength, asker.settings), photo, face, show)
 
     @app_commands.command(name="neutral", description=WORDS.remove)
     @app_commands.describe(photo=PHOTO, face=FACE, show=WHO_SEES)
@@ -64,7 +65,7 @@ class EditCog(commands.Cog):
         show: Choice[str] | None = None,
     ) -> None:
         """The strength at which this face shows nothing of the expression is found by the worker."""
-        await self._edit(interaction, "edit", NEUTRAL, photo, face, show)
+        await self._edit(await self.bot.asker(interaction), interaction, "edit", NEUTRAL, photo, face, show)
 
     @app_commands.command(name="animate", description=WORDS.sweep)
     @app_commands.describe(face=FACE, show=WHO_SEES)
@@ -72,7 +73,7 @@ class EditCog(commands.Cog):
     @told
     async def animate(self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None) -> None:
         """Of a kept face."""
-        await self._edit(interaction, "animate", USUAL, None, face, show)
+        await self._edit(await self.bot.asker(interaction), interaction, "animate", USUAL, None, face, show)
 
     @express.autocomplete("face")
     @neutral.autocomplete("face")
@@ -87,6 +88,7 @@ class EditCog(commands.Cog):
 
     async def _edit(
         self,
+        asker: Asker,
         interaction: Interaction,
         kind: Kind,
         strength: Strength,
@@ -94,8 +96,7 @@ class EditCog(commands.Cog):
         face: str | None,
         show: Choice[str] | None,
     ) -> None:
-        say = await self.bot.speaker(interaction)
-        private = await self.bot.wants_private(interaction, show.value if show is not None else None)
+        say, private = asker.say, asker.wants_private(show.value if show is not None else None)
         limit = interaction.filesize_limit
         if photo is not None:
             number = _numbered(face)

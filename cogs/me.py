@@ -31,8 +31,8 @@ class MeCog(commands.Cog):
     @told
     async def help(self, interaction: Interaction) -> None:
         """With the limits that hold here."""
-        say = await self.bot.speaker(interaction)
-        settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
+        asker = await self.bot.asker(interaction)
+        say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
         text = say("help.text", low=low, high=high, retention=settings.retention_hours)
         if interaction.guild_id is not None and interaction.permissions.manage_guild:
@@ -43,8 +43,8 @@ class MeCog(commands.Cog):
     @told
     async def privacy(self, interaction: Interaction) -> None:
         """The whole statement."""
-        say = await self.bot.speaker(interaction)
-        settings = await self.bot.store.run(self.bot.store.guilds.get, interaction.guild_id)
+        asker = await self.bot.asker(interaction)
+        say, settings = asker.say, asker.settings
         checks = self.bot.settings.gates != "off"
         await answer(interaction, notice(privacy(say.language, settings.retention_hours, checks=checks)))
 

@@ -39,8 +39,8 @@ class MenuCog(commands.Cog):
         await guarded(interaction, self._edit(interaction, message, NEUTRAL))
 
     async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength) -> None:
-        say = await self.bot.speaker(interaction)
-        private = await self.bot.wants_private(interaction)
+        asker = await self.bot.asker(interaction)
+        say, private = asker.say, asker.wants_private()
         ask = Ask("photo", say.language, interaction.filesize_limit, private, photo_in(message), strength=strength)
         caller = InteractionCaller(interaction, say, private, "say")
         await self.bot.consent.request(caller, ask, limited=True)

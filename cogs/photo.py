@@ -13,6 +13,7 @@ from bot.client import EgaoBot
 from bot.requests.ask import Ask
 from bot.requests.sparing import Few, Sparing
 from bot.text.speaker import Speaker
+from bot.transport.asker import Asker
 from bot.transport.callers import MessageCaller
 from bot.transport.error_replies import trouble
 from bot.transport.photo_source import photo_in, pictures
@@ -48,22 +49,22 @@ class PhotoCog(commands.Cog):
                 return  # they were told
             say = Speaker("en")
             with contextlib.suppress(EgaoError):  # the store may be what fails
-                say = await self.bot.speaker_for(message)
+                say = (await self.bot.asker_of(message)).say
             await self._reply(message, say, trouble(say, error))
 
     async def _look(self, message: discord.Message) -> None:
         source = self._source(message)
         if source is not None:
-            if self._addressed(message) or await self._open(message):
-                await self._take(message, source)
+            asker = await (self.bot.asker_of(message) if self._addressed(message) else self._in_open_channel(message))
+            if asker is not None:
+                await self._take(message, source, asker.say)
         elif self._spoken_to(message) and self._words.may(message.author.id):
-            say = await self.bot.speaker_for(message)
+            say = (await self.bot.asker_of(message)).say
             await self._reply(message, say, notice(say("photo.drop.hint")))
         elif not self.bot.content and message.guild is not None:
             await self._explain(message)
 
-    async def _take(self, message: discord.Message, source: discord.Message) -> None:
-        say = await self.bot.speaker_for(message)
+    async def _take(self, message: discord.Message, source: discord.Message, say: Speaker) -> None:
         caller = MessageCaller(self.bot, message, say)
         ask = Ask("photo", say.language, caller.limit, photo=photo_in(source), pictures=len(pictures(source)))
         try:
@@ -87,32 +88,34 @@ class PhotoCog(commands.Cog):
         """In a direct message, or by name; an answer to the bot's message alone (a "thank you!") is not."""
         return message.guild is None or (self.bot.user is not None and self.bot.user.mention in message.content)
 
-    async def _open(self, message: discord.Message) -> bool:
-        """Whether photos here are for the bot. Where the store can't say, only those who could expect an answer hear of it."""
+    async def _in_open_channel(self, message: discord.Message) -> Asker | None:
+        """Look up who asks, if photos here are for the bot; else None.
+
+        Where the store can't say, only those who could expect an answer hear of it.
+        """
         if message.guild is None:
-            return False
+            return None
         place = message.channel.id
         parent = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
         try:
-            settings = await self.bot.store.run(self.bot.store.guilds.get, message.guild.id)
+            asker = await self.bot.asker_of(message)
         except EgaoError as error:
             if place in self._known or parent in self._known:
                 raise
             log.error("whether channel %d is open can't be read: %s", place, error.code)
-            return False
-        is_open = settings.auto_replies and bool({place, parent} & set(settings.channels))
+            return None
+        is_open = asker.settings.auto_replies and bool({place, parent} & set(asker.settings.channels))
         (self._known.add if is_open else self._known.discard)(parent or place)
-        return is_open
+        return asker if is_open else None
 
     async def _explain(self, message: discord.Message) -> None:
         """Without the content intent a photo in an open channel can't be told from words: say so, once a channel."""
         channel = message.channel
         place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
-        if place in self._explained or not await self._open(message):
+        if place in self._explained or (asker := await self._in_open_channel(message)) is None:
             return
         self._explained.add(place)
-        say = await self.bot.speaker_for(message)
-        await self._reply(message, say, notice(say("photo.content.off")))
+        await self._reply(message, asker.say, notice(asker.say("photo.content.off")))
 
     async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
         """In the channel; where the bot may not speak, to the member. Where Discord fails, until it no longer does."""

@@ -46,9 +46,9 @@ class ReportCog(commands.Cog):
     async def reported(self, press: Press) -> None:
         """Keep it and pass it on; the same picture once for each member."""
         interaction, store = press.interaction, self.bot.store
-        say = await self.bot.speaker(interaction)
+        asker = await self.bot.asker(interaction)
+        say, settings = asker.say, asker.settings
         message, reason = interaction.message, press.values.get("reason", "")[:LONGEST]
-        settings = await store.run(store.guilds.get, interaction.guild_id)
         message_id = message.id if message is not None else None
         made = await store.run(store.reports.by, owner_of(interaction.guild_id, interaction.user.id))
         passed_on = settings.report_channel is not None

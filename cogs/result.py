@@ -142,13 +142,10 @@ class ResultCog(commands.Cog):
             raise NotYours
         if interaction.message is None or expression not in names():
             raise Outdated
-        say = await self.bot.speaker(interaction)
-        owner = owner_of(interaction.guild_id, member_id)
-        store = self.bot.store
-        await store.run(store.faces.get, owner, face_id)
-        settings = await store.run(store.guilds.get, interaction.guild_id)
-        strength = clamp_strength(hundredths / 100, settings)
-        return Pressed(press, say, owner, face_id, expression, strength, settings, interaction.message.flags.ephemeral)
+        asker, owner = await self.bot.asker(interaction), owner_of(interaction.guild_id, member_id)
+        await self.bot.store.run(self.bot.store.faces.get, owner, face_id)
+        strength, private = clamp_strength(hundredths / 100, asker.settings), interaction.message.flags.ephemeral
+        return Pressed(press, asker.say, owner, face_id, expression, strength, asker.settings, private)
 
     async def _step(self, press: Press, change: float) -> None:
         own = await self._own(press)

@@ -47,9 +47,9 @@ class SettingsCog(commands.Cog):
 
     async def open_form(self, press: Press) -> None:
         """The numbers, as text fields with what they are now."""
-        guild_id = require_admin(press.interaction)
-        say = await self.bot.speaker(press.interaction)
-        settings = await self.bot.store.run(self.bot.store.guilds.get, guild_id)
+        require_admin(press.interaction)
+        asker = await self.bot.asker(press.interaction)
+        say, settings = asker.say, asker.settings
         title, names = FORMS[_form(press)]
         form = Form(say(title), custom_id("setnumbers", _form(press)))
         for name, label in names.items():

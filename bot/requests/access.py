@@ -6,45 +6,59 @@ from collections.abc import Collection
 
 import discord
 
+from bot.requests.ask import Ask
 from bot.text.privacy import CONSENT_VERSION
 from bot.transport.identity import Person
-from core.errors import AdminsOnly, NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, ServerOnly, StrengthOverLimit
+from core.errors import AdminsOnly, NotYourPhoto, OwnPicture, PhotoOwnerUnasked, RoleNeeded, ServerOnly, StrengthOverLimit
 from core.store import GuildSettings, Owner, Store
 
 
 class Gate:
     """Raises the AccessError that keeps somebody out, or returns the rules that hold where they ask."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, bot: discord.Client, store: Store) -> None:
+        self._bot, self._store = bot, store
 
-    async def admit(self, owner: Owner, person: Person, authors: Collection[int] = ()) -> GuildSettings:
-        """Let a request in. `authors` posted the photo that it is about, or that its kept face was made of.
+    async def admit(self, owner: Owner, person: Person, ask: Ask) -> GuildSettings:
+        """Let a request in. Raises OwnPicture, Blocked, ConsentNeeded, RoleNeeded, NotYourPhoto or PhotoOwnerUnasked."""
+        return await self._store.run(self._admit, owner, person, ask)
 
-        Raises Blocked, ConsentNeeded, RoleNeeded, NotYourPhoto or PhotoOwnerUnasked.
-        """
-        settings = await self._store.run(self._store.guilds.get, owner.guild_id)
-        await self._store.run(self._store.members.require, owner, CONSENT_VERSION)
+    async def check_authors(self, owner: Owner, ask: Ask) -> None:
+        """Refuse a photo that its author does not let `owner` use any more. Raises NotYourPhoto or PhotoOwnerUnasked."""
+        await self._store.run(self._check_again, owner, ask)
+
+    # What follows runs on a thread of the store's: several look-ups, and one wait.
+
+    def _admit(self, owner: Owner, person: Person, ask: Ask) -> GuildSettings:
+        authors = self._authors(owner, ask)
+        if self._bot.user is not None and self._bot.user.id in authors:
+            raise OwnPicture
+        settings = self._store.guilds.get(owner.guild_id)
+        self._store.members.require(owner, CONSENT_VERSION)
         if settings.roles and not _has_role(person, settings.roles):
             raise RoleNeeded
-        await self.check_authors(owner, authors)
+        self._check(owner, authors, settings)
         return settings
 
-    async def check_authors(self, owner: Owner, authors: Collection[int]) -> None:
-        """Whether a photo of these authors may be used by `owner` just now. Raises NotYourPhoto or PhotoOwnerUnasked."""
-        settings = await self._store.run(self._store.guilds.get, owner.guild_id)
-        for author_id in authors:
-            if author_id != owner.member_id:
-                await self._check_author(author_id, owner, settings)
+    def _check_again(self, owner: Owner, ask: Ask) -> None:
+        self._check(owner, self._authors(owner, ask), self._store.guilds.get(owner.guild_id))
 
-    async def _check_author(self, author_id: int, owner: Owner, settings: GuildSettings) -> None:
-        if settings.whose_photos == "own":
-            raise NotYourPhoto
-        if await self._store.run(self._store.members.is_blocked, owner.guild_id, author_id):
-            raise PhotoOwnerUnasked
-        agreed = await self._store.run(self._store.members.has_consented, author_id, CONSENT_VERSION)
-        if settings.whose_photos == "consented" and not agreed:
-            raise PhotoOwnerUnasked
+    def _authors(self, owner: Owner, ask: Ask) -> set[int]:
+        """Who posted the photo that is asked about, or that the kept face was made of."""
+        if ask.photo is not None:
+            return set() if ask.photo.author_id is None else {ask.photo.author_id}
+        return self._store.faces.authors(owner, ask.face_id or 0)
+
+    def _check(self, owner: Owner, authors: Collection[int], settings: GuildSettings) -> None:
+        members = self._store.members
+        for author_id in authors:
+            if author_id == owner.member_id:
+                continue
+            if settings.whose_photos == "own":
+                raise NotYourPhoto
+            agreed = settings.whose_photos != "consented" or members.has_consented(author_id, CONSENT_VERSION)
+            if not agreed or members.is_blocked(owner.guild_id, author_id):
+                raise PhotoOwnerUnasked
 
 
 def check_strength(strength: float, settings: GuildSettings) -> float:

@@ -34,12 +34,15 @@ class Ends:
 
     async def answered(self, run: Run) -> None:
         """Note that the member has the answer. It stands, also if somebody ended the request while it was on its way."""
-        if not await self._store.run(self._store.jobs.finish, run.job_id, "done", told=True):
-            await self._store.run(self._store.jobs.told, run.job_id)
+        await self._store.run(self._note_answered, run)
+
+    def _note_answered(self, run: Run) -> None:
+        """On a thread of the store's."""
+        if not self._store.jobs.finish(run.job_id, "done", told=True):
+            self._store.jobs.told(run.job_id)
         if run.face is not None and run.ask.kind == "photo":
             with contextlib.suppress(EgaoError):  # erased meanwhile
-                place = (run.answer.channel_id, run.answer.message_id)
-                await self._store.run(self._store.faces.place, run.owner, run.face.face.id, *place)
+                self._store.faces.place(run.owner, run.face.face.id, run.answer.channel_id, run.answer.message_id)
 
     async def fail(self, run: Run, error: Exception) -> None:
         """End it as failed and tell the member why."""

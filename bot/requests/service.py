@@ -34,7 +34,6 @@ from bot.ui.pages import choose_face, notice, working
 from core.errors import (
     EgaoError,
     JobCancelled,
-    OwnPicture,
     PhotoGone,
     ServerShareFull,
     ServerWorkSpent,
@@ -71,9 +70,9 @@ class Service:
     def __init__(
         self, bot: discord.Client, settings: Settings, store: Store, work: Work, metrics: Metrics, recent: Recent
     ) -> None:
-        self._bot, self._settings, self._store, self._work, self._recent = bot, settings, store, work, recent
+        self._settings, self._store, self._work, self._recent = settings, store, work, recent
         self.metrics = metrics
-        self.gate = Gate(store)
+        self.gate = Gate(bot, store)
         self.runs: dict[int, Run] = {}
         self.choosing: dict[int, tuple[Run, float]] = {}  # with the time at which the choice closes
         self.ends = Ends(store, work)
@@ -104,10 +103,7 @@ class Service:
         """Whether the person may ask for this, just now. Raises AccessError or ShuttingDown."""
         if self._closing:
             raise ShuttingDown
-        authors = await self._authors(caller.owner, ask)
-        if self._bot.user is not None and self._bot.user.id in authors:
-            raise OwnPicture
-        settings = await self.gate.admit(caller.owner, caller.person, authors)
+        settings = await self.gate.admit(caller.owner, caller.person, ask)
         self._check_spending(caller.owner, settings)
         return settings
 
@@ -118,12 +114,6 @@ class Service:
             raise WorkSpent(limit=settings.work_seconds, minutes=minutes, seconds=math.ceil(wait))
         if wait := spending.server_wait(owner, self._settings.server_seconds):
             raise ServerWorkSpent(limit=self._settings.server_seconds, minutes=minutes, seconds=math.ceil(wait))
-
-    async def _authors(self, owner: Owner, ask: Ask) -> set[int]:
-        """Who posted the photo that is asked about, or that the kept face was made of."""
-        if ask.photo is not None:
-            return set() if ask.photo.author_id is None else {ask.photo.author_id}
-        return await self._store.run(self._store.faces.authors, owner, ask.face_id or 0)
 
     async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
         """The member chose one or more faces of the photo that `parent` is about: a request for each.
@@ -304,7 +294,7 @@ class Service:
                 await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
             return "gone"
         try:
-            await self.gate.check_authors(run.owner, await self._authors(run.owner, run.ask))  # may have changed since
+            await self.gate.check_authors(run.owner, run.ask)  # may have changed since
             page = await self._work.do(run)
         finally:
             if run.follower is not None:

@@ -22,11 +22,11 @@ from core.store.database import Database, Hold
 from core.store.erasure import Erased, Expired
 from core.store.export import Exporter
 from core.store.faces import Faces
-from core.store.guilds import Guilds
+from core.store.guilds import Guilds, GuildSettings
 from core.store.jobs import Jobs
 from core.store.keys import unlock
 from core.store.limits import Limits
-from core.store.members import Members
+from core.store.members import Member, Members
 from core.store.owner import Owner
 from core.store.reports import Reports
 from core.store.vault import Vault
@@ -133,6 +133,10 @@ class Store:
     def forget_channel(self, *channel_ids: int) -> Erased:
         """Channels were deleted: erase the faces and the requests about photos that were posted there."""
         return erasure.forget_channels(self.database, *channel_ids)
+
+    def known_of(self, guild_id: int | None, member_id: int) -> tuple[GuildSettings, Member]:
+        """Read the rules of a server (None: of direct messages) and what is known of a member who asks for something there."""
+        return self.guilds.get(guild_id), self.members.get(member_id)
 
     def owners(self) -> list[Owner]:
         """Every member of a server of whom anything is kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from discord.ext import commands
 
 from bot.client import EgaoBot
+from bot.requests.access import require_own_message
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import answer
 from bot.transport.identity import owner_of
@@ -56,6 +57,7 @@ class ChoiceCog(commands.Cog):
         job = await self.bot.store.run(self.bot.store.jobs.get, job_id)
         if job is not None and job.owner != owner_of(press.interaction.guild_id, press.interaction.user.id):
             raise NotYours
+        await require_own_message(self.bot.store, press.interaction)
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from discord.ext import commands
 
 from bot.client import EgaoBot
+from bot.requests.access import require_own_message
 from bot.text.privacy import CONSENT_VERSION
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer
@@ -39,6 +40,7 @@ class ConsentCog(commands.Cog):
 
     async def _asked(self, press: Press, say: Speaker) -> bool:
         if press.interaction.user.id == press.numbers(2)[1]:
+            await require_own_message(self.bot.store, press.interaction)
             return True
         await answer(press.interaction, notice(say("consent.other")))
         return False

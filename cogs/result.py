@@ -1,7 +1,7 @@
 """The buttons under a result. Each names a face, its requester and a strength; none of that is taken on trust.
 
-Who presses is checked against the requester named, then against the store's owner; the strength against the server's
-limit as it stands now.
+Who presses is checked against the requester named, then against whose answer the store has in that message and whose the
+face is; the strength against the server's limit as it stands now.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.requests.access import check_strength, clamp_strength
+from bot.requests.access import check_strength, clamp_strength, require_own_message
 from bot.requests.ask import Ask, Kind
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
@@ -113,6 +113,7 @@ class ResultCog(commands.Cog):
         _, member_id, _ = press.numbers(3)
         if press.interaction.user.id != member_id:
             raise NotYours
+        await require_own_message(self.bot.store, press.interaction)
         say = await self.bot.speaker(press.interaction)
         owner = owner_of(press.interaction.guild_id, member_id)
         await press.interaction.response.defer()
@@ -142,6 +143,7 @@ class ResultCog(commands.Cog):
             raise NotYours
         if interaction.message is None or expression not in names():
             raise Outdated
+        await require_own_message(self.bot.store, interaction)
         asker, owner = await self.bot.asker(interaction), owner_of(interaction.guild_id, member_id)
         await self.bot.store.run(self.bot.store.faces.get, owner, face_id)
         strength, private = clamp_strength(hundredths / 100, asker.settings), interaction.message.flags.ephemeral

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import discord
 
 from bot.requests.ask import Ask
 from bot.text.privacy import CONSENT_VERSION
-from bot.transport.identity import Person
-from core.errors import AdminsOnly, NotYourPhoto, OwnPicture, PhotoOwnerUnasked, RoleNeeded, ServerOnly, StrengthOverLimit
+from bot.transport.identity import Person, owner_of
+from core.errors import (
+    AdminsOnly,
+    NotYourPhoto,
+    NotYours,
+    OwnPicture,
+    PhotoOwnerUnasked,
+    RoleNeeded,
+    ServerOnly,
+    StrengthOverLimit,
+)
 from core.store import GuildSettings, Owner, Store
 
 
@@ -59,6 +69,15 @@ class Gate:
             agreed = settings.whose_photos != "consented" or members.has_consented(author_id, CONSENT_VERSION)
             if not agreed or members.is_blocked(owner.guild_id, author_id):
                 raise PhotoOwnerUnasked
+
+
+async def require_own_message(store: Store, interaction: discord.Interaction[Any]) -> None:
+    """Keep a message that answers somebody else as it is, whatever the pressed control names. Raises NotYours."""
+    if interaction.message is None:
+        return
+    owners = await store.run(store.answered_in, interaction.message.id)
+    if owners and owner_of(interaction.guild_id, interaction.user.id) not in owners:
+        raise NotYours
 
 
 def check_strength(strength: float, settings: GuildSettings) -> float:

@@ -1,13 +1,14 @@
 """Buttons, selects and forms that outlive a restart: everything they need is in their custom_id, as ids.
 
 A custom_id reads `egao:<verb>:<argument>:…` and is no secret: whoever handles a verb asks the store whether the person
-who pressed owns what the ids name. Cogs register their verbs with `Presses.on`.
+who pressed owns what the ids name. A press that its message does not offer is not handled (`Press.offered`). Cogs register
+their verbs with `Presses.on`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final, Self
 
 import discord
@@ -17,6 +18,9 @@ PREFIX: Final = "egao"
 LIMIT: Final = 100  # Discord's, in characters
 DIGITS: Final = 19  # of a 64-bit number, rounded up; Python refuses to read some thousands
 FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
+
+OPENED_BY: Final = {"exactly": "exact", "reported": "report", "facenamed": "facename", "setnumbers": "setform"}  # form: button
+NAMED: Final = 2  # arguments that say what a control is about; a third may change while a press of it is on its way
 
 Handler = Callable[["Press"], Awaitable[None]]
 
@@ -38,6 +42,12 @@ class Press:
         self.values = values  # of a form, by the custom_id of the field
         self.chosen = chosen  # of a select
 
+    def offered(self) -> bool:
+        """Whether the message that was used has this control, or for a form the button that opens it: else it is forged."""
+        wanted = (OPENED_BY.get(self.verb, self.verb), *self.arguments[:NAMED])
+        message = self.interaction.message
+        return message is not None and any(_named(one) == wanted for one in _custom_ids(message.components))
+
     def numbers(self, count: int) -> tuple[int, ...]:
         """The first `count` arguments as numbers; a forged or outdated custom_id raises Outdated."""
         try:
@@ -55,6 +65,23 @@ class Press:
     def argument(self, index: int, otherwise: str) -> str:
         """An argument as it stands; `otherwise` where the custom_id is of a version that had none there."""
         return self.arguments[index] if index < len(self.arguments) else otherwise
+
+
+def _named(identity: str) -> tuple[str, ...]:
+    """The verb of a custom_id and what it is about."""
+    return tuple(identity.split(":")[1 : 2 + NAMED])
+
+
+def _custom_ids(components: Iterable[Any]) -> Iterator[str]:
+    """The custom_ids of a message's components, nested ones too."""
+    for component in components:
+        identity = getattr(component, "custom_id", None)
+        if identity is not None:
+            yield str(identity)
+        yield from _custom_ids(getattr(component, "children", ()))
+        accessory = getattr(component, "accessory", None)
+        if accessory is not None:
+            yield from _custom_ids([accessory])
 
 
 def whole(text: str) -> int | None:
@@ -78,9 +105,9 @@ class Presses:
         self._handlers[verb] = handler
 
     async def handle(self, press: Press) -> None:
-        """Raises Outdated for an unknown verb."""
+        """Raises Outdated for an unknown verb, and for a press that the message does not offer."""
         handler = self._handlers.get(press.verb)
-        if handler is None:
+        if handler is None or not press.offered():
             raise Outdated
         await handler(press)
 

@@ -169,6 +169,13 @@ def _authors(db: sqlite_utils.Database) -> None:
     db.execute("create index jobs_author on jobs (author_id) where author_id is not null")
 
 
+@steps(name="014 whose answer a message is")
+def _answers(db: sqlite_utils.Database) -> None:
+    """Each press of a button looks for it, and rows of faces are long."""
+    for table in ("faces", "jobs"):
+        db.execute(f"create index {table}_message on {table} (message_id, guild_id, member_id) where message_id is not null")
+
+
 def sealed_steps(vault: Vault | None) -> Migrations:
     """Steps that look into sealed values: taken once the key is known, after all others.
 

@@ -138,6 +138,13 @@ class Store:
         """Read the rules of a server (None: of direct messages) and what is known of a member who asks for something there."""
         return self.guilds.get(guild_id), self.members.get(member_id)
 
+    def answered_in(self, message_id: int) -> set[Owner]:
+        """Whose answer stands in a message of the bot's, as far as that is kept: a day for a request, as long as a face."""
+        here = "select guild_id, member_id from"
+        sql = f"{here} faces where message_id = :id union {here} jobs where message_id = :id"
+        with self.database.reading() as db:
+            return {Owner.of_columns(*row) for row in db.execute(sql, {"id": message_id}).fetchall()}
+
     def owners(self) -> list[Owner]:
         """Every member of a server of whom anything is kept."""
         return erasure.owners(self.database)

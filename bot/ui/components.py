@@ -17,6 +17,7 @@ from discord import ui
 PREFIX: Final = "egao"
 LIMIT: Final = 100  # Discord's, in characters
 DIGITS: Final = 19  # of a 64-bit number, rounded up; Python refuses to read some thousands
+NUMBERS: Final = 2**63  # all of ours and Discord's are below; SQLite takes no larger ones
 FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
 
 OPENED_BY: Final = {"exactly": "exact", "reported": "report", "facenamed": "facename", "setnumbers": "setform"}  # form: button
@@ -54,7 +55,7 @@ class Press:
             found = tuple(int(argument) for argument in self.arguments[:count])
         except ValueError:
             raise Outdated from None
-        if len(found) != count or any(abs(number) >= 2**63 for number in found):
+        if len(found) != count or any(abs(number) >= NUMBERS for number in found):
             raise Outdated
         return found
 
@@ -86,7 +87,8 @@ def _custom_ids(components: Iterable[Any]) -> Iterator[str]:
 
 def whole(text: str) -> int | None:
     """The number that somebody wrote; None for anything else, and for more digits than any number of ours or Discord's has."""
-    return int(text) if len(text) <= DIGITS and text.isdecimal() else None
+    number = int(text) if len(text) <= DIGITS and text.isdecimal() else NUMBERS
+    return number if number < NUMBERS else None
 
 
 class Outdated(Exception):
@@ -103,6 +105,11 @@ class Presses:
         """Let `handler` take the verb; a second one for the same verb is a mistake in the code."""
         assert verb not in self._handlers, verb
         self._handlers[verb] = handler
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """All that are taken."""
+        return tuple(self._handlers)
 
     async def handle(self, press: Press) -> None:
         """Raises Outdated for an unknown verb, and for a press that the message does not offer."""
@@ -152,7 +159,8 @@ def form_press(interaction: discord.Interaction[Any]) -> Press | None:
 def _collect(components: Any, values: dict[str, str]) -> None:
     for component in components:
         if "value" in component and "custom_id" in component:
-            values[component["custom_id"]] = str(component["value"])
+            # JSON may hold half of a surrogate pair, which is no character and can neither be stored nor sent
+            values[component["custom_id"]] = str(component["value"]).encode(errors="replace").decode()
         _collect(component.get("components", ()), values)
         if isinstance(component.get("component"), dict):
             _collect([component["component"]], values)

@@ -17,6 +17,7 @@ from core.executor import (
     FindFaces,
     FoundFace,
     FoundFaces,
+    FullSize,
     Progress,
     Project,
     Projected,
@@ -88,7 +89,7 @@ class EditorWorkbench:
                 yield error
 
     def _render(self, request: Render) -> Rendered:
-        face, original, expression = self._known(request)
+        face, original, expression = self._known(request, request.size)
         variants = self.photos.pictures(face, request.strengths, expression, original)
         pictures = []
         for one in variants:
@@ -98,17 +99,26 @@ class EditorWorkbench:
         kinds, strengths = tuple(_kind(one) for one in pictures), tuple(one.strength for one in variants)
         return Rendered(tuple(pictures), (), kinds, strengths, face.learned)
 
-    def _known(self, request: Render | Animate) -> tuple[KnownFace, Original | None, Expression]:
-        """The face with all that drawing it takes, and its place in the request's photo, if there is a photo."""
+    def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
+        face, original, expression = self._known(request, None)
+        yield Progress(1, 3)
+        (one,) = self.photos.pictures(face, [request.strength], expression, original)
+        yield Progress(2, 3)
+        source: Source = "photo" if original is not None and one.step == 0 else "edited"
+        picture = encode(one.pixels, request.kind, max_bytes=request.max_bytes, source=source)
+        yield Rendered((picture,), (), (_kind(picture),), (one.strength,), face.learned)
+
+    def _known(self, request: Render | Animate | FullSize, side: int | None) -> tuple[KnownFace, Original | None, Expression]:
+        """The face with all that drawing it takes, and its place in the request's photo of at most `side` pixels, if any."""
         expression = named(request.expression)
         face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
         if not request.photo:
             return self.photos.learn(face, expression), None, expression
-        placed, face = self.photos.place(request.photo, request.face, face, request.size)
+        placed, face = self.photos.place(request.photo, request.face, face, side)
         return self.photos.learn(face, expression), placed.original, expression
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
-        face, original, expression = self._known(request)
+        face, original, expression = self._known(request, request.size)
         frames = []
         for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
             (frame,) = self.photos.pictures(face, [float(strength)], expression, original)

@@ -9,7 +9,7 @@ from bot.requests.ask import USUAL
 from bot.requests.run import Follow, Run
 from bot.transport.photo_source import PhotoReader
 from bot.ui.pages import Attached, Page, Shown, picture, result, suffix
-from core.executor import Animate, Executor, Render
+from core.executor import Animate, Executor, FullSize, Render
 from core.expressions import NEUTRAL, Strength, named
 from core.store import FaceAndLatent, Store
 
@@ -113,7 +113,7 @@ class Pictures:
         photo = await self._photo(run, face)
         asked = self._within(run, face, USUAL if run.ask.strength is None else run.ask.strength)
         most = min(run.ask.limit, REQUEST_BYTES)
-        request = Render(strengths=(asked,), size=None, kind="png", max_bytes=most, **_known(run, face, photo))
+        request = FullSize(strength=asked, kind="png", max_bytes=most, **_known(run, face, photo))
         done = await self._executor.submit(request, run.owner)
         data = done.pictures[0]
         part = Attached(f"egao.{suffix(data)}", data)

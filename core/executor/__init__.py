@@ -6,6 +6,7 @@ from core.executor.item import Place, WorkItem
 from core.executor.kinds import Lane, Progress, Request, Result
 from core.executor.kinds.animate import Animate, Animated
 from core.executor.kinds.find_faces import FindFaces, FoundFace, FoundFaces
+from core.executor.kinds.full_size import FullSize
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
 from core.executor.queue import Tenant
@@ -22,6 +23,7 @@ __all__ = [
     "FindFaces",
     "FoundFace",
     "FoundFaces",
+    "FullSize",
     "Lane",
     "Patience",
     "Place",

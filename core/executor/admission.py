@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from core.errors import OwnShareFull, QueueFull, ServerShareFull
 from core.executor.item import Place, WorkItem
-from core.executor.queue import home
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Crowd:
 
 def crowd(new: WorkItem, items: Collection[WorkItem], waiting: int, capacity: Capacity) -> Crowd | None:
     """What keeps a new item out; None if there is room. `items` are all unfinished ones, `waiting` of them in the queue."""
-    guild = [item for item in items if home(item.owner) == home(new.owner)]
+    guild = [item for item in items if item.home == new.home]
     member = [item for item in items if item.owner.member_id == new.owner.member_id]
     held = sum(item.size for item in items)
     room = _Room(capacity.waiting - waiting, capacity.bytes - held)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Self, TypeVar, cast
 
@@ -16,6 +17,7 @@ from core.executor.estimate import Estimates
 from core.executor.item import OnProgress, WorkItem
 from core.executor.kinds import Asks, Cost, Lane, Mode, Progress, Request, Result
 from core.executor.pool import make_pool, why_unserved
+from core.executor.precedence import LINGERS, Precedence
 from core.executor.protocol.link import Launcher
 from core.executor.protocol.wire import fits
 from core.executor.queue import Tenant
@@ -67,6 +69,8 @@ class Executor:
         self._items: dict[int, WorkItem] = {}  # unfinished
         self._tallies: dict[str, Tally] = {}
         self.spending = Spending()  # what members and servers had done lately
+        self._precedence = Precedence(self.spending)
+        self._looking: asyncio.TimerHandle | None = None
         self._cancelled = self._refused = 0
         self._closing = False
         self._started: asyncio.Future[None] | None = None
@@ -116,8 +120,9 @@ class Executor:
             for item in list(self._items.values()):
                 self._abandon(item, ShuttingDown())
         await asyncio.gather(*(worker.close() for worker in self._workers))
-        if self._telling is not None:
-            self._telling.cancel()
+        for timer in (self._telling, self._looking):
+            if timer is not None:
+                timer.cancel()
         await self._launcher.close()
 
     # -- work
@@ -207,13 +212,41 @@ class Executor:
     def _pump(self) -> None:
         """Give every free lane of every worker its next work; the least busy worker first."""
         if not self._closing:
+            self._precedence.look(self._items.values())
             for lane in Lane:
                 for worker in sorted(self._workers, key=lambda worker: len(worker.items)):
-                    if worker.free(lane) and (batch := self._schedule.take(lane)):
+                    if worker.free(lane) and (batch := self._schedule.take(lane, partial(self._may, worker))):
                         worker.assign(lane, batch)
                 if not any(worker.lanes[lane] for worker in self._workers):
                     self._schedule.rest(lane)
+            self._interrupt()
+            self._look_again()
         self._tell_soon()
+
+    def _may(self, worker: Supervisor, item: WorkItem) -> bool:
+        """Whether this worker is to begin this item now."""
+        if self._precedence.waits(item):
+            return False
+        if self._precedence.had_much(item) and any(item.lane in one.relieves for one in self._workers):
+            return item.lane in worker.relieves
+        return item.lane in worker.serves
+
+    def _interrupt(self) -> None:
+        """Have what can be gone on with later give way to members who have had less."""
+        for worker in self._workers:
+            for item in worker.lanes[Lane.LONG].values():
+                gives_way = item.kind.resume is not None and not item.done and self._precedence.waits(item)
+                if gives_way and self._schedule.wants(Lane.LONG, partial(self._may, worker)):
+                    worker.cancel(item)
+
+    def _look_again(self) -> None:
+        """As long as something waits, look now and then: whoever it gives way to may have left, or had as much by now."""
+        if self._looking is None and len(self._schedule):
+            self._looking = asyncio.get_running_loop().call_later(LINGERS, self._looked)
+
+    def _looked(self) -> None:
+        self._looking = None
+        self._pump()
 
     def _abandon(self, item: WorkItem, error: EgaoError) -> None:
         """End a request before its time, wherever it is."""
@@ -231,6 +264,7 @@ class Executor:
 
     def _settle(self, item: WorkItem, answer: Result | EgaoError, work: float = 0.0) -> None:
         """Give a request the answer of its work, or the reason why there is none, and count it."""
+        self._precedence.answered(item)
         if item.done:
             return
         now = monotonic()
@@ -294,8 +328,12 @@ class Executor:
         self._settle(item, answer, seconds)
 
     def given_up(self, item: WorkItem, seconds: float) -> None:
-        """A cancelled item has stopped, after `seconds` of work."""
+        """An item has stopped, after `seconds` of work: it was cancelled, or it has to give way and goes on later."""
         self._charge(item, seconds)
+        if self._closing:
+            self._finish(item, ShuttingDown())
+        elif not item.done:
+            self._schedule.put_back(item)
 
     def lane_freed(self) -> None:
         """A lane of a worker has nothing to do."""

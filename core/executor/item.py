@@ -11,7 +11,7 @@ from time import monotonic
 
 from core.errors import EgaoError
 from core.executor.kinds import Progress, Request, Result, kind_of
-from core.executor.queue import Tenant
+from core.executor.queue import Tenant, home
 
 log = logging.getLogger(__name__)
 _numbers = count(1)
@@ -34,6 +34,7 @@ class WorkItem:
         self.id = next(_numbers)
         self.request = request
         self.owner = owner
+        self.home = home(owner)
         self.kind = kind_of(request)
         self.lane = self.kind.lane
         self.size = sum(len(part) for part in vars(request).values() if isinstance(part, bytes))

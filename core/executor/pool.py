@@ -13,8 +13,10 @@ from core.executor.supervisor import Dispatcher, Patience, Supervisor
 from core.settings import Settings
 
 PATIENT_NICE = 5  # niceness of a worker for long requests only: about a third of the weight of the other
-_WHOLE = (frozenset(Lane),)
-_SPLIT = (frozenset({Lane.QUICK, Lane.MOVING}), frozenset({Lane.LONG}))
+_NONE: frozenset[Lane] = frozenset()
+_QUICK = frozenset({Lane.QUICK, Lane.MOVING})
+_WHOLE = ((frozenset(Lane), _NONE),)
+_SPLIT = ((_QUICK, _NONE), (frozenset(Lane) - _QUICK, _QUICK))  # what each serves, and what it relieves the other of
 
 
 def make_pool(
@@ -27,9 +29,10 @@ def make_pool(
     dispatcher: Dispatcher,
     launcher: Launcher,
 ) -> list[Supervisor]:
-    """One worker for each device, or two where the work is split: one for what is quick, one for projections.
+    """One worker for each device, or two where the work is split: one for what is quick, one for what may take long.
 
-    On a processor a step of a projection takes many times as long as a picture. Two processes that the system weighs
+    Nobody knows how long a photo of a stranger's takes before it was looked at, so that is done where it keeps no picture
+    waiting. On a processor a step of a projection takes many times as long as a picture. Two processes that the system weighs
     against each other then answer sooner than one that works in turns, at the price of a second set of models. On a
     GPU a step is short and the memory dear. `split` None decides so; True or False settles it.
     """
@@ -37,11 +40,11 @@ def make_pool(
     for device in devices:
         own = worker_settings(settings, device, len(devices))
         environment = worker_environment(own, device)
-        for lanes in _SPLIT if (device == "cpu" if split is None else split) else _WHOLE:
+        for lanes, relieves in _SPLIT if (device == "cpu" if split is None else split) else _WHOLE:
             nice = 0 if Lane.QUICK in lanes else PATIENT_NICE
             setup = Setup(workbench, modules(), own, memory=memory, nice=nice)
             name = f"worker {len(workers)}"
-            workers.append(Supervisor(name, device, setup, environment, patience, dispatcher, launcher, lanes))
+            workers.append(Supervisor(name, device, setup, environment, patience, dispatcher, launcher, lanes, relieves))
     return workers
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Final
 
@@ -45,12 +45,16 @@ class Schedule:
     def waiting(self, lane: Lane) -> int:
         return len(self._queues[lane])
 
-    def take(self, lane: Lane) -> list[WorkItem]:
-        """Take the next item of a lane, or its next batch; empty if nothing waits."""
-        batch = next(self._batches(self._queues[lane].order()), [])
+    def take(self, lane: Lane, may: Callable[[WorkItem], bool] = lambda item: True) -> list[WorkItem]:
+        """Take the next item of a lane, or its next batch, of those that may be begun; empty if none waits."""
+        batch = next(self._batches(filter(may, self._queues[lane].order())), [])
         for item in batch:
             self._queues[lane].take(item)
         return batch
+
+    def wants(self, lane: Lane, may: Callable[[WorkItem], bool]) -> bool:
+        """Whether something waits in a lane that may be begun."""
+        return any(may(item) for item in self._queues[lane].order())
 
     def rest(self, lane: Lane) -> None:
         """Nobody has anything waiting or being done in this lane."""

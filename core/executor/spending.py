@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
@@ -36,18 +37,19 @@ class Spending:
         while self._spent and next(iter(self._spent.values()))[-1][0] <= now - WINDOW:
             self._spent.popitem(last=False)
 
-    def of_member(self, owner: Tenant, within: float = WINDOW) -> float:
+    def of_member(self, member_id: Hashable, within: float = WINDOW) -> float:
         """Seconds of work for this member in the last `within` seconds, on all servers and in direct messages."""
         after = self._clock() - within
-        return math.fsum(seconds for at, seconds in self._spent.get(_member(owner), ()) if at > after)
+        newest_first = reversed(self._spent.get(("member", member_id), ()))
+        return math.fsum(seconds for _, seconds in itertools.takewhile(lambda entry: entry[0] > after, newest_first))
 
     def member_wait(self, owner: Tenant, most: float) -> float:
         """Seconds until this member has had less than `most` in the last `WINDOW`; 0 if that is so now."""
-        return self._wait(_member(owner), most)
+        return self._wait(("member", owner.member_id), most)
 
     def server_wait(self, owner: Tenant, most: float) -> float:
         """The same of the member's server; 0 in direct messages, where there is none."""
-        return 0.0 if owner.guild_id is None else self._wait(_server(owner), most)
+        return 0.0 if owner.guild_id is None else self._wait(("server", owner.guild_id), most)
 
     def _wait(self, party: Hashable, most: float) -> float:
         now = self._clock()
@@ -60,14 +62,6 @@ class Spending:
 
 
 def _parties(owner: Tenant) -> Iterator[Hashable]:
-    yield _member(owner)
+    yield "member", owner.member_id
     if owner.guild_id is not None:
-        yield _server(owner)
-
-
-def _member(owner: Tenant) -> Hashable:
-    return "member", owner.member_id
-
-
-def _server(owner: Tenant) -> Hashable:
-    return "server", owner.guild_id
+        yield "server", owner.guild_id

@@ -79,8 +79,10 @@ class Supervisor:
         dispatcher: Dispatcher,
         launcher: Launcher,
         serves: frozenset[Lane] = frozenset(Lane),
+        relieves: frozenset[Lane] = frozenset(),
     ) -> None:
-        self.name, self.device, self.serves = name, device, serves
+        """`relieves` are lanes of another worker, of which it takes what members ask for who have had much lately."""
+        self.name, self.device, self.serves, self.relieves = name, device, serves, relieves
         self.state: WorkerState = "down"
         self.restarts = 0
         self.failures = 0  # starts in a row that came to nothing
@@ -120,7 +122,7 @@ class Supervisor:
         return WorkerStats(self.name, self.device, self.state, self.pid, self.restarts, len(self.items))
 
     def free(self, lane: Lane) -> bool:
-        able = lane in self.serves and self.state == "ready" and not self._closing.is_set()
+        able = lane in self.serves | self.relieves and self.state == "ready" and not self._closing.is_set()
         return able and not self.lanes[lane]
 
     def assign(self, lane: Lane, items: Sequence[WorkItem]) -> None:
@@ -148,7 +150,9 @@ class Supervisor:
 
     def cancel(self, item: WorkItem) -> None:
         """Have a stepwise request stopped between two steps, or its worker ended if it does not get there in time."""
-        if self._link is not None and item.id in self.items and item.kind.mode is Mode.STEPS:
+        there = self._link is not None and item.id in self.items and item.id not in self._cancelling
+        if there and item.kind.mode is Mode.STEPS:
+            assert self._link is not None
             self._cancelling[item.id] = monotonic() + self._patience.cancel
             self._link.send(Cancel(item.id))
 

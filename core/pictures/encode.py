@@ -41,14 +41,15 @@ def xmp(source: Source) -> bytes:
 def encode(pixels: np.ndarray, kind: PictureKind = "png", *, max_bytes: int | None = None, source: Source = "edited") -> bytes:
     """uint8 [H, W, 3] -> a file of at most `max_bytes`; the same pixels give the same bytes.
 
-    A PNG that does not fit becomes a JPEG; JPEG and WebP step down in quality, then in size, to 16 pixels at least.
+    A PNG that does not fit becomes a JPEG, and one of more pixels than bytes is not tried: a photo's takes one to two
+    bytes a pixel, and making it in vain takes seconds. JPEG and WebP step down in quality, then in size, to 16 pixels at least.
     """
     assert pixels.dtype == np.uint8, pixels.dtype
     assert pixels.shape[2:] == (3,), pixels.shape
     image = Image.fromarray(pixels)
     if kind == "webp":
         image.thumbnail((WEBP_SIDE, WEBP_SIDE), Image.Resampling.LANCZOS)
-    if kind == "png":
+    if kind == "png" and (max_bytes is None or image.width * image.height <= max_bytes):
         data = _png(image, source)
         if max_bytes is None or len(data) <= max_bytes:
             return data

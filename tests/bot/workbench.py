@@ -28,6 +28,7 @@ from core.executor import (
     FindFaces,
     FoundFace,
     FoundFaces,
+    FullSize,
     Progress,
     Project,
     Projected,
@@ -120,6 +121,15 @@ class Bench:
         if learned.neutral(name) is None:
             learned = learned.with_scale(_scale(name))
         return Rendered(pictures, (), tuple(request.kind for _ in strengths), strengths, learned)
+
+    def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
+        yield Progress(1, 2)
+        yield self._render(
+            Render(
+                request.latent, (request.strength,), request.expression, None, request.kind, request.max_bytes,
+                request.photo, request.face, request.learned,
+            )
+        )  # fmt: skip
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         frames = [_grey(request.start + (request.stop - request.start) * n / 3) for n in range(4)]

@@ -36,7 +36,7 @@ register(
     Kind(
         request=FindFaces,
         answer=FoundFaces,
-        lane=Lane.QUICK,
+        lane=Lane.LOOK,
         mode=Mode.WHOLE,
         cost=Cost(a=0.5, b=0.1, low=1, high=2),
         shared="photo",

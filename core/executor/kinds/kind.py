@@ -26,8 +26,10 @@ Result = Any  # an answer of any kind
 class Lane(StrEnum):
     """Requests of different lanes do not wait for each other; a worker interleaves one of each."""
 
-    QUICK = "quick"  # run whole, several renders at once
+    QUICK = "quick"  # pictures of bounded size: run whole, several at once
+    LOOK = "look"  # first looks at photos that nobody has seen yet
     MOVING = "moving"  # some seconds, step by step
+    FULL = "full"  # pictures as large as may be
     LONG = "long"  # a minute, step by step
 
 

@@ -16,6 +16,7 @@ from core.errors import EgaoError
 from core.executor.kinds import Progress
 from core.executor.kinds.animate import Animate, Animated
 from core.executor.kinds.find_faces import FindFaces, FoundFaces
+from core.executor.kinds.full_size import FullSize
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
 
@@ -41,6 +42,10 @@ class Workbench(Protocol):
         Where several together are faster, they may be drawn at once and given as a list. An exception makes the worker
         try the halves of the batch by themselves, so that only the bad one fails.
         """
+        ...
+
+    def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
+        """Yield a `Progress` wherever it can be left for a while and, last, the one `Rendered`."""
         ...
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import NoFace
-from core.executor import Capacity, FindFaces, Progress
+from core.executor import Capacity, Progress, Render
 from core.executor.kinds import Asks, Cost, Kind, Lane, Mode, kind, kind_of, kinds, modules, register
 from tests.core.executor.kit import ANN, BEN, executor, pid_of
 
@@ -29,7 +29,7 @@ def new(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 async def test_a_new_kind_is_asked_batched_counted_and_refused(new: Any) -> None:
     async with executor(capacity=Capacity(pictures=4)) as ours:
-        hold = ours.enqueue(FindFaces(b"compute 0.05"), ANN)
+        hold = ours.enqueue(Render(b"slow 0.05", (1.0,)), ANN)
         requests = [new.Reverse(b"ab", ("x", "y")), new.Reverse(b"cd"), new.Reverse(b"ef")]
         items = [ours.enqueue(request, BEN) for request in requests]
         with pytest.raises(NoFace):
@@ -55,7 +55,7 @@ async def test_a_new_stepwise_kind_goes_on_from_its_checkpoint(new: Any) -> None
 
 
 def test_the_kinds_that_egao_comes_with_are_found_by_their_files() -> None:
-    assert {kind.name for kind in kinds()} == {"Animate", "FindFaces", "Project", "Render"}
+    assert {kind.name for kind in kinds()} == {"Animate", "FindFaces", "FullSize", "Project", "Render"}
     assert all(name.startswith("core.executor.kinds.") for name in modules())
 
 

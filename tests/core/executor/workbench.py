@@ -26,6 +26,7 @@ from core.executor import (
     FindFaces,
     FoundFace,
     FoundFaces,
+    FullSize,
     Progress,
     Project,
     Projected,
@@ -99,6 +100,12 @@ class Bench:
             picture: Any = np.zeros(1)  # not what the type says, as a mistake in a workbench would be
             return Rendered((picture,))
         return Rendered(tuple(b"%b %d" % (request.latent, round(float(strength))) for strength in request.strengths))
+
+    def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
+        for step in range(3):
+            time.sleep(float(request.latent.split()[1]) / 3)
+            yield Progress(step + 1, 3)
+        yield Rendered((b"large",))
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         for frame in range(request.frames):

@@ -1,0 +1,183 @@
+"""One member at full hostility: what others on other servers wait for a picture and for a photo, beside a quiet time.
+
+The attacker keeps as many requests under way as a server may have by default, each with a file that no cache knows: sheets
+of very many faces, full-size pictures of a close-up as large as is let in, pictures, animations and projections of it. They
+go to the executor itself, so that neither cooldown nor quota nor the limit of seconds holds them back: only the turns do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from PIL import Image
+
+from core.errors import EgaoError, QueueFull
+from core.executor import Animate, Executor, FindFaces, FoundFace, FullSize, Project, Projected, Render
+from core.executor.kinds import Request
+from core.expressions import NEUTRAL, Strength
+from core.settings import Settings
+
+AT_ONCE: Final = 8  # requests of one server, by default
+CLOSE_UP: Final = 7000  # pixels a side: 49 million, just under the limit
+SHEET: Final = 3000  # pixels a side
+HEADS: Final = 20  # in a row of it: 400 in all
+PAUSE: Final = 2.0  # seconds between two pictures of the member who draws, and between two photos, each of another member
+
+
+class _Owner(NamedTuple):
+    guild_id: int
+    member_id: int
+
+
+ATTACKER, DRAWING = _Owner(1, 666), _Owner(2, 1)
+SENDING: Final = 3  # the server that photos come from
+
+
+@dataclass
+class Waits:
+    """Seconds that the two others waited for each answer, and how often they were refused."""
+
+    smile: list[float] = field(default_factory=list)
+    photo: list[float] = field(default_factory=list)
+    refused: int = 0
+
+
+async def bench_hostile(settings: Settings, photo: Path, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """The same two members for so many seconds without the attacker and with them."""
+    data = await asyncio.to_thread(photo.read_bytes)
+    async with Executor(settings) as executor:
+        say("a kept face")
+        (face, *_) = (await executor.submit(FindFaces(data), DRAWING)).faces
+        kept = await executor.submit(Project(data, face.index, learned=face.learned), DRAWING)
+        await executor.submit(_smile(data, face, kept), DRAWING)
+        say("quiet")
+        quiet = await _others(executor, data, face, kept, seconds)
+        say("hostile")
+        attack = _Attack(executor, data, face, kept)
+        attackers = [asyncio.create_task(attack.run(number)) for number in range(AT_ONCE)]
+        try:
+            hostile = await _others(executor, data, face, kept, seconds)
+        finally:
+            for task in attackers:
+                task.cancel()
+            await asyncio.gather(*attackers, return_exceptions=True)
+    told = {"quiet": _told(quiet), "hostile": _told(hostile), "attack": dict(attack.done)}
+    ratios = {name: told["hostile"][name]["median"] / told["quiet"][name]["median"] for name in ("smile", "photo")}
+    return {**told, "ratios": ratios, "seconds": seconds}
+
+
+def _told(waits: Waits) -> dict[str, Any]:
+    def spread(times: list[float]) -> dict[str, float]:
+        return {"count": len(times), "median": statistics.median(times), "mean": statistics.fmean(times), "longest": max(times)}
+
+    return {"smile": spread(waits.smile), "photo": spread(waits.photo), "refused": waits.refused}
+
+
+async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projected, seconds: float) -> Waits:
+    """One member draws a kept face now and then, one sends photos, each on a server of their own."""
+    waits, end = Waits(), time.monotonic() + seconds
+
+    async def go_on(times: list[float], work: Callable[[], Awaitable[object]]) -> None:
+        while time.monotonic() < end:
+            began = time.monotonic()
+            try:
+                await work()
+            except QueueFull:
+                waits.refused += 1
+            times.append(time.monotonic() - began)
+            await asyncio.sleep(PAUSE)
+
+    fresh = enumerate(_fresh(data), 1000)
+
+    async def send() -> None:
+        member, photo = next(fresh)
+        await _send(executor, photo, _Owner(SENDING, member))
+
+    await asyncio.gather(go_on(waits.smile, lambda: executor.submit(_smile(data, face, kept), DRAWING)), go_on(waits.photo, send))
+    return waits
+
+
+def _smile(data: bytes, face: FoundFace, kept: Projected) -> Render:
+    """What `/smile` on a kept face asks for."""
+    return Render(kept.latent, (1.0,), size=2048, kind="jpeg", photo=data, face=face.index, learned=kept.learned)
+
+
+async def _send(executor: Executor, data: bytes, owner: _Owner) -> None:
+    """What a new photo asks for, one after the other."""
+    (face, *_) = (await executor.submit(FindFaces(data), owner)).faces
+    kept = await executor.submit(Project(data, face.index, learned=face.learned), owner)
+    strengths: tuple[Strength, ...] = (0.0, NEUTRAL, 1.0)
+    await executor.submit(
+        Render(kept.latent, strengths, size=2048, kind="jpeg", photo=data, face=face.index, learned=kept.learned), owner
+    )
+
+
+class _Attack:
+    """Everything that one member can ask for, at once and again and again."""
+
+    def __init__(self, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> None:
+        self._executor, self._kept = executor, kept
+        head = _head(photo, face)
+        self._close_up = _fresh(_jpeg(head.resize((CLOSE_UP, CLOSE_UP), Image.Resampling.BICUBIC)))
+        self._crowd = _fresh(_jpeg(_crowd(head)))
+        self.done: dict[str, int] = {}
+
+    async def run(self, number: int) -> None:
+        """One after the other, beginning with another one each."""
+        for make in itertools.islice(itertools.cycle(self._kinds()), number, None):
+            request = make()
+            name = f"{type(request).__name__} refused"
+            try:
+                await self._executor.submit(request, ATTACKER)
+                name = type(request).__name__
+            except QueueFull:
+                await asyncio.sleep(0.1)
+            except EgaoError as error:
+                name = f"{type(request).__name__} {error.code}"
+            self.done[name] = self.done.get(name, 0) + 1
+
+    def _kinds(self) -> tuple[Callable[[], Request], ...]:
+        about: dict[str, Any] = {"latent": self._kept.latent}
+        return (
+            lambda: FullSize(**about, strength=1.5, max_bytes=10 * 2**20, photo=next(self._close_up)),
+            lambda: FindFaces(next(self._crowd)),
+            lambda: Render(**about, strengths=(0.0, NEUTRAL, 1.0), size=2048, kind="jpeg", photo=next(self._close_up)),
+            lambda: Animate(**about, start=0.0, stop=1.0, photo=next(self._close_up)),
+            lambda: Project(next(self._close_up)),
+            lambda: FindFaces(next(self._close_up)),
+        )
+
+
+def _head(photo: bytes, face: FoundFace) -> Image.Image:
+    """A square of the photo with the face and something around it."""
+    x0, y0, x1, y1 = face.box
+    side, x, y = 0.75 * max(x1 - x0, y1 - y0), (x0 + x1) / 2, (y0 + y1) / 2
+    with Image.open(io.BytesIO(photo)) as image:
+        return image.convert("RGB").crop((round(x - side), round(y - side), round(x + side), round(y + side)))
+
+
+def _crowd(head: Image.Image) -> Image.Image:
+    sheet, cell = Image.new("RGB", (SHEET, SHEET), "grey"), SHEET // HEADS
+    small = head.resize((cell, cell), Image.Resampling.LANCZOS)
+    for x, y in itertools.product(range(0, SHEET, cell), repeat=2):
+        sheet.paste(small, (x, y))
+    return sheet
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=70)
+    return out.getvalue()
+
+
+def _fresh(data: bytes) -> Iterator[bytes]:
+    """The same picture as ever new files: what stands after its end is nothing to a decoder, but another digest."""
+    return (data + b"%d" % number for number in itertools.count())

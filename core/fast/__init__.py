@@ -5,29 +5,43 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from core.fast.curvature import Curvature
 from core.fast.encoder import Encoder
-from core.fast.project import FastOptions, FastProjection
-from core.fast.trained import CURVATURE, ENCODER, trained_file
+from core.fast.project import FastOptions, FastProjection, Start
+from core.fast.trained import CURVATURE, ENCODER, FOLDER, trained_file
+from core.generator import seed_w
 from core.generator.protocol import Generator, with_styles
 from core.projection.features import Features
+from core.projection.start import TRUNCATION, load_table, pooled, table_file
 from core.settings import Settings
+from core.weights.parts import find_part
 
 __all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "fast_parts", "start_fast"]
 
-_loaded: WeakKeyDictionary[nn.Module, tuple[Encoder, Curvature]] = WeakKeyDictionary()  # gone with their generator
+_loaded: WeakKeyDictionary[nn.Module, tuple[Encoder | None, Curvature]] = WeakKeyDictionary()  # gone with their generator
 
 
-def fast_parts(generator: Generator, settings: Settings) -> tuple[Encoder, Curvature]:
-    """The trained parts of this generator, loaded once. Raises PartMissing, GeneratorLacks, WeightsUnfit."""
+def fast_parts(generator: Generator, settings: Settings) -> tuple[Encoder | None, Curvature]:
+    """The trained parts of this generator, loaded once; it may have no encoder. Raises PartMissing, GeneratorLacks."""
     assert isinstance(generator, nn.Module)
     if generator not in _loaded:
-        encoder = Encoder.load(generator, trained_file(settings, generator, ENCODER))
+        encoder_file = find_part(settings, generator, f"{FOLDER}/{ENCODER}")
         curvature = Curvature.load(with_styles(generator), trained_file(settings, generator, CURVATURE))
-        _loaded[generator] = encoder, curvature
+        _loaded[generator] = Encoder.load(generator, encoder_file) if encoder_file else None, curvature
     return _loaded[generator]
+
+
+def nearest_seed(generator: Generator, features: Features, settings: Settings) -> Start:
+    """A start where no encoder was trained: the seed that looks most like the photo. Raises PartMissing, WeightsUnfit."""
+    table = load_table(generator, table_file(settings, generator))
+
+    def start(images: Tensor) -> Tensor:
+        seed = table.nearest(pooled(features, images)[0].cpu().numpy())
+        return generator.broadcast(seed_w(generator, [seed], TRUNCATION)).clone()
+
+    return start
 
 
 def start_fast(
@@ -35,4 +49,5 @@ def start_fast(
 ) -> FastProjection:
     """Begin to project `target`, an aligned face uint8 [R, R, 3]; `steps` at most, or as many as pay."""
     encoder, curvature = fast_parts(generator, settings)
-    return FastProjection(generator, features, encoder, curvature, target, FastOptions.of(steps))
+    start = encoder if encoder is not None else nearest_seed(generator, features, settings)
+    return FastProjection(generator, features, start, curvature, target, FastOptions.of(steps))

@@ -40,7 +40,7 @@ def _face(generator: Generator, number: int) -> Tensor:
     with torch.inference_mode():
         w = average + truncation * (generator.mapping(z) - average)
     ws = generator.broadcast(w[:1])[0].clone()
-    if number % 4 == 2:
+    if number % 4 == 2 and count > 6:  # fewer styles can't be parted
         ws[random.randint(3, count - 3) :] = w[1]
     elif number % 4 == 3:
         ws += random.uniform(0.1, 0.4) * (w[2:] - average)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,15 +19,16 @@ from torch import Tensor
 from core.device import fast_dtype
 from core.errors import LatentUnreadable
 from core.fast.curvature import Curvature
-from core.fast.encoder import Encoder
 from core.fast.lbfgs import Lbfgs
 from core.generator.protocol import Generator, HalvingGenerator
 from core.generator.render import network_in
-from core.projection.features import SIDE, Features, area_downsample
+from core.projection.features import SIDE, Features, area_downsample, shown
 from core.projection.projector import Step, read_tensors
 
 _HALF_NOISE = 2e-3  # of the loss, from rounding in half precision
 _FIRST_LENGTH = 2.0  # of the first step, at most; the loss falls by about half its square where it bends as it should
+
+Start = Callable[[Tensor], Tensor]  # images [1, 3, 256, 256] of about -1..1 -> ws [1, num_ws, w_dim]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class FastProjection:
 
     generator: Generator
     features: Features
-    encoder: Encoder
+    encoder: Start  # an encoder, or whatever else finds a likeness to start from
     curvature: Curvature
     target: np.ndarray  # uint8 [R, R, 3], aligned as FFHQ
     options: FastOptions = field(default_factory=FastOptions)
@@ -61,7 +62,7 @@ class FastProjection:
     def __post_init__(self) -> None:
         device = self.generator.w_average().device
         image = torch.tensor(self.target).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
-        self._image = area_downsample(image).contiguous(memory_format=torch.channels_last)
+        self._image = shown(image)
         self._dtype = fast_dtype(device)
         self._network = network_in(self.generator, self._dtype)
         self._variance = self.generator.w_deviation() ** 2
@@ -166,7 +167,7 @@ def seen(network: Generator, ws: Tensor) -> Tensor:
         image = network.halved(ws)
     else:
         image = network.synthesis(ws)
-    return area_downsample(image.float()).contiguous(memory_format=torch.channels_last)
+    return shown(image.float())
 
 
 def face_weight(weight: float) -> Tensor:

@@ -143,3 +143,10 @@ def distance(features: list[Tensor], others: list[Tensor]) -> Tensor:
 def area_downsample(images: Tensor, side: int = SIDE) -> Tensor:
     """[N, 3, R, R] -> [N, 3, side, side] by averaging areas, as the published projector does above 256 pixels."""
     return F.interpolate(images, size=(side, side), mode="area") if images.shape[-1] > side else images
+
+
+def shown(images: Tensor) -> Tensor:
+    """[N, 3, R, R] -> [N, 3, 256, 256], channels_last: averaged down, or enlarged where a generator draws less."""
+    if images.shape[-1] < SIDE:
+        images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    return area_downsample(images).contiguous(memory_format=torch.channels_last)

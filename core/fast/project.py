@@ -22,7 +22,7 @@ from core.fast.curvature import Curvature
 from core.fast.lbfgs import Lbfgs
 from core.generator.protocol import Generator, HalvingGenerator
 from core.generator.render import network_in
-from core.projection.features import SIDE, Features, area_downsample, shown
+from core.projection.features import SIDE, Features, area_downsample, feature_input
 from core.projection.projector import Step, read_tensors
 
 _HALF_NOISE = 2e-3  # of the loss, from rounding in half precision
@@ -62,7 +62,7 @@ class FastProjection:
     def __post_init__(self) -> None:
         device = self.generator.w_average().device
         image = torch.tensor(self.target).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
-        self._image = shown(image)
+        self._image = feature_input(image)
         self._dtype = fast_dtype(device)
         self._network = network_in(self.generator, self._dtype)
         self._variance = self.generator.w_deviation() ** 2
@@ -167,7 +167,7 @@ def seen(network: Generator, ws: Tensor) -> Tensor:
         image = network.halved(ws)
     else:
         image = network.synthesis(ws)
-    return shown(image.float())
+    return feature_input(image.float())
 
 
 def face_weight(weight: float) -> Tensor:

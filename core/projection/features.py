@@ -145,7 +145,7 @@ def area_downsample(images: Tensor, side: int = SIDE) -> Tensor:
     return F.interpolate(images, size=(side, side), mode="area") if images.shape[-1] > side else images
 
 
-def shown(images: Tensor) -> Tensor:
+def feature_input(images: Tensor) -> Tensor:
     """[N, 3, R, R] -> [N, 3, 256, 256], channels_last: averaged down, or enlarged where a generator draws less."""
     if images.shape[-1] < SIDE:
         images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", align_corners=False)

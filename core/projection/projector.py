@@ -25,7 +25,7 @@ from core.device import fast_dtype
 from core.errors import LatentUnreadable
 from core.generator.protocol import Generator, NoisyGenerator
 from core.generator.render import network_in
-from core.projection.features import Features, distance, shown
+from core.projection.features import Features, distance, feature_input
 from core.projection.noise import noise_regularity, renormalise
 
 Method = Literal["w", "w+"]
@@ -83,7 +83,7 @@ class Projection:
     def __post_init__(self) -> None:
         torch_device = self.generator.w_average().device
         image = torch.tensor(self.target).permute(2, 0, 1)[None].to(torch_device, torch.float32) / 127.5 - 1
-        self._image = shown(image)
+        self._image = feature_input(image)
         with torch.inference_mode():
             self._wanted = [tap.clone() for tap in self.features(self._image)]
         self._wanted = [tap.detach().clone() for tap in self._wanted]
@@ -130,7 +130,7 @@ class Projection:
         if strength > 0:
             w = w + strength * torch.randn(self._w.shape, generator=self._random).to(self._w)
         ws = self._broadcast(w)
-        image = shown(self._draw(ws.to(self._dtype)).float())
+        image = feature_input(self._draw(ws.to(self._dtype)).float())
         perceptual = distance(self.features(image), self._wanted).sum()
         loss = perceptual
         if options.pixel_weight:

@@ -23,7 +23,7 @@ from core.device import fast_dtype
 from core.errors import BadSetting, PartMissing, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
-from core.projection.features import Features, shown
+from core.projection.features import Features, feature_input
 from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.parts import STARTS, find_part
@@ -70,7 +70,7 @@ def find_start(start: str, generator: Generator, features: Features, target: np.
 
 def pooled(features: Features, images: Tensor) -> Tensor:
     """[N, 3, R, R] of -1..1 -> [N, D] float32: the deepest tap on SIDE x SIDE positions."""
-    small = shown(images)
+    small = feature_input(images)
     with torch.inference_mode():
         return F.adaptive_avg_pool2d(features(small)[-1], SIDE).flatten(1).float()
 

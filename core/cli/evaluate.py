@@ -21,7 +21,8 @@ from core.evaluate.sheets import draw_sheet
 from core.evaluate.subjects import generated
 from core.evaluate.summary import summary, tables
 from core.evaluate.trial import CROP, PHOTO, Row, Subject, Surface, Trial
-from core.expressions import Expression, default
+from core.expressions import Expression
+from core.expressions import named as expression_named
 from core.methods import DEFAULT_METHOD
 from core.seeds import TRUNCATION, parse_seeds
 from core.settings import Settings
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     photos: Annotated[list[Path] | None, typer.Argument(help="photos; the leftmost face of each is edited")] = None,
     seeds: Annotated[str | None, typer.Option(help="generated faces beside them or instead: 6000-6029")] = None,
+    expression: Annotated[str, typer.Option(help="which expression; see data/expressions")] = "",
     direction: Annotated[list[str] | None, typer.Option(help="may be repeated; see: egao directions list")] = None,
     strengths: Annotated[str, typer.Option(help="with commas between; neutral is tried as well")] = STRENGTHS,
     surface: Annotated[str, typer.Option(help="crop: the generator's picture; photo: put back into the photo; both")] = "both",
@@ -48,24 +50,24 @@ def evaluate(
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for report.json, tables, plots and sheets")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Edit faces over the whole range of strengths and report what came of it: smile, identity, and all that moved.
+    """Edit faces over the whole range of strengths and report what came of it: the expression, identity, and all that moved.
 
-    Two judges say whether a face smiles (landmarks, and the emotion classifier), dlib whether it is still the person.
+    Two judges say whether a face shows it (landmarks, and the emotion classifier), dlib whether it is still the person.
     Latents are kept as `egao edit` keeps them, so that a photo is projected once. Needs the extra `eval`.
     """
-    asked, surfaces = _strengths(strengths), _surfaces(surface)
+    asked, surfaces, shown = _strengths(strengths), _surfaces(surface), expression_named(expression)
     settings = settings_for(named)
     editor = Editor(Models(settings))
-    trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion), asked, surfaces)
+    trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion, shown), asked, surfaces)
     make_folder(out)
     subjects = _subjects(editor, settings, photos or [], seeds, method)
-    rows, refused = _try_all(trial, subjects, [default().along(one) for one in direction or (None,)], out)
-    methods = summary(rows)
+    rows, refused = _try_all(trial, subjects, [shown.along(one) for one in direction or (None,)], out)
+    methods = summary(rows, shown)
     made = {"refused": refused, "methods": methods, "edits": [row.as_json() for row in rows]}
     (out / "report.json").write_text(json.dumps(made, indent=1))
     draw_plots(methods, out)
     with (out / "report.txt").open("w") as file:
-        for table in tables(methods):
+        for table in tables(methods, shown):
             Console(file=file, width=_WIDE).print(table)
     if as_json:
         typer.echo(json.dumps(made, indent=1))

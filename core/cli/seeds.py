@@ -85,11 +85,11 @@ def export_seeds(
 def _counts(seeds: SeedSet, origin: str) -> Table:
     first, last, count = seeds.seeds[0], seeds.seeds[-1], len(seeds.seeds)
     table = Table(title=f"{count} seeds, {first}-{last}, truncation {seeds.truncation}", caption=f"from {origin}")
-    for heading in ("emotion", "seeds", "share", "mean smile score"):
+    for heading in ("emotion", "seeds", "share", f"mean {seeds.expression.name} score"):
         table.add_column(heading, justify="left" if heading == "emotion" else "right")
     for index, emotion in enumerate(EMOTIONS):
         chosen = seeds.emotions == index
-        smile = seeds.smile[chosen & ~np.isnan(seeds.smile)]
-        score = f"{smile.mean():.2f}" if len(smile) else "-"
-        table.add_row(emotion, str(chosen.sum()), f"{chosen.mean():.1%}", score)
+        scores = seeds.score[chosen & ~np.isnan(seeds.score)]
+        mean = f"{scores.mean():.2f}" if len(scores) else "-"
+        table.add_row(emotion, str(chosen.sum()), f"{chosen.mean():.1%}", mean)
     return table

@@ -1,14 +1,14 @@
-"""The clean direction: a smile learned by drawing faces, so that nothing else of them changes.
+"""The clean direction: an expression learned by drawing faces, so that nothing else of them changes.
 
-A plane between happy and other seeds points along whatever the two differ by: smiles, but also sex, age, pose, glasses and
-light, which happen to go along with smiles. Here the step that strength 1.0 adds is learned instead by what it does to the
-picture. Faces of the seed set are drawn before and after the step, through the preview head; a judge (`judge`) must see
-the smile reach its target, upwards from faces at rest and downwards from smiling ones, while all that should stay
-(`still`) is paid for. Each style goes a way of its own, which covers all directions in style space too: a style's channels
-are linear in its w.
+A plane between seeds that show it and others points along whatever the two differ by: the expression, but also sex, age,
+pose, glasses and light, which happen to go along with it. Here the step that strength 1.0 adds is learned instead by what
+it does to the picture. Faces of the seed set are drawn before and after the step, through the preview head; a judge
+(`judge`) must see the score reach its target, upwards from faces at rest and downwards from those that show it, while all
+that should stay (`still`) is paid for. Each style goes a way of its own, which covers all directions in style space too: a
+style's channels are linear in its w.
 
 The start is the SVM's plane, given to the same styles. A linear answer that holds pose, measures and the other emotions at
-their values (the smile's ridge regression on w, with theirs taken out) is a worse one: drawn, it moved four times as much.
+their values (the score's ridge regression on w, with theirs taken out) is a worse one: drawn, it moved four times as much.
 Half of the faces lie outside W, as photographs do when they are projected.
 """
 
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from core.directions.judge import Ridge, mouth_inputs
 from core.directions.still import PARTS, Seen, Stillness
+from core.expressions import Taught
 from core.fast.preview import FEATURE_SIDE, Preview
 from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
@@ -30,9 +31,7 @@ from core.projection.features import Features
 
 SIDES = (8, 32)  # pixels, both ends included: coarser styles shape and turn the head, finer ones draw skin and colour
 BATCH = 4
-TARGETS = -3.5, 2.2  # logits of the smile score that a strength of 1.5 must reach: 0.03 and 0.90
-FULL = 1.5  # the strength of these targets
-_REST, _SMILING = 0.25, 0.5  # scores below which a face is moved upwards alone, and above which downwards alone
+FULL = 1.5  # the strength of an expression's targets
 _PRICES = dict(zip(PARTS, (1.0, 1.5, 0.5, 0.5), strict=True))  # of each part, in units of what the start does to it
 _REACH = 2.0  # price of a logit by which the target is missed, squared, in the same units
 _LENGTH = 0.02  # price of the squared length of the step, in deviations of w over the seeds
@@ -60,16 +59,19 @@ class Lesson:
     """One step of the learning."""
 
     step: int
-    missed: float  # mean squared logits by which the smile missed its target
+    missed: float  # mean squared logits by which the score missed its target
     moved: Tensor  # [4], each of PARTS in units of what the start did
 
 
 class Learning:
     """Learns the step [num_ws, w_dim] from `ws` [N, num_ws, w_dim], faces of the seed set."""
 
-    def __init__(self, drawing: Drawing, smile: Ridge, still: Stillness, w: Tensor, start: Tensor, steps: int) -> None:
+    def __init__(
+        self, drawing: Drawing, score: Ridge, still: Stillness, taught: Taught, w: Tensor, start: Tensor, steps: int
+    ) -> None:
         """w [N, w_dim] of the seeds to learn from; `start` [w_dim], one unit of the direction to start from."""
-        self.drawing, self.smile, self.still, self.w, self.steps = drawing, smile, still, w, steps
+        self.drawing, self.score, self.still, self.w, self.steps = drawing, score, still, w, steps
+        self._taught = taught
         generator = drawing.generator
         self.free = torch.tensor([SIDES[0] <= side <= SIDES[1] for side in generator.style_resolutions]).float()[:, None]
         centred = (w - w.mean(dim=0)).double()
@@ -106,19 +108,20 @@ class Learning:
             yield Lesson(index + 1, float(missed.detach().mean()), parts.detach())
 
     def _try(self) -> tuple[Tensor, Tensor]:
-        """A batch of faces moved: squared misses of the smile [N], what else moved [N, 4]."""
+        """A batch of faces moved: squared misses of the score [N], what else moved [N, 4]."""
         ws = self._faces()
         with torch.no_grad():
             before = self.drawing(ws)
-            smile = self.smile(mouth_inputs(before.taps))[:, 0]
-        up = torch.from_numpy(self._random.rand(BATCH)) < (_SMILING - smile.sigmoid()) / (_SMILING - _REST)
+            shown = self.score(mouth_inputs(before.taps))[:, 0]
+        rest, full = self._taught.turns
+        up = torch.from_numpy(self._random.rand(BATCH)) < (full - shown.sigmoid()) / (full - rest)
         size = torch.from_numpy(self._random.uniform(0.7, 1.0, BATCH)).float()
         strength = torch.where(up, FULL, -FULL) * size
         after = self.drawing(ws + strength[:, None, None] * self.step)
-        low, high = TARGETS
-        wanted = smile + size * (torch.where(up, high, low) - smile)
-        lacking = torch.where(up, wanted - self.smile(mouth_inputs(after.taps))[:, 0],
-                              self.smile(mouth_inputs(after.taps))[:, 0] - wanted).clamp(min=0)  # fmt: skip
+        low, high = self._taught.targets
+        wanted = shown + size * (torch.where(up, high, low) - shown)
+        reached = self.score(mouth_inputs(after.taps))[:, 0]
+        lacking = torch.where(up, wanted - reached, reached - wanted).clamp(min=0)
         return lacking.square(), self.still(before, after)
 
     def _faces(self) -> Tensor:

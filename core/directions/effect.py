@@ -1,6 +1,6 @@
 """What a direction does to faces that it was not learned from: rendered, moved, rendered again and judged.
 
-Each face is moved the way that is asked of it: a neutral one towards a smile, a happy one away from it.
+Each face is moved the way that is asked of it: a neutral one towards the expression, one that shows it away from it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from core.directions.direction import Direction, apply
 from core.directions.split import share
-from core.emotion import HAPPY, NEUTRAL, EmotionClassifier
+from core.emotion import EMOTIONS, NEUTRAL, EmotionClassifier
+from core.expressions import Expression
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
 from core.seeds.measure import measure
@@ -24,7 +25,7 @@ from core.seeds.measure import measure
 if TYPE_CHECKING:
     from core.faces.landmarks import FaceFinder
 
-BORDER_ROWS = 60 / 1024  # the strip above the head: background and hair, which a smile has no business with
+BORDER_ROWS = 60 / 1024  # the strip above the head: background and hair, which no expression has any business with
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Looks:
     """What N rendered faces look like."""
 
     emotions: NDArray[np.intp]  # [N], index into EMOTIONS
-    smile: NDArray[np.float64]  # [N], 0..1, NaN where no face was found
+    score: NDArray[np.float64]  # [N], 0..1, of the expression; NaN where no face was found
     pose: NDArray[np.float64]  # [N,3], degrees
     border: NDArray[np.float32]  # [N,rows,width,3], the top of the picture, 0..255
 
@@ -42,8 +43,8 @@ class Effect:
     """A direction at one strength, over the faces of one starting emotion."""
 
     strength: float
-    reached: dict[str, Any]  # upwards the share that became happy, downwards the share that is no longer happy
-    smile: float  # mean score after the edit
+    reached: dict[str, Any]  # upwards the share that came to show it, downwards the share that no longer does
+    score: float  # mean after the edit
     change: float  # of the mean score, by the edit
     turned: float  # mean angle between the head's pose before and after, degrees
     border: float  # mean change of the top rows, levels of 255
@@ -52,8 +53,11 @@ class Effect:
 class Bench:
     """Everything that is needed to render and judge; made once, for one thread."""
 
-    def __init__(self, generator: Generator, renderer: Renderer, classifier: EmotionClassifier, finder: FaceFinder) -> None:
+    def __init__(
+        self, generator: Generator, renderer: Renderer, classifier: EmotionClassifier, finder: FaceFinder, expression: Expression
+    ) -> None:
         self.generator, self.renderer, self.classifier, self.finder = generator, renderer, classifier, finder
+        self.expression, self.emotion = expression, EMOTIONS.index(expression.judged.emotion)
 
     def look(self, ws: Tensor) -> Looks:
         """Render ws [N,num_ws,w_dim] and judge each face."""
@@ -63,7 +67,7 @@ class Bench:
             borders.append(images[:, : round(BORDER_ROWS * images.shape[1])].astype(np.float32))
         return Looks(
             emotions=np.array([row.probabilities.argmax() for row in rows]),
-            smile=np.array([row.smile for row in rows]),
+            score=np.array([row.score(self.expression) for row in rows]),
             pose=np.array([row.pose for row in rows]),
             border=np.concatenate(borders),
         )
@@ -78,15 +82,15 @@ class Subjects:
 
 
 def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Subjects, Subjects]:
-    """The neutral and the happy ones of the seeds; the others are left out."""
+    """The neutral ones of the seeds and those that show the expression; the others are left out."""
     ws = bench.generator.broadcast(seed_w(bench.generator, seeds, truncation))
     looks = bench.look(ws)
     parts = [
         Subjects(
             ws[torch.from_numpy(chosen)],
-            Looks(looks.emotions[chosen], looks.smile[chosen], looks.pose[chosen], looks.border[chosen]),
+            Looks(looks.emotions[chosen], looks.score[chosen], looks.pose[chosen], looks.border[chosen]),
         )
-        for chosen in (looks.emotions == NEUTRAL, looks.emotions == HAPPY)
+        for chosen in (looks.emotions == NEUTRAL, looks.emotions == bench.emotion)
     ]
     return parts[0], parts[1]
 
@@ -96,13 +100,13 @@ def effect(bench: Bench, direction: Direction, before: Subjects, strength: float
     if not len(before.ws):
         return Effect(strength, share(0, 0), *[float("nan")] * 4)
     after = bench.look(apply(direction, before.ws, strength))
-    happy = after.emotions == HAPPY
-    hits = int(happy.sum() if strength > 0 else (~happy).sum())
+    showing = after.emotions == bench.emotion
+    hits = int(showing.sum() if strength > 0 else (~showing).sum())
     return Effect(
         strength=strength,
-        reached=share(hits, len(happy)),
-        smile=float(np.nanmean(after.smile)),
-        change=float(np.nanmean(after.smile - before.looks.smile)),
+        reached=share(hits, len(showing)),
+        score=float(np.nanmean(after.score)),
+        change=float(np.nanmean(after.score - before.looks.score)),
         turned=float(np.nanmean(np.linalg.norm(after.pose - before.looks.pose, axis=1))),
         border=float(np.abs(after.border - before.looks.border).mean()),
     )

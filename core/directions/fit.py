@@ -1,13 +1,15 @@
 """Learning a direction from judged seeds.
 
-    mean          mean of the happy minus mean of all: the original's first
-    svm-original  normal of a linear SVM, happy against the rest, C as the library sets it: the original's second
-    mean-neutral  mean of the happy minus mean of the truly neutral
-    svm           normal of a linear SVM, happy against the rest, C by cross-validation
-    svm-neutral   the same, happy against the truly neutral
-    logistic      normal of a logistic regression, happy against the truly neutral, C by cross-validation
-    clean         learned by drawing faces, so that nothing but the smile changes: by `teach`, not here
-    smile         the default: svm, given to the styles that act at 8 to 32 pixels alone, 1.2 times as strongly
+    mean          mean of those that show the expression minus mean of all: the original's first
+    svm-original  normal of a linear SVM, those that show it against the rest, C as the library sets it: the original's second
+    mean-neutral  mean of those that show it minus mean of the truly neutral
+    svm           normal of a linear SVM, those that show it against the rest, C by cross-validation
+    svm-neutral   the same, against the truly neutral
+    logistic      normal of a logistic regression, those that show it against the truly neutral, C by cross-validation
+    clean         learned by drawing faces, so that nothing but the expression changes: by `teach`, not here
+
+and the one that the expression moves along (`move.direction` of its file): svm, given to the styles that act at 8 to 32
+pixels alone, 1.2 times as strongly.
 
 C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
 then fitted on both. The test part is seen by none of this. Arithmetic is float64 and no solver draws random numbers.
@@ -25,9 +27,10 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
-from core.directions.direction import DEFAULT, Direction
+from core.directions.direction import Direction
 from core.directions.split import Plane, Split, Task, share
 from core.errors import BadSeeds
+from core.expressions import Expression
 from core.generator import Generator
 from core.seeds import SeedSet
 
@@ -39,7 +42,7 @@ _MOST_STEPS = 10_000  # of a solver; it stops by its tolerance long before
 
 @dataclass(frozen=True)
 class Method:
-    """What a direction is learned with, and which seeds the happy ones are held against."""
+    """What a direction is learned with, and which seeds those that show the expression are held against."""
 
     kind: Literal["mean", "svm", "logistic"]
     against: Literal["rest", "neutral"]
@@ -62,20 +65,24 @@ METHODS = {
 DEFAULT_METHOD = "svm"
 DEFAULT_SIDES = (8, 32)  # pixels, both ends included
 DEFAULT_WEIGHT = 1.2
-FITTED = (*METHODS, DEFAULT)  # by `fit`
 CLEAN = "clean"
-ALL = (*FITTED, CLEAN)
+
+
+def fittable(expression: Expression) -> tuple[str, ...]:
+    """Names of every direction that can be learned of an expression: by `fit` but for the last, by `teach` that one."""
+    return (*METHODS, expression.move.direction, CLEAN)
 
 
 def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
-    """Learn the direction of one of FITTED. Its vector is one unit, the gap between the classes along it; the default's
+    """Learn the direction of one of `fittable`. Its vector is one unit, the gap between the classes along it; the default's
     styles take DEFAULT_WEIGHT of that or nothing.
 
     `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.
     """
+    own = seeds.expression.move.direction
     with threadpool_limits(1):  # these systems are so small that threads only wait for each other, for minutes
-        whole = _fit(seeds, DEFAULT_METHOD if name == DEFAULT else name, generator, confident)
-    if name != DEFAULT:
+        whole = _fit(seeds, DEFAULT_METHOD if name == own else name, generator, confident)
+    if name != own:
         return whole
     low, high = DEFAULT_SIDES
     taken = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
@@ -95,17 +102,17 @@ def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | Non
     c = _choose_c(method, w[train[0]], train[1])
     first = _plane(method, c, w[train[0]], train[1])  # only to be judged on the validation part
     plane = _plane(method, c, w[known[0]], known[1])
-    unit = _class_gap(seeds, w, split.known) @ plane.normal
+    unit, emotion = _class_gap(seeds, w, split.known) @ plane.normal, seeds.expression.judged.emotion
     provenance: dict[str, Any] = {
         "method": name,
-        "task": f"happy against {method.against}",
+        "task": f"{emotion} against {method.against}",
         "C": c,
         "confident": confident,
-        "fitted_on": {"happy": int(known[1].sum()), method.against: int((~known[1]).sum())},
+        "fitted_on": {emotion: int(known[1].sum()), method.against: int((~known[1]).sum())},
         "validation": _accuracy(first, whole, w, split.validation),
         "test": _accuracy(plane, whole, w, split.test),
         "cross_validated": _cross_validated(method, c, whole, w),
-        "unit": float(unit),  # distance in w from the mean neutral face to the mean happy face along the direction
+        "unit": float(unit),  # distance in w, along it, from the mean neutral face to the mean one that shows the expression
         "generator": generator.name,
         "truncation": seeds.truncation,
         "seeds": [int(seeds.seeds[0]), int(seeds.seeds[-1])],
@@ -125,9 +132,9 @@ def _refuse_few(task: Task, split: Split) -> None:
 
 
 def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -> NDArray[np.float64]:
-    """[w_dim], from the mean neutral face to the mean happy face of a part: what one unit is measured by."""
-    happy, neutral = part[seeds.happy[part]], part[seeds.neutral[part]]
-    gap: NDArray[np.float64] = w[happy].mean(axis=0) - w[neutral].mean(axis=0)
+    """[w_dim], from the mean neutral face of a part to the mean one that shows the expression: what a unit is measured by."""
+    showing, neutral = part[seeds.showing[part]], part[seeds.neutral[part]]
+    gap: NDArray[np.float64] = w[showing].mean(axis=0) - w[neutral].mean(axis=0)
     return gap
 
 

@@ -1,6 +1,6 @@
-"""A judge with a gradient: smile, pose and measures of a drawn face, read from perceptual features by ridge regression.
+"""Judges a drawn face with a gradient: score, pose and measures, read from perceptual features by ridge regression.
 
-The landmarker says how much a face smiles, but not which pixels to change for it. This judge learned to say the same of
+The landmarker says how much a face shows of it, but not which pixels to change for it. This judge learned to say the same of
 generated faces, is differentiable, and is used for nothing but learning a direction; what the direction is worth is then
 measured by the landmarker and the emotion classifier, which it never touches.
 """

@@ -40,18 +40,20 @@ def report(
     """One object that JSON can hold: per direction its provenance and effects, and the cosines between all.
 
     `seeds` must not be among those that the directions were fitted to. Neutral ones are moved by the positive
-    STRENGTHS and happy ones by the negative. Calls `on_progress` with the share of the work that is done.
+    STRENGTHS and those that show the expression by the negative. Calls `on_progress` with the share of the work that is done.
     """
-    neutral, happy = subjects(bench, seeds, truncation)
+    neutral, showing = subjects(bench, seeds, truncation)
     rows = []
     for index, direction in enumerate(directions):
-        effects = [effect(bench, direction, neutral if s > 0 else happy, s) for s in STRENGTHS]
+        effects = [effect(bench, direction, neutral if s > 0 else showing, s) for s in STRENGTHS]
         rows.append({"name": direction.name, **direction.provenance, "effects": [asdict(e) for e in effects]})
         on_progress((index + 1) / len(directions))
     return {
+        "expression": bench.expression.name,
+        "emotion": bench.expression.judged.emotion,
         "seeds": [int(seeds[0]), int(seeds[-1])],
         "neutral": _start(neutral),
-        "happy": _start(happy),
+        "showing": _start(showing),
         "directions": rows,
         "cosines": {
             a.name: {b.name: round(float(value), 3) for b, value in zip(directions, values, strict=True)}
@@ -61,8 +63,8 @@ def report(
 
 
 def _start(faces: Subjects) -> dict[str, Any]:
-    smile = faces.looks.smile
-    return {"count": len(smile), "smile": round(float(np.nanmean(smile)), 3) if len(smile) else None}
+    score = faces.looks.score
+    return {"count": len(score), "score": round(float(np.nanmean(score)), 3) if len(score) else None}
 
 
 def tables(made: dict[str, Any]) -> list[Table]:
@@ -72,7 +74,7 @@ def tables(made: dict[str, Any]) -> list[Table]:
 
 def _learned(made: dict[str, Any]) -> Table:
     table = Table(title="Learned")
-    for column in ("direction", "from", "C", "happy / other", "validation", "held-out test (95 %)", "unit in w"):
+    for column in ("direction", "from", "C", "shown / other", "validation", "held-out test (95 %)", "unit in w"):
         table.add_column(column)
     for row in made["directions"]:
         test, c = row["test"], row["C"]
@@ -89,13 +91,13 @@ def _learned(made: dict[str, Any]) -> Table:
 
 
 def _effects(made: dict[str, Any]) -> Table:
-    neutral, happy = made["neutral"]["count"], made["happy"]["count"]
+    neutral, showing, emotion = made["neutral"]["count"], made["showing"]["count"], made["emotion"]
     table = Table(
-        title=f"Done to {neutral} neutral and {happy} happy faces of seeds {made['seeds'][0]}-{made['seeds'][1]}",
-        caption="change of the smile score by strength; what else moved is the mean of the strongest both ways",
+        title=f"Done to {neutral} neutral and {showing} {emotion} faces of seeds {made['seeds'][0]}-{made['seeds'][1]}",
+        caption=f"change of the {made['expression']} score by strength; what else moved is the mean of the strongest both ways",
     )
-    for column in ("direction", *(f"{s:+}" for s in STRENGTHS), f"not happy at {STRENGTHS[0]}",
-                   f"happy at {STRENGTHS[-1]:+}", "head turned", "top rows"):  # fmt: skip
+    for column in ("direction", *(f"{s:+}" for s in STRENGTHS), f"not {emotion} at {STRENGTHS[0]}",
+                   f"{emotion} at {STRENGTHS[-1]:+}", "head turned", "top rows"):  # fmt: skip
         table.add_column(column)
     for row in made["directions"]:
         effects = row["effects"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.emotion import HAPPY, NEUTRAL
+from core.emotion import NEUTRAL
 from core.seeds import SeedSet
 
 SPLIT_SEED = 600  # of the draw that splits the seeds; any number would do, this is the set's first seed
@@ -47,8 +47,8 @@ class Task:
 
     @classmethod
     def of(cls, seeds: SeedSet, against: str) -> Task:
-        """Happy against "rest" (everything else) or "neutral" (where neutral is the likeliest emotion)."""
-        return cls(seeds.happy, ~seeds.happy if against == "rest" else seeds.neutral)
+        """Those that show the expression against "rest" (all others) or "neutral" (where neutral is the likeliest emotion)."""
+        return cls(seeds.showing, ~seeds.showing if against == "rest" else seeds.neutral)
 
     def part(self, chosen: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Those of the chosen indices that are in a class, and whether each is positive."""
@@ -57,7 +57,7 @@ class Task:
 
     def confident(self, seeds: SeedSet, share: float) -> Task:
         """Only the given share (0..1) of each class, that of which the classifier is surest."""
-        margin = seeds.probabilities[:, HAPPY] - seeds.probabilities[:, NEUTRAL]
+        margin = seeds.probabilities[:, seeds.emotion] - seeds.probabilities[:, NEUTRAL]
         high = margin >= np.quantile(margin[self.positive], 1 - share)
         low = margin <= np.quantile(margin[self.negative], share)
         return Task(self.positive & high, self.negative & low)

@@ -19,6 +19,8 @@ from core.directions.fit import CLEAN, fit
 from core.directions.judge import Ridge, face_inputs, logit, mouth_inputs
 from core.directions.split import Plane, Split
 from core.directions.still import Stillness
+from core.errors import BadSeeds
+from core.expressions import Taught
 from core.fast.preview import Preview
 from core.fast.trained import PREVIEW, load_trained, trained_file
 from core.generator import Generator
@@ -29,9 +31,8 @@ from core.settings import Settings
 
 START = "svm"  # the direction that the learning begins with
 STEPS = 400  # of four faces
-LESSONS = 1000  # seeds that the judge learns from; with 1500 it reads smiles no better
+LESSONS = 1000  # seeds that the judge learns from; with 1500 it reads faces no better
 _EVERY = 5  # of these the fifth is held out, to choose the ridges' penalties
-_STILL = ("mouth_open", "eye_open", "brow_height", "face_width", "face_height")  # MEASURES that a smile has no business with
 _BATCH = 8
 
 
@@ -39,23 +40,29 @@ def fit_clean(
     seeds: SeedSet, generator: Generator, settings: Settings,
     steps: int = STEPS, lessons: int = LESSONS, say: Callable[[str], None] = lambda text: None,
 ) -> Direction:  # fmt: skip
-    """Learn the direction; `say` is told how it goes. Raises WeightsMissing, WeightsUnfit."""
+    """Learn the direction; `say` is told how it goes.
+
+    Raises WeightsMissing, WeightsUnfit, and BadSeeds for an expression whose file does not say what to teach.
+    """
+    taught = seeds.expression.taught
+    if taught is None:
+        raise BadSeeds(reason=f"the file of {seeds.expression.name} has no part [taught]: there is no clean direction of it")
     assert seeds.generator == generator.digest, "the seeds are another generator's"
     drawing = _drawing(generator, settings)
     split = Split.of(len(seeds.seeds))
-    seen = split.known[~np.isnan(seeds.smile[split.known])]
+    seen = split.known[~np.isnan(seeds.score[split.known])]
     lesson = seen[np.random.RandomState(0).permutation(len(seen))[:lessons]]
-    smile, still = _judges(drawing, seeds, lesson, say)
+    score, still = _judges(drawing, seeds, lesson, taught, say)
     w = torch.from_numpy(seeds.w[seen].astype(np.float32))
     start = torch.from_numpy(fit(seeds, START, generator).vector)
-    learning = Learning(drawing, smile, still, w, start, steps)
+    learning = Learning(drawing, score, still, taught, w, start, steps)
     recent: list[Tensor] = []
     for done in learning.run():
         recent = [*recent, torch.cat([torch.tensor([done.missed]), done.moved])][-50:]
         if done.step % 50 == 0 or done.step == steps:
             missed, *moved = torch.stack(recent).mean(dim=0).tolist()
-            say(f"step {done.step} of {steps}: smile misses {missed:.2f}, moved {', '.join(f'{one:.2f}' for one in moved)}")
-    return _direction(learning, seeds, split, generator, smile)
+            say(f"step {done.step} of {steps}: the score misses {missed:.2f}, moved {', '.join(f'{one:.2f}' for one in moved)}")
+    return _direction(learning, seeds, split, generator, score)
 
 
 def _drawing(generator: Generator, settings: Settings) -> Drawing:
@@ -65,8 +72,10 @@ def _drawing(generator: Generator, settings: Settings) -> Drawing:
     return Drawing(drawn, head, Features.load(settings).to(device), fast_dtype(device))
 
 
-def _judges(drawing: Drawing, seeds: SeedSet, lesson: np.ndarray, say: Callable[[str], None]) -> tuple[Ridge, Stillness]:
-    """The judge of smiles, and of all that should stay, from the labels of the seeds `lesson`, drawn here."""
+def _judges(
+    drawing: Drawing, seeds: SeedSet, lesson: np.ndarray, taught: Taught, say: Callable[[str], None]
+) -> tuple[Ridge, Stillness]:
+    """The judge of the expression, and of all that should stay, from the labels of the seeds `lesson`, drawn here."""
     mouths, faces = [], []
     with torch.no_grad():
         for part in np.array_split(lesson, max(1, len(lesson) // _BATCH)):
@@ -74,40 +83,43 @@ def _judges(drawing: Drawing, seeds: SeedSet, lesson: np.ndarray, say: Callable[
             mouths.append(mouth_inputs(taps))
             faces.append(face_inputs(taps))
     held_out = torch.arange(len(lesson)) % _EVERY == 0
-    smile = Ridge.fit(torch.cat(mouths), logit(torch.from_numpy(seeds.smile[lesson]))[:, None], held_out)
-    traits = _still(seeds, lesson)
+    score = Ridge.fit(torch.cat(mouths), logit(torch.from_numpy(seeds.score[lesson]))[:, None], held_out)
+    traits = _still(seeds, lesson, taught)
     still = Ridge.fit(torch.cat(faces), traits, held_out)
-    say(f"the judge explains {float(smile.explained[0]):.0%} of held-out smiles, {float(still.explained.mean()):.0%} of traits")
-    return smile, Stillness(still, traits.std(dim=0))
+    say(f"the judge explains {float(score.explained[0]):.0%} of held-out scores, {float(still.explained.mean()):.0%} of traits")
+    return score, Stillness(still, traits.std(dim=0))
 
 
-def _still(seeds: SeedSet, part: np.ndarray) -> Tensor:
+def _still(seeds: SeedSet, part: np.ndarray, taught: Taught) -> Tensor:
     """Pose and the measures that shall stay, [N, 8]."""
-    columns = [list(MEASURES).index(name) for name in _STILL]
+    columns = [list(MEASURES).index(name) for name in taught.still]
     return torch.from_numpy(np.concatenate([seeds.pose[part], seeds.measures[part][:, columns]], axis=1))
 
 
-def _direction(learning: Learning, seeds: SeedSet, split: Split, generator: Generator, smile: Ridge) -> Direction:
+def _direction(learning: Learning, seeds: SeedSet, split: Split, generator: Generator, score: Ridge) -> Direction:
     step = learning.step.detach().numpy()
     styles = learning.free[:, 0].numpy()
     mean = step[styles > 0].mean(axis=0).astype(np.float64)
     unit = float(np.linalg.norm(mean))
-    w, happy = seeds.w.astype(np.float64), seeds.happy
+    w, showing = seeds.w.astype(np.float64), seeds.showing
     values = w @ (mean / unit)
     known = split.known
-    plane = Plane(mean / unit, float((values[known][happy[known]].mean() + values[known][~happy[known]].mean()) / 2))
+    plane = Plane(mean / unit, float((values[known][showing[known]].mean() + values[known][~showing[known]].mean()) / 2))
     provenance: dict[str, Any] = {
         "method": CLEAN,
-        "task": "smile score, all else still",
+        "task": f"{seeds.expression.name} score, all else still",
         "C": None,
-        "fitted_on": {"happy": int(happy[known].sum()), "rest": int((~happy[known]).sum())},
+        "fitted_on": {
+            seeds.expression.judged.emotion: int(showing[known].sum()),
+            "rest": int((~showing[known]).sum()),
+        },
         "start": START,
         "sides": list(SIDES),
         "weight": 1.0,
         "steps": learning.steps,
-        "judge": {"explained": round(float(smile.explained[0]), 4)},
-        "validation": plane.accuracy(w[split.validation], happy[split.validation]),
-        "test": plane.accuracy(w[split.test], happy[split.test]),
+        "judge": {"explained": round(float(score.explained[0]), 4)},
+        "validation": plane.accuracy(w[split.validation], showing[split.validation]),
+        "test": plane.accuracy(w[split.test], showing[split.test]),
         "unit": unit,  # length in w of the mean over the styles that move
         "generator": generator.name,
         "truncation": seeds.truncation,

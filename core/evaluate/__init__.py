@@ -1,4 +1,4 @@
-"""What an edit did to a face, beside the smile that was asked for.
+"""What an edit did to a face, beside the expression that was asked for.
 
 `look` judges one picture, `trial` draws and judges the edits of one face, `summary` puts faces together, `plots` and
 `sheets` draw what a person should look at. Nothing of this is needed to edit a photo; it asks for the extra `eval`.

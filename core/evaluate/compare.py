@@ -1,4 +1,4 @@
-"""Directions side by side on generated faces, each at the strength at which it gains as much smile as the others."""
+"""Directions side by side on generated faces, each at the strength at which it gains as much of the expression as the others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def compare(
 def _row(seed: int, direction: Direction, strength: float, after: Look, before: Look) -> Row:
     return Row(
         subject=str(seed), direction=direction.name, surface=CROP, asked=strength, strength=strength, step=strength,
-        before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
+        before=before.score, was_showing=before.showing, after=after.score, showing=after.showing,
         changes=difference(before, after), glasses=changed(before.glasses, after.glasses),
         outside=0, seam=float("nan"), seconds=float("nan"), picture=_NO_PICTURE,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One picture of a face, judged: by two judges of smiles that know nothing of each other, and by all that should stay.
+"""One picture of a face, judged: by two judges of an expression that know nothing of each other, and by all that should stay.
 
 Pictures are aligned as FFHQ aligns and judged at 512 pixels, where the landmarker sees as well as at 1024.
 """
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.emotion import EMOTIONS, HAPPY, EmotionClassifier, smile_score
+from core.emotion import EMOTIONS, EmotionClassifier
 from core.evaluate.glasses import glasses_score
 from core.evaluate.identity import Identity, extra
+from core.expressions import Expression
 from core.seeds.measure import MEASURES, landmark_measures
 from core.settings import Settings
 
@@ -31,7 +32,7 @@ _PATCH = 0.035  # half the side of a patch, of the picture's
 class Look:
     """What one picture shows. NaN throughout where no face was found in it."""
 
-    smile: float  # first judge: blendshapes, 0..1
+    score: float  # first judge: blendshapes, 0..1
     emotions: NDArray[np.float64]  # second judge: probabilities [7], order of EMOTIONS
     pose: NDArray[np.float64]  # [3], yaw, pitch, roll in degrees
     eyes: float  # opening of the eyes, in distances between them
@@ -39,18 +40,20 @@ class Look:
     glasses: float  # see `glasses`
     descriptor: NDArray[np.float64]  # [128], of dlib
     box: Any  # of dlib
+    emotion: int  # the expression's, an index into EMOTIONS
 
     @property
-    def happy(self) -> bool:
-        """Whether the second judge takes the face for happy."""
-        return int(self.emotions.argmax()) == HAPPY
+    def showing(self) -> bool:
+        """Whether the second judge finds the expression's emotion the likeliest."""
+        return int(self.emotions.argmax()) == self.emotion
 
 
 class Looker:
     """Judges pictures of one face after the other."""
 
-    def __init__(self, settings: Settings, finder: FaceFinder, classifier: EmotionClassifier) -> None:
+    def __init__(self, settings: Settings, finder: FaceFinder, classifier: EmotionClassifier, expression: Expression) -> None:
         """Raises ExtraMissing, WeightsMissing."""
+        self._expression, self._emotion = expression, EMOTIONS.index(expression.judged.emotion)
         self._finder, self._classifier, self._identity = finder, classifier, Identity(settings)
         self._lab = extra("skimage.color").rgb2lab
 
@@ -62,11 +65,11 @@ class Looker:
         if face is None:
             nothing = float("nan")
             unknown = np.full(3, nothing)
-            return Look(nothing, emotions, unknown, nothing, unknown, nothing, np.full(128, nothing), box)
+            return Look(nothing, emotions, unknown, nothing, unknown, nothing, np.full(128, nothing), box, self._emotion)
         box = box or self._identity.box(small, face.landmarks)
         measures = dict(zip(MEASURES, landmark_measures(face.landmarks), strict=True))
         return Look(
-            smile=smile_score(face),
+            score=self._expression.of(face.blendshapes),
             emotions=emotions,
             pose=np.array(face.pose),
             eyes=float(measures["eye_open"]),
@@ -74,6 +77,7 @@ class Looker:
             glasses=glasses_score(small, face.landmarks),
             descriptor=self._identity.descriptor(small, box),
             box=box,
+            emotion=self._emotion,
         )
 
     def _tone(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -88,10 +92,10 @@ class Looker:
 
 def difference(before: Look, after: Look) -> dict[str, float]:
     """What changed from one look to the other, numbers that JSON can hold. NaN where a face was not found."""
-    others = [index for index in range(len(EMOTIONS)) if index != HAPPY]
+    others = [index for index in range(len(EMOTIONS)) if index != before.emotion]
     turned = after.pose - before.pose
     return {
-        "gain": after.smile - before.smile,
+        "gain": after.score - before.score,
         "identity": float(np.linalg.norm(after.descriptor - before.descriptor)),
         "turned": float(np.linalg.norm(turned)),
         **{axis: float(angle) for axis, angle in zip(("yaw", "pitch", "roll"), turned, strict=True)},

@@ -8,7 +8,7 @@ from typing import Any
 from core.evaluate.identity import extra
 
 _PANELS = (
-    ("smile", "smile score"),
+    ("score", "score of the expression"),
     ("identity", "identity distance (dlib)"),
     ("turned", "head turned, degrees"),
     ("skin", "skin tone, ΔE"),
@@ -18,7 +18,7 @@ _SIZE = 5.0, 3.6  # inches a panel
 
 
 def draw_plots(made: list[dict[str, Any]], out: Path) -> list[Path]:
-    """`curves.png`: each measure over the strength; `gain.png`: identity over smile. Raises ExtraMissing."""
+    """`curves.png`: each measure over the strength; `gain.png`: identity over the score. Raises ExtraMissing."""
     matplotlib = extra("matplotlib")
     matplotlib.use("Agg")  # no window, no display
     pyplot = extra("matplotlib.pyplot")
@@ -40,12 +40,12 @@ def _curves(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
 
 
 def _gain(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
-    """Directions differ in their unit; over the smile they can be told apart."""
+    """Directions differ in their unit; over the score they can be told apart."""
     figure, axis = pyplot.subplots(figsize=(2 * _SIZE[0], 2 * _SIZE[1]), layout="constrained")
     for method in made:
-        known = [at for at in method["strengths"] if None not in (at["smile"], at["identity"])]
-        axis.plot([at["smile"] for at in known], [at["identity"] for at in known], marker="o", label=_name(method))
-    axis.set_xlabel("mean smile score")
+        known = [at for at in method["strengths"] if None not in (at["score"], at["identity"])]
+        axis.plot([at["score"] for at in known], [at["identity"] for at in known], marker="o", label=_name(method))
+    axis.set_xlabel("mean score")
     axis.set_ylabel("mean identity distance (dlib)")
     axis.grid(alpha=0.3)
     axis.legend()

@@ -53,10 +53,10 @@ class Row:
     asked: Strength
     strength: float
     step: float  # what the strength came to on this face, in units of what moves it
-    before: float  # smile of the photo
-    was_happy: bool
-    after: float  # smile of the edit
-    happy: bool
+    before: float  # score of the photo
+    was_showing: bool  # by the classifier of emotions
+    after: float  # score of the edit
+    showing: bool
     changes: dict[str, float]  # see `look.difference`
     glasses: int  # +1 put on, -1 taken off
     outside: int  # pixels changed outside the face's region; of a photo alone
@@ -117,7 +117,7 @@ class Trial:
         return Row(
             subject=subject.name, direction=variant.expression.move.direction, surface=surface,
             asked=variant.asked, strength=variant.strength, step=variant.step,
-            before=before.smile, was_happy=before.happy, after=after.smile, happy=after.happy,
+            before=before.score, was_showing=before.showing, after=after.score, showing=after.showing,
             changes=difference(before, after), glasses=changed(before.glasses, after.glasses),
             outside=0 if whole is None else outside(photo, whole, subject.face.landmarks),
             seam=float("nan") if whole is None else seam(photo, whole),

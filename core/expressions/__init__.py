@@ -1,7 +1,7 @@
 """Expressions as data: each is a file of data/expressions, and no code knows one by its name.
 
 default()                # the one that is meant where none is named
-load("smile")            # raises NoSuchExpression
+load(name)               # raises NoSuchExpression
 named("")                # the same, and the default one for ""
 names()                  # all of them, the default first
 """
@@ -13,6 +13,7 @@ from core.expressions.expression import (
     Expression,
     Parts,
     Strength,
+    Taught,
     Tries,
     Words,
     default,
@@ -22,5 +23,6 @@ from core.expressions.expression import (
 )
 
 __all__ = [
-    "NEUTRAL", "Along", "Calibration", "Expression", "Parts", "Strength", "Tries", "Words", "default", "load", "named", "names",
+    "NEUTRAL", "Along", "Calibration", "Expression", "Parts", "Strength", "Taught", "Tries", "Words",
+    "default", "load", "named", "names",
 ]  # fmt: skip

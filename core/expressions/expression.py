@@ -31,10 +31,20 @@ class Along(_Data):
 
 
 class Judged(_Data):
-    """Who else says whether a face shows the expression, and from which score anyone sees it."""
+    """Who else says whether a face shows the expression, and which scores reports tell apart."""
 
     emotion: str  # one of core.emotion.EMOTIONS
-    shown: Share
+    shown: Share  # score from which anyone sees it
+    rests: Share  # score below which nobody does
+    gains: tuple[Share, ...]  # mean scores at which ways of making it are set side by side
+
+
+class Taught(_Data):
+    """What a direction is taught that is learned by drawing faces (`core.directions.clean`)."""
+
+    targets: tuple[float, float]  # logits of the score that a strength of -1.5 and of 1.5 must reach
+    turns: tuple[Share, Share]  # scores below which a face is moved upwards alone, and above which downwards alone
+    still: tuple[str, ...]  # the core.seeds.MEASURES that stay as they are
 
 
 class Tries(_Data):
@@ -96,6 +106,7 @@ class Expression(_Data):
     move: Along
     score: Mapping[str, float] = Field(min_length=1)  # weight of each blendshape; together 1
     judged: Judged
+    taught: Taught | None = None  # None: no direction is learned by drawing
     calibration: Calibration
     parts: Parts = Parts()
     words: Mapping[str, Words]  # by language: "en" and whatever else there is

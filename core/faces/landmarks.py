@@ -35,7 +35,7 @@ class Face:
     index: int  # 0 is the leftmost
     box: tuple[float, float, float, float]  # x0, y0, x1, y1 around all points, in photo pixels
     landmarks: NDArray[np.float32]  # [478, 2], photo pixels; (0, 0) is the photo's corner
-    blendshapes: dict[str, float]  # 52 names such as mouthSmileLeft, 0..1
+    blendshapes: dict[str, float]  # 52 names such as jawOpen, 0..1
     pose: tuple[float, float, float]  # yaw, pitch, roll in degrees, as the viewer sees them: see `_pose`
 
     @property

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.emotion import HAPPY, NEUTRAL
+from core.emotion import EMOTIONS, NEUTRAL
 from core.errors import PartMissing, WeightsUnfit
+from core.expressions import Expression, default
 from core.generator import Generator, seed_w
 from core.seeds.table import FILE, SeedTable
 from core.settings import Settings
@@ -23,7 +24,7 @@ from core.untrusted import read_as_data
 from core.weights.parts import LABELS, find_part
 
 TRUNCATION = 0.7  # the original's; clean faces, and variety enough
-_LABELS = ("seeds", "probabilities", "smile", "pose", "measures")
+_LABELS = ("seeds", "probabilities", "score", "pose", "measures")  # in the file the score has the name of its expression
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class SeedSet:
     seeds: NDArray[np.int64]  # [N]
     w: NDArray[np.float32]  # [N,w_dim]
     probabilities: NDArray[np.float32]  # [N,7], order of EMOTIONS
-    smile: NDArray[np.float32]  # [N], 0..1
+    score: NDArray[np.float32]  # [N], 0..1, how much each shows of the expression
     pose: NDArray[np.float32]  # [N,3], degrees: yaw, pitch, roll
     measures: NDArray[np.float32]  # [N,6], order of MEASURES
+    expression: Expression
 
     @property
     def emotions(self) -> NDArray[np.intp]:
@@ -46,9 +48,14 @@ class SeedSet:
         return emotions
 
     @property
-    def happy(self) -> NDArray[np.bool_]:
-        """[N], where happy is the likeliest emotion: the original's label."""
-        return np.equal(self.emotions, HAPPY)
+    def showing(self) -> NDArray[np.bool_]:
+        """[N], where the expression's emotion is the likeliest: the original's label."""
+        return np.equal(self.emotions, self.emotion)
+
+    @property
+    def emotion(self) -> int:
+        """The expression's emotion, an index into EMOTIONS."""
+        return EMOTIONS.index(self.expression.judged.emotion)
 
     @property
     def neutral(self) -> NDArray[np.bool_]:
@@ -67,42 +74,59 @@ class SeedSet:
         """The seeds from `first` to `last`, both included."""
         chosen = (self.seeds >= first) & (self.seeds <= last)
         arrays = {name: getattr(self, name)[chosen] for name in (*_LABELS, "w")}
-        return SeedSet(self.generator, self.truncation, **arrays)
+        return SeedSet(self.generator, self.truncation, expression=self.expression, **arrays)
 
 
-def load_seed_set(settings: Settings, generator: Generator, truncation: float = TRUNCATION) -> tuple[SeedSet, str]:
+def load_seed_set(
+    settings: Settings, generator: Generator, truncation: float = TRUNCATION, expression: Expression | None = None
+) -> tuple[SeedSet, str]:
     """The built set if there is one, otherwise the kept labels; and in words which of the two.
+
+    Scores are of the `expression`, by default the default one.
 
     Raises PartMissing if there is neither for this generator, WeightsUnfit if its labels are of another truncation.
     """
+    expression = expression or default()
     with SeedTable.open(settings) as table:
-        columns = table.columns(generator.digest, truncation)
+        columns = table.columns(generator.digest, truncation, expression)
     if columns is not None:
-        return SeedSet(generator.digest, truncation, **columns), f"the built set in {settings.home / FILE}"
-    return load_labels(settings, generator, truncation), "the labels that ship or were exported"
+        return SeedSet(generator.digest, truncation, expression=expression, **columns), f"the built set in {settings.home / FILE}"
+    return load_labels(settings, generator, truncation, expression), "the labels that ship or were exported"
 
 
-def load_labels(settings: Settings, generator: Generator, truncation: float = TRUNCATION) -> SeedSet:
+def load_labels(
+    settings: Settings, generator: Generator, truncation: float = TRUNCATION, expression: Expression | None = None
+) -> SeedSet:
     """The labels that ship or were exported for this generator (`seeds/labels.npz`), with the latents computed.
 
-    Raises PartMissing if there are none, WeightsUnfit if they belong to another truncation.
+    Raises PartMissing if there are none with scores of this expression, WeightsUnfit if they belong to another truncation.
     """
+    expression = expression or default()
+    missing = PartMissing(name=generator.name, part=f"set of seeds labelled for {expression.name}", command="egao seeds build")
     file = find_part(settings, generator, LABELS)
     if file is None:
-        raise PartMissing(name=generator.name, part="set of labelled seeds", command="egao seeds build")
+        raise missing
     with read_as_data(file.name), np.load(file, allow_pickle=False) as archive:
         about = json.loads(str(archive["about"]))
-        labels: dict[str, NDArray[Any]] = {name: archive[name] for name in _LABELS}
+        known = expression.name in archive
+        labels: dict[str, NDArray[Any]] = {name: archive[_in_file(name, expression)] for name in _LABELS} if known else {}
+    if not labels:
+        raise missing
     if about["digest"] != generator.digest or about["truncation"] != truncation:
         found = f"{about['digest'][:12]} at truncation {about['truncation']}"
         raise WeightsUnfit(name=LABELS, found=found, expected=f"{generator.digest[:12]} at {truncation}")
     w = seed_w(generator, labels["seeds"].tolist(), truncation).numpy()
-    return SeedSet(generator.digest, truncation, w=w, **labels)
+    return SeedSet(generator.digest, truncation, w=w, expression=expression, **labels)
 
 
 def save_labels(seeds: SeedSet, name: str, path: Path) -> None:
     """Write a set without its latents; `name` is the generator's. The same set gives the same bytes."""
     about = {"generator": name, "digest": seeds.generator, "truncation": seeds.truncation, "labels": seeds.digest}
-    arrays: dict[str, NDArray[Any]] = {label: getattr(seeds, label) for label in _LABELS}
+    arrays: dict[str, NDArray[Any]] = {_in_file(label, seeds.expression): getattr(seeds, label) for label in _LABELS}
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
+
+
+def _in_file(label: str, expression: Expression) -> str:
+    """What an array is called in the file."""
+    return expression.name if label == "score" else label

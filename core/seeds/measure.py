@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.emotion import EmotionClassifier, smile_score
+from core.emotion import EmotionClassifier
+from core.expressions import Expression
 
 if TYPE_CHECKING:
     from core.faces.landmarks import Face, FaceFinder
@@ -36,11 +37,19 @@ class Measured:
 
     seed: int
     probabilities: NDArray[np.float32]  # [7], order of EMOTIONS
-    smile: float  # 0..1
     pose: tuple[float, float, float]  # yaw, pitch, roll in degrees
     measures: NDArray[np.float32]  # [len(MEASURES)], in distances between the eyes
     landmarks: NDArray[np.float16] | None  # [478,2], fractions of the picture's side
     blendshapes: dict[str, float]
+
+    def score(self, expression: Expression) -> float:
+        """How much it shows of the expression, 0..1."""
+        return score_of(self.blendshapes, expression)
+
+
+def score_of(blendshapes: dict[str, float], expression: Expression) -> float:
+    """The expression's score of these blendshapes, 0..1; NaN where there are none."""
+    return round(expression.of(blendshapes), DECIMALS) if blendshapes else float("nan")
 
 
 def measure(seeds: list[int], images: NDArray[np.uint8], classifier: EmotionClassifier, finder: FaceFinder) -> list[Measured]:
@@ -55,11 +64,10 @@ def _measured(seed: int, image: NDArray[np.uint8], probabilities: NDArray[np.flo
     if face is None:
         nothing = float("nan")
         unknown = np.full(len(MEASURES), np.nan, dtype=np.float32)
-        return Measured(seed, probabilities, nothing, (nothing, nothing, nothing), unknown, None, {})
+        return Measured(seed, probabilities, (nothing, nothing, nothing), unknown, None, {})
     return Measured(
         seed=seed,
         probabilities=probabilities,
-        smile=round(smile_score(face), DECIMALS),
         pose=(round(face.pose[0], 2), round(face.pose[1], 2), round(face.pose[2], 2)),
         measures=landmark_measures(face.landmarks),
         landmarks=(face.landmarks / len(image)).astype(np.float16),

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from sqlite_utils import Database, Migrations
 
 from core.emotion import EMOTIONS
-from core.seeds.measure import MEASURES, Measured
+from core.expressions import Expression
+from core.seeds.measure import MEASURES, Measured, score_of
 from core.settings import Settings
 
 FILE = "seeds.sqlite3"
@@ -28,7 +29,10 @@ migrations = Migrations("seeds")
 
 @migrations(name="001_sets_and_seeds")
 def _sets_and_seeds(db: Database) -> None:
-    """Latents, probabilities, smile, pose and landmark measures. `w` is little-endian float32."""
+    """Latents, probabilities, pose, landmark measures and blendshapes. `w` is little-endian float32.
+
+    The column `smile` is of versions that knew one expression; nothing reads it, for blendshapes give every score.
+    """
     sets = {"id": int, "generator": str, "digest": str, "truncation": float}
     db.table("sets").create(sets, pk="id", not_null=set(sets))
     db.table("sets").create_index(["digest", "truncation"], unique=True)
@@ -86,33 +90,33 @@ class SeedTable:
         records = [_record(set_id, row, w) for row, w in zip(rows, ws, strict=True)]
         self._db.table("seeds").insert_all(records, replace=True)
 
-    def columns(self, digest: str, truncation: float) -> dict[str, NDArray[Any]] | None:
+    def columns(self, digest: str, truncation: float, expression: Expression) -> dict[str, NDArray[Any]] | None:
         """Everything known of a set, ordered by seed, as arrays; None if it has no seeds.
 
-        Keys: `seeds` int64 [N], `w` float32 [N,w_dim], `probabilities` float32 [N,7], `smile` float32 [N],
+        Keys: `seeds` int64 [N], `w` float32 [N,w_dim], `probabilities` float32 [N,7], `score` of the expression float32 [N],
         `pose` float32 [N,3], `measures` float32 [N,6]. NaN where no face was found.
         """
-        names = (*EMOTIONS, "smile", *POSE, *MEASURES)
+        names = (*EMOTIONS, *POSE, *MEASURES)
         listed = ", ".join(names)
-        sql = f"select seed, w, {listed} from seeds where set_id = ? order by seed"  # noqa: S608  # our own names
+        sql = f"select seed, w, blendshapes, {listed} from seeds where set_id = ? order by seed"  # noqa: S608  # our own names
         rows = list(self._db.query(sql, [self._find(digest, truncation)]))
         if not rows:
             return None
         values = np.array([[row[name] for name in names] for row in rows], dtype=np.float32)
-        parts = np.split(values, np.cumsum([len(EMOTIONS), 1, len(POSE)]), axis=1)
+        parts = np.split(values, np.cumsum([len(EMOTIONS), len(POSE)]), axis=1)
         return {
             "seeds": np.array([row["seed"] for row in rows], dtype=np.int64),
             "w": np.stack([np.frombuffer(row["w"], dtype="<f4") for row in rows]),
             "probabilities": parts[0],
-            "smile": parts[1][:, 0],
-            "pose": parts[2],
-            "measures": parts[3],
+            "score": np.array([score_of(json.loads(row["blendshapes"] or "{}"), expression) for row in rows], np.float32),
+            "pose": parts[1],
+            "measures": parts[2],
         }
 
 
 def _record(set_id: int, row: Measured, w: NDArray[np.float32]) -> dict[str, Any]:
-    scores = [*row.probabilities, row.smile, *row.pose, *row.measures]
-    names = (*EMOTIONS, "smile", *POSE, *MEASURES)
+    scores = [*row.probabilities, *row.pose, *row.measures]
+    names = (*EMOTIONS, *POSE, *MEASURES)
     return {
         "set_id": set_id,
         "seed": row.seed,

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from core.emotion import smile_score
+from core.expressions import default
 from core.faces import FaceFinder
 from core.settings import Settings
 from tests.discord.fake import Delivery, Member, Message, replies_to
@@ -72,7 +72,7 @@ def score(settings: Settings) -> Iterator[Score]:
         def of(data: bytes) -> float:
             shown = Image.open(io.BytesIO(data)).convert("RGB").resize((512, 512))
             (face,) = finder.find(np.asarray(shown))
-            return smile_score(face)
+            return default().of(face.blendshapes)
 
         yield of
 

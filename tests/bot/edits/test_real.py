@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.emotion import smile_score
+from core.expressions import default
 from core.faces import FaceFinder
 from core.settings import Settings
 from tests.bot.kit import World, last_in, pictures, running, text
@@ -28,7 +28,8 @@ async def test_a_real_photo_gets_real_pictures(tmp_path: Path, settings: Setting
     with FaceFinder(settings) as finder:
 
         def smile(world: World, name: str = "edited.jpg") -> float:
-            return smile_score(finder.require(pixels(pictures(world, world.channel.last_message)[name]))[0])
+            face = finder.require(pixels(pictures(world, world.channel.last_message)[name]))[0]
+            return default().of(face.blendshapes)
 
         async with running(tmp_path, workbench=create, patience=500, EGAO_CACHE=cache, EGAO_PROJECTION_STEPS="3") as world:
             world.open()

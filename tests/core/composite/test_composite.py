@@ -14,7 +14,6 @@ from core.composite import Original, Rendered
 from core.composite.mesh import face_size, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
 from core.edit import Editor, Models
-from core.emotion import smile_score
 from core.expressions import load
 from core.faces import Aligned, Face, FaceFinder, align
 from core.generator import Generator, seed_w
@@ -108,7 +107,7 @@ def smiling(people: dict[int, Person], finder: FaceFinder) -> Scene:
 
 
 def smile(finder: FaceFinder, pixels: Pixels) -> float:
-    return smile_score(finder.find(pixels)[0])
+    return load("smile").of(finder.find(pixels)[0].blendshapes)
 
 
 def detail(pixels: Pixels, where: NDArray[np.bool_]) -> float:

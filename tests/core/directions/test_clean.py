@@ -20,6 +20,7 @@ from core.emotion import EmotionClassifier
 from core.evaluate.compare import STRENGTHS, compare
 from core.evaluate.look import Looker
 from core.evaluate.summary import summary
+from core.expressions import default
 from core.faces import FaceFinder
 from core.generator import Generator
 from core.rendering import Renderer
@@ -101,7 +102,7 @@ def test_a_lesson_moves_only_what_it_may_and_repeats_itself(settings: Settings, 
 @pytest.fixture(scope="module")
 def bench(settings: Settings, generator: Generator) -> Iterator[Bench]:
     with FaceFinder(settings) as finder:
-        yield Bench(generator, Renderer(generator), EmotionClassifier(settings), finder)
+        yield Bench(generator, Renderer(generator), EmotionClassifier(settings), finder, default())
 
 
 def test_what_ships_smiles_as_much_and_leaves_the_backdrop(bench: Bench, settings: Settings, generator: Generator) -> None:
@@ -117,12 +118,12 @@ def test_what_ships_smiles_as_much_and_leaves_the_backdrop(bench: Bench, setting
 @pytest.mark.slow
 def test_at_equal_gain_what_ships_leaves_eyes_and_skin(bench: Bench, settings: Settings, generator: Generator) -> None:
     chosen = [load_direction(name, settings, generator) for name in ("clean", "svm")]
-    looker = Looker(settings, bench.finder, bench.classifier)
+    looker = Looker(settings, bench.finder, bench.classifier, default())
     shares: list[float] = []
     rows = compare(chosen, generator, bench.renderer, looker, FRESH[:6], 0.7, shares.append)
     assert shares[-1] == 1
     assert len(rows) == 2 * 6 * len(STRENGTHS)
-    clean, svm = (made["equal_gain"][0] for made in summary(rows))
+    clean, svm = (made["equal_gain"][0] for made in summary(rows, default()))
     assert clean["identity"] < svm["identity"] + 0.02
     assert clean["eyes"] < 0.6 * svm["eyes"]
     assert clean["skin"] < svm["skin"]

@@ -22,6 +22,7 @@ from core.evaluate.seam import outside, seam
 from core.evaluate.subjects import generated
 from core.evaluate.summary import summary, tables
 from core.evaluate.trial import CROP, PHOTO, Row, Subject
+from core.expressions import default
 from core.settings import Settings
 
 SEED = 5003
@@ -37,7 +38,7 @@ def editor(settings: Settings) -> Iterator[Editor]:
 
 @pytest.fixture(scope="module")
 def looker(editor: Editor, settings: Settings) -> Looker:
-    return Looker(settings, editor.models.finder, editor.models.emotion)
+    return Looker(settings, editor.models.finder, editor.models.emotion, default())
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_each_measure_answers_to_its_own_change(looker: Looker, editor: Editor, 
 def test_a_picture_without_a_face_is_not_a_number(looker: Looker, subject: Subject) -> None:
     before = looker.look(subject.photo.pixels)
     nothing = looker.look(np.full((256, 256, 3), 128, np.uint8), before.box)
-    assert np.isnan(nothing.smile)
+    assert np.isnan(nothing.score)
     assert np.isnan(difference(before, nothing)["identity"])
 
 
@@ -154,23 +155,23 @@ def test_a_summary_counts_and_averages() -> None:
         _row("b", 0, 0.2, 0.2), _row("b", 1, 0.2, 0.5, identity=0.4, yaw=1), _row("b", 2, 0.2, 0.4, identity=0.6),
         _row("c", 0, 0.9, 0.9), _row("c", 1, 0.9, 0.9), _row("c", 2, 0.9, 0.9), _row("c", NEUTRAL, 0.9, 0.1),
     ]  # fmt: skip
-    (made,) = json.loads(json.dumps(summary(rows)))
+    (made,) = json.loads(json.dumps(summary(rows, default())))
     one = made["strengths"][1]
-    assert one["smile"] == pytest.approx(0.7, abs=1e-4)
-    assert one["resting_that_smile"]["hits"] == 1
-    assert one["resting_that_smile"]["of"] == 2
+    assert one["score"] == pytest.approx(0.7, abs=1e-4)
+    assert one["resting_that_score"]["hits"] == 1
+    assert one["resting_that_score"]["of"] == 2
     assert one["identity"] == pytest.approx(0.2, abs=1e-4)
     assert one["worst_identity"] == 0.4
     assert one["yaw"] == pytest.approx(4 / 3, abs=1e-3), "turns to either side do not cancel"
     assert made["rising"]["hits"] == 5, "a score that stays at its end counts as rising, one that falls does not"
     assert made["rising"]["of"] == 6
-    assert made["neutral"]["happy_that_stop"]["hits"] == 1
-    assert [table.row_count for table in tables([made])] == [4, 2]
+    assert made["neutral"]["showing_that_stop"]["hits"] == 1
+    assert [table.row_count for table in tables([made], default())] == [4, 2]
 
 
 def test_equal_gain_lies_between_the_strengths_around_it() -> None:
     rows = [_row("a", 0, 0.46, 0.46), _row("a", 1, 0.46, 0.80, identity=0.2), _row("a", 2, 0.46, 0.98, identity=0.4)]
-    (made,) = summary(rows)
+    (made,) = summary(rows, default())
     up, down = made["equal_gain"]
     assert up["strength"] == pytest.approx(1.5)
     assert up["identity"] == pytest.approx(0.3)
@@ -203,7 +204,7 @@ def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> Non
     ]  # fmt: skip
     crop, photo = made["methods"][:2]
     low, still, high = crop["strengths"]
-    assert low["smile"] < still["smile"] < high["smile"]
+    assert low["score"] < still["score"] < high["score"]
     assert still["identity"] == pytest.approx(0, abs=1e-6)
     assert still["turned"] == pytest.approx(0, abs=1e-6)
     assert 0 < photo["strengths"][2]["identity"] < 0.5

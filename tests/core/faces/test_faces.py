@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.emotion import smile_score
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
+from core.expressions import default
 from core.faces import Face, FaceFinder
 from core.faces.detect import MOST, MOST_LOOKS, Find, find_all
 from core.faces.landmarks import _pose
@@ -58,7 +58,7 @@ def test_the_sample_smiles_at_the_camera(finder: FaceFinder, astronaut: Pixels) 
     assert face.landmarks.shape == (478, 2)
     assert 150 < face.box[0] < face.box[2] < 300
     assert len(face.blendshapes) == 52
-    assert smile_score(face) > 0.7
+    assert default().of(face.blendshapes) > 0.7
     assert max(abs(angle) for angle in face.pose) < 15
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,8 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.emotion import EMOTIONS, EmotionClassifier
-from core.errors import BadSeeds, WeightsUnfit
+from core.errors import BadSeeds, PartMissing, WeightsUnfit
+from core.expressions import default
 from core.faces import FaceFinder
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
@@ -89,9 +91,9 @@ def test_a_stopped_build_goes_on_and_loses_nothing(built: SeedSet, generator: Ge
     assert built.seeds.tolist() == SEEDS
     np.testing.assert_allclose(built.w, seed_w(generator, SEEDS).numpy(), atol=1e-5)
     np.testing.assert_allclose(built.probabilities.sum(axis=1), 1, atol=1e-3)
-    assert 0 < built.happy.sum() < len(SEEDS)
-    assert not (built.happy & built.neutral).any()
-    assert built.smile[built.happy].mean() > built.smile[~built.happy].mean() + 0.2
+    assert 0 < built.showing.sum() < len(SEEDS)
+    assert not (built.showing & built.neutral).any()
+    assert built.score[built.showing].mean() > built.score[~built.showing].mean() + 0.2
     assert np.abs(built.pose).max() < 45
     assert built.measures.shape == (len(SEEDS), len(MEASURES))
 
@@ -111,8 +113,21 @@ def test_sets_of_other_truncations_are_apart(built: SeedSet, home: Path, generat
     with SeedTable(home / "seeds.sqlite3") as table:
         other = table.set_id(generator.name, generator.digest, 0.5)
         assert table.missing(other, SEEDS) == SEEDS
-        assert table.columns(generator.digest, 0.5) is None
+        assert table.columns(generator.digest, 0.5, default()) is None
         assert table.set_id(generator.name, generator.digest, 0.5) == other
+
+
+def test_another_expression_is_read_from_the_same_set(built: SeedSet, home: Path, generator: Generator) -> None:
+    judged = default().judged.model_copy(update={"emotion": "surprise"})
+    surprise = default().model_copy(update={"name": "surprise", "score": {"jawOpen": 1.0}, "judged": judged})
+    settings = Settings.load({"EGAO_HOME": str(home)})
+    other, _ = load_seed_set(settings, generator, expression=surprise)
+    assert other.emotion == EMOTIONS.index("surprise")
+    rows = Database(home / "seeds.sqlite3").query("select blendshapes from seeds order by seed")
+    assert other.score.tolist() == [np.float32(json.loads(row["blendshapes"])["jawOpen"]) for row in rows]
+    assert not np.allclose(other.score, built.score)
+    with pytest.raises(PartMissing, match="surprise"):
+        load_labels(settings, generator, expression=surprise)  # what ships was judged for the default one
 
 
 def test_a_picture_without_a_face_is_stored_as_unknown(
@@ -121,9 +136,9 @@ def test_a_picture_without_a_face_is_stored_as_unknown(
     rows = measure([5], np.full((1, 256, 256, 3), 128, np.uint8), classifier, finder)
     with SeedTable(tmp_path / "s.sqlite3") as table:
         table.add(table.set_id("x", generator.digest, 0.7), rows, np.zeros((1, 512), np.float32))
-        columns = table.columns(generator.digest, 0.7)
+        columns = table.columns(generator.digest, 0.7, default())
     assert columns is not None
-    assert np.isnan(columns["smile"]).all()
+    assert np.isnan(columns["score"]).all()
     assert np.isnan(columns["pose"]).all()
     assert columns["probabilities"].sum() == pytest.approx(1, abs=1e-3)
 
@@ -138,7 +153,7 @@ def test_exported_labels_come_back_and_the_same_set_gives_the_same_bytes(
     with np.load(tmp_path / "a.npz") as archive:
         np.testing.assert_array_equal(archive["probabilities"], built.probabilities)
         assert "w" not in archive
-    assert built.digest == replace(built, w=built.w * 2).digest != replace(built, smile=built.smile + 1).digest
+    assert built.digest == replace(built, w=built.w * 2).digest != replace(built, score=built.score + 1).digest
 
 
 def test_shipped_labels_are_those_of_fresh_renders(settings: Settings, built: SeedSet, generator: Generator) -> None:
@@ -147,7 +162,7 @@ def test_shipped_labels_are_those_of_fresh_renders(settings: Settings, built: Se
     same = shipped.within(SEEDS[0], SEEDS[-1])
     np.testing.assert_allclose(same.w, built.w, atol=1e-5)
     np.testing.assert_allclose(same.probabilities, built.probabilities, atol=0.05)  # bf16 here, float32 there
-    np.testing.assert_allclose(same.smile, built.smile, atol=0.05)
+    np.testing.assert_allclose(same.score, built.score, atol=0.05)
     np.testing.assert_allclose(same.pose, built.pose, atol=1.0)
     np.testing.assert_allclose(same.measures, built.measures, atol=0.03)
 

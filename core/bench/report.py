@@ -30,6 +30,20 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
     if "process" in report:
         rows = [(name, f"{of['seconds']:.1f}", f"{of['megabytes']:.0f}") for name, of in report["process"].items()]
         yield _rows("processes, started afresh", ("", "seconds", "megabytes at the peak"), rows)
+    if "hostile" in report:
+        yield _hostile(report["hostile"])
+
+
+def _hostile(hostile: dict[str, Any]) -> Table:
+    columns = ("", "quiet: median s", "longest s", "hostile: median s", "longest s", "refused", "ratio of medians", "of means")
+    rows = []
+    for name in ("smile", "photo"):
+        quiet, attacked = hostile["quiet"][name], hostile["hostile"][name]
+        seconds = [f"{of[key]:.2f}" for of in (quiet, attacked) for key in ("median", "longest")]
+        refused = str(hostile["quiet"]["refused"] + hostile["hostile"]["refused"])
+        ratios = (f"{hostile['ratios'][name]:.2f}", f"{attacked['mean'] / quiet['mean']:.2f}")
+        rows.append((name, *seconds, refused, *ratios))
+    return _rows(f"others, while one member asks for everything for {hostile['seconds']:.0f} s", columns, rows)
 
 
 def _rows(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:

@@ -1,7 +1,8 @@
-"""`egao bench render | project | process | bot | all`: what it costs in seconds and memory, every peer in one run."""
+"""`egao bench render | project | process | hostile | bot | all`: what it costs in seconds and memory, every peer in one run."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from core.bench.hostile import bench_hostile
 from core.bench.machine import machine
 from core.bench.processes import bench_processes
 from core.bench.projecting import bench_projecting
@@ -35,7 +37,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory and quality beside time. Needs the extra `eval`.")
-    for command in (render, project, process, bot):
+    for command in (render, project, process, hostile, bot):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -63,10 +65,20 @@ def process(
     _report({"process": bench_processes(settings_for(named), photo, rounds)}, out)
 
 
+def hostile(
+    photo: Annotated[Path, typer.Argument(help="a photo with a face: others send it, and the attack is made of it")],
+    seconds: Annotated[float, typer.Option(min=1.0, help="of the quiet time, and again of the attack")] = 60.0,
+    out: Out = DEFAULT_OUT,
+    named: GeneratorOption = None,
+) -> None:
+    """What others wait for while one member asks for everything at once, beside a quiet time."""
+    _report({"hostile": asyncio.run(bench_hostile(settings_for(named), photo, seconds, _say))}, out)
+
+
 def everything(
     photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None
 ) -> None:
-    """All of them but the bot."""
+    """All of them but the bot and the hostile member."""
     settings, editor = _prepare(named)
     report = {"process": bench_processes(settings, photos[0], 2)}
     report["render"] = bench_rendering(settings, editor, rounds)

@@ -15,7 +15,7 @@ from core.executor.item import WorkItem
 from core.executor.spending import Spending
 
 LATELY: Final = 60.0  # seconds that are looked back on: nobody is held for longer than that
-MUCH: Final = 20.0  # seconds of work in them: a photo and some pictures of it, on a slow processor
+MUCH: Final = 40.0  # seconds of work in them: who asks for one thing after the other hardly gets there, on a slow processor
 LINGERS: Final = 0.5  # seconds that a member counts as there after an answer: a photo takes three requests, one after the other
 
 

@@ -58,7 +58,7 @@ async def test_a_member_is_there_for_a_moment_after_an_answer() -> None:
 
 async def test_nothing_of_a_greedy_member_is_begun_while_others_have_work_in_any_lane() -> None:
     async with executor() as ours:
-        ours.spending.charge(ANN, 50.0)
+        ours.spending.charge(ANN, MUCH + 40)
         await ours.submit(Render(b"x", (1.0,)), ANN)  # alone, as always
         long = ours.enqueue(Project(b"steps 0.02", steps=30), CAT)
         held = [ours.enqueue(Render(b"x", (1.0,)), ANN), ours.enqueue(FindFaces(b"x"), ANN)]
@@ -73,7 +73,7 @@ async def test_a_greedy_members_projection_gives_way_and_goes_on_from_where_it_w
     async with executor() as ours:
         long = ours.enqueue(Project(b"steps 0.02", steps=100), ANN)
         await until(lambda: long.last is not None and long.last.step >= 5)
-        ours.spending.charge(ANN, 50.0)
+        ours.spending.charge(ANN, MUCH + 40)
         assert (await ours.submit(Project(b"steps 0.01", steps=10), CAT)).latent == b"0 10"
         assert not long.done
         begun, steps = (await long.result()).latent.split()
@@ -86,8 +86,8 @@ async def test_a_projection_gives_way_to_nobody_who_has_had_as_much() -> None:
     async with executor() as ours:
         long = ours.enqueue(Project(b"steps 0.02", steps=20), ANN)
         await until(lambda: long.last is not None and long.last.step >= 2)
-        ours.spending.charge(ANN, 50.0)
-        ours.spending.charge(CAT, 40.0)
+        ours.spending.charge(ANN, MUCH + 40)
+        ours.spending.charge(CAT, MUCH)
         other = ours.enqueue(Project(b"steps 0.01", steps=10), CAT)
         assert (await long.result()).latent == b"0 20"
         assert await other.result()
@@ -98,7 +98,7 @@ async def test_where_the_work_is_split_only_pictures_of_modest_members_are_drawn
     async with executor(split=True) as ours:
         await until(lambda: all(worker.state == "ready" for worker in ours.stats().workers))
         quick, patient = ours._workers
-        ours.spending.charge(ANN, 50.0)
+        ours.spending.charge(ANN, MUCH + 40)
         greedy = ours.enqueue(Render(b"slow 0.3", (1.0,)), ANN)
         await asyncio.sleep(0)
         assert (greedy.id in quick.items, greedy.id in patient.items) == (False, True)

@@ -50,10 +50,12 @@ class Waits:
     refused: int = 0
 
 
-async def bench_hostile(settings: Settings, photo: Path, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+async def bench_hostile(
+    settings: Settings, photo: Path, seconds: float, say: Callable[[str], None], workbench: str = "core.workbench:create"
+) -> dict[str, Any]:
     """The same two members for so many seconds without the attacker and with them."""
     data = await asyncio.to_thread(photo.read_bytes)
-    async with Executor(settings) as executor:
+    async with Executor(settings, workbench) as executor:
         say("a kept face")
         (face, *_) = (await executor.submit(FindFaces(data), BEFORE)).faces
         kept = await executor.submit(Project(data, face.index, learned=face.learned), BEFORE)

@@ -13,14 +13,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.bench import projecting
+from core.bench.hostile import bench_hostile
 from core.bench.projecting import bench_projecting
 from core.bench.quality import MEASURES, Judge, SecondDistance
-from core.bench.report import draw_quality
+from core.bench.report import draw_quality, tables
 from core.cli import app
 from core.edit import Editor, Models
 from core.generator import seed_w
 from core.settings import Settings
 from core.timing import take_turns
+from tests.bot.workbench import photo
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,17 @@ def test_second_distance_sees_what_blurring_takes(settings: Settings, astronaut:
     darker = (astronaut * 0.95).astype(np.uint8)
     seen = second.look(np.array(astronaut))
     assert second.between(seen, second.look(darker)) < 0.5 * second.between(seen, second.look(blurred))
+
+
+async def test_a_hostile_member_asks_for_everything_and_others_are_answered(tmp_path: Path) -> None:
+    sent = tmp_path / "me.png"
+    sent.write_bytes(photo(seconds=0.02))
+    settings = Settings.load({"EGAO_DEVICE": "cpu"})
+    report = await bench_hostile(settings, sent, 3.0, lambda text: None, "tests.bot.workbench:create")
+    assert report["attack"].keys() >= {"FullSize", "FindFaces", "Render", "Animate", "Project"}
+    for when in ("quiet", "hostile"):
+        assert report[when]["refused"] == 0
+        assert all(report[when][what]["count"] >= 1 for what in ("smile", "photo"))
+    assert report["ratios"].keys() == {"smile", "photo"}
+    (table,) = tables({"hostile": report})
+    assert table.row_count == 2

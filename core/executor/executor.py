@@ -212,7 +212,8 @@ class Executor:
     def _pump(self) -> None:
         """Give every free lane of every worker its next work; the least busy worker first."""
         if not self._closing:
-            self._precedence.look(self._items.values())
+            running = [item for worker in self._workers for item in worker.items.values()]
+            self._precedence.look(self._items.values(), running)
             for lane in Lane:
                 for worker in sorted(self._workers, key=lambda worker: len(worker.items)):
                     if worker.free(lane) and (batch := self._schedule.take(lane, partial(self._may, worker))):

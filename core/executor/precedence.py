@@ -7,7 +7,7 @@ long. So what such a member asks for is begun only while nobody is there who has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from time import monotonic
 from typing import Final
 
@@ -26,6 +26,7 @@ class Precedence:
         self._spending, self._clock = spending, clock
         self._left: dict[Hashable, float] = {}  # members who were answered just now, and when
         self._items: Collection[WorkItem] = ()
+        self._running: list[tuple[Hashable, float]] = []  # members of what is being done, and seconds since it was begun
         self._had: dict[Hashable, float] = {}  # in the last `LATELY` seconds, of those who were asked about
         self._least: float | None = None  # of all who are there, once it was asked for
 
@@ -33,9 +34,10 @@ class Precedence:
         """A member was given an answer, and may ask for the next part of their request at once."""
         self._left[item.owner.member_id] = self._clock()
 
-    def look(self, items: Collection[WorkItem]) -> None:
-        """Note who is there: these are all unfinished items."""
+    def look(self, items: Collection[WorkItem], running: Iterable[WorkItem] = ()) -> None:
+        """Note who is there: these are all unfinished items. What is `running` counts with the seconds since it was begun."""
         now = self._clock()
+        self._running = [(item.owner.member_id, now - item.started) for item in running if item.started is not None]
         self._left = {member: at for member, at in self._left.items() if now - at < LINGERS}
         self._items, self._least = items, None
         self._had.clear()
@@ -55,5 +57,6 @@ class Precedence:
 
     def _of(self, member: Hashable) -> float:
         if member not in self._had:
-            self._had[member] = self._spending.of_member(member, LATELY)
+            now = sum(seconds for one, seconds in self._running if one == member)
+            self._had[member] = now + self._spending.of_member(member, LATELY)
         return self._had[member]

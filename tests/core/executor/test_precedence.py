@@ -42,6 +42,19 @@ async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -
     assert not waiting(), "it is long ago"
 
 
+async def test_what_is_being_done_counts_as_it_goes_on() -> None:
+    """Else a member could begin one long thing in each lane before the first of them is charged."""
+    clock = Clock()
+    precedence = Precedence(Spending(clock), clock)
+    ann, more, ben = item_of(ANN), item_of(ANN), item_of(BEN)
+    ann.started = more.started = clock.now
+    for passed, expected in ((MUCH / 2, False), (1.0, True)):
+        clock.now += passed
+        precedence.look([ann, more, ben], [ann, more])
+        assert precedence.waits(ann) == expected
+        assert not precedence.waits(ben)
+
+
 async def test_a_member_is_there_for_a_moment_after_an_answer() -> None:
     clock = Clock()
     spending = Spending(clock)
@@ -87,7 +100,7 @@ async def test_a_projection_gives_way_to_nobody_who_has_had_as_much() -> None:
         long = ours.enqueue(Project(b"steps 0.02", steps=20), ANN)
         await until(lambda: long.last is not None and long.last.step >= 2)
         ours.spending.charge(ANN, MUCH + 40)
-        ours.spending.charge(CAT, MUCH)
+        ours.spending.charge(CAT, MUCH + 10)
         other = ours.enqueue(Project(b"steps 0.01", steps=10), CAT)
         assert (await long.result()).latent == b"0 20"
         assert await other.result()
@@ -112,11 +125,12 @@ async def test_where_the_work_is_split_only_pictures_of_modest_members_are_drawn
 async def test_a_slow_step_does_not_take_a_turn_for_each_quick_one_of_another() -> None:
     """A full size of three long steps and a projection of many short ones have the worker's time in halves."""
     async with executor() as ours:
-        long = ours.enqueue(Project(b"steps 0.02", steps=100), ANN)
+        long = ours.enqueue(Project(b"steps 0.02", steps=500), ANN)
         await until(lambda: long.last is not None)
         large = ours.enqueue(FullSize(b"slow 0.9", 1.0), CAT)
         await until(lambda: large.last is not None and large.last.step >= 2)
         assert long.last is not None
         assert long.last.step >= 10
+        assert not long.done
         assert await large.result()
         ours.cancel(long)

@@ -1,6 +1,8 @@
-"""`/smile` (named after the default expression), `/neutral` and `/animate`: on a new photo, or on a kept face."""
+"""A command for each expression (`/smile` for the default one), `/neutral` and `/animate`: on a new photo, or a kept face."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -12,12 +14,12 @@ from bot.requests.access import check_strength
 from bot.requests.ask import USUAL, Ask, Kind
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
-from bot.transport.error_replies import told
+from bot.transport.error_replies import guarded, told
 from bot.transport.identity import owner_of
 from bot.transport.photo_source import PhotoRef
 from bot.ui.components import whole
 from core.errors import NoSuchStoredFace, NothingStored
-from core.expressions import NEUTRAL, Strength, default
+from core.expressions import NEUTRAL, Expression, Strength, default, load, names
 from core.store import StoredFace
 
 SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
@@ -36,6 +38,33 @@ class EditCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
+        self.others = [self._command_of(load(name)) for name in names() if name != default().name]
+
+    async def cog_load(self) -> None:
+        for command in self.others:
+            self.bot.tree.add_command(command)
+
+    def _command_of(self, expression: Expression) -> app_commands.Command[Any, ..., None]:
+        """Make the command of an expression that is not the default one."""
+        words = expression.said("en")
+
+        @app_commands.command(name=words.name, description=words.change)
+        @app_commands.describe(strength=words.strength, photo=PHOTO, face=FACE, show=WHO_SEES)
+        @app_commands.choices(show=SHOW)
+        async def other(
+            interaction: Interaction,
+            strength: app_commands.Range[float, -3.0, 3.0],
+            photo: discord.Attachment | None = None,
+            face: str | None = None,
+            show: Choice[str] | None = None,
+        ) -> None:
+            await guarded(interaction, self._express(expression.name, interaction, strength, photo, face, show))
+
+        @other.autocomplete("face")
+        async def kept_faces(interaction: Interaction, current: str) -> list[Choice[str]]:
+            return await self._kept_faces(interaction, current)
+
+        return other
 
     @app_commands.command(name=WORDS.name, description=WORDS.change)
     @app_commands.describe(strength=WORDS.strength, photo=PHOTO, face=FACE, show=WHO_SEES)
@@ -49,9 +78,8 @@ class EditCog(commands.Cog):
         face: str | None = None,
         show: Choice[str] | None = None,
     ) -> None:
-        """The range that Discord checks is fixed; the server's own limit is checked here."""
-        asker = await self.bot.asker(interaction)
-        await self._edit(asker, interaction, "edit", check_strength(strength, asker.settings), photo, face, show)
+        """Draw the default expression at a strength."""
+        await self._express("", interaction, strength, photo, face, show)
 
     @app_commands.command(name="neutral", description=WORDS.remove)
     @app_commands.describe(photo=PHOTO, face=FACE, show=WHO_SEES)
@@ -79,12 +107,29 @@ class EditCog(commands.Cog):
     @neutral.autocomplete("face")
     @animate.autocomplete("face")
     async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
-        """The member's own faces where they are. Names are theirs: nobody else gets them."""
+        """Complete what is typed of a face's name."""
+        return await self._kept_faces(interaction, current)
+
+    async def _kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
+        """List the member's own faces where they are. Names are theirs: nobody else gets them."""
         say = await self.bot.speaker(interaction)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner_of(interaction.guild_id, interaction.user.id))
         named = [(one.name or say("face.unnamed", n=n), one) for n, one in enumerate(faces, 1)]
         found = [(name, one) for name, one in named if current.lower() in name.lower()]
         return [Choice(name=name[:100], value=f"#{one.id}") for name, one in found[:LISTED]]
+
+    async def _express(
+        self,
+        expression: str,
+        interaction: Interaction,
+        strength: float,
+        photo: discord.Attachment | None,
+        face: str | None,
+        show: Choice[str] | None,
+    ) -> None:
+        """Check the strength against the server's own limit, for the range that Discord checks is fixed; then edit."""
+        asker = await self.bot.asker(interaction)
+        await self._edit(asker, interaction, "edit", check_strength(strength, asker.settings), photo, face, show, expression)
 
     async def _edit(
         self,
@@ -95,17 +140,20 @@ class EditCog(commands.Cog):
         photo: discord.Attachment | None,
         face: str | None,
         show: Choice[str] | None,
+        expression: str = "",
     ) -> None:
         say, private = asker.say, asker.wants_private(show.value if show is not None else None)
         limit = interaction.filesize_limit
         if photo is not None:
             number = _numbered(face)
-            ask = Ask("photo", say.language, limit, private, PhotoRef.of(photo), face=number, strength=strength)
+            ask = Ask(
+                "photo", say.language, limit, private, PhotoRef.of(photo), face=number, strength=strength, expression=expression
+            )
             caller = InteractionCaller(interaction, say, private, "say")
             await self.bot.consent.request(caller, ask, limited=True)
             return
         stored = await self._stored(interaction, face)
-        ask = Ask(kind, say.language, limit, private, face_id=stored.id, strength=strength)
+        ask = Ask(kind, say.language, limit, private, face_id=stored.id, strength=strength, expression=expression)
         caller = InteractionCaller(interaction, say, private, "think")
         await self.bot.consent.request(caller, ask, limited=kind == "animate")
 

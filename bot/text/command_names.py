@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.expressions import load, names
+from core.expressions import default, load, names
 
 JAPANESE: Final[dict[str, str]] = {
     "neutral": "無表情",
@@ -55,8 +55,13 @@ JAPANESE: Final[dict[str, str]] = {
 
 
 def _of_expressions() -> dict[str, str]:
-    pairs = [(load(name).said("en"), load(name).said("ja")) for name in names()]
-    return {english: japanese for en, ja in pairs for english, japanese in zip(en.all(), ja.all(), strict=True)}
+    """What commands say of expressions: all words of the default one, of another those of its own command."""
+    en, ja = default().said("en"), default().said("ja")
+    found = dict(zip(en.all(), ja.all(), strict=True))
+    for name in names():
+        en, ja = load(name).said("en"), load(name).said("ja")
+        found |= {en.name: ja.name, en.change: ja.change, en.strength: ja.strength}
+    return found
 
 
 JAPANESE.update(_of_expressions())

@@ -18,7 +18,8 @@ from core.composite import Original
 from core.edit import Editor, Models, PhotoEditor, Scale, Variant
 from core.edit.scale import LIMIT
 from core.errors import BadSetting
-from core.expressions import NEUTRAL, Expression, Strength, default
+from core.expressions import NEUTRAL, Expression, Strength
+from core.expressions import named as expression_named
 from core.faces import Face, Photo
 from core.latents import to_npz
 from core.methods import DEFAULT_METHOD
@@ -53,11 +54,12 @@ class _Task:
 
 def edit(
     photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
-    smile: Annotated[
+    strength: Annotated[
         list[float] | None,
-        typer.Option(help="a strength, -3 to 3; may be repeated. 1 takes four fifths of the smile that is left"),
+        typer.Option("--strength", "--smile", help="-3 to 3; may be repeated. 1 takes four fifths of what is left to give"),
     ] = None,
-    neutral: Annotated[bool, typer.Option("--neutral", help="the strength at which this face does not smile")] = False,
+    neutral: Annotated[bool, typer.Option("--neutral", help="the strength at which this face does not show it")] = False,
+    expression: Annotated[str, typer.Option(help="which one; by default a smile")] = "",
     face: Annotated[str, typer.Option(help="which face, counted from the left, or all")] = "1",
     direction: Annotated[str | None, typer.Option(help="another way to it; see: egao directions report")] = None,
     method: Annotated[str, typer.Option(help="how to project: fast, w, w+")] = DEFAULT_METHOD,
@@ -68,15 +70,15 @@ def edit(
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the pictures")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Make the face in a photo smile, or stop smiling. Without a strength: neutral and smile 1.5.
+    """Make the face in a photo smile, or stop smiling. Without a strength: neutral and 1.5.
 
     Every strength starts from the photo, never from an earlier edit. The latent is kept (see `egao faces`), so that the
     same photo is projected once. Outputs are marked as AI edits. Research and personal use only: see `egao models list`.
     """
-    strengths: tuple[Strength, ...] = (*(smile or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
+    strengths: tuple[Strength, ...] = (*(strength or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
-        raise BadSetting(name="--smile", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
-    task = _Task(photo, strengths, default().along(direction), out, animated, crop, as_json)
+        raise BadSetting(name="--strength", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
+    task = _Task(photo, strengths, expression_named(expression).along(direction), out, animated, crop, as_json)
     settings = settings_for(named)
     editor = PhotoEditor(Editor(Models(settings)))
     loaded, found = editor.editor.look(photo)

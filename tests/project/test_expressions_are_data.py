@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.emotion import EMOTIONS
 from core.expressions import names
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,8 @@ ALLOWED = {  # what has an older name that must go on working, and words for peo
     "bot/text/japanese.py",
     "core/cli/__init__.py",  # what the program says of itself
     "core/cli/edit.py",  # the option --smile
+    "core/bench/hostile.py",  # measures the command /smile
+    "core/bench/report.py",  # tells of it
     "core/bench/processes.py",  # gives that option
     "core/seeds/table.py",  # a column of earlier versions
     "core/store/migrations.py",
@@ -37,9 +40,9 @@ def words_of_code(tree: ast.AST) -> Iterator[str]:
 
 
 def knows(path: Path) -> set[str]:
-    """The expressions that a module names."""
+    """The expressions that a module names. Names of emotions are words of the classifier too, and found there rightly."""
     words = " ".join(words_of_code(ast.parse(path.read_text("utf-8")))).lower()
-    return {name for name in names() if name.removesuffix("e") in words}  # smile, smiles, smiling
+    return {name for name in names() if name not in EMOTIONS and name.removesuffix("e") in words}  # smile, smiles, smiling
 
 
 def test_no_code_knows_an_expression_by_its_name() -> None:

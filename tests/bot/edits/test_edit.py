@@ -130,7 +130,12 @@ async def test_several_faces_are_offered_with_numbers_and_pictures(world: World)
     assert "3 faces found" in text(choice)
     assert [f"Face {n}" in text(choice) for n in (1, 2, 3)] == [True] * 3
     assert len(choice.attachments) == 3
-    assert [one["label"] for one in select_of(choice)["options"]] == ["face 1", "face 2", "face 3", "All of them"]
+    assert [one["label"] for one in select_of(choice)["options"]] == [
+        "face 1",
+        "face 2",
+        "face 3",
+        "All of them (counts as 3 edits)",
+    ]
     answer = await world.ben.select(choice, ["1"])
     assert "Only the person who asked" in text(answer.response)
     await world.ann.select(choice, ["1"])

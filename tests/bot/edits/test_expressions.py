@@ -11,7 +11,7 @@ from discord import AppCommandType
 
 from bot.text.command_names import JAPANESE
 from core import expressions
-from core.expressions import default, load, names
+from core.expressions import default, load
 from core.expressions.expression import read
 from core.learned import KnownScale
 from tests.bot.edits.test_result import replace
@@ -89,6 +89,19 @@ async def test_commands_and_menus_are_called_as_the_default_expression_says(worl
     words = default().said("en")
     registered = [*world.bot.tree.get_commands(), *world.bot.tree.get_commands(type=AppCommandType.message)]
     assert {words.name, words.menu} <= {one.name for one in registered}
-    for name in names():
-        for english, japanese in zip(load(name).said("en").all(), load(name).said("ja").all(), strict=True):
-            assert JAPANESE[english] == japanese
+    for english, japanese in zip(words.all(), default().said("ja").all(), strict=True):
+        assert JAPANESE[english] == japanese
+
+
+async def test_each_expression_is_a_command_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    one = read("surprise", SURPRISE)
+    known = {default().name: default(), one.name: one}
+    monkeypatch.setattr(expressions.expression, "_all", lambda: known)
+    async with running(tmp_path) as world:
+        await world.kept_face(world.ann)
+        await world.ann.slash(world.channel, one.said("en").name, strength=1.0)
+        assert asked(world).expression == one.name
+        assert f"Strength {one.said('en').name} +1" in text(last_in(world.channel))
+        assert all(identity.endswith(f":{one.name}") for identity in list(custom_ids(last_in(world.channel)).values())[:3])
+        await world.ann.slash(world.channel, default().said("en").name, strength=1.0)
+        assert asked(world).expression in {"", default().name}

@@ -44,7 +44,7 @@ class AdminCog(
     @app_commands.command(name="settings", description="See and change egao's settings on this server")
     @told
     async def settings(self, interaction: Interaction) -> None:
-        """As they stand, with everything to change them."""
+        """Show the server's settings as they stand, with controls to change them."""
         require_admin(interaction)
         asker = await self.bot.asker(interaction)
         await answer(interaction, panel(asker.say, asker.settings, content=self.bot.content))
@@ -52,7 +52,7 @@ class AdminCog(
     @app_commands.command(name="status", description="Queue, rates, failures and disk")
     @told
     async def status(self, interaction: Interaction) -> None:
-        """Numbers of this server, and of the bot where they are nobody's secret."""
+        """Show numbers of this server, and of the bot where they are nobody's secret."""
         guild_id = require_admin(interaction)
         say = await self.bot.speaker(interaction)
         await answer(interaction, await self._status(say, guild_id))
@@ -69,7 +69,7 @@ class AdminCog(
     @app_commands.describe(member="The member")
     @told
     async def block(self, interaction: Interaction, member: discord.User) -> None:
-        """And erase what is kept of them here."""
+        """Keep a member out of this server, and erase what is kept of them here."""
         guild_id = require_admin(interaction)
         say, store = await self.bot.speaker(interaction), self.bot.store
         await store.run(store.members.block, guild_id, member.id)
@@ -80,7 +80,7 @@ class AdminCog(
     @app_commands.describe(member="The member")
     @told
     async def unblock(self, interaction: Interaction, member: discord.User) -> None:
-        """Nothing that was erased comes back."""
+        """Let a member in again; nothing that was erased comes back."""
         guild_id = require_admin(interaction)
         say, store = await self.bot.speaker(interaction), self.bot.store
         was = await store.run(store.members.unblock, guild_id, member.id)
@@ -118,7 +118,7 @@ class AdminCog(
         await press.interaction.edit_original_response(view=page.view)
 
     async def purge_not(self, press: Press) -> None:
-        """A change of mind."""
+        """Leave everything as it is: the admin pressed the button that cancels."""
         say = await self.bot.speaker(press.interaction)
         await press.interaction.response.edit_message(view=notice(say("admin.purge.kept")).view)
 

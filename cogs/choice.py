@@ -23,7 +23,7 @@ class ChoiceCog(commands.Cog):
         bot.presses.on("cancel", self.cancel)
 
     async def pick(self, press: Press) -> None:
-        """One face, or all of them."""
+        """Go on with the face that was chosen, or with all of them."""
         (job_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
@@ -44,7 +44,7 @@ class ChoiceCog(commands.Cog):
             await answer(press.interaction, notice(say("faces.expired")))
 
     async def cancel(self, press: Press) -> None:
-        """End the request; its message says so."""
+        """End the request, and say so in its message."""
         (job_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
@@ -61,5 +61,5 @@ class ChoiceCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(ChoiceCog(bot))

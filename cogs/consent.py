@@ -32,7 +32,7 @@ class ConsentCog(commands.Cog):
         await self.bot.consent.agreed(press.interaction, say, message_id, *press.arguments[3:4])
 
     async def decline(self, press: Press) -> None:
-        """Nothing is noted of a no."""
+        """Answer a no, of which nothing is noted."""
         say = await self.bot.speaker(press.interaction)
         if await self._asked(press, say):
             page = notice(say("consent.declined"))
@@ -47,5 +47,5 @@ class ConsentCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(ConsentCog(bot))

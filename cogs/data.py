@@ -53,7 +53,7 @@ class DataCog(commands.Cog):
         await press.interaction.edit_original_response(view=page.view)
 
     async def keep(self, press: Press) -> None:
-        """A change of mind."""
+        """Leave everything as it is: the member pressed the button that cancels."""
         say = await self.bot.speaker(press.interaction)
         page = notice(say("forget.kept"))
         await press.interaction.response.edit_message(view=page.view)
@@ -61,7 +61,7 @@ class DataCog(commands.Cog):
     @app_commands.command(name="export", description="Get a copy of everything egao keeps about you")
     @told
     async def export(self, interaction: Interaction) -> None:
-        """One zip after the other that only the member sees, each small enough to be sent."""
+        """Send the member all their data: one zip after the other, which only they see, each small enough to be sent."""
         say, store = await self.bot.speaker(interaction), self.bot.store
         if wait := self._lately.wait(interaction.user.id):
             raise ExportedLately(seconds=math.ceil(wait))
@@ -89,5 +89,5 @@ async def _show(interaction: Interaction, page: Page, *, first: bool) -> None:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(DataCog(bot))

@@ -100,7 +100,7 @@ class EditCog(commands.Cog):
     @app_commands.choices(show=SHOW)
     @told
     async def animate(self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None) -> None:
-        """Of a kept face."""
+        """Animate a kept face from neutral to the default expression and back."""
         await self._edit(await self.bot.asker(interaction), interaction, "animate", USUAL, None, face, show)
 
     @express.autocomplete("face")
@@ -158,7 +158,7 @@ class EditCog(commands.Cog):
         await self.bot.consent.request(caller, ask, limited=kind == "animate")
 
     async def _stored(self, interaction: Interaction, face: str | None) -> StoredFace:
-        """The face meant by a choice of the list, a typed name or number, or nothing: the latest."""
+        """Find the face that is meant by a choice of the list, a typed name or number, or nothing: the latest."""
         owner = owner_of(interaction.guild_id, interaction.user.id)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner)
         if not faces:
@@ -182,5 +182,5 @@ def _numbered(face: str | None) -> int | None:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(EditCog(bot))

@@ -20,12 +20,12 @@ class EraseCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Raw: messages are not remembered by the bot."""
+        """Erase what came of a deleted message. A raw event: the bot remembers no messages."""
         await self.bot.erasure.until_done("message deleted", lambda: self.bot.erasure.messages(payload.message_id))
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """A photo that was taken out of its message is as good as deleted."""
+        """Erase what came of a photo that was taken out of its message by an edit."""
         data: Any = payload.data
         if "attachments" not in data or data.get("author", {}).get("bot"):
             return
@@ -34,12 +34,12 @@ class EraseCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """As by a moderator's purge."""
+        """Erase what came of messages that were deleted at once, as by a moderator's purge."""
         await self.bot.erasure.until_done("messages deleted", lambda: self.bot.erasure.messages(*sorted(payload.message_ids)))
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """The messages go with it, also those in archived threads, and Discord tells of none of them."""
+        """Erase what came of a deleted channel: its messages go with it, and Discord tells of none of them."""
         threads = [thread.id for thread in getattr(channel, "threads", ())]
         await self.bot.erasure.until_done("channel deleted", lambda: self.bot.erasure.channels(channel.id, *threads))
         await self.bot.chores.do("looking for threads that are gone", lambda: self._threads(channel.guild))
@@ -49,20 +49,20 @@ class EraseCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """The same of a thread or a forum's post."""
+        """Erase what came of a deleted thread or forum post."""
         await self.bot.erasure.until_done("thread deleted", lambda: self.bot.erasure.channels(payload.thread_id))
 
     @commands.Cog.listener()
     async def on_member_ban(self, guild: discord.Guild, user: discord.User | discord.Member) -> None:
-        """What was kept of the member in this server."""
+        """Erase what was kept of a banned member in this server."""
         await self.bot.erasure.until_done("ban", lambda: self.bot.erasure.member_here(owner_of(guild.id, user.id)))
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """The bot was removed (an outage is another event)."""
+        """Erase everything of a server that removed the bot (an outage is another event)."""
         await self.bot.erasure.until_done("server left", lambda: self.bot.erasure.server(guild.id))
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(EraseCog(bot))

@@ -37,17 +37,17 @@ class FacesCog(commands.Cog):
     @app_commands.command(name="faces", description="Your kept faces: choose, rename, erase")
     @told
     async def faces(self, interaction: Interaction) -> None:
-        """The first page."""
+        """Show the first page of the member's kept faces."""
         say = await self.bot.speaker(interaction)
         await answer(interaction, await self._list(say, _owner(interaction), 0))
 
     async def turn(self, press: Press) -> None:
-        """Another page, or back to the list."""
+        """Show another page of the list, or the list again after a face."""
         say = await self.bot.speaker(press.interaction)
         await _replace(press.interaction, await self._list(say, _owner(press.interaction), press.numbers(1)[0]))
 
     async def open(self, press: Press) -> None:
-        """One face, chosen in the list."""
+        """Show one face, chosen in the list."""
         say = await self.bot.speaker(press.interaction)
         await _replace(press.interaction, await self._one(say, _owner(press.interaction), press.choice() or 0))
 
@@ -68,7 +68,7 @@ class FacesCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def rename(self, press: Press) -> None:
-        """An empty name takes the name away."""
+        """Give a face the name that was typed; an empty one takes the name away."""
         say, owner, (number,) = await self.bot.speaker(press.interaction), _owner(press.interaction), press.numbers(1)
         name = " ".join(press.values.get("name", "").split())[:NAME] or None
         await self.bot.store.run(self.bot.store.faces.rename, owner, number, name)
@@ -161,5 +161,5 @@ async def _replace(interaction: Interaction, page: Page) -> None:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(FacesCog(bot))

@@ -30,7 +30,7 @@ class MeCog(commands.Cog):
     @app_commands.command(name="help", description="What egao can do and how")
     @told
     async def help(self, interaction: Interaction) -> None:
-        """With the limits that hold here."""
+        """Explain what egao does, with the limits that hold in this server."""
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
@@ -42,7 +42,7 @@ class MeCog(commands.Cog):
     @app_commands.command(name="privacy", description="How egao treats your photos and data")
     @told
     async def privacy(self, interaction: Interaction) -> None:
-        """The whole statement."""
+        """Show the whole privacy statement."""
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         checks = self.bot.settings.gates != "off"
@@ -51,7 +51,7 @@ class MeCog(commands.Cog):
     @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
     @told
     async def queue(self, interaction: Interaction) -> None:
-        """Each with its place and time, and a button to cancel it."""
+        """List the member's requests, each with its place and time, and a button to cancel it."""
         say = await self.bot.speaker(interaction)
         owner = owner_of(interaction.guild_id, interaction.user.id)
         jobs = await self.bot.store.run(self.bot.store.jobs.of, owner)
@@ -68,7 +68,7 @@ class MeCog(commands.Cog):
     @app_commands.choices(show=SHOW)
     @told
     async def visibility(self, interaction: Interaction, show: Choice[str]) -> None:
-        """Kept for all servers; each command can still say otherwise."""
+        """Note who sees the results of the member's commands, on all servers; each command can still say otherwise."""
         say = await self.bot.speaker(interaction)
         public = show.value == "public"
         store = self.bot.store
@@ -85,5 +85,5 @@ class MeCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(MeCog(bot))

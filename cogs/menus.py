@@ -31,11 +31,11 @@ class MenuCog(commands.Cog):
             self.bot.tree.add_command(menu)
 
     async def make_it(self, interaction: Interaction, message: discord.Message) -> None:
-        """At its usual strength."""
+        """Draw the default expression at its usual strength on the photo of a message."""
         await guarded(interaction, self._edit(interaction, message, USUAL))
 
     async def make_neutral(self, interaction: Interaction, message: discord.Message) -> None:
-        """Without the expression."""
+        """Draw the photo of a message without the expression."""
         await guarded(interaction, self._edit(interaction, message, NEUTRAL))
 
     async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength) -> None:
@@ -47,5 +47,5 @@ class MenuCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(MenuCog(bot))

@@ -39,7 +39,7 @@ class PhotoCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Whatever goes wrong with a photo, its member is told."""
+        """Look at a message; its author is told whatever goes wrong with a photo in it."""
         if message.author.bot or message.webhook_id is not None or message.type not in ORDINARY:
             return
         try:
@@ -131,5 +131,5 @@ class PhotoCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(PhotoCog(bot))

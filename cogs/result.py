@@ -61,19 +61,19 @@ class ResultCog(commands.Cog):
             bot.presses.on(verb, handler)
 
     async def minus(self, press: Press) -> None:
-        """A step less."""
+        """Draw the face again, a step weaker."""
         await self._step(press, -STEP)
 
     async def plus(self, press: Press) -> None:
-        """A step more."""
+        """Draw the face again, a step stronger."""
         await self._step(press, STEP)
 
     async def neutral(self, press: Press) -> None:
-        """Without the expression."""
+        """Draw the face without the expression."""
         await self._redraw(await self._own(press), NEUTRAL)
 
     async def original(self, press: Press) -> None:
-        """The photo as it was."""
+        """Show the photo as it was."""
         await self._redraw(await self._own(press), 0.0)
 
     async def exact(self, press: Press) -> None:
@@ -87,7 +87,7 @@ class ResultCog(commands.Cog):
         await own.interaction.response.send_modal(form)
 
     async def exactly(self, press: Press) -> None:
-        """The number, as it was written: with a comma, a full-width digit or a typographic minus too."""
+        """Draw at the number that was typed: a comma, a full-width digit or a typographic minus is understood too."""
         own = await self._own(press)
         text = press.values.get("strength", "").strip()
         plain = text.replace("−", "-").replace(",", ".").replace("．", ".").replace("＋", "+").replace("－", "-")
@@ -101,11 +101,11 @@ class ResultCog(commands.Cog):
         await self._redraw(own, check_strength(strength, own.settings))
 
     async def animate(self, press: Press) -> None:
-        """A moving picture, as a message of its own."""
+        """Send a moving picture as a message of its own."""
         await self._beside(await self._own(press), "animate", limited=True)
 
     async def download(self, press: Press) -> None:
-        """The strength that is shown, in full size, only for them."""
+        """Send the member the strength that is shown, in full size, where nobody else sees it."""
         await self._beside(await self._own(press), "download", limited=False)
 
     async def delete(self, press: Press) -> None:
@@ -128,7 +128,7 @@ class ResultCog(commands.Cog):
         await answer(press.interaction, notice(text, row(erase)))
 
     async def erase_face(self, press: Press) -> None:
-        """The face too, if it is theirs."""
+        """Erase the face too, if it belongs to whoever presses."""
         say = await self.bot.speaker(press.interaction)
         owner = owner_of(press.interaction.guild_id, press.interaction.user.id)
         await self.bot.store.run(self.bot.store.faces.delete, owner, press.numbers(1)[0])
@@ -136,7 +136,7 @@ class ResultCog(commands.Cog):
         await press.interaction.response.edit_message(view=page.view)
 
     async def _own(self, press: Press) -> Pressed:
-        """The press, if it is the requester's. Raises NotYours, NoSuchStoredFace."""
+        """Return what a press is about, if it is the requester's. Raises NotYours, NoSuchStoredFace."""
         face_id, member_id, hundredths = press.numbers(3)
         interaction, expression = press.interaction, press.argument(3, default().name)
         if interaction.user.id != member_id:
@@ -180,5 +180,5 @@ class ResultCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(ResultCog(bot))

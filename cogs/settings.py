@@ -41,12 +41,12 @@ class SettingsCog(commands.Cog):
         bot.presses.on("setnumbers", self.set_numbers)
 
     async def set(self, press: Press) -> None:
-        """A select was used or a switch turned: `set:<name>` with what was chosen."""
+        """Change what a select or a switch says: `set:<name>` with what was chosen."""
         name = press.arguments[0] if press.arguments else ""
         await self._change(press, **self._chosen(name, press.chosen, press.arguments[1:]))
 
     async def open_form(self, press: Press) -> None:
-        """The numbers, as text fields with what they are now."""
+        """Open a form with the numbers as they are now."""
         require_admin(press.interaction)
         asker = await self.bot.asker(press.interaction)
         say, settings = asker.say, asker.settings
@@ -59,7 +59,7 @@ class SettingsCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def set_numbers(self, press: Press) -> None:
-        """All of the form or, if one can't be used, none."""
+        """Change all numbers of the form or, if one can't be used, none."""
         say = await self.bot.speaker(press.interaction)
         names = FORMS[_form(press)][1]
         changes = {name: unicodedata.normalize("NFKC", value).strip() for name, value in press.values.items() if name in names}
@@ -167,5 +167,5 @@ def _form(press: Press) -> str:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py."""
+    """Add the cog; discord.py calls this when it loads the file."""
     await bot.add_cog(SettingsCog(bot))

@@ -65,7 +65,7 @@ class _Place:
 
 
 class Service:
-    """The requests of all members. `recover` once at the start, `close` at the end."""
+    """Takes in, works on and ends the requests of all members. What an earlier process left comes from `recovery.take_up`."""
 
     def __init__(
         self, bot: discord.Client, settings: Settings, store: Store, work: Work, metrics: Metrics, recent: Recent

@@ -1,4 +1,4 @@
-"""`egao doctor`: is everything there that an edit and the bot need, and what to do if not."""
+"""`egao doctor`: checks that everything is there that an edit and the bot need, and says what to do if not."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ class Library(Protocol):
 
 
 class Compiled:
-    """One picture at a time, by the code that is kept in `cache` for this network on this machine.
+    """Draws one picture at a time with the compiled code that `cache` keeps for this network on this machine.
 
-    Not there, or not yet: it looks again now and then, so a worker takes up what is published while it runs. Whatever
-    was found wrong is told once and left alone until another is published.
+    Where there is no such code, the cache is looked into again now and then, so a running worker takes up what is
+    published later. Code that turned out wrong is logged once and not tried again until another is published.
     """
 
     def __init__(self, cache: CodeCache, network: Generator, dtype: torch.dtype) -> None:

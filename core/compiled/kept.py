@@ -131,7 +131,7 @@ def _sources() -> str:
 
 
 def told_in(folder: Path, key: str) -> Path:
-    """The file of JSON of a key."""
+    """Path of the JSON file that describes the compiled code of a key."""
     return folder / f"{key}.json"
 
 

@@ -121,7 +121,7 @@ def save_direction(direction: Direction, folder: Path) -> Path:
 
 
 def fitted_folder(settings: Settings, whose: Named) -> Path:
-    """Where `egao directions fit` writes."""
+    """The folder that `egao directions fit` writes to."""
     return made_folder(settings, whose) / _FOLDER
 
 

@@ -134,7 +134,7 @@ def scalar(dtype: Any, data: Any) -> float | int:
 
 
 def from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    """An array of the newest protocol."""
+    """An array [shape] of numpy's, as pickle protocol 5 writes it: one buffer of bytes, in C or Fortran order."""
     return _dtype(dtype).array(data, shape, order == "F")
 
 

@@ -72,7 +72,7 @@ class DataUnpickler(pickle.Unpickler):
     """Reads one pickle. Raises ModelRefused at the first name that is not in the lists above."""
 
     def __init__(self, file: IO[bytes], storages: Callable[[Any], Storage] | None = None) -> None:
-        """`storages` finds the numbers of torch's persistent ids, in the containers that have any."""
+        """`storages` returns the numbers that a persistent id of torch's stands for; None for files without such ids."""
         super().__init__(file, encoding="latin1")
         self._storages = storages
 

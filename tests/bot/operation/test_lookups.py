@@ -57,7 +57,14 @@ async def test_each_thing_is_asked_of_the_store_once(asked: Asked, tmp_path: Pat
             "words in an open channel": [],
             "a photo elsewhere": ["Store.known_of"],
             "a photo": ["Store.known_of", *LET_IN, *NEW_FACE, *ANSWERED],
-            "a button": ["Store.known_of", "Faces.get", *LET_IN, "Faces.with_latent", *ANSWERED],
+            "a button": [
+                "Store.answered_in",  # whose answer the message with the button is
+                "Store.known_of",
+                "Faces.get",
+                *LET_IN,
+                "Faces.with_latent",
+                *ANSWERED,
+            ],
             "a button of somebody else's": ["Guilds.get"],  # for the language of the refusal
             "/smile on a kept face": ["Store.known_of", "Faces.of", *LET_IN, "Faces.with_latent", *ANSWERED],
             "/smile on a photo": ["Store.known_of", *LET_IN, *NEW_FACE, *ANSWERED],
@@ -65,7 +72,7 @@ async def test_each_thing_is_asked_of_the_store_once(asked: Asked, tmp_path: Pat
         }
         assert {flow: len(found[flow]) for flow in ("a photo", "a button", "/smile on a kept face")} == {
             "a photo": 11,
-            "a button": 11,
+            "a button": 12,
             "/smile on a kept face": 11,
         }
 

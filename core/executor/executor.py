@@ -212,8 +212,7 @@ class Executor:
     def _pump(self) -> None:
         """Give every free lane of every worker its next work; the least busy worker first."""
         if not self._closing:
-            running = [item for worker in self._workers for item in worker.items.values()]
-            self._precedence.look(self._items.values(), running)
+            self._precedence.look(self._items.values())
             for lane in Lane:
                 for worker in sorted(self._workers, key=lambda worker: len(worker.items)):
                     if worker.free(lane) and (batch := self._schedule.take(lane, partial(self._may, worker))):
@@ -236,8 +235,8 @@ class Executor:
         """Have what can be gone on with later give way to members who have had less."""
         for worker in self._workers:
             for item in worker.lanes[Lane.LONG].values():
-                gives_way = item.kind.resume is not None and not item.done and self._precedence.waits(item)
-                if gives_way and self._schedule.wants(Lane.LONG, partial(self._may, worker)):
+                able = item.kind.resume is not None and not item.done
+                if able and self._schedule.wants(Lane.LONG, partial(self._precedence.gives_way, item)):
                     worker.cancel(item)
 
     def _look_again(self) -> None:

@@ -7,7 +7,7 @@ long. So what such a member asks for is begun only while nobody is there who has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable
 from time import monotonic
 from typing import Final
 
@@ -26,7 +26,6 @@ class Precedence:
         self._spending, self._clock = spending, clock
         self._left: dict[Hashable, float] = {}  # members who were answered just now, and when
         self._items: Collection[WorkItem] = ()
-        self._running: list[tuple[Hashable, float]] = []  # members of what is being done, and seconds since it was begun
         self._had: dict[Hashable, float] = {}  # in the last `LATELY` seconds, of those who were asked about
         self._least: float | None = None  # of all who are there, once it was asked for
 
@@ -34,10 +33,9 @@ class Precedence:
         """A member was given an answer, and may ask for the next part of their request at once."""
         self._left[item.owner.member_id] = self._clock()
 
-    def look(self, items: Collection[WorkItem], running: Iterable[WorkItem] = ()) -> None:
-        """Note who is there: these are all unfinished items. What is `running` counts with the seconds since it was begun."""
+    def look(self, items: Collection[WorkItem]) -> None:
+        """Note who is there: these are all unfinished items."""
         now = self._clock()
-        self._running = [(item.owner.member_id, now - item.started) for item in running if item.started is not None]
         self._left = {member: at for member, at in self._left.items() if now - at < LINGERS}
         self._items, self._least = items, None
         self._had.clear()
@@ -55,8 +53,11 @@ class Precedence:
             self._least = min(map(self._of, members))
         return self._least < self._of(item.owner.member_id) / 2
 
+    def gives_way(self, item: WorkItem, other: WorkItem) -> bool:
+        """Whether what is being done of one member is to be left for something of another, who has had less than half as much."""
+        return self.had_much(item) and self._of(other.owner.member_id) < self._of(item.owner.member_id) / 2
+
     def _of(self, member: Hashable) -> float:
         if member not in self._had:
-            now = sum(seconds for one, seconds in self._running if one == member)
-            self._had[member] = now + self._spending.of_member(member, LATELY)
+            self._had[member] = self._spending.of_member(member, LATELY)
         return self._had[member]

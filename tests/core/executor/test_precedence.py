@@ -42,19 +42,6 @@ async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -
     assert not waiting(), "it is long ago"
 
 
-async def test_what_is_being_done_counts_as_it_goes_on() -> None:
-    """Else a member could begin one long thing in each lane before the first of them is charged."""
-    clock = Clock()
-    precedence = Precedence(Spending(clock), clock)
-    ann, more, ben = item_of(ANN), item_of(ANN), item_of(BEN)
-    ann.started = more.started = clock.now
-    for passed, expected in ((MUCH / 2, False), (1.0, True)):
-        clock.now += passed
-        precedence.look([ann, more, ben], [ann, more])
-        assert precedence.waits(ann) == expected
-        assert not precedence.waits(ben)
-
-
 async def test_a_member_is_there_for_a_moment_after_an_answer() -> None:
     clock = Clock()
     spending = Spending(clock)

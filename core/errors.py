@@ -7,7 +7,7 @@ EgaoError
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
-│                         NoSuchStoredFace, NothingStored
+│                         FaceRefused, NoSuchStoredFace, NothingStored
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
@@ -130,6 +130,13 @@ class NoSuchExpression(LatentError):
 
 class FaceLost(LatentError):
     sentence = "At strength {strength} the picture stops being a face. Choose a strength nearer to 0."
+
+
+class FaceRefused(LatentError):
+    sentence = (
+        "The checks of photos have changed since this face was kept, and it does not pass them, so egao leaves it alone. "
+        "It is erased when its time is over; send another photo."
+    )
 
 
 class NoSuchStoredFace(LatentError):

@@ -10,7 +10,8 @@ import numpy as np
 
 from core.composite import Original
 from core.edit import Editor, KnownFace, Models, PhotoEditor
-from core.errors import EgaoError, LatentUnreadable
+from core.edit.found import Found
+from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
 from core.executor import (
     Animate,
     Animated,
@@ -112,9 +113,13 @@ class EditorWorkbench:
         """The face with all that drawing it takes, and its place in the request's photo of at most `side` pixels, if any."""
         expression = named(request.expression)
         face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
-        if not request.photo:
-            return self.photos.learn(face, expression), None, expression
-        placed, face = self.photos.place(request.photo, request.face, face, side)
+        try:
+            if not request.photo:
+                self.editor.look_at_drawn(face.ws, Found.load(face.learned.found))
+                return self.photos.learn(face, expression), None, expression
+            placed, face = self.photos.place(request.photo, request.face, face, side)
+        except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
+            raise FaceRefused from None
         return self.photos.learn(face, expression), placed.original, expression
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from core.projecting import start_projection
 from core.projection import Projecting
 
 _REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
+_LOOKS = "parts, all faces"  # how the gates look; a face that was kept when they looked otherwise is looked at again
 _SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 
 
@@ -58,7 +60,9 @@ class Editor:
     def checks(self) -> str:
         """What `look` has the gates hold a photo against; "" if they don't look."""
         settings = self.models.settings
-        return "" if self._gates is None else f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}"
+        if self._gates is None:
+            return ""
+        return f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}, {_LOOKS}"
 
     def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
         """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
@@ -69,11 +73,24 @@ class Editor:
         gates = None if photo.sha256 in self._passed else self._gates
         if gates is not None:
             gates.check_photo(photo.pixels)
-        faces = self.models.finder.require(photo.pixels)
+        faces = self.models.finder.find(photo.pixels)
         if gates is not None:
             gates.check_faces(photo.pixels, faces)
             self._passed.append(photo.sha256)
-        return photo, faces
+        return photo, self.models.finder.usable(faces)
+
+    def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:
+        """Hold a kept face ws [1, num_ws, w_dim] whose photo is gone against the checks, if it passed others or none.
+
+        They look at it as it is drawn. Raises PhotoRefused.
+        """
+        name = hashlib.sha256(ws.tobytes()).hexdigest()
+        if self._gates is None or (found is not None and found.checked == self.checks) or name in self._passed:
+            return
+        picture = self.reconstructed(ws)
+        self._gates.check_whole(picture)
+        self._gates.check_face(picture)
+        self._passed.append(name)
 
     @staticmethod
     def pick(faces: Sequence[Face], number: int) -> Face:

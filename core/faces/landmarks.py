@@ -6,6 +6,7 @@ small and large, upright and tilted faces are equally precise, by MediaPipe's Fa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -81,11 +82,15 @@ class FaceFinder:
         return _numbered(found)
 
     def require(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces that an edit can use, numbered left to right.
+        """The faces that an edit can use, numbered left to right. Raises as `usable` does."""
+        return self.usable(self.find(pixels))
+
+    @staticmethod
+    def usable(found: Sequence[Face]) -> list[Face]:
+        """Those of the faces found that an edit can use, numbered left to right.
 
         Raises NoFace; FaceTooSmall or FaceTurnedAway where faces were found but none is usable.
         """
-        found = self.find(pixels)
         if not found:
             raise NoFace()
         large = [face for face in found if face.width >= MIN_FACE]

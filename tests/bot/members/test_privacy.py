@@ -12,6 +12,8 @@ from bot.client import EXPIRE_SECONDS
 from bot.text.privacy import ADULT as TOLD
 from bot.text.privacy import CHECKS, CONSENT_VERSION, TEXT, privacy
 from bot.transport.answer import TOKEN_LIFE
+from core import gates
+from core.faces.detect import MOST as MOST_FACES
 from core.gates import ADULT
 from core.settings import Settings
 from core.store import GuildSettings
@@ -27,12 +29,28 @@ GUILD = GuildSettings()
 LEAST, MOST = (int(value) for value in GuildSettings.bounds("retention_hours"))
 HOUR = 3600
 
+
+def refused_from(ease: float) -> float:
+    """The score from which a part with this ease is refused."""
+    return round(1 - (1 - DEFAULTS.gate_explicit) * ease, 6)
+
+
+LARGE, SMALL = (ease for _, _, ease in gates._PARTS)
 # A sentence's part with its numbers, as it stands in either half; and where the numbers come from.
 PROMISES = {
     "bytes": (r"at most (\d+) MiB", r"最大(\d+) MiB", DEFAULTS.max_bytes / 2**20),
     "pixels": (r"(\d+) million pixels", r"(\d+)万画素", None),
     "consent": (r"consent version (\d+)", r"同意バージョン(\d+)", CONSENT_VERSION),
     "explicit": (r"from a score of ([\d.]+)", r"スコア([\d.]+)以上", DEFAULTS.gate_explicit),
+    "large parts": (r"of each side \(refused from ([\d.]+)\)", r"四分の三の四か所（([\d.]+)以上", refused_from(LARGE)),
+    "small parts": (r"nine of a half \(from ([\d.]+)\)", r"半分の九か所（([\d.]+)以上", refused_from(SMALL)),
+    "long parts": (
+        r"as wide \(from ([\d.]+)\)",
+        r"個の正方形（([\d.]+)以上",
+        refused_from(gates._SQUARE_EASE),
+    ),
+    "squares": (r"up to (\d+) squares", r"最大(\d+)個の正方形", 2 * gates._SQUARES - 1),
+    "crowd": (r"beyond the (\d+) widest", r"大きい順に(\d+)を超える", MOST_FACES),
     "young": (r"where ([\d.]+) of the age estimate", r"年齢推定の([\d.]+)以上", DEFAULTS.gate_young),
     "adult": (r"people under (\d+)", r"それぞれの顔が(\d+)歳未満", ADULT),
     "grown up": (r"at least (\d+)\.", r"(\d+)歳以上の人だけ", ADULT),

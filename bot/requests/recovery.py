@@ -39,12 +39,16 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
         del service.unnoted[job_id]
     for job in left.untold:
         run = await _run(bot, store, job)
+        if job.id in service.held():  # taken up by another meanwhile
+            continue
         if run is not None:
             service.ends.tell_meanwhile(run, trouble(run.ask.say, _error(job), f"R{job.id}"))
         else:
             await store.run(store.jobs.told, job.id)
     for job in left.queued:
         run = await _run(bot, store, job)
+        if job.id in service.held():
+            continue
         if run is None:
             await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", refund=True, told=True)
         elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):

@@ -222,14 +222,14 @@ def test_a_face_is_looked_for_once_and_again_only_for_stricter_checks(
 
     with pytest.raises(LooksYoung):  # it was found, but nobody had checked
         next(bench.project(Project(child, learned=unchecked)))
-    monkeypatch.setattr(models.finder, "require", never)
+    monkeypatch.setattr(models.finder, "find", never)
     afresh = EditorWorkbench(bench.editor)
     (again,) = afresh.render([replace(request, learned=drawn.learned)])
     assert isinstance(again, Rendered)
     assert (again.pictures, again.learned) == (drawn.pictures, drawn.learned)
     next(afresh.project(Project(photo, learned=face.learned)))
     with pytest.raises(AssertionError, match="looked for again"):
-        afresh.render([replace(request, learned=Learned("of an earlier version"), size=128)])
+        list(afresh.render([replace(request, learned=Learned("of an earlier version"), size=128)]))
     strict = Models(with_settings(models.settings, gate_explicit=1e-6))
     strict.__dict__["generator"] = models.generator
     (refused,) = EditorWorkbench(Editor(strict, strangers=True)).render([replace(request, learned=drawn.learned)])
@@ -265,10 +265,12 @@ def test_one_child_in_a_group_is_enough(bench: EditorWorkbench, people: dict[int
     family = png(np.concatenate([people[5000], people[5136]], axis=1))
     with pytest.raises(LooksYoung):
         bench.find_faces(FindFaces(family))
-    small = Image.fromarray(people[5000])
-    small.paste(Image.fromarray(people[5136]).resize((180, 180)), (0, 0))  # a face of 40 pixels, too small for an edit
+    beside = Image.new("RGB", (400, 256), (128, 128, 128))
+    beside.paste(Image.fromarray(people[5000]).resize((256, 256)), (144, 0))
+    assert len(bench.find_faces(FindFaces(png(np.asarray(beside)))).faces) == 1
+    beside.paste(Image.fromarray(people[5018]).resize((80, 80)), (30, 90))  # a face of some 40 pixels, too small for an edit
     with pytest.raises(LooksYoung):
-        bench.find_faces(FindFaces(png(np.asarray(small))))
+        bench.find_faces(FindFaces(png(np.asarray(beside))))
     with pytest.raises(LooksYoung):
         next(bench.project(Project(family, face=0)))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.requests import recovery
 from bot.requests.ask import Ask
 from bot.requests.run import Erased, Follow, Run
 from bot.text.speaker import Speaker
@@ -16,7 +17,7 @@ from bot.transport.answer import Answer
 from core.errors import QueueFull
 from core.executor import Progress
 from core.store import GuildSettings, Owner
-from tests.bot.kit import World, labels, last_in, pictures, response_of, running, text
+from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, response_of, running, text
 from tests.bot.workbench import mark_in, photo
 
 
@@ -167,3 +168,25 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_request_that_is_taken_up_twice_at_once_is_worked_on_once(world: World) -> None:
+    world.consent(world.ann)
+    executor = world.parts.executor
+    assert isinstance(executor, HeldExecutor)
+    executor.gate = asyncio.Event()
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    executor.gate = None
+    service = world.bot.service
+    (job,) = service.runs
+    await service.close()  # puts it back, as a stop does
+    assert not service.held()
+    later = world.store.now() + 1
+    await asyncio.gather(*(recovery.take_up(world.bot, world.store, service, before=later) for _ in range(3)))
+    task = service.runs[job].task
+    assert task is not None
+    await asyncio.wait([task])
+    assert not service.runs
+    assert executor.stats().kinds["Project"].done == 1
+    assert len(world.faces(world.ann)) == 1
+    assert "AI-edited" in text(world.channel.last_message)

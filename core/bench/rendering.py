@@ -41,13 +41,13 @@ def bench_rendering(settings: Settings, editor: Editor, rounds: int) -> dict[str
     """
     generator = editor.models.generator
     ws = generator.broadcast(seed_w(generator, [SEED])).contiguous()
-    ways = {**dict(_torch_ways(generator)), **_compiled_way(settings, generator, ws), **_openvino_ways(settings, generator)}
-    exact = _torch(generator, torch.float32)(ws)
+    ways = {**dict(_torch_ways(generator)), **_compiled_way(settings, generator, ws), **openvino_ways(settings)}
+    exact = torch_way(generator, torch.float32)(ws)
     seconds = take_turns({name: _call(draw, ws) for name, draw in ways.items()}, rounds)
     reference = spread(seconds["openvino float32"])["median"]
     peers = {
         name: {**spread(seconds[name]), "of_openvino_f32": spread(seconds[name])["median"] / reference,
-               "decibels": _decibels(draw(ws), exact)}
+               "decibels": decibels(draw(ws), exact)}
         for name, draw in ways.items()
     }  # fmt: skip
     return {"picture": peers, "strengths": _strengths(editor, ws.numpy(), rounds), "layers": _layers(generator, ws, rounds)}
@@ -59,14 +59,14 @@ def _call(draw: Draw, ws: Tensor) -> Callable[[], object]:
 
 def _torch_ways(generator: Generator) -> Iterator[tuple[str, Draw]]:
     for dtype in dict.fromkeys((torch.float32, fast_dtype(generator.w_average().device))):
-        yield f"eager {_name(dtype)}", _torch(generator, dtype)
+        yield f"eager {_name(dtype)}", torch_way(generator, dtype)
 
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _torch(generator: Generator, dtype: torch.dtype) -> Draw:
+def torch_way(generator: Generator, dtype: torch.dtype) -> Draw:
     network, device = network_in(generator, dtype), generator.w_average().device
 
     def draw(ws: Tensor) -> np.ndarray:
@@ -92,7 +92,7 @@ def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[
     return {f"compiled ahead {_name(dtype)}": draw} if there else {}
 
 
-def _openvino_ways(settings: Settings, generator: Generator) -> dict[str, Draw]:
+def openvino_ways(settings: Settings) -> dict[str, Draw]:
     """The published files in the published runtime, as the package they come from runs them. They take one w [1, w_dim]."""
     core, file = extra("openvino").Core(), str(weight_path(settings, "generator-ir") / "SynthesisNetwork.xml")
 
@@ -103,7 +103,7 @@ def _openvino_ways(settings: Settings, generator: Generator) -> dict[str, Draw]:
     return {"openvino float32": way("f32"), "openvino bfloat16": way("bf16")}
 
 
-def _decibels(image: np.ndarray, exact: np.ndarray) -> float:
+def decibels(image: np.ndarray, exact: np.ndarray) -> float:
     if image.dtype == np.uint8:
         image = (image.astype(np.float64) - 127.5) / 127.5
     error = float(np.square(image.astype(np.float64) - exact).mean())

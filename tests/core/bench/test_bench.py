@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
-from core.bench import projecting
+from core.bench import projecting, rendering
 from core.bench.hostile import bench_hostile
 from core.bench.projecting import bench_projecting
 from core.bench.quality import MEASURES, Judge, SecondDistance
@@ -53,11 +54,12 @@ def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(set
         assert same[key] < near[key] < other[key], key
 
 
+@pytest.mark.parametrize("fast_steps", [4, pytest.param(10, marks=pytest.mark.long)])
 def test_projections_are_compared_on_one_photo(
-    settings: Settings, editor: Editor, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, editor: Editor, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast_steps: int
 ) -> None:
     monkeypatch.setattr(projecting, "TIMES", 1)
-    report = bench_projecting(settings, editor, [astronaut_path], 3, lambda text: None, fast_steps=10)
+    report = bench_projecting(settings, editor, [astronaut_path], 3, lambda text: None, fast_steps=fast_steps)
     rows = {row["method"]: row for row in report["rows"]}
     assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
     assert rows["w"]["steps"] == 3
@@ -75,6 +77,14 @@ def test_projections_are_compared_on_one_photo(
         assert np.asarray(plot.convert("L")).std() > 5
 
 
+def test_the_published_runtime_draws_the_same_picture(settings: Settings, editor: Editor) -> None:
+    generator = editor.models.generator
+    ws = generator.broadcast(seed_w(generator, [rendering.SEED])).contiguous()
+    theirs = rendering.openvino_ways(settings)["openvino float32"](ws)
+    assert rendering.decibels(theirs, rendering.torch_way(generator, torch.float32)(ws)) > 80
+
+
+@pytest.mark.long
 def test_render_is_measured_against_the_published_runtime(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ def test_schedule_is_the_published_one() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["w", "w+"])
+@pytest.mark.parametrize("method", ["w", pytest.param("w+", marks=pytest.mark.long)])
 def test_a_projection_comes_closer_and_repeats_itself(
     generator: Generator, features: Features, drawn: NDArray[np.uint8], method: str
 ) -> None:
@@ -147,6 +147,7 @@ def test_unknown_methods_and_starts_are_sentences(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_sample_photo_is_recognisable_after_a_few_dozen_steps(
     generator: Generator, features: Features, settings: Settings, astronaut: NDArray[np.uint8]
 ) -> None:

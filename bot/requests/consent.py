@@ -26,10 +26,11 @@ from core.errors import ConsentNeeded
 from core.store import Owner, Store
 
 PATIENCE: Final = 14 * 60.0  # seconds that a command waits for its consent: as long as its photo's link surely works
-MOST: Final = 1000  # commands waiting for a consent at once; the oldest gives way
+MOST: Final = 1000  # requests waiting for a consent at once; the oldest gives way
+EACH: Final = 8  # of one member, who can't push the others out
 
 
-Key = tuple[int | None, int, int]  # server (rules are its own), member, message with the photo (0: a command, the last one)
+Key = tuple[int | None, int, str]  # server (rules are its own), member, what the request's row will be called
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,22 @@ class Consent:
         try:
             await self._service.accept(caller, ask, limited=limited)
         except ConsentNeeded:
-            key = (caller.owner.guild_id, caller.person.id, _source(caller))
+            key = (caller.owner.guild_id, caller.person.id, caller.once)
             self._keep(key, Waiting(caller.owner, ask, limited, caller.once, time.monotonic() + PATIENCE))
             await self._ask(caller)
 
     async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int, once: str = "") -> None:
         """Note that the member agreed, and go on with what they had asked for, in the message that asked them.
 
-        `once` is what the row of that request is called; questions of earlier versions do not say it. A second press,
-        also after a restart, is told that the first was heard. Raises what `Service.accept` does.
+        `once` is what the row of that request is called; questions of earlier versions do not say it, and are about the
+        photo of a message. A second press, also after a restart, is told that the first was heard. Raises what
+        `Service.accept` does.
         """
         store, member, now = self._store, interaction.user.id, time.monotonic()
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
-        key = (interaction.guild_id, member, message_id)
-        accepted = await store.run(store.jobs.accepted, once) if once else "no"
+        once = once or f"m{message_id}"
+        key = (interaction.guild_id, member, once)
+        accepted = await store.run(store.jobs.accepted, once)
         if key in self._agreeing or accepted != "no":
             await _heard(interaction, notice(say("consent.heard")), ended=accepted == "told")
             return
@@ -100,6 +103,9 @@ class Consent:
 
     def _keep(self, key: Key, waiting: Waiting) -> None:
         self._waiting.pop(key, None)
+        own = [one for one in self._waiting if one[1] == key[1]]
+        if len(own) >= EACH:
+            del self._waiting[own[0]]
         self._waiting[key] = waiting
         if len(self._waiting) > MOST:
             del self._waiting[next(iter(self._waiting))]

@@ -11,6 +11,7 @@ from typing import Any
 import discord
 import pytest
 
+from bot.requests.consent import EACH
 from bot.text import privacy
 from bot.ui.pages import notice
 from tests.bot.kit import HeldExecutor, World, breaking, labels, last_in, pictures, response_of, running, text
@@ -164,6 +165,24 @@ async def test_a_second_press_of_i_agree_is_known_after_a_restart_too(world: Wor
     assert "once more" not in text(again.response) + text(answer.response)
     assert "agreed already" in text(answer.response)
     assert "I agree" not in labels(answer.response), "the answer came elsewhere: nothing is asked any more"
+
+
+async def test_two_commands_before_the_answer_are_both_done(world: World) -> None:
+    first, second = [await world.ann.slash(world.channel, "smile", strength=one, photo=("me.png", photo())) for one in (2.0, 3.0)]
+    for asked, strength in ((first, "+2"), (second, "+3")):
+        await world.ann.click(response_of(asked), label="I agree")
+        await world.env.settle()
+        assert f"Strength {strength}" in text(asked.response)
+
+
+async def test_who_asks_often_pushes_nobody_out(world: World) -> None:
+    ben = await world.ben.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    for _ in range(10):
+        await world.ann.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
+    assert len(world.bot.consent.waiting(world.ann.id)) == EACH
+    await world.ben.click(response_of(ben), label="I agree")
+    await world.env.settle()
+    assert "AI-edited" in text(ben.response)
 
 
 async def test_a_press_that_meets_the_answer_leaves_it_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

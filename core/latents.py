@@ -32,7 +32,8 @@ def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
     try:
         w = _array(source if isinstance(source, bytes) else _content(source))
     except Exception as error:  # whatever zip, zlib and numpy make of hostile bytes, MemoryError among it
-        raise LatentUnreadable(file=name, reason=str(error) or type(error).__name__) from None
+        said = str(error).strip() or type(error).__name__
+        raise LatentUnreadable(file=name, reason=said.splitlines()[0]) from None  # numpy goes on with advice that is not for here
     if w.ndim == 2:
         w = w[:, None]
     if w.ndim != 3 or w.shape[0] != 1 or w.shape[2] != generator.w_dim or not np.isfinite(w).all():

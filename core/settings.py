@@ -72,7 +72,7 @@ class Settings(BaseModel):
     close_seconds: float = Field(8.0, gt=0, description="longest time that stopping may take before work is put back")
     projection_steps: int = Field(0, ge=0, description="steps of the bot's projections; 0 means the method's own number")
     server_seconds: int = Field(
-        600, ge=60, description="seconds of the workers' time that the members of one server may have in 10 minutes"
+        1200, ge=60, description="seconds of the workers' time that the members of one server may have in 10 minutes"
     )
     discord_token: SecretStr | None = Field(None, description="the bot's token, read from DISCORD_TOKEN")
 

@@ -35,7 +35,7 @@ class GuildSettings(BaseModel):
     daily_quota: int = Field(default=50, ge=1, le=1000)  # edits per member in any 24 hours
     # Of the image worker, per member in any 10 minutes, for all kinds of work together: about 15 photos, or hundreds of pictures,
     # on a slow processor. It bounds what is no edit: other strengths, full sizes, looks at photos that come to nothing.
-    work_seconds: int = Field(default=240, ge=30, le=3600)
+    work_seconds: int = Field(default=600, ge=30, le=3600)  # in ten minutes: who asks one thing after the other never meets it
     queue_share: int = Field(default=8, ge=1, le=100)  # requests of the whole server waiting at once
     longest_wait_seconds: int = Field(default=600, ge=30, le=3600)  # refused at the door beyond; a token lives 900 s
     retention_hours: int = Field(default=48, ge=1, le=720)

@@ -86,7 +86,7 @@ async def test_the_language_changes_the_panel_itself(world: World) -> None:
         (
             "Queue and keeping…",
             {"queue_share": "３", "longest_wait_seconds": "60", "retention_hours": "12"},
-            (3.0, 10, 50, 240, 3, 60, 12),
+            (3.0, 10, 50, 600, 3, 60, 12),
         ),
     ],
 )

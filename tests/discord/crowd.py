@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.bot.workbench import photo
 from tests.discord.fake import Channel, FakeDiscord, Guild, Member, Message, NotPossible
-from tests.discord.ledger import Ledger, Request
+from tests.discord.ledger import FORGET, Ledger, Request
 from tests.discord.stage import is_result, strength_of
 
 AGAIN = 8.0  # seconds after which a member who was asked something answers once more
@@ -142,7 +142,7 @@ class Crowd:
     def forget(self, person: Person) -> Request:
         """`/forget`; it is confirmed when the bot asks."""
         used = person.member.slash("forget", person.channel)
-        return self.ledger.note(Request("/forget", person.member, used=used))
+        return self.ledger.note(Request(FORGET, person.member, used=used))
 
     def _withdraw(self, person: Person, which: Callable[[Request], bool]) -> None:
         for one in self.ledger.open:

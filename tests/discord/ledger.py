@@ -22,6 +22,7 @@ LOOK = 3.0  # seconds after which an answer is also looked for where only its jo
 NOTICED = 2.0  # seconds in which a member expects to see something
 ERASED = "The photo was deleted"  # is said of the work that was under way on it
 HEARD = "You have agreed already"  # is said to a second press of a question: the answer is another message
+FORGET = "/forget"  # what it asks for is no picture
 NONCE = re.compile(r"egao(\d+)")
 
 
@@ -250,7 +251,7 @@ class Ledger:
 
     def _judge(self, request: Request, last: list[Message], verdict: Verdict) -> None:
         verdict.accepted += 1
-        told = [one for one in last if not one.pictures]
+        told = [one for one in last if not one.pictures and request.kind != FORGET]
         results = [one for one in last if one.pictures]
         verdict.kinds[request.kind] += 1
         verdict.told += bool(told and not results)

@@ -16,7 +16,7 @@ from bot.text.speaker import Speaker
 from bot.transport.asker import Asker
 from bot.transport.callers import MessageCaller
 from bot.transport.error_replies import trouble
-from bot.transport.photo_source import photo_in, pictures
+from bot.transport.photo_source import photo_in, pictured, pictures
 from bot.transport.retry import insist
 from bot.ui.pages import Page, notice
 from core.errors import Blocked, EgaoError, RoleNeeded
@@ -74,12 +74,8 @@ class PhotoCog(commands.Cog):
 
     def _source(self, message: discord.Message) -> discord.Message | None:
         """The message with the photo: this one, or the one that it answers with a mention of the bot."""
-        if pictures(message):
-            return message
-        answered = message.reference.resolved if message.reference is not None else None
-        if isinstance(answered, discord.Message) and pictures(answered) and self._spoken_to(message):
-            return answered
-        return None
+        source = pictured(message)
+        return source if source is message or self._spoken_to(message) else None
 
     def _addressed(self, message: discord.Message) -> bool:
         return message.guild is None or (self.bot.user is not None and self.bot.user in message.mentions)

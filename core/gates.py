@@ -6,9 +6,10 @@ what they saw is kept or logged. Measured (CPU, ten views of a face, two of a ph
 - Explicit (Yahoo's open_nsfw): 63 photographs of people scored up to 0.40 as a whole, up to 0.55 in parts of three
   quarters of each side and up to 0.81 in halves (threshold 0.5, 0.7 and 0.9), so none is refused; 200 generated portraits
   (seeds 5000-5199) scored up to 0.27 as a whole. It was tried on no explicit photo.
-- Age (age-v1, dlib's ResNet-10 as ONNX): on 56 faces of photographs, of adults by the look of them, at most 0.013 of the
-  estimate lay below 18, and none is refused. The generator also draws children: of the 200 seeds the default refuses
-  30, four of which look adult, and lets through one or two that may not be. It was tried on no photograph of a minor.
+- Age (age-v1, dlib's ResNet-10 as ONNX): on the faces of 70 photographs, of adults by the look of them, at most 0.137 of the
+  estimate lay below 18, but for one small picture that is refused (0.54). The generator also draws children: of the 200
+  seeds the default refuses 30, four of which look adult, and lets through one or two that may not be. It was tried on no
+  photograph of a minor.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from bot.transport.answer import AnswerGone
 from bot.transport.callers import Caller, InteractionCaller, MessageCaller
 from bot.transport.error_replies import answer
 from bot.transport.identity import owner_of
-from bot.transport.photo_source import Gone, message_with_photo, photo_in
+from bot.transport.photo_source import Gone, message_with_photo, photo_in, pictured, pictures
 from bot.transport.retry import insist
 from bot.ui.components import PREFIX, button, row
 from bot.ui.pages import Page, notice
@@ -130,7 +130,9 @@ class Consent:
         if not message_id or interaction.channel_id is None:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
-        ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(message))
+        source = pictured(message) or message
+        shown = len(pictures(source))
+        ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(source), pictures=shown)
         return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, True, f"m{message.id}", 0.0)
 
 

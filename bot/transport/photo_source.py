@@ -103,6 +103,14 @@ def pictures(message: discord.Message) -> list[discord.Attachment]:
     return [attachment for attachment in message.attachments if is_picture(attachment)]
 
 
+def pictured(message: discord.Message) -> discord.Message | None:
+    """The message with the pictures: this one, or the one that it answers; None if neither has any."""
+    if pictures(message):
+        return message
+    answered = message.reference.resolved if message.reference is not None else None
+    return answered if isinstance(answered, discord.Message) and pictures(answered) else None
+
+
 def photo_in(message: discord.Message) -> PhotoRef:
     """The first picture of a message. Raises NoPhoto, ExplicitPhoto."""
     found = pictures(message)

@@ -106,6 +106,15 @@ async def test_after_a_restart_a_posted_photo_is_found_again_and_a_command_asked
     assert world.store.members.has_consented(world.ben.id, 1)
 
 
+async def test_after_a_restart_a_photo_that_a_mention_answers_is_found_again(world: World) -> None:
+    assert world.bot.user is not None
+    posted = await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
+    await world.ann.send(world.other_channel, world.bot.user.mention, reply_to=posted)
+    await world.restart()
+    await world.ann.click(last_in(world.other_channel), label="I agree")
+    assert "AI-edited" in text(world.other_channel.last_message)
+
+
 async def test_a_photo_deleted_before_the_answer_is_not_read(world: World) -> None:
     sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
     question = last_in(world.channel)

@@ -193,6 +193,7 @@ def test_bad_options_are_sentences(options: list[str], sentence: str, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> None:
     run = CliRunner(env={"EGAO_HOME": str(tmp_path / "home"), "EGAO_CACHE": str(settings.cache)})
     options = ["--seeds", str(SEED), "--direction", "smile", "--direction", "svm", "--strengths", "-1,0,1", "--json"]

@@ -153,7 +153,9 @@ async def test_after_a_quarter_of_an_hour_answers_find_another_way(made: Trial, 
     crowd = made.crowd
     passed, made.discord.rules.answer_within = tmp_path / "passed", WORKING  # the replies are what the test begins with
     shows = ("public", "private")
-    slow = [crowd.command(person, show, until=str(passed)) for show in shows for person in crowd.people[1:3]]
+    # who is asked for consent first has a younger token: its answer needs no other way
+    agreed = [one for number, one in enumerate(crowd.people) if number % 6 and one.member.id not in crowd.ledger.took_back]
+    slow = [crowd.command(person, show, until=str(passed)) for show in shows for person in agreed[:2]]
     await made.discord.world.until(lambda: all(one.used is not None and one.used.messages for one in slow), WORKING, "replies")
     made.discord.rules.answer_within = Rules.answer_within
     made.discord.clock.advance(16 * 60)

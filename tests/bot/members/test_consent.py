@@ -34,7 +34,7 @@ async def test_a_first_photo_asks_and_goes_on_in_the_same_message(world: World) 
     assert not world.store.jobs.of(world.owner(world.ann))
     assert world.store.members.get(world.ann.id).consent_version is None
     await world.ann.click(question, label="I agree")
-    assert "AI-edited" in text(world.channel.last_message)
+    assert "### Strength" in text(world.channel.last_message)
     assert len(world.channel.history()) == 2
     assert world.store.members.get(world.ann.id).consent_version == privacy.CONSENT_VERSION
 
@@ -53,7 +53,7 @@ async def test_the_question_is_asked_until_discord_takes_it(world: World, monkey
     assert labels(question) == ["I agree", "No, thank you"]
     assert len(world.channel.history()) == 2, "asked once"
     await world.ann.click(question, label="I agree")
-    assert "AI-edited" in text(world.channel.last_message)
+    assert "### Strength" in text(world.channel.last_message)
 
 
 async def test_agreeing_while_the_photo_cannot_be_read_again_says_so_and_may_be_repeated(world: World) -> None:
@@ -65,7 +65,7 @@ async def test_agreeing_while_the_photo_cannot_be_read_again_says_so_and_may_be_
     assert "could not be fetched (Discord does not answer)" in text(told.response)
     assert not world.complaints(), "no mistake in the code"
     await world.ann.click(question, label="I agree")
-    assert "AI-edited" in text(world.channel.last_message)
+    assert "### Strength" in text(world.channel.last_message)
 
 
 async def test_nobody_can_agree_for_somebody_else(world: World) -> None:
@@ -100,7 +100,7 @@ async def test_after_a_restart_a_posted_photo_is_found_again_and_a_command_asked
     command = await world.ben.slash(world.channel, "smile", strength=2.0, photo=("me.png", photo()))
     await world.restart()
     await world.ann.click(last_in(world.channel), label="I agree")
-    assert "AI-edited" in text(world.channel.last_message)
+    assert "### Strength" in text(world.channel.last_message)
     await world.ben.click(response_of(command), label="I agree")
     assert "once more" in text(command.response)
     assert world.store.members.has_consented(world.ben.id, 1)
@@ -112,7 +112,7 @@ async def test_after_a_restart_a_photo_that_a_mention_answers_is_found_again(wor
     await world.ann.send(world.other_channel, world.bot.user.mention, reply_to=posted)
     await world.restart()
     await world.ann.click(last_in(world.other_channel), label="I agree")
-    assert "AI-edited" in text(world.other_channel.last_message)
+    assert "### Strength" in text(world.other_channel.last_message)
 
 
 async def test_a_photo_deleted_before_the_answer_is_not_read(world: World) -> None:
@@ -159,7 +159,7 @@ async def test_a_second_press_of_i_agree_is_not_told_to_ask_once_more(world: Wor
     executor.gate.set()
     await world.env.settle()
     results = [
-        one for one in (*world.channel.history(), world.ann.user.dm_channel.last_message) if one and "AI-edited" in text(one)
+        one for one in (*world.channel.history(), world.ann.user.dm_channel.last_message) if one and "### Strength" in text(one)
     ]
     assert len(results) == 1
 
@@ -191,7 +191,7 @@ async def test_who_asks_often_pushes_nobody_out(world: World) -> None:
     assert len(world.bot.consent.waiting(world.ann.id)) == EACH
     await world.ben.click(response_of(ben), label="I agree")
     await world.env.settle()
-    assert "AI-edited" in text(ben.response)
+    assert "### Strength" in text(ben.response)
 
 
 async def test_a_press_that_meets_the_answer_leaves_it_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

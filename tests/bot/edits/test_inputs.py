@@ -5,15 +5,14 @@ Discord checks some of it, but what arrives is what a client sent: each command,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from simcord import interactions
 
 from cogs.settings import FORMS
-from tests.bot.kit import World, custom_ids, last_in, response_of, running, select_of, text
+from tests.bot.kit import World, custom_ids, last_in, response_of, select_of, text
 from tests.bot.workbench import photo
 
 HOSTILE = {
@@ -43,14 +42,6 @@ HOSTILE = {
 }
 NUMBERS = (float("nan"), float("inf"), float("-inf"), 1e308, -5e-324, -0.0)
 IDS = ("", "0", str(2**63), "-" + "9" * 20)
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 @pytest.fixture

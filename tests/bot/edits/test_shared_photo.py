@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from core.executor.protocol.messages import Forget, Run, Start, ToWorker
-from tests.bot.kit import World, last_in, running, text
+from tests.bot.kit import World, last_in, text
 from tests.bot.workbench import photo
 from tests.core.executor.kit import listen, requests_in, until
 
 Heard = list[ToWorker]
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with running(tmp_path) as made:
-        made.open()
-        made.consent(made.ann)
-        yield made
 
 
 @pytest.fixture

@@ -38,48 +38,34 @@ class EditCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
-        self.others = [self._command_of(load(name)) for name in names() if name != default().name]
+        self.expressing = [self._command_of(load(name)) for name in names()]
 
     async def cog_load(self) -> None:
-        for command in self.others:
+        for command in self.expressing:
             self.bot.tree.add_command(command)
 
     def _command_of(self, expression: Expression) -> app_commands.Command[Any, ..., None]:
-        """Make the command of an expression that is not the default one."""
+        """Make the command that draws an expression at a strength."""
         words = expression.said("en")
+        asked = "" if expression.name == default().name else expression.name
 
         @app_commands.command(name=words.name, description=words.change)
         @app_commands.describe(strength=words.strength, photo=PHOTO, face=FACE, show=WHO_SEES)
         @app_commands.choices(show=SHOW)
-        async def other(
+        async def express(
             interaction: Interaction,
             strength: app_commands.Range[float, -3.0, 3.0],
             photo: discord.Attachment | None = None,
             face: str | None = None,
             show: Choice[str] | None = None,
         ) -> None:
-            await guarded(interaction, self._express(expression.name, interaction, strength, photo, face, show))
+            await guarded(interaction, self._express(asked, interaction, strength, photo, face, show))
 
-        @other.autocomplete("face")
+        @express.autocomplete("face")
         async def kept_faces(interaction: Interaction, current: str) -> list[Choice[str]]:
             return await self._kept_faces(interaction, current)
 
-        return other
-
-    @app_commands.command(name=WORDS.name, description=WORDS.change)
-    @app_commands.describe(strength=WORDS.strength, photo=PHOTO, face=FACE, show=WHO_SEES)
-    @app_commands.choices(show=SHOW)
-    @told
-    async def express(
-        self,
-        interaction: Interaction,
-        strength: app_commands.Range[float, -3.0, 3.0],
-        photo: discord.Attachment | None = None,
-        face: str | None = None,
-        show: Choice[str] | None = None,
-    ) -> None:
-        """Draw the default expression at a strength."""
-        await self._express("", interaction, strength, photo, face, show)
+        return express
 
     @app_commands.command(name="neutral", description=WORDS.remove)
     @app_commands.describe(photo=PHOTO, face=FACE, show=WHO_SEES)
@@ -103,7 +89,6 @@ class EditCog(commands.Cog):
         """Animate a kept face from neutral to the default expression and back."""
         await self._edit(await self.bot.asker(interaction), interaction, "animate", USUAL, None, face, show)
 
-    @express.autocomplete("face")
     @neutral.autocomplete("face")
     @animate.autocomplete("face")
     async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:

@@ -2,8 +2,9 @@
 
 EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
-├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, NoSuchFace, NoPhoto, PhotoGone,
-│                         PhotoUnreachable, PhotoStoppedWorker, ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
+├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
+│                         NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable, PhotoStoppedWorker,
+│                         ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
@@ -61,6 +62,17 @@ class FaceTooSmall(PhotoError):
 
 class FaceTurnedAway(PhotoError):
     sentence = "The face is turned too far away ({degrees} degrees; at most {limit}). Send one seen from the front."
+
+
+class MouthHidden(PhotoError):
+    sentence = (
+        "Something lies before the mouth, and nobody can tell how it would smile behind it. "
+        "Send a photo in which the whole mouth is seen."
+    )
+
+
+class MouthCut(PhotoError):
+    sentence = "The photo ends in the middle of the mouth. Send one in which the whole mouth is seen."
 
 
 class NoSuchFace(PhotoError):

@@ -1,4 +1,4 @@
-"""`egao train preview-head | encoder | curvature | starts`: what a projection needs of its generator, from drawn faces."""
+"""`egao train preview-head | encoder | curvature | starts | things`: what is learned from drawn faces alone."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from core.fast.train_head import head_set, score_head, train_head
 from core.fast.trained import CURVATURE, ENCODER, FOLDER, PREVIEW, save_trained, trained_file
 from core.generator import Generator, load_generator
 from core.generator.protocol import with_features, with_styles
+from core.occlusion.network import ThingNet
+from core.occlusion.train import SCHEDULE as THINGS_SCHEDULE
+from core.occlusion.train import score_things, things_set, train_things
 from core.projection.features import Features
 from core.projection.start import fit_table, save_table
 from core.seeds import parse_seeds
@@ -41,11 +44,12 @@ _EVERY = 50  # steps between two lines of output
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="What a projection needs of its generator, from drawn faces alone; resumable.")
+    verb = typer.Typer(no_args_is_help=True, help="What is learned from drawn faces alone; resumable.")
     verb.command("preview-head")(train_preview_head)
     verb.command("encoder")(train_the_encoder)
     verb.command("curvature")(train_the_curvature)
     verb.command("starts")(make_starts)
+    verb.command("things")(train_the_things)
     app.add_typer(verb, name="train")
 
 
@@ -99,6 +103,25 @@ def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = N
     file = _into(out, settings, generator) / CURVATURE
     save_trained(curvature, file, generator, {"faces": str(learned_from.faces), **scores})
     typer.echo(f"{file}: " + ", ".join(f"{name} {score}" for name, score in scores.items()))
+
+
+def train_the_things(
+    out: Annotated[Path, typer.Option(help="file of the weights")] = Path("things.safetensors"),
+    folder: Folder = None,
+    steps: Steps = None,
+    faces: Faces = None,
+    named: GeneratorOption = None,
+) -> None:
+    """Train the network that marks hands, cups, masks and letters before a face. It serves every generator."""
+    settings = settings_for(named)
+    whose, place = _prepare(folder, settings)
+    generator = with_features(whose)
+    drawn = _fill(things_set(generator, trained_file(settings, generator, PREVIEW), place / "things", **_given(faces)))
+    features, schedule = Features.load(settings), replace(THINGS_SCHEDULE, steps=steps or THINGS_SCHEDULE.steps)
+    training = train_things(features, drawn, place, schedule)
+    loss = _run(training)
+    assert isinstance(training.module, ThingNet)
+    _keep(training, out, generator, schedule, drawn.faces, loss, score_things(training.module, features, drawn))
 
 
 def make_starts(

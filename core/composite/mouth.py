@@ -21,6 +21,7 @@ _SHUT = 0.004  # in face sizes: a gap below this is a closed mouth
 _KEPT = 0.55, 0.7  # smaller gap over larger: from the second on the teeth are the photo's, up to the first drawn anew
 _SEAM = 0.008  # in face sizes, width of the line along the lips' edge that belongs to the inside
 _SOFT = 0.004
+_LIPS_EDGE = 0.05  # width of the line along the lips' outer edge that goes with them where they are drawn anew
 _SHINE, _LIGHTEST = 1.1, 225.0  # teeth over the lightest skin, and in levels, at most
 _WHITENED = 0.3  # share of the teeth's tint that goes: what looks like enamel in the generator's light is yellow in another
 _ENDS = 0.04  # across a corner of the mouth
@@ -59,6 +60,13 @@ def inside(target: Points, height: int, width: int, size: float) -> Tensor:
     return covered
 
 
+def whole(target: Points, height: int, width: int, size: float) -> Tensor:
+    """How far each pixel belongs to the edited mouth with its lips and their edge: [1, 1, H, W]."""
+    lips = target[[*LIPS_OUTSIDE[0], *LIPS_OUTSIDE[1][-2:0:-1]]]
+    covered = torch.maximum(polygon(lips, height, width), outline(lips, height, width, _LIPS_EDGE * size))
+    return blur(covered, 0.3 * _LIPS_EDGE * size)
+
+
 def shown(photo: Points, height: int, width: int, size: float) -> Tensor:
     """How surely each pixel is the inside of the photo's own mouth, not its lips."""
     return ((blur(polygon(photo[LOOP], height, width), 2 * _SOFT * size) - 0.6) / 0.35).clamp(0, 1)
@@ -77,14 +85,17 @@ def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
 def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor, inner: Tensor) -> Tensor:
     """`drawn` no brighter than the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine.
 
-    All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut. What is
-    light is whitened a little: eyes expect it of teeth.
+    All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut, at the
+    brightest that the photo has here: in a dark room teeth are dark. What is light is whitened a little: eyes expect it of
+    teeth.
     """
     skin, teeth = photo.mean(dim=1, keepdim=True), drawn.mean(dim=1, keepdim=True).clamp(min=1)
-    top = min(max(_SHINE * _quantile(skin[around > 0.5], 0.98, 225.0), 60.0), _LIGHTEST)
+    most = max(float(skin.max()), 1.0)
+    top = min(_SHINE * _quantile(skin[around > 0.5], 0.98, most), most, _LIGHTEST)
     held = teeth * min(1.0, top / _quantile(teeth[inner > 0.5], 0.9, 1.0))
     knee = 0.95 * top
-    held = held.clamp(max=knee) + (255 - knee) * torch.tanh((held - knee).clamp(min=0) / (255 - knee))
+    room = max(most - knee, 0.05 * top)
+    held = held.clamp(max=knee) + room * torch.tanh((held - knee).clamp(min=0) / room)
     light = smoothstep(held / top, 0.5, 0.9)
     return torch.lerp(drawn, teeth, _WHITENED * light) * (held / teeth)
 

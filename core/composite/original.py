@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.composite import colour, mask, mouth
+from core.composite.before import still
 from core.composite.mesh import COUNT, Points, face_size, with_rim
 from core.composite.motion import heights, mouth_gap, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
@@ -26,6 +27,7 @@ from core.expressions import Parts
 
 Picture = NDArray[np.uint8]
 _WORKING = 320  # pixels of face size at which masks, shades and fields are computed; they have nothing finer to say
+_AT_REST = 0.99  # from here on a pixel stays as it is to the bit
 _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
 
 
@@ -41,13 +43,19 @@ class Original:
     """A face in its photo, and its reconstruction: what all edits of the face share."""
 
     def __init__(
-        self, photo: Picture, matrix: NDArray[np.float64], landmarks: NDArray[np.floating[Any]], reconstructed: Rendered
+        self,
+        photo: Picture,
+        matrix: NDArray[np.float64],
+        landmarks: NDArray[np.floating[Any]],
+        reconstructed: Rendered,
+        things: NDArray[np.float32] | None = None,
     ) -> None:
         """photo [H, W, 3]; the face's landmarks [478, 2] in it; matrix [3, 3]: pixels of its aligned crop -> of the photo;
-        `reconstructed` drawn from the face's latent."""
+        `reconstructed` drawn from the face's latent; `things` [M, M], 0..1 over that crop, lie before the face and stay as
+        they are."""
         assert photo.dtype == np.uint8
         assert photo.ndim == 3
-        self.photo, self.matrix, self.reconstructed = photo, matrix, reconstructed
+        self.photo, self.matrix, self.reconstructed, self.things = photo, matrix, reconstructed, things
         self.points: Points = np.asarray(landmarks, dtype=np.float64)
         self.size = face_size(self.points)
         self.mesh = with_rim(self.points)
@@ -63,13 +71,14 @@ class Original:
         result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         return result
 
-    def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None) -> Picture:
+    def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
         """The photo with this face edited, or `onto` (the photo with other faces of it edited already): a new array.
 
-        `parts`: how far parts of the face follow the edit.
+        `parts`: how far parts of the face follow the edit. `lips_anew`: the lips are the generator's too, as the inside of
+        an opened mouth is, for where the photo's own can't be brought into the edited shape whole.
         """
         result = (self.photo if onto is None else onto).copy()
-        made = _Edit(self, edited, parts)
+        made = _Edit(self, edited, parts, lips_anew=lips_anew)
         x0, y0, x1, y1 = made.window
         if min(x1 - x0, y1 - y0) >= _SMALLEST:
             pixels, changed = made.pixels()
@@ -80,8 +89,8 @@ class Original:
 class _Edit:
     """One edit of an `Original`: the window of the photo that it touches, and what it puts there."""
 
-    def __init__(self, original: Original, edited: Rendered, parts: Parts) -> None:
-        self.original, self.edited = original, edited
+    def __init__(self, original: Original, edited: Rendered, parts: Parts, *, lips_anew: bool) -> None:
+        self.original, self.edited, self.lips_anew = original, edited, lips_anew
         points = original.to_photo(edited.landmarks)
         target = target_points(original.points, original.reconstructed_points, points, parts)
         self.target = np.concatenate([target, original.mesh[COUNT:]])
@@ -98,18 +107,21 @@ class _Edit:
         x0, y0, x1, y1 = self.window
         height, width = y1 - y0, x1 - x0
         photo = _tensor(self.original.photo[y0:y1, x0:x1])
-        move, to_edited, added, light = self._fields(photo)
+        move, to_edited, added, light, rest = self._fields(photo)
         move, added = resize(move, height, width), resize(added, height, width)
         result = sample(photo, grid(height, width) + move) + added
         changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
         change = mouth.Mouth(mouth_gap(self.original.points) / self.original.size, mouth_gap(self.target) / self.original.size)
-        if not change.stays_shut:
+        if self.lips_anew or not change.stays_shut:
             self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), light)
+        rest = resize(rest, height, width)
+        result, changed = torch.lerp(result, photo, rest), changed & (rest[:, 0] < _AT_REST)
         return result[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
 
-    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """On the working grid [1, K, h, w]: where each pixel comes from in the photo and in the edited picture (offsets in
-        photo pixels), what is added to it, and the factor that gives the edited picture the photo's light."""
+        photo pixels), what is added to it, the factor that gives the edited picture the photo's light, and where the photo
+        stays as it is."""
         original = self.original
         scale = min(1.0, _WORKING / original.size)
         height, width = (max(_SMALLEST, round(side * scale)) for side in photo.shape[2:])
@@ -126,6 +138,7 @@ class _Edit:
         move = torch.lerp(blur(move, 0.01 * size), move, sharp) * torch.from_numpy(raster.inside)
 
         here = self._photo_grid(height, width, per)
+        move, rest = self._round_things(move, here, per, size)
         small = resize(photo, height, width)
         of_photo = sample(small, grid(height, width) + move * _column(per))
         reconstructed = self._sample_crop(original.reconstructed.pixels, here + to_reconstructed, scale)
@@ -148,7 +161,19 @@ class _Edit:
         added = torch.lerp(made, fresh, anew) * weight
         seen = free * (1 - inner).square()
         light = colour.mouth_light(of_photo, edited, seen * (1 - lips), seen * lips, size)
-        return move * (1 - kept), to_edited, added, light
+        return move * (1 - kept), to_edited, added, light, rest
+
+    def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor]:
+        """The motion without that of things before the face and of what is beside them, and where the photo stays as it is."""
+        things = self.original.things
+        if things is None or not things.any():
+            return move, torch.zeros_like(move[:, :1])
+        crop = torch.from_numpy(things)[None, None]
+        kept = still(self._sample(crop, here, len(things) / len(self.original.reconstructed.pixels)), size)
+        # nor may a thing be drawn over the face where the face comes from beneath it
+        source = sample(kept.pixels, grid(*move.shape[2:]) + move * _column(per))
+        hold = torch.maximum(kept.motion, (1.5 * blur(source, 0.01 * size)).clamp(0, 1))
+        return move * (1 - hold), kept.pixels
 
     def _fill_mouth(
         self, result: Tensor, photo: Tensor, changed: Tensor, change: mouth.Mouth, to_edited: Tensor, light: Tensor
@@ -157,7 +182,7 @@ class _Edit:
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner
         both = np.concatenate([target[mouth.LOOP], before[mouth.LOOP]])
-        margin = 0.06 * size
+        margin = (0.15 if self.lips_anew else 0.06) * size
         x0, y0 = np.clip(np.floor(both.min(axis=0) - margin), 0, [width, height]).astype(int)
         x1, y1 = np.clip(np.ceil(both.max(axis=0) + margin), 0, [width, height]).astype(int)
         if min(x1 - x0, y1 - y0) < 2:
@@ -171,7 +196,9 @@ class _Edit:
         drawn = mouth.textured(drawn, result[box], skin)
         inner = mouth.inside(target - corner, *extent, size)
         drawn = mouth.not_brighter(drawn, photo[box], skin, inner)
-        if change.opens:
+        if self.lips_anew:
+            content, inner = drawn, mouth.whole(target - corner, *extent, size)
+        elif change.opens:
             content = torch.lerp(drawn, result[box], change.own)
         else:
             shown = mouth.shown(before - corner, *extent, size) * change.own
@@ -185,13 +212,17 @@ class _Edit:
 
     def _sample_crop(self, pixels: Picture, where: Tensor, scale: float) -> Tensor:
         """A picture of the generator at photo coordinates [1, 2, h, w], for a grid of `scale` pixels to a photo pixel."""
-        inverse = np.linalg.inv(self.original.matrix)
-        density = scale / np.sqrt(abs(np.linalg.det(inverse[:2, :2])))  # grid pixels to a pixel of the picture
-        image = _tensor(pixels)
+        density = scale * np.sqrt(abs(np.linalg.det(self.original.matrix[:2, :2])))  # grid pixels to a pixel of the picture
+        image, side = _tensor(pixels), len(pixels)
         if density < 0.95:  # averaged first, or fine detail would break up
             side = max(_SMALLEST, round(len(pixels) * density))
             image = resize(image, side, side)
-            inverse[:2] *= side / len(pixels)
+        return self._sample(image, where, side / len(pixels))
+
+    def _sample(self, image: Tensor, where: Tensor, share: float) -> Tensor:
+        """An aligned picture [1, C, S, S], of `share` times the generator's pixels a side, at photo coordinates [1, 2, h, w]."""
+        inverse = np.linalg.inv(self.original.matrix)
+        inverse[:2] *= share
         turn = torch.tensor(inverse[:2, :2], dtype=torch.float32)
         return sample(image, torch.einsum("ij,njhw->nihw", turn, where) + _column(inverse[:2, 2]))
 

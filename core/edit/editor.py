@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.composite import Original, Rendered
@@ -17,6 +18,7 @@ from core.directions.direction import apply
 from core.edit.found import Found
 from core.edit.models import Models
 from core.edit.scale import Scale, measure
+from core.edit.seen import check_mouth
 from core.errors import FaceLost, NoSuchFace
 from core.expressions import NEUTRAL, Expression, Strength, default
 from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
@@ -151,7 +153,8 @@ class Editor:
         if face is None:
             return self.scale(ws, expression)
         to_small = np.diag([_SCORE_SIDE / len(aligned), _SCORE_SIDE / len(aligned), 1.0])
-        original = Original(small, to_small, face.landmarks, self._landmarked(self.reconstructed(ws), 0.0))
+        drawn, things = self._landmarked(self.reconstructed(ws), 0.0), self.models.things.find(small)
+        original = Original(small, to_small, face.landmarks, drawn, things)
         now = expression.of(face.blendshapes)
         return measure(
             lambda steps: [self._score_at(original, ws, step, expression) for step in steps], now, expression.calibration
@@ -170,8 +173,9 @@ class Editor:
     def original(self, photo: Photo, found: Found, ws: np.ndarray, side: int | None = None) -> Original:
         """What all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
-        With a `side` the photo is made smaller first, to that many pixels on its longer side.
+        With a `side` the photo is made smaller first, to that many pixels on its longer side. Raises as `things` does.
         """
+        things = self.things(photo, found, align(photo.pixels, found.landmarks, _SCORE_SIDE))
         pixels, landmarks, picture = photo.pixels, found.landmarks, self.reconstructed(ws)
         matrix = ffhq_matrix(landmarks, len(picture))
         scale = min(1.0, (side or np.inf) / max(pixels.shape[:2]))
@@ -182,7 +186,16 @@ class Editor:
             landmarks = (landmarks * shrink).astype(np.float32)
             matrix = np.diag([*shrink, 1.0]) @ matrix
         drawn = self._landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
-        return Original(pixels, matrix, landmarks, drawn)
+        return Original(pixels, matrix, landmarks, drawn, things)
+
+    def things(self, photo: Photo, face: Face | Found, aligned: Aligned) -> NDArray[np.float32]:
+        """Where something lies before the face: probabilities [M, M] over its `aligned` picture.
+
+        Raises MouthHidden and MouthCut where so much of the mouth can't be seen that nobody could tell how it looks.
+        """
+        found = self.models.things.find(aligned.image)
+        check_mouth(photo, face.landmarks, aligned, found)
+        return found
 
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
         """Where the face is in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""

@@ -12,6 +12,7 @@ from core.expressions import Expression
 from core.faces import FaceFinder
 from core.gates import Gates
 from core.generator import Generator, load_generator
+from core.occlusion import Finder as ThingFinder
 from core.projection.features import Features
 from core.rendering import Renderer
 from core.settings import Settings
@@ -39,6 +40,10 @@ class Models:
     @cached_property
     def features(self) -> Features:
         return Features.load(self.settings).to(self.device)
+
+    @cached_property
+    def things(self) -> ThingFinder:
+        return ThingFinder(self.features)
 
     @cached_property
     def finder(self) -> FaceFinder:

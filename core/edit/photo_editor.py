@@ -79,8 +79,12 @@ class PhotoEditor:
         return loaded, editor.found(editor.pick(faces, face + 1))
 
     def begin(self, photo: Photo, found: Found, method: str = DEFAULT_METHOD, steps: int | None = None) -> Begun:
-        """Begin to project a face that was looked at. Raises BadSetting for a method that does not exist."""
+        """Begin to project a face that was looked at.
+
+        Raises BadSetting for a method that does not exist; MouthHidden, MouthCut.
+        """
         aligned = self.editor.align(photo, found)
+        self.editor.things(photo, found, aligned)  # told now, not after seconds of work
         return Begun(aligned, self.editor.projecting(aligned.image, method, steps))
 
     def learn(

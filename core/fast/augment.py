@@ -24,6 +24,13 @@ def augment(images: Tensor, random: np.random.RandomState) -> Tensor:
     return torch.cat([_occlude(part, random) for part in parts]).contiguous(memory_format=torch.channels_last)
 
 
+def spoil(images: Tensor, planes: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
+    """The same without things before the faces, and `planes` [N, K, H, H] framed as each image is: what is known of it."""
+    together = _reframe(torch.cat([images, planes], dim=1), random)
+    parts = [_compress(_sharpness(_colour(image[None], random), random), random) for image in together[:, :3]]
+    return torch.cat(parts).contiguous(memory_format=torch.channels_last), together[:, 3:]
+
+
 def _reframe(images: Tensor, random: np.random.RandomState) -> Tensor:
     """Imperfect alignment: up to 3 % of shift, 4 % of scale and 3 degrees."""
     n = len(images)

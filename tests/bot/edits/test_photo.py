@@ -93,6 +93,7 @@ async def test_other_files_and_words_are_left_alone(world: World) -> None:
         ({"faces": 0}, "No face was found"),
         ({"fail": "FaceTooSmall"}, "30 pixels"),
         ({"fail": "FaceTurnedAway"}, "70 degrees"),
+        ({"fail": "MouthHidden", "at": "project"}, "before the mouth"),
         ({"fail": "WorkerDied", "at": "project"}, "stopped in the middle"),
     ],
 )

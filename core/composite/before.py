@@ -1,0 +1,37 @@
+"""Things before the face: they stay where and as they are, and so does a narrow rim of the face round them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.composite.warp import blur, smoothstep
+
+_SURE = 0.15, 0.4  # probability of a thing from which a place is partly, and wholly, left alone
+_RIM = 0.014  # in face sizes: marks are coarse, so a thing may reach so much further
+_FADE = 0.012  # in face sizes: over so much beyond the rim the edit begins
+_BAND = 0.04  # in face sizes: over so much the face's own motion dies away towards a thing
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """What an edit leaves alone, [1, 1, H, W], 0..1."""
+
+    pixels: Tensor  # 1 where the photo stays as it is to the bit
+    motion: Tensor  # 1 where nothing moves
+
+
+def still(things: Tensor, size: float) -> Still:
+    """From the probabilities of `things` [1, 1, H, W] before a face of `size` pixels."""
+    there = _wider(smoothstep(things, *_SURE), _RIM * size)
+    pixels = (1.5 * blur(_wider(there, 2 * _FADE * size), _FADE * size)).clamp(0, 1)
+    motion = (1.5 * blur(_wider(there, _BAND * size), _BAND / 2 * size)).clamp(0, 1)
+    return Still(pixels, motion)
+
+
+def _wider(mask: Tensor, reach: float) -> Tensor:
+    """The largest value within so many pixels."""
+    side = 2 * max(1, round(reach)) + 1
+    return F.max_pool2d(mask, side, stride=1, padding=side // 2)

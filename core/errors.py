@@ -3,12 +3,13 @@
 EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
-│                         NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable, PhotoStoppedWorker,
+│                         MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable, PhotoStoppedWorker,
 │                         ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
 │                         FaceRefused, NoSuchStoredFace, NothingStored
+├── ResultError           NotWhole, NotReached
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
@@ -73,6 +74,13 @@ class MouthHidden(PhotoError):
 
 class MouthCut(PhotoError):
     sentence = "The photo ends in the middle of the mouth. Send one in which the whole mouth is seen."
+
+
+class MouthAtEdge(PhotoError):
+    sentence = (
+        "The head is turned so far that the mouth lies at the edge of the face, where a smile would tear it. "
+        "Send a photo turned by less than about 25 degrees."
+    )
 
 
 class NoSuchFace(PhotoError):
@@ -157,6 +165,24 @@ class NoSuchStoredFace(LatentError):
 
 class NothingStored(LatentError):
     sentence = "No face of yours is kept here yet. Add a photo to the command, or send one."
+
+
+class ResultError(EgaoError):
+    """The picture was made, and is not good enough to be sent."""
+
+
+class NotWhole(ResultError):
+    sentence = (
+        "At strength {strength} the mouth of this face did not come out whole, so there is no picture of it. "
+        "Try a strength nearer to 0, or a photo in which the face is seen from the front."
+    )
+
+
+class NotReached(ResultError):
+    sentence = (
+        "At strength {strength} this face hardly changed, so there is no picture of it. "
+        "Try a higher strength, or a photo in which the mouth is seen better."
+    )
 
 
 class SettingsError(EgaoError):

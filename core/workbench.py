@@ -95,15 +95,21 @@ class EditorWorkbench:
         pictures = []
         for one in variants:
             source: Source = "photo" if original is not None and one.step == 0 else "edited"
+            if one.told is not None:
+                pictures.append(b"")
+                continue
             pixels = one.pixels if original is not None else Editor.resized(one.pixels, request.size or len(one.pixels))
             pictures.append(encode(pixels, request.kind, max_bytes=request.max_bytes, source=source))
         kinds, strengths = tuple(_kind(one) for one in pictures), tuple(one.strength for one in variants)
-        return Rendered(tuple(pictures), (), kinds, strengths, face.learned)
+        told = tuple("" if one.told is None else one.told.code for one in variants)
+        return Rendered(tuple(pictures), (), kinds, strengths, face.learned, told if any(told) else ())
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
         face, original, expression = self._known(request, None)
         yield Progress(1, 3)
         (one,) = self.photos.pictures(face, [request.strength], expression, original)
+        if one.told is not None:
+            raise one.told
         yield Progress(2, 3)
         source: Source = "photo" if original is not None and one.step == 0 else "edited"
         picture = encode(one.pixels, request.kind, max_bytes=request.max_bytes, source=source)
@@ -126,7 +132,7 @@ class EditorWorkbench:
         face, original, expression = self._known(request, request.size)
         frames = []
         for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
-            (frame,) = self.photos.pictures(face, [float(strength)], expression, original)
+            (frame,) = self.photos.pictures(face, [float(strength)], expression, original, judge=False)
             frames.append(frame.pixels if original is not None else Editor.resized(frame.pixels, request.size))
             yield Progress(index + 1, request.frames)
         picture = animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bot.requests.ask import USUAL
 from bot.requests.run import Follow, Run
 from bot.transport.photo_source import PhotoReader
 from bot.ui.pages import Attached, Page, Shown, picture, result, suffix
+from core.errors import EgaoError
 from core.executor import Animate, Executor, FullSize, Render
 from core.expressions import NEUTRAL, Strength, named
 from core.store import FaceAndLatent, Store
@@ -43,25 +44,26 @@ class Pictures:
         files = [Attached(name) for name in shown if name.startswith("original.")]
         wanted = [one for one in asked if one != 0]
         if photo is not None and not files:
-            drawn, strengths = await self._render(run, face, [0.0, *wanted], photo)
-            files, drawn, strengths = [Attached(f"original.{suffix(drawn[0])}", drawn[0])], drawn[1:], strengths[1:]
+            made = await self._render(run, face, [0.0, *wanted], photo)
+            files, made = [Attached(f"original.{suffix(made[0].data)}", made[0].data)], made[1:]
         else:
             files = files or [await self._crop(run, face)]
-            drawn, strengths = await self._render(run, face, wanted, photo) if wanted else ([], [])
-        if drawn and run.ask.strength not in (None, NEUTRAL):
+            made = await self._render(run, face, wanted, photo) if wanted else []
+        good, troubles = [one for one in made if one.trouble is None], [one.trouble for one in made if one.trouble is not None]
+        if troubles and not good:
+            raise troubles[-1]
+        if good and run.ask.strength not in (None, NEUTRAL):
             files += [Attached(name) for name in shown if name.startswith("neutral.")]
-        if len(drawn) > 1:
-            files.append(Attached(f"neutral.{suffix(drawn[0])}", drawn[0]))
-        if drawn:
-            files.append(Attached(f"edited.{suffix(drawn[-1])}", drawn[-1]))
-        say, notes = run.ask.say, []
+        named_as = zip(("neutral", "edited")[-len(made) :], made, strict=False)
+        files += [Attached(f"{name}.{suffix(one.data)}", one.data) for name, one in named_as if one.trouble is None]
+        say, notes = run.ask.say, [run.ask.say.error(one) for one in troubles]
         if run.ask.pictures > 1:
             notes.append(say("photo.several", count=run.ask.pictures))
         if photo is None:
             notes.append(say("result.crop"))
         shown_as = Shown(
             *_shown(run, face),
-            strengths[-1] if strengths else 0.0,
+            good[-1].strength if good else 0.0,
             tuple(files),
             public=not run.ask.private,
             spoiler=run.settings.spoiler,
@@ -85,10 +87,8 @@ class Pictures:
             run.photo = await self._photos.of_face(face.face)
         return run.photo
 
-    async def _render(
-        self, run: Run, face: FaceAndLatent, asked: Sequence[Strength], photo: bytes | None
-    ) -> tuple[list[bytes], list[float]]:
-        """The pictures and the strengths that they were drawn at."""
+    async def _render(self, run: Run, face: FaceAndLatent, asked: Sequence[Strength], photo: bytes | None) -> list[_Made]:
+        """A picture for each strength."""
         most = min(run.ask.limit, REQUEST_BYTES // (len(asked) + 1))
         side = GALLERY_SIDE if photo else CROP_SIDE
         request = Render(strengths=tuple(asked), size=side, kind=GALLERY_KIND, max_bytes=most, **_known(run, face, photo))
@@ -100,7 +100,8 @@ class Pictures:
         limit = run.settings.strength_max
         if NEUTRAL in asked and abs(strengths[list(asked).index(NEUTRAL)]) > limit:  # it may lie beyond what this server allows
             return await self._render(run, face, [-limit if one == NEUTRAL else one for one in asked], photo)
-        return list(done.pictures), strengths
+        made = enumerate(zip(done.pictures, strengths, strict=True))
+        return [_Made(data, strength, done.trouble(index)) for index, (data, strength) in made]
 
     async def _crop(self, run: Run, face: FaceAndLatent) -> Attached:
         """The aligned face of the photo, from the store."""
@@ -131,7 +132,7 @@ class Pictures:
         photo = await self._photo(run, face)
         start = self._within(run, face, NEUTRAL)
         if isinstance(start, str):
-            start = (await self._render(run, face, [NEUTRAL], photo))[1][0]
+            start = (await self._render(run, face, [NEUTRAL], photo))[0].strength
         stop = self._within(run, face, USUAL if asked is None or asked == NEUTRAL else asked)
         assert not isinstance(stop, str)
         if stop <= start:
@@ -145,6 +146,14 @@ class Pictures:
         shown = Shown(*_shown(run, face), stop, (part,), public=not run.ask.private, spoiler=run.settings.spoiler)
         alt, text = say("alt.animation", strength=strength), say("result.animation", strength=strength)
         return picture(say, shown, alt, text)
+
+
+class _Made(NamedTuple):
+    """One picture of a face."""
+
+    data: bytes
+    strength: float  # that it was drawn at
+    trouble: EgaoError | None  # why it must not be shown
 
 
 def _shown(run: Run, face: FaceAndLatent) -> tuple[int, int, str]:

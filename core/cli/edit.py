@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,6 +95,8 @@ def edit(
         typer.echo(json.dumps(answer, indent=1))
     for file in () if as_json else files.values():
         typer.echo(f"all faces: {file}")
+    if any(variant["told"] for report in reports for variant in report["variants"]):
+        raise typer.Exit(1)
 
 
 def _number(face: str) -> int:
@@ -119,20 +121,20 @@ def _edit_face(
         projected = basic.reconstructed(ws)
     else:
         original = basic.original(photo, basic.found(face), ws)
-        projected, variants = original.reconstructed.pixels, _into_photo(basic, original, drawn, together)
+        projected, variants = original.reconstructed.pixels, _into_photo(basic, original, drawn, scale.score(0.0), together)
     seconds["render"] = time.perf_counter() - began
     before, name = basic.score(aligned.image, task.expression), task.expression.name
     latent = task.file(face, "latent.npz")
     latent.write_bytes(to_npz(ws))
-    files = [_write(task.file(face, f"{_name(variant)}.png"), variant.pixels) for variant in variants]
+    files = [None if v.told else _write(task.file(face, f"{_name(v)}.png"), v.pixels) for v in variants]
     sheet = _write(task.file(face, "sheet.png"), _sheet(photo, projected, variants, drawn))
     report: dict[str, Any] = {
         "face": face.index + 1, "box": [round(edge, 1) for edge in face.box], "latent": str(latent),
         "stored": "project" not in kept.seconds,
         "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()}, "sheet": str(sheet),
         "variants": [
-            {"asked": v.asked, "strength": round(v.strength, 3), "file": str(file),
-             f"{name}_before": _score(before), f"{name}_after": _score(v.score)}
+            {"asked": v.asked, "strength": round(v.strength, 3), "file": None if file is None else str(file),
+             "told": None if v.told is None else str(v.told), f"{name}_before": _score(before), f"{name}_after": _score(v.score)}
             for v, file in zip(variants, files, strict=True)
         ],
     }  # fmt: skip
@@ -144,14 +146,17 @@ def _edit_face(
 
 
 def _into_photo(
-    editor: Editor, original: Original, drawn: list[Variant], together: dict[str, np.ndarray] | None
+    editor: Editor, original: Original, drawn: list[Variant], before: float, together: dict[str, np.ndarray] | None
 ) -> list[Variant]:
-    """Each variant alone in the photo; and, in `together`, on top of the faces that were edited before."""
+    """Each variant alone in the photo, judged; and, in `together`, the good ones on top of the faces that were edited before."""
+    judged = [editor.judged(original, variant, before) for variant in drawn]
     if together is not None:
-        for variant in drawn:
+        for variant, laid in zip(drawn, judged, strict=True):
             name = _name(variant)
-            together[name] = editor.into_photo(original, variant, together.get(name), judge=False).pixels
-    return [editor.into_photo(original, variant) for variant in drawn]
+            onto, way = together.get(name), replace(variant, lips_anew=laid.lips_anew)
+            if laid.told is None:
+                together[name] = editor.into_photo(original, way, onto, judge=False).pixels
+    return judged
 
 
 def _name(variant: Variant) -> str:
@@ -159,9 +164,10 @@ def _name(variant: Variant) -> str:
 
 
 def _sheet(photo: Photo, projected: np.ndarray, variants: list[Variant], drawn: list[Variant]) -> np.ndarray:
-    """The photo and its edits above, what the generator drew for them below."""
-    above = [("photo", photo.pixels), *((variant.label, variant.pixels) for variant in variants)]
-    below = [("projected", projected), *((variant.label, variant.pixels) for variant in drawn)]
+    """The photo and its good edits above, what the generator drew for them below."""
+    good = [(laid, below) for laid, below in zip(variants, drawn, strict=True) if laid.told is None]
+    above = [("photo", photo.pixels), *((variant.label, variant.pixels) for variant, _ in good)]
+    below = [("projected", projected), *((variant.label, variant.pixels) for _, variant in good)]
     return contact_sheet([above, below], 512)
 
 
@@ -189,6 +195,8 @@ def _tell(report: dict[str, Any], name: str) -> None:
     source = "its latent was kept from an earlier edit" if report["stored"] else f"projected in {report['seconds']['project']} s"
     typer.echo(f"face {report['face']}: {source}")
     for variant in report["variants"]:
-        typer.echo(f"  {variant['file']}  ({name} score {variant[f'{name}_before']} -> {variant[f'{name}_after']})")
+        typer.echo(
+            f"  {variant['told'] or variant['file']}  ({name} score {variant[f'{name}_before']} -> {variant[f'{name}_after']})"
+        )
     for file in (report["sheet"], *report.get("animations", ())):
         typer.echo(f"  {file}")

@@ -71,6 +71,10 @@ class Original:
         result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         return result
 
+    def meant(self, edited: Rendered, parts: Parts) -> Points:
+        """Where an edit puts the photo's landmarks: [468, 2] in photo pixels."""
+        return target_points(self.points, self.reconstructed_points, self.to_photo(edited.landmarks), parts)
+
     def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
         """The photo with this face edited, or `onto` (the photo with other faces of it edited already): a new array.
 
@@ -92,8 +96,7 @@ class _Edit:
     def __init__(self, original: Original, edited: Rendered, parts: Parts, *, lips_anew: bool) -> None:
         self.original, self.edited, self.lips_anew = original, edited, lips_anew
         points = original.to_photo(edited.landmarks)
-        target = target_points(original.points, original.reconstructed_points, points, parts)
-        self.target = np.concatenate([target, original.mesh[COUNT:]])
+        self.target = np.concatenate([original.meant(edited, parts), original.mesh[COUNT:]])
         self.edited_mesh = with_rim(points)
         height, width = original.photo.shape[:2]
         both = np.concatenate([self.target, original.mesh])

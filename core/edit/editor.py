@@ -16,10 +16,11 @@ from PIL import Image
 from core.composite import Original, Rendered
 from core.directions.direction import apply
 from core.edit.found import Found
+from core.edit.judge import Measured, measure_result, verdict
 from core.edit.models import Models
 from core.edit.scale import Scale, measure
 from core.edit.seen import check_mouth
-from core.errors import FaceLost, NoSuchFace
+from core.errors import FaceLost, NoSuchFace, ResultError
 from core.expressions import NEUTRAL, Expression, Strength, default
 from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
 from core.projecting import start_projection
@@ -40,6 +41,8 @@ class Variant:
     step: float  # what was moved for that, in units of what moves the face
     pixels: np.ndarray  # uint8 [R, R, 3]
     score: float  # of the expression in the picture, 0..1; nan where the landmarker sees no face in it
+    lips_anew: bool = False  # laid into its photo in the second way: see `Original.edit`
+    told: ResultError | None = None  # why the picture must not be shown; None where it is good, or was not judged
 
     @property
     def label(self) -> str:
@@ -211,9 +214,37 @@ class Editor:
         if variant.step == 0:
             pixels = (original.photo if onto is None else onto).copy()
         else:
-            pixels = original.edit(self._landmarked(variant.pixels, variant.strength), variant.expression.parts, onto)
+            edited = self._landmarked(variant.pixels, variant.strength)
+            pixels = original.edit(edited, variant.expression.parts, onto, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points) if judge else None
         return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
+
+    def judged(self, original: Original, variant: Variant, before: float) -> Variant:
+        """The variant in the photo as `into_photo` lays it, measured; where that is doubtful, in a second way if it is better.
+
+        What is no good in either says in `told` why. `before`: the score of the photo. Raises FaceLost.
+        """
+        if variant.step == 0:
+            return self.into_photo(original, variant)
+        edited = self._landmarked(variant.pixels, variant.strength)
+        best, known = self._measured(original, variant, edited)
+        if known is None or known.doubtful:
+            second, measured = self._measured(original, replace(variant, lips_anew=True), edited)
+            if measured is not None and (known is None or measured.better_than(known)):
+                best, known = second, measured
+        return replace(best, told=verdict(known, variant.expression, variant.strength, before))
+
+    def _measured(self, original: Original, variant: Variant, edited: Rendered) -> tuple[Variant, Measured | None]:
+        """The variant laid into the photo its way, and what is measured of it; None where no face is left."""
+        expression = variant.expression
+        pixels = original.edit(edited, expression.parts, lips_anew=variant.lips_anew)
+        face = self.models.finder.beside(pixels, original.points)
+        if face is None:
+            return replace(variant, pixels=pixels, score=float("nan")), None
+        lips = original.meant(edited, expression.parts), face.landmarks.astype(np.float64)
+        score = expression.of(face.blendshapes)
+        measured = measure_result(self.models.features, original, variant.pixels, pixels, lips, score)
+        return replace(variant, pixels=pixels, score=score), measured
 
     def _landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
         face = self.models.finder.aligned(picture)

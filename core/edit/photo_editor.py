@@ -124,16 +124,29 @@ class PhotoEditor:
         return made, replace(face, learned=replace(face.learned, found=made.found.dump()))
 
     def pictures(
-        self, face: KnownFace, asked: Sequence[Strength], expression: Expression, original: Original | None = None
+        self,
+        face: KnownFace,
+        asked: Sequence[Strength],
+        expression: Expression,
+        original: Original | None = None,
+        *,
+        judge: bool = True,
     ) -> list[Variant]:
-        """The face at each strength: in its photo, or as drawn where there is none. Scores are not taken."""
+        """The face at each strength: in its photo, judged (see `Editor.judged`) or not to save the time, or as drawn where
+        there is no photo."""
         scale = self.scale(face, expression)
         if original is None:
             return self.editor.variants(face.ws, asked, expression, scale, judge=False)
         moved = [one for one in asked if one != 0]
         drawn = iter(self.editor.variants(face.ws, moved, expression, scale, judge=False) if moved else ())
         untouched = Variant(expression, 0.0, 0.0, 0.0, original.photo, float("nan"))
-        return [untouched if one == 0 else self.editor.into_photo(original, next(drawn), judge=False) for one in asked]
+
+        def laid(variant: Variant) -> Variant:
+            if judge:
+                return self.editor.judged(original, variant, scale.score(0.0))
+            return self.editor.into_photo(original, variant, judge=False)
+
+        return [untouched if one == 0 else laid(next(drawn)) for one in asked]
 
     def scale(self, face: KnownFace, expression: Expression) -> Scale:
         """The scale that `learn` measured; measured now where it did not."""

@@ -59,8 +59,8 @@ def photo(
     """A photo with so many faces, each step of whose projection takes `seconds`.
 
     `fail` is what happens `at` "find" or "project": an EgaoError by its name, a "bug", or the worker has a "crash", is
-    made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there. If `until` names
-    one, the projection goes on until it is there.
+    made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there. At "render" it names
+    the ResultError that every smile in the photo is. If `until` names a file, the projection goes on until it is there.
     """
     note = PngInfo()
     orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark}
@@ -120,7 +120,10 @@ class Bench:
             learned = replace(learned, found="looked for")
         if learned.neutral(name) is None:
             learned = learned.with_scale(_scale(name))
-        return Rendered(pictures, (), tuple(request.kind for _ in strengths), strengths, learned)
+        orders = _orders(request.photo) if request.photo else {"at": ""}
+        told = tuple(orders["fail"] if orders["at"] == "render" and strength > 0 else "" for strength in strengths)
+        pictures = tuple(b"" if code else picture for code, picture in zip(told, pictures, strict=True))
+        return Rendered(pictures, (), tuple(request.kind for _ in strengths), strengths, learned, told)
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
         yield Progress(1, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from core.errors import EgaoError, ResultError, revive
 from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
 from core.expressions import Strength
 from core.learned import NOTHING, Learned
@@ -40,6 +41,12 @@ class Rendered:
     kinds: tuple[str, ...] = ()  # the format that each picture ended up in
     strengths: tuple[float, ...] = ()  # what was drawn: as asked, with a number in the place of "neutral"
     learned: Learned = NOTHING  # what the request brought, and what was learned for it
+    told: tuple[str, ...] = ()  # why a picture is no good and empty, as the code of a ResultError; "" where it is good
+
+    def trouble(self, index: int) -> EgaoError | None:
+        """What is wrong with a picture, or None."""
+        code = self.told[index] if index < len(self.told) else ""
+        return revive(code, {"strength": f"{round(self.strengths[index], 2):+g}"}, ResultError) if code else None
 
 
 register(

@@ -1,0 +1,106 @@
+"""Results are measured before they go out. On generated faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.composite import Original
+from core.edit import Editor, Models, Variant
+from core.edit.judge import Measured, verdict
+from core.errors import MouthAtEdge, NotReached, NotWhole
+from core.expressions import load
+from core.faces import FaceFinder, Photo
+from core.generator import Generator, seed_w
+from core.settings import Settings
+
+SMILE = load("smile")
+WHOLE = Measured(strange=0.2, slip=0.004, gap=0.0, pixels=300.0, misfit=0.005, score=0.8)
+
+
+@pytest.fixture(scope="module")
+def editor(settings: Settings, generator: Generator) -> Iterator[Editor]:
+    models = Models(settings)
+    models.__dict__.update(generator=generator)
+    with FaceFinder(settings) as finder:
+        models.__dict__.update(finder=finder)
+        yield Editor(models)
+
+
+@pytest.fixture(scope="module")
+def edit(editor: Editor) -> tuple[Original, Variant]:
+    """A neutral face in its photo, and a smile drawn of it."""
+    generator = editor.models.generator
+    ws = generator.broadcast(seed_w(generator, [5007], 0.7)).numpy()
+    pixels = editor.reconstructed(ws)
+    photo, face = Photo(pixels, "5007"), editor.models.finder.find(pixels)[0]
+    drawn = editor.draw(ws, [2.0], SMILE)[0]
+    return editor.original(photo, editor.found(face), ws), Variant(SMILE, 1.0, 1.0, 2.0, drawn, float("nan"))
+
+
+def test_a_whole_smile_goes_out_the_first_way(editor: Editor, edit: tuple[Original, Variant]) -> None:
+    judged = editor.judged(*edit, before=0.05)
+    assert judged.told is None
+    assert not judged.lips_anew
+    assert judged.score > 0.6
+    plain = editor.into_photo(*edit)
+    assert np.array_equal(judged.pixels, plain.pixels)
+
+
+def test_torn_lips_are_told(editor: Editor, edit: tuple[Original, Variant], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One half of the mouth slides down by a twentieth of the face, in every way that is tried."""
+    original, variant = edit
+    tries: list[bool] = []
+    whole = Original.edit
+
+    def torn(self: Original, *args: object, lips_anew: bool = False) -> np.ndarray:
+        tries.append(lips_anew)
+        pixels = whole(self, *args, lips_anew=lips_anew)  # type: ignore[arg-type]
+        x, y = self.points[13].astype(int)
+        reach, slide = round(0.2 * self.size), round(0.05 * self.size)
+        pixels[y - reach + slide : y + reach, x : x + 2 * reach] = pixels[y - reach : y + reach - slide, x : x + 2 * reach].copy()
+        return pixels
+
+    monkeypatch.setattr(Original, "edit", torn)
+    judged = editor.judged(original, variant, before=0.05)
+    assert tries == [False, True], "a second way is tried"
+    assert isinstance(judged.told, NotWhole)
+    assert "+1" in str(judged.told)
+
+
+def test_what_is_whole_and_what_is_not() -> None:
+    assert verdict(WHOLE, SMILE, 1.0, 0.0) is None
+    for broken in (replace(WHOLE, slip=0.015), replace(WHOLE, gap=0.08), replace(WHOLE, misfit=0.03), None):
+        assert isinstance(verdict(broken, SMILE, 1.0, 0.0), NotWhole)
+    assert verdict(replace(WHOLE, slip=0.014, pixels=50.0), SMILE, 1.0, 0.0) is None, "lips are found by the pixel"
+    assert verdict(replace(WHOLE, slip=0.015), SMILE, -1.0, 0.9) is None, "closed lips in a beard are but guessed"
+
+
+def test_a_face_that_hardly_changes_is_told() -> None:
+    flat = replace(WHOLE, score=0.08)
+    assert isinstance(verdict(flat, SMILE, 1.0, 0.0), NotReached)
+    assert verdict(flat, SMILE, 0.25, 0.0) is None, "little was asked for"
+    assert verdict(replace(WHOLE, score=0.95), SMILE, 1.0, 0.93) is None, "there was nothing left to gain"
+
+
+def test_the_second_way_has_to_be_better() -> None:
+    hazy = replace(WHOLE, strange=0.55, slip=0.01)
+    assert WHOLE.better_than(hazy)
+    assert not hazy.better_than(WHOLE)
+    assert not WHOLE.better_than(WHOLE)
+    assert replace(hazy, strange=0.48, slip=0.011).better_than(hazy)
+
+
+def test_a_mouth_at_the_edge_of_a_turned_face_is_told(editor: Editor, edit: tuple[Original, Variant]) -> None:
+    original, _ = edit
+    face = editor.models.finder.find(original.photo)[0]
+    points = face.landmarks.copy()
+    points[:, 0] = points[:, 0].min() + (points[:, 0] - points[:, 0].min()) * 0.5
+    far = points[[0, 13, 14, 17, 61, 291, 37, 267]]
+    points[[454, 323, 361, 288]] = [far[:, 0].max() - 5, far[:, 1].mean()]  # the far cheek ends where the lips do
+    photo = Photo(original.photo, "turned")
+    with pytest.raises(MouthAtEdge):
+        editor.things(photo, replace(face, landmarks=points), editor.align(photo, face))

@@ -128,8 +128,8 @@ def _try_all(
             continue
         try:
             of = [row for expression in expressions for row in trial.run(subject, expression)]
-        except FaceLost as lost:  # the generator can't draw this face at all
-            refused[subject.name] = str(lost)
+        except (FaceLost, PhotoError) as refusal:  # the generator can't draw this face at all, or its mouth is not to be seen
+            refused[subject.name] = str(refusal)
             continue
         draw_sheet(subject, of, out)
         rows.extend(of)

@@ -230,7 +230,7 @@ class Editor:
         best, known = self._measured(original, variant, edited)
         if known is None or known.doubtful:
             second, measured = self._measured(original, replace(variant, lips_anew=True), edited)
-            if measured is not None and (known is None or measured.better_than(known)):
+            if measured is not None and (known is None or measured.better_than(known, closing=variant.strength < 0)):
                 best, known = second, measured
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
 

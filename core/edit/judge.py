@@ -29,7 +29,7 @@ _TAPS: Final = 3  # of the features: fine enough to see a lip
 _DOUBTFUL_SLIP: Final = 0.009  # in face sizes: up to here every result that was looked at was whole
 _WORST_SLIP: Final = 0.012  # from here on none was
 _WORST_SLIP_AT_REST: Final = 0.02  # the same of lips that close: in a beard their line is only guessed
-_STRANGER: Final = 0.02  # in face sizes: lips that the reconstruction has so far from the photo's are others, or a tongue
+_STRANGER: Final = 0.015  # in face sizes: lips of a shape so far from the photo's are others, or hide a tongue
 _PIXEL: Final = 0.15  # pixels by which lips are misplaced in any photo; it weighs in small faces
 _DOUBTFUL_STRANGENESS: Final = 0.5
 _CLEARER: Final = 0.05  # a second way must be so much less strange to be taken for that alone
@@ -45,7 +45,7 @@ class Measured:
     slip: float  # mean distance of the lips from where they were put, in face sizes
     gap: float  # by how much the mouth is further open than it was meant to be, in face sizes
     pixels: float  # the face's size
-    misfit: float  # mean distance of the photo's lips from those of its reconstruction, in face sizes
+    misfit: float  # mean distance of the photo's lips from those of its reconstruction laid upon them, in face sizes
     score: float  # of the expression, 0..1
 
     @property
@@ -58,8 +58,10 @@ class Measured:
         worst = (_WORST_SLIP_AT_REST if closing else _WORST_SLIP) + _PIXEL / self.pixels
         return self.slip < worst and self.gap < _AGAPE and self.misfit < _STRANGER
 
-    def better_than(self, other: Measured) -> bool:
+    def better_than(self, other: Measured, *, closing: bool) -> bool:
         """Whether this, made in a second way, is to be taken in the place of the other."""
+        if self.whole(closing=closing) != other.whole(closing=closing):
+            return self.whole(closing=closing)
         return self.strange < other.strange - _CLEARER or (self.strange < other.strange and self.slip < other.slip)
 
 
@@ -79,7 +81,10 @@ def measure_result(
     mouth = through(np.linalg.inv(to_crop).astype(np.float64), meant[_LIPS])
     slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
     gap = (mouth_gap(found) - mouth_gap(meant)) / original.size
-    misfit = np.linalg.norm(original.points[_LIPS] - original.reconstructed_points[_LIPS], axis=1).mean() / original.size
+    of_photo, rebuilt = (
+        points[_LIPS] - points[_LIPS].mean(axis=0) for points in (original.points, original.reconstructed_points)
+    )
+    misfit = np.linalg.norm(of_photo - rebuilt, axis=1).mean() / original.size
     return Measured(_apart(taps[:_TAPS], _around(mouth)), float(slip), gap, original.size, float(misfit), score)
 
 

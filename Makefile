@@ -33,7 +33,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
 demo: setup
 	@$(BIN)/egao models pull
 	@photo=$$($(BIN)/python -c 'from importlib.resources import files; print(files("skimage") / "data/astronaut.png")') \
-	  && $(BIN)/egao edit "$$photo" $(SMILES) -o out/demo
+	  && $(BIN)/egao edit "$$photo" $(SMILES) --force -o out/demo
 	@echo "The pictures are in $(CURDIR)/out/demo:" && ls out/demo
 
 test: check

@@ -41,7 +41,9 @@ class MenuCog(commands.Cog):
     async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength) -> None:
         asker = await self.bot.asker(interaction)
         say, private = asker.say, asker.wants_private()
-        ask = Ask("photo", say.language, interaction.filesize_limit, private, photo_in(message), strength=strength)
+        ask = Ask(
+            "photo", say.language, interaction.filesize_limit, private, await photo_in(self.bot, message), strength=strength
+        )
         caller = InteractionCaller(interaction, say, private, "say")
         await self.bot.consent.request(caller, ask, limited=True)
 

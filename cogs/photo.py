@@ -16,10 +16,10 @@ from bot.text.speaker import Speaker
 from bot.transport.asker import Asker
 from bot.transport.callers import MessageCaller
 from bot.transport.error_replies import trouble
-from bot.transport.photo_source import photo_in, pictured, pictures
+from bot.transport.photo_source import is_webhooks, photo_in, pictured, pictures
 from bot.transport.retry import insist
 from bot.ui.pages import Page, notice
-from core.errors import Blocked, EgaoError, RoleNeeded
+from core.errors import Blocked, EgaoError, RoleNeeded, WebhookPhoto
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ class PhotoCog(commands.Cog):
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Look at a message; its author is told whatever goes wrong with a photo in it."""
-        if message.author.bot or message.webhook_id is not None or message.type not in ORDINARY:
+        if message.type not in ORDINARY or (message.author.bot and not is_webhooks(self.bot, message)):
             return
         try:
             await self._look(message)
         except Exception as error:
-            if isinstance(error, (Blocked, RoleNeeded)) and not self._words.may(message.author.id):
+            if isinstance(error, (Blocked, RoleNeeded, WebhookPhoto)) and not self._words.may(message.author.id):
                 return  # they were told
             say = Speaker("en")
             with contextlib.suppress(EgaoError):  # the store may be what fails
@@ -58,6 +58,8 @@ class PhotoCog(commands.Cog):
             asker = await (self.bot.asker_of(message) if self._addressed(message) else self._in_open_channel(message))
             if asker is not None:
                 await self._take(message, source, asker.say)
+        elif message.webhook_id is not None:
+            return
         elif self._spoken_to(message) and self._words.may(message.author.id):
             say = (await self.bot.asker_of(message)).say
             await self._reply(message, say, notice(say("photo.drop.hint")))
@@ -66,7 +68,7 @@ class PhotoCog(commands.Cog):
 
     async def _take(self, message: discord.Message, source: discord.Message, say: Speaker) -> None:
         caller = MessageCaller(self.bot, message, say)
-        ask = Ask("photo", say.language, caller.limit, photo=photo_in(source), pictures=len(pictures(source)))
+        ask = Ask("photo", say.language, caller.limit, photo=await photo_in(self.bot, source), pictures=len(pictures(source)))
         try:
             await self.bot.consent.request(caller, ask, limited=True)
         except discord.Forbidden:

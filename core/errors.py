@@ -4,7 +4,7 @@ EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
 │                         MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable, PhotoStoppedWorker,
-│                         ExplicitPhoto, PhotoRefused (LooksExplicit, LooksYoung)
+│                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
@@ -46,7 +46,7 @@ class PhotoError(EgaoError):
 
 
 class UnreadablePhoto(PhotoError):
-    sentence = "This file can't be read as a photo ({reason}). Send a JPEG, PNG or WebP picture."
+    sentence = "This file can't be read as a photo ({reason}). Send a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
 
 
 class PhotoTooLarge(PhotoError):
@@ -54,7 +54,7 @@ class PhotoTooLarge(PhotoError):
 
 
 class NoFace(PhotoError):
-    sentence = "No face was found in this photo. Send one in which the face is well lit and seen from the front."
+    sentence = "No face was found in this photo. It must be seen from the front, with eyes, nose and mouth uncovered."
 
 
 class FaceTooSmall(PhotoError):
@@ -88,7 +88,7 @@ class NoSuchFace(PhotoError):
 
 
 class NoPhoto(PhotoError):
-    sentence = "There is no photo in that message. Attach a JPEG, PNG or WebP picture."
+    sentence = "There is no photo in that message. Attach a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
 
 
 class PhotoGone(PhotoError):
@@ -101,6 +101,20 @@ class PhotoUnreachable(PhotoError):
 
 class ExplicitPhoto(PhotoError):
     sentence = "This picture is marked as explicit, and egao does not work on such pictures. Send another one."
+
+
+class WebhookPhoto(PhotoError):
+    sentence = (
+        "A webhook posted that photo, as PluralKit does, and Discord doesn't tell for whom, so egao can't know whether you may "
+        "use it. Use `/smile` with the photo, or send it to egao in a direct message."
+    )
+
+
+class ForwardedPhoto(PhotoError):
+    sentence = (
+        "That photo was forwarded from a place that egao can't see, so it can't know whose it is. If it is yours, send the "
+        "photo itself, or use `/smile` with it."
+    )
 
 
 class PhotoStoppedWorker(PhotoError):
@@ -183,6 +197,10 @@ class NotReached(ResultError):
         "At strength {strength} this face hardly changed, so there is no picture of it. "
         "Try a higher strength, or a photo in which the mouth is seen better."
     )
+
+
+class WouldOverwrite(EgaoError):
+    sentence = "{file} is there already and is left as it is. Choose another folder with -o, or write over it with --force."
 
 
 class SettingsError(EgaoError):

@@ -53,7 +53,7 @@ class Settings(BaseModel):
         "on", description="whether workers are kept from files, network and processes (Linux); off to find a fault"
     )
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
-    max_pixels: int = Field(50_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
+    max_pixels: int = Field(51_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")
     gates: Literal["bot", "all", "off"] = Field(
         "bot", description="whose photos are checked before any work: the bot's, also those of the command line, or none"

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from core.composite import Original
-from core.edit import Editor, KnownFace, Models, PhotoEditor
+from core.edit import Editor, InPhoto, KnownFace, Models, PhotoEditor, Variant
 from core.edit.found import Found
 from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
 from core.executor import (
@@ -30,7 +29,7 @@ from core.expressions import Expression, default, named
 from core.faces import Face, Photo, align
 from core.latents import from_npz, to_npz
 from core.learned import Learned
-from core.pictures import Source, animate, encode
+from core.pictures import PictureKind, Source, animate, encode
 from core.settings import Settings
 
 THUMBNAIL = 256  # pixels
@@ -57,7 +56,7 @@ class EditorWorkbench:
         return FoundFaces(tuple(self._found(photo, face) for face in faces))
 
     def _found(self, photo: Photo, face: Face) -> FoundFace:
-        crop = align(photo.pixels, face.landmarks, THUMBNAIL).image  # to choose by: of a crowd each is cut small
+        crop = photo.in_srgb(align(photo.pixels, face.landmarks, THUMBNAIL).image)  # to choose by: of a crowd each is cut small
         return FoundFace(face.index, face.box, _small(crop, "photo"), Learned(self.editor.found(face).dump()))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
@@ -90,32 +89,35 @@ class EditorWorkbench:
                 yield error
 
     def _render(self, request: Render) -> Rendered:
-        face, original, expression = self._known(request, request.size)
+        face, placed, expression = self._known(request, request.size)
+        original = None if placed is None else placed.original
         variants = self.photos.pictures(face, request.strengths, expression, original)
-        pictures = []
-        for one in variants:
-            source: Source = "photo" if original is not None and one.step == 0 else "edited"
-            if one.told is not None:
-                pictures.append(b"")
-                continue
-            pixels = one.pixels if original is not None else Editor.resized(one.pixels, request.size or len(one.pixels))
-            pictures.append(encode(pixels, request.kind, max_bytes=request.max_bytes, source=source))
+        pictures = [self._file(one, placed, request) if one.told is None else b"" for one in variants]
         kinds, strengths = tuple(_kind(one) for one in pictures), tuple(one.strength for one in variants)
         told = tuple("" if one.told is None else one.told.code for one in variants)
         return Rendered(tuple(pictures), (), kinds, strengths, face.learned, told if any(told) else ())
 
+    def _file(self, one: Variant, placed: InPhoto | None, request: Render | FullSize) -> bytes:
+        """A picture as a file: in its photo with the photo's colours and transparency, or the face alone."""
+        if placed is None:
+            side = getattr(request, "size", None) or len(one.pixels)
+            return encode(Editor.resized(one.pixels, side), request.kind, max_bytes=request.max_bytes)
+        source: Source = "photo" if one.step == 0 else "edited"
+        photo = placed.photo
+        kind: PictureKind = "webp" if photo.layered is not None and request.kind == "jpeg" else request.kind
+        return encode(photo.finished(one.pixels), kind, max_bytes=request.max_bytes, source=source, manner=photo.manner)
+
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
-        face, original, expression = self._known(request, None)
+        face, placed, expression = self._known(request, None)
         yield Progress(1, 3)
-        (one,) = self.photos.pictures(face, [request.strength], expression, original)
+        (one,) = self.photos.pictures(face, [request.strength], expression, None if placed is None else placed.original)
         if one.told is not None:
             raise one.told
         yield Progress(2, 3)
-        source: Source = "photo" if original is not None and one.step == 0 else "edited"
-        picture = encode(one.pixels, request.kind, max_bytes=request.max_bytes, source=source)
+        picture = self._file(one, placed, request)
         yield Rendered((picture,), (), (_kind(picture),), (one.strength,), face.learned)
 
-    def _known(self, request: Render | Animate | FullSize, side: int | None) -> tuple[KnownFace, Original | None, Expression]:
+    def _known(self, request: Render | Animate | FullSize, side: int | None) -> tuple[KnownFace, InPhoto | None, Expression]:
         """The face with all that drawing it takes, and its place in the request's photo of at most `side` pixels, if any."""
         expression = named(request.expression)
         face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
@@ -126,14 +128,16 @@ class EditorWorkbench:
             placed, face = self.photos.place(request.photo, request.face, face, side)
         except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
             raise FaceRefused from None
-        return self.photos.learn(face, expression), placed.original, expression
+        return self.photos.learn(face, expression), placed, expression
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
-        face, original, expression = self._known(request, request.size)
+        face, placed, expression = self._known(request, request.size)
+        original = None if placed is None else placed.original
         frames = []
         for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
             (frame,) = self.photos.pictures(face, [float(strength)], expression, original, judge=False)
-            frames.append(frame.pixels if original is not None else Editor.resized(frame.pixels, request.size))
+            in_photo = None if placed is None else placed.photo.in_srgb(frame.pixels)
+            frames.append(Editor.resized(frame.pixels, request.size) if in_photo is None else in_photo)
             yield Progress(index + 1, request.frames)
         picture = animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)
         yield Animated(picture, request.frames)

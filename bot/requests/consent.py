@@ -132,7 +132,7 @@ class Consent:
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
         source = pictured(message) or message
         shown = len(pictures(source))
-        ask = Ask("photo", say.language, interaction.filesize_limit, photo=photo_in(source), pictures=shown)
+        ask = Ask("photo", say.language, interaction.filesize_limit, photo=await photo_in(self._bot, source), pictures=shown)
         return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, True, f"m{message.id}", 0.0)
 
 

@@ -66,7 +66,8 @@ class Pictures:
             good[-1].strength if good else 0.0,
             tuple(files),
             public=not run.ask.private,
-            spoiler=run.settings.spoiler,
+            spoiler=run.spoiler,
+            alt=run.alt,
             expires=face.face.expires,
             notes=tuple(notes),
         )
@@ -123,7 +124,7 @@ class Pictures:
         shown_as = say.strength_of(run.ask.expression, strength)
         alt = say("alt.edited", strength=shown_as) if edited else say("alt.original")
         text = say("result.download", strength=shown_as)
-        shown = Shown(*_shown(run, face), strength, (part,), public=False, spoiler=False)
+        shown = Shown(*_shown(run, face), strength, (part,), public=False, spoiler=run.hidden, alt=run.alt)
         return picture(say, shown, alt, text, edited=edited)
 
     async def _animate(self, run: Run, face: FaceAndLatent) -> Page:
@@ -143,7 +144,7 @@ class Pictures:
             done = await self._executor.submit(request, run.owner, follow)
         part = Attached(f"animated.{suffix(done.picture)}", done.picture)
         strength = say.strength_of(run.ask.expression, stop)
-        shown = Shown(*_shown(run, face), stop, (part,), public=not run.ask.private, spoiler=run.settings.spoiler)
+        shown = Shown(*_shown(run, face), stop, (part,), public=not run.ask.private, spoiler=run.spoiler, alt=run.alt)
         alt, text = say("alt.animation", strength=strength), say("result.animation", strength=strength)
         return picture(say, shown, alt, text)
 

@@ -12,7 +12,7 @@ from bot.transport.answer import Answer
 from bot.transport.progress import Follower
 from bot.ui.pages import Attached, Page, working
 from core.executor import FoundFace, Progress
-from core.store import FaceAndLatent, GuildSettings, Owner, Store
+from core.store import FaceAndLatent, GuildSettings, Owner, PhotoPlace, Store
 
 CHECKPOINT_SECONDS: Final = 5.0  # a latent is 47 kB; sealing and writing it more often would buy nothing
 
@@ -37,10 +37,30 @@ class Run:
     faces: int = 0  # how many its photo shows, once there is a choice
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"
 
+    @property
+    def spoiler(self) -> bool:
+        """Whether its pictures are covered: by the server's rule, or because the photo's sender covered it."""
+        return self.settings.spoiler or self.hidden
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the photo's sender covered it."""
+        return self.place is not None and self.place.spoiler
+
+    @property
+    def alt(self) -> str:
+        """What the photo's sender wrote for those who can't see it."""
+        return "" if self.place is None else self.place.alt
+
+    @property
+    def place(self) -> PhotoPlace | None:
+        """Where its photo stands, of a new one or of a kept face's, if it is known."""
+        return self.ask.photo or (None if self.face is None else self.face.face.source)
+
     def shown(self, progress: Progress, preview: Attached | None) -> Page:
         """How far it is, as its member sees it."""
         say, doing = self.ask.say, WORDS[self.ask.kind].doing
-        return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.settings.spoiler)
+        return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.spoiler)
 
 
 @dataclass(frozen=True)

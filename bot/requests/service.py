@@ -300,7 +300,7 @@ class Service:
             if run.follower is not None:
                 await run.follower.stop()
         if isinstance(page, Choice):
-            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.settings.spoiler))
+            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.spoiler))
             run.faces = len(page.faces)
             await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
             if await self._store.run(self._store.jobs.requeue, run.job_id):

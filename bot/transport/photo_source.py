@@ -12,7 +12,15 @@ import aiohttp
 import discord
 
 from bot.transport.retry import will_pass
-from core.errors import ExplicitPhoto, NoPhoto, PhotoError, PhotoGone, PhotoUnreachable
+from core.errors import (
+    ExplicitPhoto,
+    ForwardedPhoto,
+    NoPhoto,
+    PhotoError,
+    PhotoGone,
+    PhotoUnreachable,
+    WebhookPhoto,
+)
 from core.store import PhotoPlace, StoredFace
 
 Gone = Callable[[int], Awaitable[None]]  # a message with a photo was deleted
@@ -22,14 +30,20 @@ class PhotoRef(PhotoPlace):
     """Where a photo is, as Discord tells."""
 
     @classmethod
-    def of(cls, attachment: discord.Attachment, message: discord.Message | None = None) -> Self:
-        """A picture that came with a message or a command. Raises NoPhoto for another file, ExplicitPhoto."""
+    def of(cls, attachment: discord.Attachment, message: discord.Message | None = None, author_id: int | None = None) -> Self:
+        """A picture that came with a message or a command. Raises NoPhoto for another file, ExplicitPhoto.
+
+        `author_id`: who posted it, if that is not who posted the message.
+        """
         if not is_picture(attachment):
             raise NoPhoto
         if attachment.flags.contains_explicit_media:
             raise ExplicitPhoto
-        place = (message.channel.id, message.id, message.author.id) if message is not None else (None, None, None)
-        return cls(attachment.url, attachment.size, attachment.id, *place)
+        place: tuple[int | None, int | None, int | None] = (None, None, None)
+        if message is not None:
+            place = (message.channel.id, message.id, message.author.id if author_id is None else author_id)
+        spoiler, alt = attachment.is_spoiler(), attachment.description or ""
+        return cls(attachment.url, attachment.size, attachment.id, *place, spoiler=spoiler, alt=alt)
 
 
 class Photos(Protocol):
@@ -65,7 +79,7 @@ class PhotoReader:
 
     async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
         message = await message_with_photo(self._bot, channel_id, message_id, self._gone)
-        found = next((one for one in message.attachments if one.id == attachment_id), None)
+        found = next((one for one in _attached(message) if one.id == attachment_id), None)
         if found is None:  # taken out of its message while nobody listened
             await self._gone(message_id)
             raise PhotoGone
@@ -99,8 +113,13 @@ def is_picture(attachment: discord.Attachment) -> bool:
 
 
 def pictures(message: discord.Message) -> list[discord.Attachment]:
-    """The pictures that were posted with a message; not those of a message forwarded in it, whoever took them."""
-    return [attachment for attachment in message.attachments if is_picture(attachment)]
+    """The pictures of a message, or those of the message that it forwards."""
+    return [attachment for attachment in _attached(message) if is_picture(attachment)]
+
+
+def _attached(message: discord.Message) -> list[discord.Attachment]:
+    forwarded = (one for snapshot in message.message_snapshots for one in snapshot.attachments)
+    return [*message.attachments, *forwarded]
 
 
 def pictured(message: discord.Message) -> discord.Message | None:
@@ -111,9 +130,33 @@ def pictured(message: discord.Message) -> discord.Message | None:
     return answered if isinstance(answered, discord.Message) and pictures(answered) else None
 
 
-def photo_in(message: discord.Message) -> PhotoRef:
-    """The first picture of a message. Raises NoPhoto, ExplicitPhoto."""
+async def photo_in(bot: discord.Client, message: discord.Message) -> PhotoRef:
+    """The first picture of a message. Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto where Discord
+    doesn't tell whose it is."""
     found = pictures(message)
     if not found:
         raise NoPhoto
-    return PhotoRef.of(found[0], message)
+    if is_webhooks(bot, message):
+        raise WebhookPhoto
+    if found[0] in message.attachments:
+        return PhotoRef.of(found[0], message)
+    return PhotoRef.of(found[0], message, await _first_author(bot, message))
+
+
+def is_webhooks(bot: discord.Client, message: discord.Message) -> bool:
+    """Whether a webhook posted it, as proxies such as PluralKit do; the bot's own answers to commands are not meant."""
+    return message.webhook_id is not None and (bot.user is None or message.author.id != bot.user.id)
+
+
+async def _first_author(bot: discord.Client, message: discord.Message) -> int:
+    """Who posted the message that this one forwards. Raises ForwardedPhoto where the bot can't see that."""
+    first = message.reference
+    if first is None or first.message_id is None:
+        raise ForwardedPhoto
+    try:
+        original = await bot.get_partial_messageable(first.channel_id).fetch_message(first.message_id)
+    except (discord.HTTPException, OSError, aiohttp.ClientError):
+        raise ForwardedPhoto from None
+    if is_webhooks(bot, original):
+        raise WebhookPhoto
+    return original.author.id

@@ -23,6 +23,7 @@ ACCENT: Final = discord.Colour(0xF2B134)
 BAR_CELLS: Final = 12
 SHOWN_FACES: Final = 10  # a section with a thumbnail is 3 of the 40 components that a message may have
 Ids = tuple[int, int, int, str]
+ALT_LETTERS: Final = 1024  # that Discord takes as the description of a picture
 STEP: Final = 0.25  # what − and + change
 
 
@@ -134,6 +135,11 @@ class Shown:
     spoiler: bool
     expires: float | None = None
     notes: tuple[str, ...] = ()
+    alt: str = ""  # what the photo's sender wrote for those who can't see it
+
+    def described(self, text: str) -> str:
+        """What is shown, in words: what egao says of it, and then the sender's own words."""
+        return f"{text}. {self.alt}"[:ALT_LETTERS] if self.alt else text
 
     @property
     def ids(self) -> Ids:
@@ -150,7 +156,8 @@ def result(say: Speaker, shown: Shown) -> Page:
     """The gallery, the caption that says AI-edited, and the controls."""
     kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.edited"}
     strength = say.strength_of(shown.expression, shown.strength)
-    gallery = [(part.name, say(kinds[part.name.split(".")[0]], strength=strength)) for part in shown.pictures]
+    words = [say(kinds[part.name.split(".")[0]], strength=strength) for part in shown.pictures]
+    gallery = [(part.name, shown.described(text)) for part, text in zip(shown.pictures, words, strict=True)]
     caption = _caption(say, shown.member_id if shown.public else None, edited=shown.edited)
     lines = [say("result.title", strength=strength), f"-# {caption}"]
     if shown.expires is not None:
@@ -197,7 +204,9 @@ def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = T
     caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
     (part,), ids = shown.pictures, shown.ids
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
-    return Page(_layout(_gallery([(part.name, alt)], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,))
+    return Page(
+        _layout(_gallery([(part.name, shown.described(alt))], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,)
+    )
 
 
 def link_to(report: Report) -> str:

@@ -5,6 +5,7 @@ A verb's module is imported when the verb is called, so that `egao models` does 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -55,6 +56,7 @@ def _root() -> None:
 def main() -> None:
     """Run the command line; an EgaoError becomes its sentence on stderr and exit status 1."""
     stop_on_windows()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow all other work down
     try:
         app(prog_name="egao")
     except EgaoError as error:

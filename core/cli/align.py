@@ -19,17 +19,18 @@ def register(app: typer.Typer) -> None:
 
 
 def align_photo(
-    photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
+    photo: Annotated[Path, typer.Argument(help="a JPEG, PNG, WebP, GIF, AVIF or HEIC picture")],
     out: Annotated[Path, typer.Option("-o", "--out", file_okay=False, help="folder for the crops")] = Path("out"),
     size: Annotated[int, typer.Option(min=64, max=2048, help="side of a crop in pixels")] = 1024,
 ) -> None:
     """Cut every usable face out as FFHQ aligns; faces are numbered from 1 at the left."""
     settings = Settings.load()
-    loaded = load_photo(photo, settings)
+    loaded = load_photo(photo, settings, own=True)
     make_folder(out)
     with FaceFinder(settings) as finder:
-        for face in finder.require(loaded.pixels):
+        for face in finder.require(loaded.srgb):
             file = out / f"{photo.stem}-face{face.index + 1}.png"
-            file.write_bytes(encode(align(loaded.pixels, face.landmarks, size).image, "png", source="photo"))
+            crop = loaded.in_srgb(align(loaded.pixels, face.landmarks, size).image)
+            file.write_bytes(encode(crop, "png", source="photo"))
             yaw, pitch, roll = (round(angle) for angle in face.pose)
             typer.echo(f"face {face.index + 1}: {face.width:.0f} pixels wide, yaw {yaw}, pitch {pitch}, roll {roll}: {file}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from rich.progress import Progress
 
 from core.cli.projecting import project_with_progress
 from core.edit import KnownFace, PhotoEditor
@@ -38,7 +39,9 @@ class KeptFaces:
         self._editor, self._store, self._method, self._steps = editor, store, method, steps
         self._generator = editor.editor.models.generator
 
-    def face(self, photo: Photo, face: Face, label: str, checkpoint: Path | None = None, *, quiet: bool = False) -> KeptFace:
+    def face(
+        self, photo: Photo, face: Face, label: str, checkpoint: Path | None = None, *, bars: Progress | None = None
+    ) -> KeptFace:
         """A face of the photo. `label` stands beside the progress of its projection, which goes on from `checkpoint`."""
         key, faces = method_key(self._method, self._steps), self._store.faces
         known = faces.find(OWNER, photo.sha256, face.index, generator=self._generator.digest, method=key)
@@ -47,7 +50,7 @@ class KeptFaces:
             return KeptFace(known.id, KnownFace(from_npz(faces.latent(OWNER, known.id), self._generator), known.learned), {})
         began = time.perf_counter()
         begun = self._editor.begin(photo, self._editor.editor.found(face), self._method, self._steps)
-        project_with_progress(begun.projecting, label, checkpoint, quiet=quiet)
+        project_with_progress(begun.projecting, label, checkpoint, bars=bars)
         ws, seconds = begun.projecting.ws, time.perf_counter() - began
         thumbnail = encode(self._editor.editor.reconstructed(ws)[::4, ::4].copy(), "webp")
         known = faces.add(

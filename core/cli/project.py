@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def project(
-    photo: Annotated[Path, typer.Argument(help="a JPEG, PNG or WebP picture")],
+    photo: Annotated[Path, typer.Argument(help="a JPEG, PNG, WebP, GIF, AVIF or HEIC picture")],
     method: Annotated[str, typer.Option(help="fast; w: the published projector; w+: every style free")] = DEFAULT_METHOD,
     steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="default: w 1000, w+ 80, fast what pays")] = None,
     start: Annotated[str, typer.Option(help="of w and w+: mean, nearest, or a seed such as seed:303")] = "default",

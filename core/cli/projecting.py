@@ -16,11 +16,17 @@ from core.projection import Projecting
 CHECKPOINT_EVERY = 10  # steps: what Ctrl-C loses at most
 
 
+def progress_bars() -> Progress:
+    """Bars on stderr that vanish at the end; shown on a terminal only. What is printed meanwhile goes where it should."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
+
+
 def project_with_progress(
     projecting: Projecting, label: str, checkpoint: Path | None = None,
-    on_step: Callable[[int, np.ndarray], None] | None = None, every: int = 1, quiet: bool = False,
+    on_step: Callable[[int, np.ndarray], None] | None = None, every: int = 1, bars: Progress | None = None,
 ) -> None:  # fmt: skip
-    """Run to the end under a progress bar on stderr.
+    """Run to the end under a progress bar on stderr, one of those that are shown already if they are given.
 
     Goes on from `checkpoint` if that file is of the same photo and options, and keeps it up to date, so that Ctrl-C
     loses ten steps at most; it is removed at the end. `on_step(step, ws)` is called every `every` steps.
@@ -28,8 +34,7 @@ def project_with_progress(
     if checkpoint is not None and checkpoint.is_file():
         with contextlib.suppress(LatentUnreadable):  # of an earlier run with other options: start afresh
             projecting.resume(checkpoint.read_bytes())
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+    with progress_bars() if bars is None else contextlib.nullcontext(bars) as bar:
         task = bar.add_task(label, total=projecting.steps, completed=projecting.done)
         for step in projecting.run():
             bar.update(task, completed=step.step, description=f"{label} (distance {step.distance:.2f})")
@@ -37,6 +42,7 @@ def project_with_progress(
                 _replace(checkpoint, projecting.checkpoint())
             if on_step is not None and (step.step % every == 0 or step.step == step.steps):
                 on_step(step.step, projecting.ws)
+        bar.remove_task(task)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
 

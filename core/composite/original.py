@@ -9,7 +9,8 @@ showed is the generator's own. Beyond the mesh not a bit of the photo changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,13 +50,15 @@ class Original:
         landmarks: NDArray[np.floating[Any]],
         reconstructed: Rendered,
         things: NDArray[np.float32] | None = None,
+        encoded: Callable[[Picture], Picture] = lambda pixels: pixels,
     ) -> None:
         """photo [H, W, 3]; the face's landmarks [478, 2] in it; matrix [3, 3]: pixels of its aligned crop -> of the photo;
         `reconstructed` drawn from the face's latent; `things` [M, M], 0..1 over that crop, lie before the face and stay as
-        they are."""
+        they are; `encoded`: the generator's sRGB -> how the photo encodes colours."""
         assert photo.dtype == np.uint8
         assert photo.ndim == 3
-        self.photo, self.matrix, self.reconstructed, self.things = photo, matrix, reconstructed, things
+        self.photo, self.matrix, self.things, self._encoded = photo, matrix, things, encoded
+        self.reconstructed = replace(reconstructed, pixels=encoded(reconstructed.pixels))
         self.points: Points = np.asarray(landmarks, dtype=np.float64)
         self.size = face_size(self.points)
         self.mesh = with_rim(self.points)
@@ -82,7 +85,7 @@ class Original:
         an opened mouth is, for where the photo's own can't be brought into the edited shape whole.
         """
         result = (self.photo if onto is None else onto).copy()
-        made = _Edit(self, edited, parts, lips_anew=lips_anew)
+        made = _Edit(self, replace(edited, pixels=self._encoded(edited.pixels)), parts, lips_anew=lips_anew)
         x0, y0, x1, y1 = made.window
         if min(x1 - x0, y1 - y0) >= _SMALLEST:
             pixels, changed = made.pixels()

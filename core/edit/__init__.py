@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from core.edit.editor import Editor, Variant
 from core.edit.models import Models
-from core.edit.photo_editor import KnownFace, PhotoEditor
+from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
 from core.edit.scale import Scale
 from core.expressions import NEUTRAL, Strength
 
-__all__ = ["NEUTRAL", "Editor", "KnownFace", "Models", "PhotoEditor", "Scale", "Strength", "Variant"]
+__all__ = ["NEUTRAL", "Editor", "InPhoto", "KnownFace", "Models", "PhotoEditor", "Scale", "Strength", "Variant"]

@@ -57,7 +57,7 @@ class Editor:
     """
 
     def __init__(self, models: Models, *, strangers: bool = False) -> None:
-        self.models = models
+        self.models, self._strangers = models, strangers
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
         self._passed: deque[str] = deque(maxlen=_REMEMBERED)  # files that the gates let in, by their digest
 
@@ -69,18 +69,23 @@ class Editor:
             return ""
         return f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}, {_LOOKS}"
 
+    def load(self, source: bytes | Path) -> Photo:
+        """The photo alone, unseen. Raises UnreadablePhoto, PhotoTooLarge."""
+        return load_photo(source, self.models.settings, own=not self._strangers)
+
     def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
         """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
 
         The gates say the same of the same file, so one that they let in a while ago is not shown to them again.
         """
-        photo = load_photo(source, self.models.settings)
+        photo = self.load(source)
         gates = None if photo.sha256 in self._passed else self._gates
+        seen = photo.srgb
         if gates is not None:
-            gates.check_photo(photo.pixels)
-        faces = self.models.finder.find(photo.pixels)
+            gates.check_photo(seen)
+        faces = self.models.finder.find(seen)
         if gates is not None:
-            gates.check_faces(photo.pixels, faces)
+            gates.check_faces(seen, faces)
             self._passed.append(photo.sha256)
         return photo, self.models.finder.usable(faces)
 
@@ -106,7 +111,8 @@ class Editor:
 
     def align(self, photo: Photo, face: Face | Found) -> Aligned:
         """The face as FFHQ aligns, at the generator's resolution."""
-        return align(photo.pixels, face.landmarks, self.models.generator.resolution)
+        aligned = align(photo.pixels, face.landmarks, self.models.generator.resolution)
+        return replace(aligned, image=photo.in_srgb(aligned.image))
 
     def projecting(self, aligned: np.ndarray, method: str, steps: int | None = None, start: str = "default") -> Projecting:
         """Begin to project an aligned face uint8 [R, R, 3]; iterate its `run()`, then read its `ws`."""
@@ -173,23 +179,21 @@ class Editor:
             return float("nan")
         return self.score(original.edit(edited, expression.parts), expression)
 
-    def original(self, photo: Photo, found: Found, ws: np.ndarray, side: int | None = None) -> Original:
+    def original(self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None) -> Original:
         """What all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
-        With a `side` the photo is made smaller first, to that many pixels on its longer side. Raises as `things` does.
+        They are edits of `shown`, the photo made smaller, where that is given. Raises as `things` does.
         """
-        things = self.things(photo, found, align(photo.pixels, found.landmarks, _SCORE_SIDE))
-        pixels, landmarks, picture = photo.pixels, found.landmarks, self.reconstructed(ws)
+        aligned = align(photo.pixels, found.landmarks, _SCORE_SIDE)
+        things = self.things(photo, found, replace(aligned, image=photo.in_srgb(aligned.image)))
+        shown, landmarks, picture = shown or photo, found.landmarks, self.reconstructed(ws)
         matrix = ffhq_matrix(landmarks, len(picture))
-        scale = min(1.0, (side or np.inf) / max(pixels.shape[:2]))
-        if scale < 1:
-            height, width = (max(1, round(extent * scale)) for extent in pixels.shape[:2])
-            shrink = np.array([width / pixels.shape[1], height / pixels.shape[0]])
-            pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+        if shown is not photo:
+            shrink = np.array(shown.pixels.shape[1::-1]) / photo.pixels.shape[1::-1]
             landmarks = (landmarks * shrink).astype(np.float32)
             matrix = np.diag([*shrink, 1.0]) @ matrix
         drawn = self._landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
-        return Original(pixels, matrix, landmarks, drawn, things)
+        return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
 
     def things(self, photo: Photo, face: Face | Found, aligned: Aligned) -> NDArray[np.float32]:
         """Where something lies before the face: probabilities [M, M] over its `aligned` picture.

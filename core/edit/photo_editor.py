@@ -27,7 +27,7 @@ from core.edit.found import Found
 from core.edit.scale import Scale
 from core.errors import FaceLost
 from core.expressions import Expression, Strength
-from core.faces import Aligned, Photo, load_photo
+from core.faces import Aligned, Photo
 from core.learned import NOTHING, Learned
 from core.methods import DEFAULT_METHOD
 from core.projection import Projecting
@@ -57,6 +57,7 @@ class InPhoto:
 
     original: Original
     found: Found
+    photo: Photo  # as large as the original's
 
 
 class PhotoEditor:
@@ -74,7 +75,7 @@ class PhotoEditor:
         """
         editor, known = self.editor, Found.load(found)
         if known is not None and editor.checks in (known.checked, ""):
-            return load_photo(photo, editor.models.settings), known
+            return editor.load(photo), known
         loaded, faces = editor.look(photo)
         return loaded, editor.found(editor.pick(faces, face + 1))
 
@@ -115,9 +116,10 @@ class PhotoEditor:
         made = self._placed.pop(key, None)
         if made is None:
             loaded, where = self.look(photo, number, face.learned.found)
-            original = self.editor.original(loaded, where, face.ws, side)
+            shown = loaded.at_most(side)
+            original = self.editor.original(loaded, where, face.ws, shown)
             drawn = original.reconstructed.landmarks.astype(np.float32)
-            made = InPhoto(original, Found(where.landmarks, drawn, where.checked))
+            made = InPhoto(original, Found(where.landmarks, drawn, where.checked), shown)
         self._placed[key] = made
         while len(self._placed) > _KEPT:
             self._placed.popitem(last=False)

@@ -1,9 +1,9 @@
 """Where there might be faces, at any size and tilt: BlazeFace, short range, over a pyramid of windows.
 
 The detector looks at 128 pixels, on which a face of a group photo is a smudge. So it is shown the whole photo, then
-overlapping windows of a half, a quarter and an eighth of it. What it names there is looked at again upright and at a
-good size, in four turns: that second look sorts out smudges, and tells a face that hangs upside down from an upright
-one (on which the detector, trained on selfies, is surer: 0.9 against 0.7).
+overlapping windows of a half, a quarter and an eighth of it, and of a long strip finer ones too. What it names there is
+looked at again upright and at a good size, in four turns: that second look sorts out smudges, and tells a face that hangs
+upside down from an upright one (on which the detector, trained on selfies, is surer: 0.9 against 0.7).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ PASSER_BY = 6  # a face this many times narrower than the widest is somebody in 
 MOST = 40  # faces of one photo: 27 were the most in a group that somebody posted, and each more costs whoever waits
 MOST_LOOKS = 160  # second looks at one photo: a sheet of things that almost are faces would be looked at without end
 LEVELS = 4  # of the pyramid: faces from about 1/64 of the photo's longer side
+_LONG = 2.0  # a photo more than so many times as long as it is wide is a strip, a panorama, a screenshot of a long chat:
+_STRIP = 4  # its faces are as wide as its shorter side lets them be, so the finest windows are a quarter of that side,
+_FINEST = 400  # pixels of them at least: on narrower faces than these windows show, no edit is made
 _VIEW = 256  # pixels of a window as the detector gets it
 _SHARE = 0.12  # of a window's side: narrower faces are left to the next level
 _LOOKS = (1.5, 3.0)  # sides of the windows of the second look, in face widths
@@ -60,8 +63,7 @@ def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
     faces: list[Find] = []
     nothing: list[Find] = []  # places that a second look has cleared; overlapping windows name them again and again
     looks = 0
-    for level in range(LEVELS):
-        side = max(pixels.shape[:2]) / 2**level
+    for level, side in enumerate(_sides(*pixels.shape[:2])):
         widest = max((face.width for face in faces), default=0.0)
         if level and (side < _VIEW / 2 or 2 * side * _SHARE < widest / PASSER_BY):
             break  # nothing of use is that small
@@ -78,6 +80,18 @@ def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
                 faces.append(face)
     faces.sort(key=lambda face: -face.width)
     return [face for face in faces if face.width * PASSER_BY >= faces[0].width]
+
+
+def _sides(height: int, width: int) -> list[float]:
+    """The sides of the windows of each level, in photo pixels, from large to small."""
+    long, short = max(height, width), min(height, width)
+    sides = [long / 2**level for level in range(LEVELS)]
+    if long <= _LONG * short:
+        return sides
+    finest = max(short / _STRIP, float(_FINEST))
+    while sides[-1] / 2 > 1.4 * finest:  # the last step may be a little larger than the others
+        sides.append(sides[-1] / 2)
+    return [*sides, finest] if sides[-1] > finest else sides
 
 
 def look_again(detector: Detector, pixels: NDArray[np.uint8], find: Find) -> Find | None:

@@ -1,61 +1,51 @@
-"""What a file costs before it is decoded: how many parts it is made of, and how much memory its pixels will take.
-
-Pillow reads the parts of a file's header one by one in Python and keeps what they hold: 25 MB of empty comments or of
-fill bytes are harmless as data, but take ten seconds or hundreds of megabytes to walk through.
-"""
+"""How much memory a photo takes while it is decoded: known from its header, and held to by the system."""
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
 from PIL import Image, JpegImagePlugin
 
-PARTS = 20_000  # chunks of a PNG, segments of a JPEG; encoders write a PNG in pieces of 8 KB: 3,000 in 25 MB
-JUNK = 65_536  # bytes between the segments of a JPEG; none belong there
-MEMORY = 450_000_000  # bytes that a photo may take while it is decoded
+from core.system import own_data
+
+MEMORY: Final = 520_000_000  # bytes that a photo may take while it is decoded: 51 million pixels of ten bytes, and a little
+SLACK: Final = 256 * 2**20  # bytes that decoders may ask for beside that: stacks of their threads, above all
 _COPY = 3  # bytes a pixel of the array that is handed on
+_LAYERED = 13  # of a transparent picture while it is looked at: as it is, laid on white, and Pillow's copy; 12.6 were measured
 _PIXEL = 4  # of Pillow's own picture
-
-
-def too_many_parts(data: bytes) -> bool:
-    """Whether only somebody who means harm would write this file so."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _chunks(data) > PARTS
-    return data.startswith(b"\xff\xd8") and _segments(data) > PARTS
 
 
 def bytes_per_pixel(image: Image.Image) -> int:
     """The most that is held at once for each pixel, once an opened picture is decoded."""
     if image.format == "WEBP":
-        return 4 * _PIXEL  # two canvases of the decoder's, what it hands out, Pillow's picture
+        # of an animation: two canvases of the decoder's, what it hands out, Pillow's picture; a still one is OpenCV's
+        return 4 * _PIXEL if getattr(image, "is_animated", False) else 2 * _PIXEL
+    if image.format in ("AVIF", "HEIF"):
+        return 10  # the planes, the pixels made of them, Pillow's picture
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.info.get("progressive"):
         return 2 * image.layers + _PIXEL  # every coefficient is kept, in two bytes, until the last pass
-    return _PIXEL + _COPY
+    return _LAYERED if image.has_transparency_data else _PIXEL + _COPY
 
 
-def _chunks(data: bytes) -> int:
-    """How many chunks a PNG has, counted as far as matters."""
-    place, count = 8, 0
-    while place + 12 <= len(data) and count <= PARTS:
-        place += 12 + int.from_bytes(data[place : place + 4])
-        count += 1
-    return count
+@contextmanager
+def memory_held() -> Iterator[None]:
+    """Let this process take `MEMORY` bytes more, and some slack, while a decoder that could take more is at work.
 
-
-def _segments(data: bytes) -> int:
-    """How many segments a JPEG has before its first scan; more than `PARTS` for too much between them."""
-    place, count, junk = 2, 0, 0
-    while count <= PARTS and junk <= JUNK:
-        marker = data.find(b"\xff", place)
-        if marker < 0:
-            return PARTS + 1 if len(data) - place > JUNK else count
-        junk += marker - place
-        place = marker + 1
-        kind = data[place] if place < len(data) else 0xD9
-        if kind in (0xFF, 0x00):
-            junk += 1
-        elif kind in (0xDA, 0xD9):  # the first scan, the end
-            return count
-        elif kind == 0x01 or 0xD0 <= kind <= 0xD8:  # these stand alone
-            place, count = place + 1, count + 1
-        else:
-            place, count = place + 1 + max(2, int.from_bytes(data[place + 1 : place + 3])), count + 1
-    return PARTS + 1
+    What the header says may be a lie: then an allocation fails, and the decoder with it. Linux alone; elsewhere nothing is held.
+    """
+    taken = own_data()
+    if not taken:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = taken + MEMORY + SLACK
+    if soft != resource.RLIM_INFINITY:
+        most = min(most, soft)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

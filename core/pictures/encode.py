@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-PictureKind = Literal["png", "jpeg", "webp"]
+PictureKind = Literal["png", "jpeg", "webp", "avif", "heic"]
 Source = Literal["edited", "generated", "photo"]
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/
@@ -29,7 +30,33 @@ _XMP = (
 )
 WEBP_SIDE = 16_383  # pixels: the format holds no more
 _QUALITIES = (92, 85, 75, 65)  # of JPEG and WebP, tried in turn to fit a size
+_LOWER = (92, 85, 75, 65, 55, 45)  # tried in turn for a file that is to be no larger than `TIMES` its photo's
 _SHRINK = 0.8  # then the side is multiplied by this until the file fits
+TIMES: Final = 3  # a result in its photo's own kind is at most so many times as large a file, where the kind allows
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a photo's file holds its picture: what a result in the same kind keeps. The default is of pixels without a file."""
+
+    kind: str = "png"
+    profile: bytes | None = None  # ICC, of RGB; None for sRGB
+    grey: bool = False
+    tables: tuple[tuple[int, ...], ...] = ()  # of a JPEG: what its quantization divides by
+    sampling: int = -1  # of a JPEG: 0 for 4:4:4, 1 for 4:2:2, 2 for 4:2:0, -1 for another
+    layers: bool = False  # of a JPEG: whether it is progressive
+    exact: bool = False  # of a WebP: whether it was packed without loss
+    size: int = 0  # bytes of the file
+
+    def of(self, profile: bytes | None, size: int) -> Manner:
+        """The manner with the profile of the pixels, and the size of the whole file."""
+        return replace(self, profile=profile, size=size)
+
+    @property
+    def own(self) -> PictureKind:
+        """The kind of a result, if none is asked for. A GIF's is PNG: a photo with a face edited has more than 256 colours."""
+        kinds: dict[str, PictureKind] = {"jpeg": "jpeg", "webp": "webp", "avif": "avif", "heic": "heic"}
+        return kinds.get(self.kind, "png")
 
 
 def xmp(source: Source) -> bytes:
@@ -38,45 +65,133 @@ def xmp(source: Source) -> bytes:
     return _XMP.format(source="" if kind is None else _SOURCE.format(kind=kind)).encode()
 
 
-def encode(pixels: np.ndarray, kind: PictureKind = "png", *, max_bytes: int | None = None, source: Source = "edited") -> bytes:
-    """uint8 [H, W, 3] -> a file of at most `max_bytes`; the same pixels give the same bytes.
+def encode(
+    pixels: np.ndarray,
+    kind: PictureKind = "png",
+    *,
+    max_bytes: int | None = None,
+    source: Source = "edited",
+    manner: Manner | None = None,
+) -> bytes:
+    """uint8 [H, W, 3], or 4 with transparency -> a file of at most `max_bytes`; the same pixels give the same bytes.
 
-    A PNG that does not fit becomes a JPEG, and one of more pixels than bytes is not tried: a photo's takes one to two
-    bytes a pixel, and making it in vain takes seconds. JPEG and WebP step down in quality, then in size, to 16 pixels at least.
+    A PNG that does not fit becomes a JPEG, or a WebP where it is transparent, and one of more pixels than bytes is not tried:
+    a photo's takes one to two bytes a pixel, and making it in vain takes seconds. The others step down in quality, then in
+    size, to 16 pixels at least. The `manner` of the photo: its profile is kept, and in its own kind its way of packing.
     """
     assert pixels.dtype == np.uint8, pixels.dtype
-    assert pixels.shape[2:] == (3,), pixels.shape
+    assert pixels.shape[2:] in ((3,), (4,)), pixels.shape
     image = Image.fromarray(pixels)
+    manner = manner or PLAIN
+    if manner.grey and len(pixels.shape) == 3 and bool((pixels[..., :1] == pixels[..., 1:3]).all()):
+        image = image.convert("LA" if pixels.shape[2] == 4 else "L")
     if kind == "webp":
         image.thumbnail((WEBP_SIDE, WEBP_SIDE), Image.Resampling.LANCZOS)
     if kind == "png" and (max_bytes is None or image.width * image.height <= max_bytes):
-        data = _png(image, source)
+        data = _png(image, source, manner)
         if max_bytes is None or len(data) <= max_bytes:
             return data
-    data = _lossy(image, kind, _QUALITIES[0], source)
-    for quality in _QUALITIES[1:]:
-        if max_bytes is None or len(data) <= max_bytes:
+    if kind == "png":
+        kind = "webp" if pixels.shape[2] == 4 else "jpeg"
+    return _fitted(image, _Saver(kind, source, manner), max_bytes)
+
+
+def _fitted(image: Image.Image, saver: _Saver, max_bytes: int | None) -> bytes:
+    """The file at the first quality, then the first size, that is small enough."""
+    data = saver.first(image)
+    most = saver.most(max_bytes)
+    for quality in saver.qualities:
+        if most is None or len(data) <= most:
             return data
-        data = _lossy(image, kind, quality, source)
+        data = saver.file(image, quality)
     while max_bytes is not None and len(data) > max_bytes and min(image.size) > 16:
         image = image.resize((int(image.width * _SHRINK), int(image.height * _SHRINK)), Image.Resampling.LANCZOS)
-        data = _lossy(image, kind, _QUALITIES[-1], source)
+        data = saver.file(image, _QUALITIES[-1])
     return data
 
 
-def _png(image: Image.Image, source: Source) -> bytes:
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", xmp(source).decode())
-    buffer = io.BytesIO()
-    # level 4: a face gains three percent from the highest level, at eight times the time
-    image.save(buffer, "PNG", pnginfo=info, compress_level=4)
-    return buffer.getvalue()
+PLAIN: Final = Manner()
 
 
-def _lossy(image: Image.Image, kind: PictureKind, quality: int, source: Source) -> bytes:
-    buffer = io.BytesIO()
-    if kind == "webp":
-        image.save(buffer, "WEBP", quality=quality, method=4, xmp=xmp(source))
-    else:
-        image.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True, xmp=xmp(source))
-    return buffer.getvalue()
+@dataclass(frozen=True)
+class _Saver:
+    """Writes pictures of one kind that loses something, with the mark and the photo's profile."""
+
+    kind: PictureKind
+    source: Source
+    manner: Manner
+
+    @property
+    def same(self) -> bool:
+        """Whether the photo's own file is of this kind."""
+        return self.kind == self.manner.kind and self.manner.size > 0
+
+    @property
+    def qualities(self) -> tuple[int, ...]:
+        """Those after the first."""
+        return _LOWER[1:] if self.same else _QUALITIES[1:]
+
+    def most(self, max_bytes: int | None) -> int | None:
+        """The most bytes that a file should have."""
+        if not self.same:
+            return max_bytes
+        return min(TIMES * self.manner.size, max_bytes or TIMES * self.manner.size)
+
+    def first(self, image: Image.Image) -> bytes:
+        """The file as the photo's own is packed, where that is known, else at the best quality."""
+        manner = self.manner
+        if self.same and manner.exact and self.kind == "webp":
+            return self._saved(image, "WEBP", lossless=True, method=4)
+        if self.same and manner.tables and image.mode == "RGB":
+            options: dict[str, Any] = {"qtables": [list(one) for one in manner.tables], "progressive": manner.layers}
+            return self._saved(
+                image, "JPEG", subsampling=manner.sampling if manner.sampling >= 0 else 0, optimize=True, **options
+            )
+        return self.file(image, _QUALITIES[0])
+
+    def file(self, image: Image.Image, quality: int) -> bytes:
+        """The file at a quality, 0 to 100."""
+        match self.kind:
+            case "webp":
+                return self._saved(image, "WEBP", quality=quality, method=4)
+            case "avif":
+                return self._saved(image, "AVIF", quality=quality, subsampling="4:4:4", speed=8)
+            case "heic":
+                from pillow_heif import from_pillow  # a native library that is loaded where it is used, and nowhere else
+
+                buffer = io.BytesIO()
+                colour = {} if self.manner.profile is None else {"icc_profile": self.manner.profile}
+                from_pillow(image.convert("RGBA" if "A" in image.mode else "RGB")).save(
+                    buffer, quality=quality, chroma=444, xmp=xmp(self.source), **colour
+                )
+                return buffer.getvalue()
+            case _:
+                flat = image.convert("RGB") if image.mode != "L" else image
+                if "A" in image.mode:
+                    flat = Image.new("RGB", image.size, "white")
+                    flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
+                return self._saved(flat, "JPEG", quality=quality, subsampling=0, optimize=True)
+
+    def _saved(self, image: Image.Image, name: str, **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, name, xmp=xmp(self.source), icc_profile=_profile(self.manner, image), **options)
+        return buffer.getvalue()
+
+
+def _profile(manner: Manner, image: Image.Image) -> bytes | None:
+    """The profile of RGB, which does not fit grey."""
+    return manner.profile if image.mode in ("RGB", "RGBA") else None
+
+
+def _png(image: Image.Image, source: Source, manner: Manner) -> bytes:
+    data = b""
+    # 4: a face gains three percent from the highest level, at eight times the time. A photo's file may have been packed harder.
+    for level in (4, 9):
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", xmp(source).decode())
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", pnginfo=info, compress_level=level, icc_profile=_profile(manner, image))
+        data = buffer.getvalue()
+        if manner.kind != "png" or len(data) <= TIMES * (manner.size or len(data)):
+            break
+    return data

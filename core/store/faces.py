@@ -43,6 +43,8 @@ class PhotoPlace:
     channel_id: int | None = None
     message_id: int | None = None
     author_id: int | None = None  # who posted that message; None where a photo came with a command, from its member
+    spoiler: bool = False  # its sender covered it: so is every answer
+    alt: str = ""  # what its sender wrote for those who can't see it
 
 
 @dataclass(frozen=True)

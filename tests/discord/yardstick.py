@@ -25,11 +25,11 @@ class Yardstick(EditorWorkbench):
         return [self._timed(request) for request in requests]
 
     def _timed(self, request: Render) -> Rendered:
-        face, original, expression = self._known(request, request.size)
+        face, placed, expression = self._known(request, request.size)
         scale = self.photos.scale(face, expression)
         began = time.perf_counter()
         (variant,) = self.editor.variants(face.ws, request.strengths, expression, scale, judge=False)
-        if original is not None:
-            variant = self.editor.into_photo(original, variant, judge=False)
+        if placed is not None:
+            variant = self.editor.into_photo(placed.original, variant, judge=False)
         picture = encode(variant.pixels, request.kind)
         return Rendered((picture,), (time.perf_counter() - began,))

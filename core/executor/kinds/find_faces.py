@@ -12,7 +12,7 @@ from core.learned import NOTHING, Learned
 class FindFaces(Asks["FoundFaces"]):
     """Find the faces in a photo. Answered by `FoundFaces`; fails with a `PhotoError`."""
 
-    photo: bytes  # the file as it came: PNG, JPEG or WebP
+    photo: bytes  # the file as it came: JPEG, PNG, WebP, GIF, AVIF or HEIC
 
 
 @dataclass(frozen=True)

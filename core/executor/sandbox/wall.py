@@ -19,12 +19,14 @@ from typing import Final
 from core.executor.sandbox import landlock, seccomp
 from core.executor.sandbox.landlock import READ, USE_DEVICE
 from core.settings import Settings
+from core.system import STATM
 
 LEAST_LANDLOCK: Final = 4  # the version from which it knows the network: Linux 6.7
 _LIBRARIES: Final = ("/usr", "/lib", "/lib32", "/lib64", "/opt/nvidia", "/opt/cuda")
 _SYSTEM: Final = (
     "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/os-release", "/etc/glvnd",
-    "/proc/cpuinfo", "/proc/meminfo", "/proc/sys/vm/overcommit_memory", "/sys/devices/system", "/sys/fs/cgroup/cpu.max",
+    "/proc/cpuinfo", "/proc/meminfo", "/proc/sys/vm/overcommit_memory", STATM,
+    "/sys/devices/system", "/sys/fs/cgroup/cpu.max",
 )  # fmt: skip
 # of EGAO_HOME: what the operator fitted and trained, and the public half of the key that signs compiled code
 _SHARED: Final = ("directions", "generators", "compiled.pub")

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from core.cli import app
 from core.edit import NEUTRAL, Editor, Models
 from core.edit.scale import LIMIT, Scale, measure
-from core.errors import EgaoError, NoSuchExpression, NoSuchFace
+from core.errors import EgaoError, NoSuchExpression, NoSuchFace, WouldOverwrite
 from core.executor import Animate, Animated, FindFaces, Progress, Project, Projected, Render, Rendered
 from core.expressions import load
 from core.generator import seed_w
@@ -142,7 +142,9 @@ def test_egao_edit_from_photo_to_pictures(
         assert b"compositeWithTrainedAlgorithmicMedia" in data
     assert set(face["seconds"]) == {"align", "project", "scale", "render"}
     first = {v["file"]: Path(v["file"]).read_bytes() for v in face["variants"]}
-    again = json.loads(CliRunner().invoke(app, call, catch_exceptions=False).stdout)["faces"][0]
+    with pytest.raises(WouldOverwrite):
+        CliRunner().invoke(app, call, catch_exceptions=False)
+    again = json.loads(CliRunner().invoke(app, [*call, "--force"], catch_exceptions=False).stdout)["faces"][0]
     assert again["stored"], "the second edit of the same photo uses the stored latent"
     assert "project" not in again["seconds"]
     assert {v["file"]: Path(v["file"]).read_bytes() for v in again["variants"]} == first, "and gives the same files"

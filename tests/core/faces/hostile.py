@@ -60,8 +60,16 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+def heic(image: Image.Image) -> bytes:
+    from pillow_heif import from_pillow  # as in the code: only where it is needed
+
+    out = io.BytesIO()
+    from_pillow(image).save(out, quality=90)
+    return out.getvalue()
+
+
 def sound(face: Image.Image) -> dict[str, bytes]:
-    """One picture in every way that the three formats have to hold it."""
+    """One picture in every way that the formats have to hold it."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "words " * 500
     alpha = face.copy()
@@ -77,6 +85,8 @@ def sound(face: Image.Image) -> dict[str, bytes]:
         "png animated": saved(face, "PNG", save_all=True, append_images=frames),
         "webp": saved(face, "WEBP", exif=exif), "webp lossless": saved(face, "WEBP", lossless=True),
         "webp alpha": saved(alpha, "WEBP"), "webp animated": saved(face, "WEBP", save_all=True, append_images=frames),
+        "gif": saved(face.quantize(64), "GIF"), "gif animated": saved(face, "GIF", save_all=True, append_images=frames),
+        "avif": saved(face, "AVIF", exif=exif), "avif alpha": saved(alpha, "AVIF"), "heic": heic(face), "heic alpha": heic(alpha),
     }  # fmt: skip
 
 

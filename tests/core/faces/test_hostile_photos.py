@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 HANG = 3.0  # times the processor's time that an honest photo takes which is as large as any may be: seconds differ by machine
 FLOOD = 500 * 2**20  # bytes that the worker may grow by
 LEAST = 2000
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"GIF8", b"\0\0\0")  # the last: a box of AVIF and HEIC
 TICK = os.sysconf("SC_CLK_TCK")
 
 

@@ -1,0 +1,196 @@
+"""One photo of `egao edit`: its faces chosen, each edited, the pictures written, and what there is to tell of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from core.cli.kept import KeptFaces
+from core.cli.written import SUFFIXES, Folder, kind_for
+from core.composite import Original
+from core.edit import Editor, PhotoEditor, Scale, Variant
+from core.errors import BadSetting
+from core.expressions import NEUTRAL, Expression, Strength
+from core.faces import Face, Photo
+from core.latents import to_npz
+from core.pictures import PictureKind, animate, contact_sheet, encode
+
+SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
+SWEEP_SIDE = 512  # pixels
+SHEET_SIDE = 512  # pixels
+ALL, PROMINENT = "all", ""  # of the faces
+
+
+@dataclass(frozen=True)
+class Task:
+    """What was asked for, of every photo alike."""
+
+    strengths: tuple[Strength, ...]
+    expression: Expression
+    face: str  # a number, `ALL` or `PROMINENT`
+    kind: str  # of the results, as `kind_for` takes it
+    animation: bool
+    crop: bool
+
+    @property
+    def labels(self) -> list[str]:
+        """What names each strength's picture."""
+        return [NEUTRAL if one == NEUTRAL else f"{self.expression.name}{one:+g}" for one in self.strengths]
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every photo is edited with."""
+
+    editor: PhotoEditor
+    faces: KeptFaces
+    folder: Folder
+    bars: Progress
+
+    def edit(self, file: Path, task: Task) -> dict[str, Any]:
+        """Edit one photo and write its pictures. Raises PhotoError, WouldOverwrite and what an edit raises."""
+        photo, found = self.editor.editor.look(file)
+        chosen = chosen_of(found, photo, task.face)
+        kind: PictureKind = "png" if task.crop else kind_for(photo, task.kind)
+        edit = _Edit(self, task, photo, kind, self.folder.stem(file), together={} if len(chosen) > 1 and not task.crop else None)
+        edit.check(chosen)
+        reports = [edit.face(one) for one in chosen]
+        files = {name: str(self.folder.write(f"{edit.stem}-all-{name}", all_of, kind, photo))
+                 for name, all_of in (edit.together or {}).items()}  # fmt: skip
+        return {
+            "photo": str(file), "faces_in_photo": len(found), "faces": reports, "together": files,
+            "left_out": list(photo.left_out),
+        }  # fmt: skip
+
+
+def chosen_of(faces: Sequence[Face], photo: Photo, which: str) -> list[Face]:
+    """The faces that are asked for: one by its number, all, or the most prominent one. Raises NoSuchFace, BadSetting."""
+    if which == ALL:
+        return list(faces)
+    if which == PROMINENT:
+        return [max(faces, key=lambda face: _prominence(face, photo))]
+    if not which.isdecimal():
+        raise BadSetting(name="--face", reason=f"{which!r} is neither a number nor all")
+    return [Editor.pick(faces, int(which))]
+
+
+def _prominence(face: Face, photo: Photo) -> float:
+    """How wide a face is; of two that are alike, the one in the middle of the photo is taken for whom it is of."""
+    extent = np.array(photo.pixels.shape[1::-1], dtype=np.float64)
+    off = float(np.hypot(*((face.centre - extent / 2) / extent)))  # 0 in the middle, 0.7 in a corner
+    return face.width * (1 - 0.3 * off)
+
+
+@dataclass(frozen=True, eq=False)
+class _Edit:
+    """One photo's edit. `together`, by label: the photo with every chosen face edited, where there are several."""
+
+    bench: Bench
+    task: Task
+    photo: Photo
+    kind: PictureKind
+    stem: str
+    together: dict[str, np.ndarray] | None
+
+    def _name(self, face: Face, what: str) -> str:
+        return f"{self.stem}-face{face.index + 1}-{what}"
+
+    def check(self, faces: Sequence[Face]) -> None:
+        """Make sure, before any work, that every picture can be written."""
+        suffix, names = SUFFIXES[self.kind], []
+        for face in faces:
+            names += [f"{self._name(face, label)}.{suffix}" for label in self.task.labels]
+            names += [self._name(face, f"sweep.{kind}") for kind in ("webp", "gif") if self.task.animation]
+        if self.together is not None:
+            names += [f"{self.stem}-all-{label}.{suffix}" for label in self.task.labels]
+        self.bench.folder.check(names)
+
+    def face(self, face: Face) -> dict[str, Any]:
+        """Edit one face, write its pictures, and tell of them."""
+        basic, task, folder = self.bench.editor.editor, self.task, self.bench.folder
+        began = time.perf_counter()
+        aligned = basic.align(self.photo, face)
+        seconds = {"align": time.perf_counter() - began}
+        checkpoint = folder.out / self._name(face, "projection.checkpoint")
+        kept = self.bench.faces.face(self.photo, face, f"projecting face {face.index + 1}", checkpoint, bars=self.bench.bars)
+        kept = self.bench.faces.learn(kept, task.expression, aligned.image)
+        seconds |= kept.seconds
+        began, ws, scale = time.perf_counter(), kept.face.ws, self.bench.editor.scale(kept.face, task.expression)
+        drawn = variants = basic.variants(ws, task.strengths, task.expression, scale)
+        if not task.crop:
+            variants = self._into_photo(basic.original(self.photo, basic.found(face), ws), drawn, scale.score(0.0))
+        seconds["render"] = time.perf_counter() - began
+        within = None if task.crop else self.photo
+        files = [None if one.told else folder.write(self._name(face, _plain(one)), one.pixels, self.kind, within)
+                 for one in variants]  # fmt: skip
+        report = {
+            "face": face.index + 1, "box": [round(edge, 1) for edge in face.box],
+            "latent": str(folder.put(self._name(face, "latent.npz"), to_npz(ws))), "stored": "project" not in kept.seconds,
+            "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()},
+            "sheet": str(folder.put(self._name(face, "sheet.png"), self._sheet(basic.reconstructed(ws), variants, drawn))),
+            "variants": self._told(variants, files, basic.score(aligned.image, task.expression)),
+        }  # fmt: skip
+        return report | ({"animations": self._animations(face, ws, scale)} if task.animation else {})
+
+    def _told(self, variants: Sequence[Variant], files: Sequence[Path | None], before: float) -> list[dict[str, Any]]:
+        name = self.task.expression.name
+        return [
+            {"asked": one.asked, "strength": round(one.strength, 3), "file": None if file is None else str(file),
+             "told": None if one.told is None else str(one.told),
+             f"{name}_before": _score(before), f"{name}_after": _score(one.score)}
+            for one, file in zip(variants, files, strict=True)
+        ]  # fmt: skip
+
+    def _into_photo(self, original: Original, drawn: list[Variant], before: float) -> list[Variant]:
+        """Each variant alone in the photo, judged; and, in `together`, the good ones on top of the faces edited before."""
+        editor = self.bench.editor.editor
+        judged = [editor.judged(original, one, before) for one in drawn]
+        for one, laid in zip(drawn, judged, strict=True):
+            if self.together is not None and laid.told is None:
+                name, way = _plain(one), replace(one, lips_anew=laid.lips_anew)
+                self.together[name] = editor.into_photo(original, way, self.together.get(name), judge=False).pixels
+        return judged
+
+    def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant]) -> bytes:
+        """The photo and its good edits above, what the generator drew for them below."""
+        above, below = [("photo", self._shown(self.photo.pixels))], [("projected", projected)]
+        for laid, one in zip(variants, drawn, strict=True):
+            if laid.told is None:
+                above.append((laid.label, laid.pixels if self.task.crop else self._shown(laid.pixels)))
+                below.append((one.label, one.pixels))
+        return encode(contact_sheet([above, below], SHEET_SIDE), "png")
+
+    def _shown(self, pixels: np.ndarray) -> np.ndarray:
+        """A picture of the photo's as small as a sheet needs, in sRGB."""
+        small = Photo(pixels, "", self.photo.manner).at_most(SHEET_SIDE)
+        return small.srgb
+
+    def _animations(self, face: Face, ws: np.ndarray, scale: Scale) -> list[str]:
+        """A sweep over the strengths in the photo, made smaller, or of the face alone, as WebP and GIF."""
+        basic, task = self.bench.editor.editor, self.task
+        drawn = basic.variants(ws, [float(one) for one in SWEEP], task.expression, scale, judge=False)
+        if task.crop:
+            frames = [basic.resized(one.pixels, SWEEP_SIDE) for one in drawn]
+        else:
+            small = self.photo.at_most(SWEEP_SIDE)
+            original = basic.original(self.photo, basic.found(face), ws, small)
+            frames = [small.in_srgb(basic.into_photo(original, one, judge=False).pixels) for one in drawn]
+        files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]
+        files[0].write_bytes(animate(frames, "webp", fps=12))
+        files[1].write_bytes(animate(frames, "gif", fps=12))
+        return [str(file) for file in files]
+
+
+def _plain(variant: Variant) -> str:
+    """The label as names of files have it."""
+    return variant.label.replace(" ", "")
+
+
+def _score(score: float) -> float | None:
+    return None if np.isnan(score) else round(score, 3)

@@ -1,0 +1,95 @@
+"""The files that `egao edit` writes: their kind, their names, and nothing that is there already without being told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from core.errors import BadSetting, WouldOverwrite
+from core.faces import Photo
+from core.pictures import PictureKind, encode
+
+SUFFIXES: Final[dict[PictureKind, str]] = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif", "heic": "heic"}
+OWN: Final = "own"  # the kind that the photo is of
+# of the files in a folder, those that are taken for photos
+PHOTOS: Final = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"}
+
+
+def photos_of(given: Iterable[Path]) -> list[Path]:
+    """The files given, and the photos in the folders given, each once and in order of their names.
+
+    Raises BadSetting for a folder without any.
+    """
+    found: dict[Path, None] = {}
+    for one in given:
+        inside = [one] if not one.is_dir() else sorted(file for file in one.rglob("*") if _is_photo(file, one))
+        if not inside:
+            raise BadSetting(name="PHOTOS", reason=f"no photo is in the folder {one}")
+        found |= dict.fromkeys(inside)
+    return list(found)
+
+
+def _is_photo(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in PHOTOS and not hidden and file.is_file()
+
+
+def checked_format(name: str) -> str:
+    """The name of a kind as `--format` takes it. Raises BadSetting."""
+    for kind, suffix in SUFFIXES.items():
+        if name.lower() in (kind, suffix):
+            return kind
+    if name.lower() != OWN:
+        raise BadSetting(name="--format", reason=f"{name!r} is none of {OWN}, {', '.join(SUFFIXES)}")
+    return OWN
+
+
+def kind_for(photo: Photo, asked: str) -> PictureKind:
+    """The kind of the results of a photo, as `--format` asks."""
+    return photo.manner.own if asked == OWN else next(kind for kind in SUFFIXES if kind == asked)
+
+
+class Folder:
+    """Writes results into one folder, under names that tell photos of the same name apart."""
+
+    def __init__(self, out: Path, *, force: bool) -> None:
+        self.out, self._force = out, force
+        self._stems: dict[str, Path] = {}  # by name, without regard to case: which photo's it is
+
+    def stem(self, photo: Path) -> str:
+        """What the results of a photo begin with: its name; where another photo has that, its folder's and its own."""
+        return next(name for name in _names(photo) if self._stems.setdefault(name.lower(), photo) == photo)
+
+    def check(self, names: Iterable[str]) -> None:
+        """Make sure that none of these files is there already, unless it may be written over. Raises WouldOverwrite."""
+        for name in () if self._force else names:
+            if (self.out / name).exists():
+                raise WouldOverwrite(file=self.out / name)
+
+    def put(self, name: str, content: bytes) -> Path:
+        """Write a file that comes with the pictures: beside one of that name, if there is one with another content."""
+        base = Path(name)
+        for count in range(1, 10_000):
+            file = self.out / (name if count == 1 else f"{base.stem}-{count}{base.suffix}")
+            if self._force or not file.exists() or file.read_bytes() == content:
+                break
+        file.write_bytes(content)
+        return file
+
+    def write(self, name: str, pixels: np.ndarray, kind: PictureKind, photo: Photo | None = None) -> Path:
+        """Encode a picture into the folder; one of a photo as the photo is, its colours and its transparency kept."""
+        file = self.out / f"{name}.{SUFFIXES[kind]}"
+        whole = pixels if photo is None else photo.finished(pixels)
+        file.write_bytes(encode(whole, kind, manner=None if photo is None else photo.manner))
+        return file
+
+
+def _names(photo: Path) -> Iterator[str]:
+    folder = photo.absolute().parent.name
+    yield photo.stem
+    yield f"{folder}-{photo.stem}"
+    for number in range(2, 100_000):
+        yield f"{folder}-{photo.stem}-{number}"

@@ -1,0 +1,238 @@
+"""Takes a photo's file apart far enough to tell its kind, where its picture ends, and of how many parts it is made.
+
+Phones put more behind a picture: a motion photo's film, a second picture, a gain map. None of that is looked at or handed to
+a decoder. Pillow reads the parts of a header one by one in Python and keeps what they hold: 25 MB of empty comments or of fill
+bytes are harmless as data, but take ten seconds or hundreds of megabytes to walk through. So the parts are counted first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+PARTS: Final = 20_000  # chunks of a PNG, segments of a JPEG; encoders write a PNG in pieces of 8 KB: 3,000 in 25 MB
+JUNK: Final = 65_536  # bytes between the segments of a JPEG; none belong there
+BLOCKS: Final = 500_000  # of a GIF's first frame: they hold up to 255 bytes each, 100,000 in 25 MB
+
+Kind = Literal["jpeg", "png", "webp", "gif", "avif", "heic"]
+
+# A marker within a JPEG's scans: FF 00 is a byte of the picture there, FF D0 to D7 part it, and FF FF is a fill byte.
+_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_JUNK: Final = -1  # in the place of a marker
+_AV1: Final = (b"avif", b"avis")
+_HEVC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_BOXES: Final = {
+    b"ftyp",
+    b"meta",
+    b"mdat",
+    b"moov",
+    b"idat",
+    b"free",
+    b"skip",
+    b"wide",
+    b"uuid",
+    b"mini",
+    b"sidx",
+    b"moof",
+    b"mfra",
+}
+_GAIN_MAPS: Final = (b'hdrgm:Version="', b"hdrgm:Version>", b"urn:iso:std:iso:ts:21496:-1")  # Adobe's and ISO's; of Ultra HDR
+
+
+@dataclass(frozen=True)
+class Container:
+    """One picture's own bytes."""
+
+    kind: Kind
+    data: bytes
+    ended: bool  # whether its end was found; one whose end is missing may yet be whole
+    excessive: bool  # whether only somebody who means harm would write a file of so many parts
+    gain_map: bool = False  # whether there is a map behind it that makes it brighter on a screen of high dynamic range
+
+
+def opened(data: bytes) -> Container | None:
+    """The picture that a file begins with; None for other kinds of files."""
+    kind = _kind(data)
+    if kind is None:
+        return None
+    end, parts, most = _ENDS[kind](data)
+    if kind == "gif":
+        return Container(kind, _still(data) if end else data, end is not None, parts > most)
+    head = data[: min(end or len(data), 2**20)]
+    return Container(kind, data[:end], end is not None, parts > most, kind == "jpeg" and any(one in head for one in _GAIN_MAPS))
+
+
+def _kind(data: bytes) -> Kind | None:
+    if data.startswith(b"\xff\xd8"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data[4:8] == b"ftyp":
+        size = min(int.from_bytes(data[:4]), 4096)
+        brands = [data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))]
+        # a picture of either kind may call itself mif1 first: what else it is decides
+        if any(brand in _AV1 for brand in brands):
+            return "avif"
+        if any(brand in _HEVC for brand in brands):
+            return "heic"
+    return None
+
+
+def _png(data: bytes) -> tuple[int | None, int, int]:
+    """Where its last chunk ends, None if there is none, and how many chunks it has, counted as far as matters."""
+    place, count = 8, 0
+    while place + 12 <= len(data) and count <= PARTS:
+        last = data[place + 4 : place + 8] == b"IEND"
+        place += 12 + int.from_bytes(data[place : place + 4])
+        count += 1
+        if last:
+            return (place if place <= len(data) else None), count, PARTS
+    return None, count, PARTS
+
+
+def _webp(data: bytes) -> tuple[int | None, int, int]:
+    end = 8 + int.from_bytes(data[4:8], "little")
+    return (end if end <= len(data) else None), 0, PARTS
+
+
+def is_exact_webp(data: bytes) -> bool:
+    """Whether the picture of a still WebP is packed without loss."""
+    place = 12
+    while place + 8 <= len(data):
+        if data[place : place + 3] == b"VP8" and data[place + 3 : place + 4] != b"X":
+            return data[place + 3 : place + 4] == b"L"
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + size + size % 2
+    return False
+
+
+def _jpeg(data: bytes) -> tuple[int | None, int, int]:
+    """Where its end marker is past, and how many segments it has; too many for too much between them."""
+    count = 0
+    for kind, place in _segments(data):
+        if kind == _JUNK:
+            return None, PARTS + 1, PARTS
+        if kind == 0xD9:
+            return place, count, PARTS
+        count += 1
+        if count > PARTS:
+            break
+    return None, count, PARTS
+
+
+def all_scans(data: bytes) -> bool:
+    """Whether each coefficient of each part of a JPEG's colour has been given to its last bit (ITU-T T.81, B.2 and G.1)."""
+    parts: list[int] = []
+    bits: dict[tuple[int, int], int] = {}  # by part and coefficient: the lowest bit so far
+    for kind, at in _segments(data):
+        if kind in (0xC0, 0xC1, 0xC2) and len(data) > at + 7:
+            parts = list(data[at + 8 : at + 8 + 3 * data[at + 7] : 3])
+        elif kind == 0xDA and len(data) > at + 2:
+            count = data[at + 2]
+            script = data[at + 3 + 2 * count : at + 6 + 2 * count]
+            if len(script) == 3:
+                each = range(script[0], min(script[1], 63) + 1)
+                bits |= {(part, one): script[2] & 15 for part in data[at + 3 : at + 3 + 2 * count : 2] for one in each}
+    return bool(parts) and all(bits.get((part, one)) == 0 for part in parts for one in range(64))
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG with the place behind each; last the end, or `_JUNK` where too much lies between them."""
+    place, junk = 2, 0
+    while (marker := data.find(b"\xff", place)) >= 0:
+        junk += marker - place
+        place = marker + 1
+        kind = data[place] if place < len(data) else 0
+        if kind in (0xFF, 0x00):
+            junk += 1
+        else:
+            place += 1
+            yield kind, place
+            if kind == 0xD9:
+                return
+            if kind != 0x01 and not 0xD0 <= kind <= 0xD8:  # those stand alone
+                place += max(2, int.from_bytes(data[place : place + 2]))
+            if kind == 0xDA:  # a scan: its bytes go on to the next marker
+                found = _MARKER.search(data, place)
+                if found is None:
+                    return
+                place = found.start()
+        if junk > JUNK:
+            break
+    if junk + max(0, len(data) - place if marker < 0 else 0) > JUNK:
+        yield _JUNK, place
+
+
+def _boxes(data: bytes) -> tuple[int | None, int, int]:
+    """Where the boxes end that a picture of ISO's base media format is made of."""
+    place, count = 0, 0
+    while place + 8 <= len(data) and count <= PARTS and data[place + 4 : place + 8] in _BOXES:
+        size = int.from_bytes(data[place : place + 4])
+        if size == 1:
+            size = int.from_bytes(data[place + 8 : place + 16])
+        if size < 8:  # 0: the last one, whose end is the file's
+            return (len(data) if size == 0 else None), count, PARTS
+        if place + size > len(data):
+            return None, count, PARTS
+        place, count = place + size, count + 1
+    return place, count, PARTS
+
+
+def _gif(data: bytes) -> tuple[int | None, int, int]:
+    """Where its first frame ends, and how many blocks there are up to there."""
+    place, blocks = _after_header(data), 0
+    while blocks <= BLOCKS and place < len(data):
+        kind = data[place]
+        if kind == 0x21:
+            place, more = _past_blocks(data, place + 2)
+            blocks += more
+        elif kind == 0x2C:
+            place, more = _past_blocks(data, _pixels_of(data, place))
+            return (place if place <= len(data) else None), blocks + more, BLOCKS
+        else:
+            return None, blocks, BLOCKS
+    return None, blocks, BLOCKS
+
+
+def _still(data: bytes) -> bytes:
+    """A GIF of one frame: the header, the colours, the first frame with what says how it is laid down, and an end."""
+    place = start = _after_header(data)
+    control = b""
+    while data[place] == 0x21:
+        if data[place + 1] == 0xF9:
+            control = data[place : place + 8]
+        place, _ = _past_blocks(data, place + 2)
+    end, _ = _past_blocks(data, _pixels_of(data, place))
+    return data[:start] + control + data[place:end] + b"\x3b"
+
+
+def _after_header(data: bytes) -> int:
+    return 13 + (3 << ((data[10] & 7) + 1) if len(data) > 10 and data[10] & 0x80 else 0)
+
+
+def _pixels_of(data: bytes, place: int) -> int:
+    """Where the blocks of the frame at `place` begin: behind its ten bytes, its colours and the size of its codes."""
+    flags = data[place + 9] if place + 9 < len(data) else 0
+    return place + 11 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+
+
+def _past_blocks(data: bytes, place: int) -> tuple[int, int]:
+    """The place behind a row of blocks, beyond the file if it has no end, and how many there are, counted as far as matters."""
+    count = 0
+    while place < len(data) and count <= BLOCKS:
+        size = data[place]
+        place, count = place + 1 + size, count + 1
+        if size == 0:
+            return place, count
+    return len(data) + 1, count
+
+
+_ENDS: Final[Mapping[Kind, Callable[[bytes], tuple[int | None, int, int]]]] = {
+    "jpeg": _jpeg, "png": _png, "webp": _webp, "gif": _gif, "avif": _boxes, "heic": _boxes,
+}  # fmt: skip

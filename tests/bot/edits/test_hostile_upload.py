@@ -34,7 +34,8 @@ NAMES = (
     "‮gnp.jpg",
 )
 NO_PHOTO = re.compile(
-    r"can't be read as a photo \(.+\)\. Send a JPEG, PNG or WebP picture\.|is too large \(.+\)\. Send a smaller copy\."
+    r"can't be read as a photo \(.+\)\. Send a JPEG, PNG, WebP, GIF, AVIF or HEIC picture\."
+    r"|is too large \(.+\)\. Send a smaller copy\."
 )
 NO_FACE = "No face was found"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -51,9 +52,16 @@ class EditorWorkbench:
         self.models = editor.models
         self.photos = PhotoEditor(editor)
 
-    def find_faces(self, request: FindFaces) -> FoundFaces:
-        photo, faces = self.editor.look(request.photo)
-        return FoundFaces(tuple(self._found(photo, face) for face in faces))
+    def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
+        looking, parts = self.editor.looking(request.photo), itertools.count(1)
+        while True:
+            try:
+                next(looking)
+            except StopIteration as end:
+                photo, faces = end.value
+                break
+            yield Progress(next(parts), 5)
+        yield FoundFaces(tuple(self._found(photo, face) for face in faces))
 
     def _found(self, photo: Photo, face: Face) -> FoundFace:
         crop = photo.in_srgb(align(photo.pixels, face.landmarks, THUMBNAIL).image)  # to choose by: of a crowd each is cut small

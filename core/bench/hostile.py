@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from PIL import Image
 
@@ -23,6 +23,7 @@ from core.errors import EgaoError, QueueFull
 from core.executor import Animate, Executor, FindFaces, FoundFace, FullSize, Project, Projected, Render
 from core.executor.kinds import Request
 from core.expressions import NEUTRAL, Strength
+from core.learned import Learned
 from core.settings import Settings
 
 AT_ONCE: Final = 8  # requests of one server, by default
@@ -62,8 +63,9 @@ async def bench_hostile(
         await executor.submit(_smile(data, face, kept), BEFORE)
         say("quiet")
         quiet = await _others(executor, data, face, kept, seconds)
+        say("a close-up that the attacker keeps")
+        attack = await _Attack.of(executor, data, face, kept)
         say("hostile")
-        attack = _Attack(executor, data, face, kept)
         attackers = [asyncio.create_task(attack.run(number)) for number in range(AT_ONCE)]
         try:
             hostile = await _others(executor, data, face, kept, seconds)
@@ -125,12 +127,21 @@ async def _send(executor: Executor, data: bytes, owner: _Owner) -> None:
 class _Attack:
     """Everything that one member can ask for, at once and again and again."""
 
-    def __init__(self, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> None:
-        self._executor, self._kept = executor, kept
-        head = _head(photo, face)
-        self._close_up = _fresh(_jpeg(head.resize((CLOSE_UP, CLOSE_UP), Image.Resampling.BICUBIC)))
-        self._crowd = _fresh(_jpeg(_crowd(head)))
+    def __init__(self, executor: Executor, close_up: bytes, crowd: bytes, kept: Projected, learned: Learned) -> None:
+        """`kept`, a face, and what was `learned` of it in the close-up, as the bot keeps it of a face that a member has."""
+        self._executor, self._kept, self._learned = executor, kept, learned
+        self._close_up, self._crowd = _fresh(close_up), _fresh(crowd)
         self.done: dict[str, int] = {}
+
+    @classmethod
+    async def of(cls, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> Self:
+        """An attack with pictures made of a photo's face."""
+        head = _head(photo, face)
+        close_up = _jpeg(head.resize((CLOSE_UP, CLOSE_UP), Image.Resampling.BICUBIC))
+        (there, *_) = (await executor.submit(FindFaces(close_up), BEFORE)).faces
+        request = Render(kept.latent, (1.0,), size=2048, kind="jpeg", photo=close_up, face=there.index, learned=there.learned)
+        learned = (await executor.submit(request, BEFORE)).learned
+        return cls(executor, close_up, _jpeg(_crowd(head)), kept, learned)
 
     async def run(self, number: int) -> None:
         """One after the other, beginning with another one each."""
@@ -147,7 +158,7 @@ class _Attack:
             self.done[name] = self.done.get(name, 0) + 1
 
     def _kinds(self) -> tuple[Callable[[], Request], ...]:
-        about: dict[str, Any] = {"latent": self._kept.latent}
+        about: dict[str, Any] = {"latent": self._kept.latent, "learned": self._learned}
         return (
             lambda: FullSize(**about, strength=1.5, max_bytes=10 * 2**20, photo=next(self._close_up)),
             lambda: FindFaces(next(self._crowd)),

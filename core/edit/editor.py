@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,15 +78,29 @@ class Editor:
 
         The gates say the same of the same file, so one that they let in a while ago is not shown to them again.
         """
+        looking = self.looking(source)
+        while True:
+            try:
+                next(looking)
+            except StopIteration as end:
+                photo, faces = end.value
+                return photo, faces
+
+    def looking(self, source: bytes | Path) -> Generator[None, None, tuple[Photo, list[Face]]]:
+        """`look` in parts: yields wherever it can be left for a while."""
         photo = self.load(source)
         gates = None if photo.sha256 in self._passed else self._gates
         seen = photo.srgb
+        yield
         if gates is not None:
             gates.check_photo(seen)
+            yield
         faces = self.models.finder.find(seen)
+        yield
         if gates is not None:
             gates.check_faces(seen, faces)
             self._passed.append(photo.sha256)
+            yield
         return photo, self.models.finder.usable(faces)
 
     def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:

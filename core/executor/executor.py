@@ -69,7 +69,7 @@ class Executor:
         self._items: dict[int, WorkItem] = {}  # unfinished
         self._tallies: dict[str, Tally] = {}
         self.spending = Spending()  # what members and servers had done lately
-        self._precedence = Precedence(self.spending)
+        self._precedence = Precedence(self.spending, self._schedule.seconds)
         self._looking: asyncio.TimerHandle | None = None
         self._cancelled = self._refused = 0
         self._closing = False
@@ -110,6 +110,8 @@ class Executor:
         been given to its callback before.
         """
         self._closing = True
+        for worker in self._workers:
+            worker.hold(lambda item: False)
         for item, place in self._schedule.forecast(self._workers).items():
             if place.place or place.eta_seconds > grace:
                 self._abandon(item, ShuttingDown())
@@ -165,11 +167,13 @@ class Executor:
         if found is not None:
             raise self._refusal(item, found.refusal(self._schedule.forecast(self._workers)))
         self._items[item.id] = item
+        self._precedence.came(item)
         self._schedule.push(item)
         longest = self._capacity.longest_wait if longest_wait is None else longest_wait
         if longest is not None and (wait := self._schedule.forecast(self._workers)[item].eta_seconds) > longest:
             self._schedule.remove(item)
             del self._items[item.id]
+            self._precedence.left(item)
             raise self._refusal(item, WaitTooLong(seconds=whole_seconds(wait - longest)))
         self._pump()
         return item
@@ -212,14 +216,15 @@ class Executor:
     def _pump(self) -> None:
         """Give every free lane of every worker its next work; the least busy worker first."""
         if not self._closing:
-            self._precedence.look(self._items.values())
+            self._precedence.look()
+            for worker in self._workers:
+                worker.hold(self._precedence.waits)
             for lane in Lane:
                 for worker in sorted(self._workers, key=lambda worker: len(worker.items)):
                     if worker.free(lane) and (batch := self._schedule.take(lane, partial(self._may, worker))):
                         worker.assign(lane, batch)
                 if not any(worker.lanes[lane] for worker in self._workers):
                     self._schedule.rest(lane)
-            self._interrupt()
             self._look_again()
         self._tell_soon()
 
@@ -227,21 +232,13 @@ class Executor:
         """Whether this worker is to begin this item now."""
         if self._precedence.waits(item):
             return False
-        if self._precedence.had_much(item) and any(item.lane in one.relieves for one in self._workers):
+        if self._precedence.takes_much(item) and any(item.lane in one.relieves for one in self._workers):
             return item.lane in worker.relieves
         return item.lane in worker.serves
 
-    def _interrupt(self) -> None:
-        """Have what can be gone on with later give way to members who have had less."""
-        for worker in self._workers:
-            for item in worker.lanes[Lane.LONG].values():
-                able = item.kind.resume is not None and not item.done
-                if able and self._schedule.wants(Lane.LONG, partial(self._precedence.gives_way, item)):
-                    worker.cancel(item)
-
     def _look_again(self) -> None:
-        """As long as something waits, look now and then: whoever it gives way to may have left, or had as much by now."""
-        if self._looking is None and len(self._schedule):
+        """As long as something waits or is held, look now and then: who goes before it may have left, or had as much by now."""
+        if self._looking is None and self._items:
             self._looking = asyncio.get_running_loop().call_later(LINGERS, self._looked)
 
     def _looked(self) -> None:
@@ -260,6 +257,7 @@ class Executor:
     def _finish(self, item: WorkItem, answer: Result | EgaoError) -> None:
         if item.finish(answer):
             del self._items[item.id]
+            self._precedence.left(item)
             self._look_if_idle()
 
     def _settle(self, item: WorkItem, answer: Result | EgaoError, work: float = 0.0) -> None:

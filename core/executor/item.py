@@ -43,6 +43,7 @@ class WorkItem:
         self.alone = False  # not to be put in a batch with others again
         self.submitted = monotonic()
         self.started: float | None = None
+        self._held: float | None = None  # since when it is held by its worker
         self.first: Progress | None = None  # since it was last begun
         self.last: Progress | None = None
         self.place: int | None = None  # as last told
@@ -70,9 +71,20 @@ class WorkItem:
         return True
 
     def begin(self) -> None:
-        self.started = monotonic()
+        self.started, self._held = monotonic(), None
         self.first = self.last = self._due = None
         self.place = 0
+
+    def hold(self, held: bool) -> None:
+        """Its worker holds it, or goes on with it. Time that it is held counts as if it had been begun later."""
+        now = monotonic()
+        if held:
+            self._held = self._held or now
+        elif self._held is not None and self.started is not None:
+            pause, self._held = now - self._held, None
+            self.started += pause
+            self._began += pause
+            self._due = None if self._due is None else self._due + pause
 
     def step(self, progress: Progress) -> None:
         """Take in a worker's progress, add what is known here, and pass it on."""
@@ -89,7 +101,8 @@ class WorkItem:
             eta = None
         if eta is not None:
             self._due = now + eta
-        self.tell(replace(progress, eta_seconds=eta, place=0))
+        if self.kind.told:
+            self.tell(replace(progress, eta_seconds=eta, place=0))
 
     def tell(self, progress: Progress) -> None:
         """Call whoever follows this request; what they raise is theirs and stops nothing here."""

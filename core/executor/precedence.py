@@ -1,63 +1,87 @@
-"""Lets members who have had little of the workers lately go before one who has had much, in all lanes together.
+"""Lets members who want or have had little of the workers lately go before one who takes much, in all lanes together.
 
 Within a lane the fair queue sees to it that everyone has their turn. But lanes share a processor, and a step that was begun
 is waited for: a member who asks for all there is, in every lane, would slow everybody down though it is never their turn for
-long. So what such a member asks for is begun only while nobody is there who has had less than half as much.
+long. So what such a member asks for is begun, and gone on with from step to step, only while nobody is there who takes less
+than half as much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Hashable
 from time import monotonic
 from typing import Final
 
 from core.executor.item import WorkItem
 from core.executor.spending import Spending
 
-LATELY: Final = 60.0  # seconds that are looked back on: nobody is held for longer than that
+LATELY: Final = 60.0  # seconds that are looked back on, and the longest that a member is held without an answer
 MUCH: Final = 40.0  # seconds of work in them: who asks for one thing after the other hardly gets there, on a slow processor
+AT_ONCE: Final = 2  # unfinished requests: nobody who uses one message at a time has more
+LONG: Final = 10.0  # seconds of work, had and asked for: many requests that are less than that keep nobody waiting
 LINGERS: Final = 0.5  # seconds that a member counts as there after an answer: a photo takes three requests, one after the other
 
 
 class Precedence:
     """Who goes first, of the members with something unfinished. `look` before the questions are asked."""
 
-    def __init__(self, spending: Spending, clock: Callable[[], float] = monotonic) -> None:
-        self._spending, self._clock = spending, clock
-        self._left: dict[Hashable, float] = {}  # members who were answered just now, and when
-        self._items: Collection[WorkItem] = ()
-        self._had: dict[Hashable, float] = {}  # in the last `LATELY` seconds, of those who were asked about
+    def __init__(self, spending: Spending, seconds: Callable[[WorkItem], float], clock: Callable[[], float] = monotonic) -> None:
+        """`seconds` of work that an item is thought to take."""
+        self._spending, self._seconds, self._clock = spending, seconds, clock
+        self._unfinished: dict[Hashable, dict[int, WorkItem]] = {}  # of each member, the oldest first
+        self._answered: dict[Hashable, float] = {}  # members who were answered lately, and when
+        self._takes: dict[Hashable, float] = {}  # of those who were asked about
         self._least: float | None = None  # of all who are there, once it was asked for
+
+    def came(self, item: WorkItem) -> None:
+        """It is asked for, until it has `left`."""
+        self._unfinished.setdefault(item.owner.member_id, {})[item.id] = item
+
+    def left(self, item: WorkItem) -> None:
+        """It is answered, or not to be done."""
+        items = self._unfinished.get(item.owner.member_id, {})
+        items.pop(item.id, None)
+        if not items:
+            self._unfinished.pop(item.owner.member_id, None)
 
     def answered(self, item: WorkItem) -> None:
         """A member was given an answer, and may ask for the next part of their request at once."""
-        self._left[item.owner.member_id] = self._clock()
+        self._answered.pop(item.owner.member_id, None)
+        self._answered[item.owner.member_id] = self._clock()
 
-    def look(self, items: Collection[WorkItem]) -> None:
-        """Note who is there: these are all unfinished items."""
+    def look(self) -> None:
+        """See how things stand now."""
         now = self._clock()
-        self._left = {member: at for member, at in self._left.items() if now - at < LINGERS}
-        self._items, self._least = items, None
-        self._had.clear()
+        while self._answered and now - next(iter(self._answered.values())) >= LATELY:
+            del self._answered[next(iter(self._answered))]
+        self._takes.clear()
+        self._least = None
 
-    def had_much(self, item: WorkItem) -> bool:
-        """Whether its member has had much lately."""
-        return self._of(item.owner.member_id) > MUCH
+    def takes_much(self, item: WorkItem) -> bool:
+        """Whether its member has had much lately, or asks for many things at once."""
+        member = item.owner.member_id
+        many = len(self._unfinished.get(member, ())) > AT_ONCE and self._of(member) > LONG
+        return many or self._spending.of_member(member, LATELY) > MUCH
 
     def waits(self, item: WorkItem) -> bool:
-        """Whether it is not to be begun, or gone on with, for now: its member has had much, and somebody is there who has not."""
-        if not self.had_much(item):
+        """Whether it is not to be begun, or gone on with, for now: its member takes much, and somebody is there who does not.
+
+        But a member who has had no answer for `LATELY` seconds goes on with what was asked for first.
+        """
+        if not self.takes_much(item):
+            return False
+        member, now = item.owner.member_id, self._clock()
+        since = max(item.submitted, self._answered.get(member, 0.0))
+        if now - since > LATELY and item.id == next(iter(self._unfinished[member]), None):
             return False
         if self._least is None:
-            members = {one.owner.member_id for one in self._items} | self._left.keys()
-            self._least = min(map(self._of, members))
-        return self._least < self._of(item.owner.member_id) / 2
-
-    def gives_way(self, item: WorkItem, other: WorkItem) -> bool:
-        """Whether what is being done of one member is to be left for something of another, who has had less than half as much."""
-        return self.had_much(item) and self._of(other.owner.member_id) < self._of(item.owner.member_id) / 2
+            just_answered = {one for one, at in self._answered.items() if now - at < LINGERS}
+            self._least = min(map(self._of, self._unfinished.keys() | just_answered))
+        return self._least < self._of(member) / 2
 
     def _of(self, member: Hashable) -> float:
-        if member not in self._had:
-            self._had[member] = self._spending.of_member(member, LATELY)
-        return self._had[member]
+        """Seconds of work that a member has had in the last `LATELY` seconds, and asks for."""
+        if member not in self._takes:
+            asked = sum(map(self._seconds, self._unfinished.get(member, {}).values()))
+            self._takes[member] = self._spending.of_member(member, LATELY) + asked
+        return self._takes[member]

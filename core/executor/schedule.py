@@ -42,6 +42,10 @@ class Schedule:
     def remove(self, item: WorkItem) -> bool:
         return self._queues[item.lane].remove(item)
 
+    def seconds(self, item: WorkItem) -> float:
+        """Of work that an item is thought to take."""
+        return self._estimates.seconds(item.request)
+
     def waiting(self, lane: Lane) -> int:
         return len(self._queues[lane])
 
@@ -51,10 +55,6 @@ class Schedule:
         for item in batch:
             self._queues[lane].take(item)
         return batch
-
-    def wants(self, lane: Lane, may: Callable[[WorkItem], bool]) -> bool:
-        """Whether something waits in a lane that may be begun."""
-        return any(may(item) for item in self._queues[lane].order())
 
     def rest(self, lane: Lane) -> None:
         """Nobody has anything waiting or being done in this lane."""
@@ -91,10 +91,12 @@ class Schedule:
         places: dict[WorkItem, Place] = {}
         free: list[float] = []  # when each worker will have room in this lane
         for worker in workers:
-            running = list(worker.lanes[lane].values())
+            running = worker.going(lane)
             left = self._remaining(running) if running else 0.0 if worker.state == "ready" else _until_ready(worker)
             places.update((item, Place(0, left)) for item in running)
             free.append(left)
+            held = [item for item in worker.lanes[lane].values() if item not in running]  # these go on when it is free
+            places.update((item, Place(0, left + self._remaining([item]))) for item in held)
         heapq.heapify(free)
         ahead = 0
         for batch in self._batches(self._queues[lane].order()):

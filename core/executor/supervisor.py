@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Literal, Protocol
@@ -20,6 +20,7 @@ from core.executor.protocol.messages import (
     Cancelled,
     Forget,
     FromWorker,
+    Hold,
     NotReady,
     Ready,
     Run,
@@ -36,6 +37,7 @@ from core.executor.stats import WorkerStats
 log = logging.getLogger(__name__)
 WorkerState = Literal["down", "starting", "ready"]
 
+IN_LANE = 2  # stepwise requests that a worker has in one lane: one that is held, and one that it gave way to
 HOPELESS = 3  # failed starts in a row after which a worker is not waited for
 _HUNG = "it hung"
 _SLOW_TO_CANCEL = "a cancelled request did not stop"
@@ -99,6 +101,7 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._working_on: tuple[int, ...] = ()
         self._heard = monotonic()  # the last message, or when it was given work after a pause
+        self._on_hold: frozenset[int] = frozenset()  # items that others go before, of which it does no step
         self._cancelling: dict[int, float] = {}  # cancelled items, and when patience with them ends
         self._verdict = ""  # why we ended the worker, if we did
         self._closing = asyncio.Event()
@@ -123,14 +126,18 @@ class Supervisor:
 
     def free(self, lane: Lane) -> bool:
         able = lane in self.serves | self.relieves and self.state == "ready" and not self._closing.is_set()
-        return able and not self.lanes[lane]
+        return able and not self.going(lane) and len(self.lanes[lane]) < IN_LANE
+
+    def going(self, lane: Lane) -> list[WorkItem]:
+        """What of a lane it is working on: not what is held."""
+        return [item for number, item in self.lanes[lane].items() if number not in self._on_hold]
 
     def assign(self, lane: Lane, items: Sequence[WorkItem]) -> None:
         """Give a free lane its next item, or its next batch."""
         assert self._link is not None
-        if not self.items:
+        if not self._busy():
             self._heard, self._working_on = monotonic(), ()
-        self.lanes[lane] = {item.id: item for item in items}
+        self.lanes[lane].update({item.id: item for item in items})
         for item in items:
             item.begin()
         requests, shared = zip(*(self._sent.prepare(item.request) for item in items), strict=True)
@@ -139,6 +146,23 @@ class Supervisor:
         else:
             self._link.send(Run(tuple(item.id for item in items), requests, shared))
         self._tell_forget(self._sent.surplus())
+
+    def hold(self, held: Callable[[WorkItem], bool]) -> None:
+        """Have the worker do no step of those of its stepwise requests that are to be held, and go on with the others."""
+        able = [item for item in self.items.values() if item.kind.mode is Mode.STEPS and item.id not in self._cancelling]
+        on_hold = frozenset(item.id for item in able if held(item))
+        if on_hold == self._on_hold or self._link is None:
+            return
+        if not self._busy():
+            self._heard = monotonic()
+        for item in able:
+            item.hold(item.id in on_hold)
+        self._on_hold = on_hold
+        self._link.send(Hold(tuple(sorted(on_hold))))
+
+    def _busy(self) -> bool:
+        """Whether it has work to go on with, and so should be heard of."""
+        return not self.items.keys() <= self._on_hold
 
     def forget(self, data: bytes) -> None:
         """Have the worker let go of bytes that requests shared."""
@@ -249,11 +273,12 @@ class Supervisor:
             log.error("%s answered a %s with %s", self.name, item.kind.name, type(answer).__name__)
             answer = InternalError()
         self._dispatcher.answered(item, answer, _believed(message.seconds, item))
-        if not self.lanes[item.lane]:
+        if not self.going(item.lane):
             self._dispatcher.lane_freed()
 
     def _release(self, number: int) -> WorkItem | None:
         self._cancelling.pop(number, None)
+        self._on_hold -= {number}
         for lane in self.lanes.values():
             if number in lane:
                 return lane.pop(number)
@@ -273,12 +298,12 @@ class Supervisor:
             if heard != self._heard:
                 heard = self._heard
                 starved.begin()
-            silence = now - heard - (starved.seconds() if self.items else 0.0)
+            silence = now - heard - (starved.seconds() if self._busy() else 0.0)
             if not link.alive():
                 link.stop()
             elif self.state == "starting" and now - self._heard > patience.start:
                 self._end("it did not start")
-            elif self.items and silence > patience.silence:
+            elif self._busy() and silence > patience.silence:
                 self._end(_HUNG)
             elif any(now > end for end in self._cancelling.values()):
                 self._end(_SLOW_TO_CANCEL)
@@ -300,6 +325,7 @@ class Supervisor:
         items = self.items
         self.lanes = {lane: {} for lane in Lane}
         self._cancelling.clear()
+        self._on_hold = frozenset()
         guilty = set() if self._verdict == _SLOW_TO_CANCEL else set(self._working_on)
         blamed = [item for number, item in items.items() if number in guilty]
         bystanders = [item for number, item in items.items() if number not in guilty]

@@ -84,7 +84,7 @@ def mark_in(picture: bytes) -> str:
 class Bench:
     """See core.executor.worker.workbench.Workbench."""
 
-    def find_faces(self, request: FindFaces) -> FoundFaces:
+    def find_faces(self, request: FindFaces) -> Iterator[FoundFaces]:
         orders = _orders(request.photo)
         _fail(orders, "find")
         if not orders["faces"]:
@@ -92,7 +92,7 @@ class Bench:
         boxes = [(64.0 * n, 0.0, 64.0 * n + 64, 64.0) for n in range(orders["faces"])]
         pictures = [_png((32, 32), 40 + n, f"{orders['mark']}/{n}") for n in range(orders["faces"])]
         pairs = zip(boxes, pictures, strict=True)
-        return FoundFaces(tuple(FoundFace(n, box, picture, Learned(f"seen {n}")) for n, (box, picture) in enumerate(pairs)))
+        yield FoundFaces(tuple(FoundFace(n, box, picture, Learned(f"seen {n}")) for n, (box, picture) in enumerate(pairs)))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)

@@ -23,7 +23,7 @@ import core.gates
 from core.cli import edit
 from core.edit import Editor, Models
 from core.errors import FaceRefused, LooksExplicit, LooksYoung, PhotoError, WeightsCorrupt, WeightsMissing
-from core.executor import Animate, FindFaces, Project, Render, Rendered
+from core.executor import Animate, FindFaces, FoundFaces, Project, Render, Rendered, Workbench
 from core.faces import align
 from core.gates import Gates
 from core.generator import Generator
@@ -77,6 +77,13 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "png", compress_level=1)
     return out.getvalue()
+
+
+def looked(bench: Workbench, photo: bytes) -> FoundFaces:
+    """What the workbench finds in a photo."""
+    *_, found = bench.find_faces(FindFaces(photo))
+    assert isinstance(found, FoundFaces)
+    return found
 
 
 def test_children_are_told_from_adults(gates: Gates, people: dict[int, NDArray[np.uint8]], settings: Settings) -> None:
@@ -173,10 +180,10 @@ def bench(models: Models) -> EditorWorkbench:
 def test_the_bot_looks_before_it_does_anything(bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]) -> None:
     child, adult = png(people[5018]), png(people[5000])
     with pytest.raises(LooksYoung):
-        bench.find_faces(FindFaces(child))
+        looked(bench, child)
     with pytest.raises(LooksYoung):  # also where a request comes that no look went before, as after a restart
         next(bench.project(Project(child)))
-    assert len(bench.find_faces(FindFaces(adult)).faces) == 1
+    assert len(looked(bench, adult).faces) == 1
 
 
 def test_a_photo_is_shown_to_the_gates_once_and_a_refused_one_each_time(
@@ -196,13 +203,13 @@ def test_a_photo_is_shown_to_the_gates_once_and_a_refused_one_each_time(
         monkeypatch.setattr(gates, name, noted(name, getattr(gates, name)))
     adult, again = png(people[5003]), png(people[5003]) + b"\0"
     for _ in range(3):
-        bench.find_faces(FindFaces(adult))
+        looked(bench, adult)
     assert seen == ["explicit", "under_age"]
-    bench.find_faces(FindFaces(again))
+    looked(bench, again)
     assert len(seen) == 4, "another file is another photo, whatever it shows"
     for _ in range(2):
         with pytest.raises(LooksYoung):
-            bench.find_faces(FindFaces(png(people[5018])))
+            looked(bench, png(people[5018]))
     assert len(seen) == 8
 
 
@@ -211,8 +218,8 @@ def test_a_face_is_looked_for_once_and_again_only_for_stricter_checks(
 ) -> None:
     photo, child = png(people[5000]), png(people[5018])
     ws = models.generator.broadcast(seed_w(models.generator, [5000])).numpy()
-    (face,) = bench.find_faces(FindFaces(photo)).faces
-    unchecked = EditorWorkbench(Editor(models)).find_faces(FindFaces(child)).faces[0].learned
+    (face,) = looked(bench, photo).faces
+    unchecked = looked(EditorWorkbench(Editor(models)), child).faces[0].learned
     request = Render(to_npz(ws), (1.0,), size=256, kind="jpeg", photo=photo, learned=face.learned)
     (drawn,) = bench.render([request])
     assert isinstance(drawn, Rendered)
@@ -241,7 +248,7 @@ def test_a_face_whose_photo_is_gone_is_held_against_the_checks_of_today(
 ) -> None:
     generator = models.generator
     latents = {seed: to_npz(generator.broadcast(seed_w(generator, [seed])).numpy()) for seed in (5000, 5018)}
-    (face,) = bench.find_faces(FindFaces(png(people[5000]))).faces
+    (face,) = looked(bench, png(people[5000])).faces
     asked = Render(latents[5000], (1.0,), size=256, kind="jpeg", learned=face.learned)
     (drawn,) = bench.render([asked])
     assert isinstance(drawn, Rendered), "it passed these very checks"
@@ -261,33 +268,33 @@ def test_a_face_whose_photo_is_gone_is_held_against_the_checks_of_today(
 
 def test_one_child_in_a_group_is_enough(bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]) -> None:
     pair = np.concatenate([people[5000], people[5001]], axis=1)
-    assert len(bench.find_faces(FindFaces(png(pair))).faces) == 2
+    assert len(looked(bench, png(pair)).faces) == 2
     family = png(np.concatenate([people[5000], people[5136]], axis=1))
     with pytest.raises(LooksYoung):
-        bench.find_faces(FindFaces(family))
+        looked(bench, family)
     beside = Image.new("RGB", (400, 256), (128, 128, 128))
     beside.paste(Image.fromarray(people[5000]).resize((256, 256)), (144, 0))
-    assert len(bench.find_faces(FindFaces(png(np.asarray(beside)))).faces) == 1
+    assert len(looked(bench, png(np.asarray(beside))).faces) == 1
     beside.paste(Image.fromarray(people[5018]).resize((80, 80)), (30, 90))  # a face of some 40 pixels, too small for an edit
     with pytest.raises(LooksYoung):
-        bench.find_faces(FindFaces(png(np.asarray(beside))))
+        looked(bench, png(np.asarray(beside)))
     with pytest.raises(LooksYoung):
         next(bench.project(Project(family, face=0)))
 
 
 def test_an_explicit_photo_is_refused_before_a_face_is_looked_for(bench: EditorWorkbench) -> None:
     with pytest.raises(LooksExplicit):  # and not NoFace
-        bench.find_faces(FindFaces(png(skin_tones())))
+        looked(bench, png(skin_tones()))
 
 
 def test_the_factory_of_the_workers_takes_photos_of_strangers(settings: Settings, tmp_path: Path) -> None:
     child = png(np.zeros((64, 64, 3), dtype=np.uint8))
     bench = create(with_settings(settings, gate_explicit=1e-6))
     with pytest.raises(LooksExplicit):
-        bench.find_faces(FindFaces(child))
+        looked(bench, child)
     unguarded = create(with_settings(settings, gates="off", gate_explicit=1e-6))
     with pytest.raises(PhotoError) as caught:
-        unguarded.find_faces(FindFaces(child))
+        looked(unguarded, child)
     assert not isinstance(caught.value, LooksExplicit)
     cache = tmp_path / "cache"
     (cache / "weights").mkdir(parents=True)

@@ -38,7 +38,7 @@ class Mode(StrEnum):
 
     WHOLE = "whole"  # by itself, in one go
     BATCH = "batch"  # handed over together with neighbours of its kind, and answered one by one
-    STEPS = "steps"  # step by step: it can be cancelled between two steps, and others get in there
+    STEPS = "steps"  # step by step: between two it can be cancelled or held, and others get in there
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Kind:
     variant: Callable[[Any], str] = lambda request: ""  # requests with different variants are estimated apart
     fresh: Callable[[Any], bool] = lambda request: True  # whether it is to be done from its beginning
     resume: Callable[[Any, bytes], Any] | None = None  # (request, checkpoint): the request that goes on from there
-
+    told: bool = True  # whether who asked is told of its steps
     shared: str = ""  # the field of bytes that several requests may have in common, such as a photo: sent to a worker once
 
     @property

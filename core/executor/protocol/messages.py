@@ -49,6 +49,13 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Go on with none of these stepwise requests until the next `Hold`, which takes the place of this one."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Forget:
     """Let go of the shared bytes that have these numbers."""
 
@@ -118,5 +125,5 @@ class Log:
     text: str
 
 
-ToWorker = Setup | Run | Start | Cancel | Forget | Stop
+ToWorker = Setup | Run | Start | Cancel | Hold | Forget | Stop
 FromWorker = Ready | NotReady | Working | Stepped | Answered | Cancelled | Log

@@ -1,9 +1,10 @@
 """Runs a worker's requests: shares its one thread of work among the short ones and the stepwise ones.
 
 The rule: take in what has come; answer one batch of short requests if there is one, each of them as it is done; do one step
-of one stepwise request, of the one that has had the least time; repeat. So a picture waits for one step at most, and pictures
-never stop a projection. (On a processor, where a step takes several times as long as a picture, the executor starts two
-workers instead and gives the long requests to one of lower priority; this loop is then the rule within each.)
+of one stepwise request, of the one that has had the least time and is not held; repeat. So a picture waits for one step at
+most, and pictures never stop a projection. (On a processor, where a step takes several times as long as a picture, the
+executor starts two workers instead and gives the long requests to one of lower priority; this loop is then the rule within
+each.)
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from core.executor.protocol.messages import (
     Cancelled,
     Forget,
     FromWorker,
+    Hold,
     Run,
     Start,
     Stepped,
@@ -87,6 +89,7 @@ class WorkLoop:
         self._outlet, self._workbench, self._inbox = outlet, workbench, inbox
         self._short: deque[Run] = deque()
         self._stepwise: list[Stepwise] = []
+        self._on_hold: frozenset[int] = frozenset()
         self._held = Held()
         self._most = sys.maxsize  # requests in one batch; lowered when memory does not suffice for more
 
@@ -95,13 +98,17 @@ class WorkLoop:
         while self._take_in():
             if self._short:
                 self._answer(self._short.popleft())
-            if self._stepwise:
-                self._step(min(self._stepwise, key=lambda one: one.turn))
+            if going := self._going():
+                self._step(min(going, key=lambda one: one.turn))
+
+    def _going(self) -> list[Stepwise]:
+        """The stepwise requests that are not held."""
+        return [one for one in self._stepwise if one.item not in self._on_hold]
 
     def _take_in(self) -> bool:
         """Read all that has come, waiting only if there is nothing to do. False: leave."""
         while True:
-            idle = not self._short and not self._stepwise
+            idle = not self._short and not self._going()
             try:
                 if not self._take(self._inbox.get(block=idle)):  # no variable here: while the worker waits it would keep a photo
                     return False
@@ -120,6 +127,8 @@ class WorkLoop:
                 self._held.forget(shared)
             case Cancel(item):
                 self._cancel(item)
+            case Hold(items):
+                self._hold(frozenset(items))
             case Stop():
                 return False
         return True
@@ -132,8 +141,16 @@ class WorkLoop:
         except Exception as error:
             self._finish(item, as_answer(error), 0.0)
             return
-        stepwise.turn = min((one.turn for one in self._stepwise), default=0.0)
+        stepwise.turn = min((one.turn for one in self._going()), default=0.0)
         self._stepwise.append(stepwise)
+
+    def _hold(self, items: frozenset[int]) -> None:
+        """Hold these from now on. What is let go on again stands where the others are: it makes up for nothing."""
+        least = min((one.turn for one in self._going()), default=0.0)
+        for stepwise in self._stepwise:
+            if stepwise.item in self._on_hold - items:
+                stepwise.turn = max(stepwise.turn, least)
+        self._on_hold = items
 
     def _cancel(self, item: int) -> None:
         for stepwise in self._stepwise:

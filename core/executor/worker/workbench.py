@@ -30,7 +30,9 @@ class Workbench(Protocol):
     `InternalError`. Keep no state of a request outside its generator: `close()` on the generator must drop everything.
     """
 
-    def find_faces(self, request: FindFaces) -> FoundFaces: ...
+    def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
+        """Yield a `Progress` wherever it can be left for a while and, last, the one `FoundFaces`."""
+        ...
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         """Yield a `Progress` after each step (or more often) and, last, the one `Projected`."""

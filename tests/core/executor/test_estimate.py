@@ -72,4 +72,4 @@ def test_units_are_what_a_kind_is_made_of() -> None:
     estimates = Estimates()
     assert estimates.units(RENDER) == 3
     assert estimates.units(Animate(b"", 0, 1, frames=24)) == 24
-    assert estimates.units(FindFaces(b"")) == 1
+    assert estimates.units(FindFaces(b"")) == 4

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from core.executor import FindFaces, FullSize, Project, Render, Spending, WorkItem
-from core.executor.precedence import LATELY, LINGERS, MUCH, Precedence
-from tests.core.executor.kit import ANN, BEN, CAT, Someone, executor, until
+from core.executor.precedence import AT_ONCE, LATELY, LINGERS, LONG, MUCH, Precedence
+from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, until
 
 
 class Clock:
@@ -20,21 +21,30 @@ def item_of(owner: Someone) -> WorkItem:
     return WorkItem(FindFaces(b"x"), owner, None)
 
 
+def there(precedence: Precedence, *items: WorkItem) -> None:
+    """These are all unfinished items now."""
+    for member in list(precedence._unfinished):
+        del precedence._unfinished[member]
+    for item in items:
+        precedence.came(item)
+    precedence.look()
+
+
 async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -> None:
     clock = Clock()
     spending = Spending(clock)
-    precedence = Precedence(spending, clock)
+    precedence = Precedence(spending, lambda item: 1.0, clock)
     ann, ben = item_of(ANN), item_of(BEN)
 
     def waiting() -> list[WorkItem]:
-        precedence.look([ann, ben])
+        there(precedence, ann, ben)
         return [item for item in (ann, ben) if precedence.waits(item)]
 
     spending.charge(ANN, MUCH)
     assert not waiting(), "not yet much"
     spending.charge(ANN, 1.0)
     assert waiting() == [ann]
-    precedence.look([ann])
+    there(precedence, ann)
     assert not precedence.waits(ann), "nobody else is there"
     spending.charge(BEN, MUCH / 2 + 1)
     assert not waiting(), "the other has had as much, about"
@@ -42,17 +52,50 @@ async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -
     assert not waiting(), "it is long ago"
 
 
+async def test_one_who_asks_for_many_things_at_once_waits_for_one_who_asks_for_one() -> None:
+    clock = Clock()
+    precedence = Precedence(Spending(clock), lambda item: 18.0 if item.owner == CAT else 6.0, clock)
+    few, many = [item_of(ANN) for _ in range(AT_ONCE)], [item_of(ANN) for _ in range(AT_ONCE + 2)]
+    other, long = item_of(BEN), item_of(CAT)
+    there(precedence, *few, other)
+    assert not any(map(precedence.waits, few)), "as one who uses two messages"
+    there(precedence, *many, long)
+    assert not any(map(precedence.waits, many)), "what the other asks for is no smaller"
+    there(precedence, *many, other)
+    assert all(map(precedence.waits, many))
+    assert not precedence.waits(other)
+    small = Precedence(Spending(clock), lambda item: LONG / 6, clock)
+    there(small, *many, other)
+    assert not any(map(small.waits, many)), "they are done in a moment"
+
+
+async def test_nobody_is_held_for_ever() -> None:
+    """Whoever got no answer for a minute goes on with what they asked for first, and with no more than that."""
+    clock = Clock()
+    precedence = Precedence(Spending(clock), lambda item: 6.0, clock)
+    many, other = [item_of(ANN) for _ in range(AT_ONCE + 2)], item_of(BEN)
+    clock.now = many[0].submitted + LATELY - 1
+    there(precedence, *many, other)
+    assert all(map(precedence.waits, many))
+    clock.now += 2
+    there(precedence, *many, other)
+    assert [precedence.waits(item) for item in many] == [False, True, True, True]
+    precedence.answered(many[0])
+    there(precedence, *many, other)
+    assert all(map(precedence.waits, many)), "there was an answer"
+
+
 async def test_a_member_is_there_for_a_moment_after_an_answer() -> None:
     clock = Clock()
     spending = Spending(clock)
-    precedence = Precedence(spending, clock)
+    precedence = Precedence(spending, lambda item: 1.0, clock)
     ann, ben = item_of(ANN), item_of(BEN)
     spending.charge(ANN, 2 * MUCH)
     precedence.answered(ben)
-    precedence.look([ann])
+    there(precedence, ann)
     assert precedence.waits(ann)
     clock.now += LINGERS
-    precedence.look([ann])
+    there(precedence, ann)
     assert not precedence.waits(ann)
 
 
@@ -69,17 +112,50 @@ async def test_nothing_of_a_greedy_member_is_begun_while_others_have_work_in_any
         assert all([await item.result() for item in held]), "once nobody else is there"
 
 
-async def test_a_greedy_members_projection_gives_way_and_goes_on_from_where_it_was() -> None:
+async def test_what_is_being_done_for_a_greedy_member_is_held_and_goes_on_from_where_it_was() -> None:
     async with executor() as ours:
         long = ours.enqueue(Project(b"steps 0.02", steps=100), ANN)
         await until(lambda: long.last is not None and long.last.step >= 5)
         ours.spending.charge(ANN, MUCH + 40)
         assert (await ours.submit(Project(b"steps 0.01", steps=10), CAT)).latent == b"0 10"
+        assert long.last is not None
+        held_at = long.last.step
+        assert held_at < 20, "it stood still meanwhile"
         assert not long.done
-        begun, steps = (await long.result()).latent.split()
-        assert int(begun) >= 5, "what was done is not done again"
-        assert int(steps) == 100
+        assert (await long.result()).latent == b"0 100", "it was not begun anew"
         assert ours.stats().restarts == 0
+
+
+async def test_a_held_request_is_no_hung_worker_and_can_be_cancelled() -> None:
+    async with executor(patience=replace(QUICKLY, silence=0.3)) as ours:
+        long = ours.enqueue(Project(b"steps 0.02", steps=500), ANN)
+        await until(lambda: long.last is not None)
+        ours.spending.charge(ANN, MUCH + 40)
+        worker = ours._workers[0]
+        ours._precedence.answered(WorkItem(Project(b"x"), CAT, None))  # who is there, and asks for nothing just now
+        ours._pump()
+        assert not worker.going(long.lane)
+        await asyncio.sleep(0.45)
+        assert ours.stats().restarts == 0
+        ours.cancel(long)
+        await until(lambda: not worker.items)
+        assert ours.stats().restarts == 0
+
+
+async def test_no_more_than_two_of_a_lane_are_in_a_worker() -> None:
+    async with executor() as ours:
+        first = ours.enqueue(Project(b"steps 0.02", steps=500), ANN)
+        await until(lambda: first.last is not None)
+        ours.spending.charge(ANN, 10 * MUCH)
+        second = ours.enqueue(Project(b"steps 0.02", steps=500), BEN)
+        await until(lambda: second.last is not None)
+        ours.spending.charge(BEN, 3 * MUCH)
+        third = ours.enqueue(Project(b"steps 0.01", steps=5), CAT)
+        await until(lambda: not ours._workers[0].going(first.lane))
+        assert third.started is None
+        for item in (first, second):
+            ours.cancel(item)
+        assert await third.result()
 
 
 async def test_a_projection_gives_way_to_nobody_who_has_had_as_much() -> None:

@@ -40,6 +40,7 @@ class _Owner(NamedTuple):
 
 ATTACKER, DRAWING, BEFORE = _Owner(1, 666), _Owner(2, 1), _Owner(4, 3)  # the last one: whoever had the face kept, long ago
 SENDING: Final = 3  # the server that photos come from
+_MEMBERS: Final = itertools.count(1000)  # who sends one, each time somebody who had nothing before
 
 
 @dataclass
@@ -99,7 +100,7 @@ async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projec
             times.append(time.monotonic() - began)
             await asyncio.sleep(PAUSE)
 
-    fresh = enumerate(_fresh(data), 1000)
+    fresh = zip(_MEMBERS, _fresh(data), strict=True)
 
     async def send() -> None:
         member, photo = next(fresh)

@@ -2,8 +2,8 @@
 
 Within a lane the fair queue sees to it that everyone has their turn. But lanes share a processor, and a step that was begun
 is waited for: a member who asks for all there is, in every lane, would slow everybody down though it is never their turn for
-long. So what such a member asks for is begun, and gone on with from step to step, only while nobody is there who takes less
-than half as much.
+long. So what such a member asks for is begun, and gone on with from step to step, only while nobody is there who takes less:
+half as much, or, of one who asks for many things at once, anything less.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ LATELY: Final = 60.0  # seconds that are looked back on, and the longest that a 
 MUCH: Final = 40.0  # seconds of work in them: who asks for one thing after the other hardly gets there, on a slow processor
 AT_ONCE: Final = 2  # unfinished requests: nobody who uses one message at a time has more
 LONG: Final = 10.0  # seconds of work, had and asked for: many requests that are less than that keep nobody waiting
+HALF: Final = 0.5  # of what one has had: so much less gives precedence, that two who take turns don't hold each other
 LINGERS: Final = 0.5  # seconds that a member counts as there after an answer: a photo takes three requests, one after the other
 
 
@@ -60,8 +61,10 @@ class Precedence:
     def takes_much(self, item: WorkItem) -> bool:
         """Whether its member has had much lately, or asks for many things at once."""
         member = item.owner.member_id
-        many = len(self._unfinished.get(member, ())) > AT_ONCE and self._of(member) > LONG
-        return many or self._spending.of_member(member, LATELY) > MUCH
+        return self._asks_much(member) or self._spending.of_member(member, LATELY) > MUCH
+
+    def _asks_much(self, member: Hashable) -> bool:
+        return len(self._unfinished.get(member, ())) > AT_ONCE and self._of(member) > LONG
 
     def waits(self, item: WorkItem) -> bool:
         """Whether it is not to be begun, or gone on with, for now: its member takes much, and somebody is there who does not.
@@ -77,7 +80,7 @@ class Precedence:
         if self._least is None:
             just_answered = {one for one, at in self._answered.items() if now - at < LINGERS}
             self._least = min(map(self._of, self._unfinished.keys() | just_answered))
-        return self._least < self._of(member) / 2
+        return self._least < self._of(member) * (1.0 if self._asks_much(member) else HALF)
 
     def _of(self, member: Hashable) -> float:
         """Seconds of work that a member has had in the last `LATELY` seconds, and asks for."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import NoFace
-from core.executor import Capacity, Progress, Render
+from core.executor import Capacity, FindFaces, Progress, Project, Render, WorkItem
 from core.executor.kinds import Asks, Cost, Kind, Lane, Mode, kind, kind_of, kinds, modules, register
 from tests.core.executor.kit import ANN, BEN, executor, pid_of
 
@@ -69,3 +69,10 @@ def test_what_is_no_kind_is_a_mistake_and_a_name_has_one_kind() -> None:
     taken = Kind(Render, bytes, Lane.QUICK, Mode.WHOLE, Cost(1, 1, 1, 2), lambda workbench, request: b"")
     with pytest.raises(ValueError, match="Render is a name of another kind"):
         register(taken)
+
+
+async def test_the_steps_of_a_look_at_a_photo_are_told_to_nobody() -> None:
+    told: list[Progress] = []
+    for request in (FindFaces(b"x"), Project(b"x")):
+        WorkItem(request, ANN, told.append).step(Progress(1, 5))
+    assert len(told) == 1, "only those of what takes long"

@@ -54,7 +54,7 @@ async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -
 
 async def test_one_who_asks_for_many_things_at_once_waits_for_one_who_asks_for_one() -> None:
     clock = Clock()
-    precedence = Precedence(Spending(clock), lambda item: 18.0 if item.owner == CAT else 6.0, clock)
+    precedence = Precedence(Spending(clock), lambda item: 25.0 if item.owner == CAT else 6.0, clock)
     few, many = [item_of(ANN) for _ in range(AT_ONCE)], [item_of(ANN) for _ in range(AT_ONCE + 2)]
     other, long = item_of(BEN), item_of(CAT)
     there(precedence, *few, other)

@@ -25,6 +25,7 @@ from core.executor import Animate, Executor, Project
 from core.settings import Settings
 from core.store import Owner, Store
 from tests.bot.workbench import CREATE, photo
+from tests.core.executor.local import LocalLauncher
 
 GENERATOR = "a" * 64
 Message = Any  # a simcord ResponseMessage or a discord.Message
@@ -144,13 +145,23 @@ class World:
 
 @contextlib.asynccontextmanager
 async def running(
-    home: Path, *, content: bool = True, workbench: str = CREATE, patience: float = 20.0, **environ: str
+    home: Path,
+    *,
+    content: bool = True,
+    workbench: str = CREATE,
+    patience: float = 20.0,
+    process: bool = False,
+    **environ: str,
 ) -> AsyncIterator[World]:
-    """The world, up and running. `patience`: seconds that one act of a member may take to settle."""
+    """The world, up and running. `patience`: seconds that one act of a member may take to settle.
+
+    The worker is a thread, which is there at once, unless a `process` is asked for: for its death, or its pid.
+    """
     settings = Settings.load({"EGAO_HOME": str(home), "EGAO_DEVICE": "cpu", "EGAO_PROGRESS_SECONDS": "0.001", **environ})
     store = await asyncio.to_thread(Store.open, settings)
     photos = CdnPhotos()
-    async with HeldExecutor(settings, workbench, devices=["cpu"], split=False) as executor:
+    launcher = None if process else LocalLauncher()
+    async with HeldExecutor(settings, workbench, devices=["cpu"], split=False, launcher=launcher) as executor:
         world = World(Parts(settings, store, executor, photos, GENERATOR, Metrics()), photos)
         if not content:
             world.bot = world.make_bot(content=False)

@@ -31,7 +31,9 @@ async def test_a_real_photo_gets_real_pictures(tmp_path: Path, settings: Setting
             face = finder.require(pixels(pictures(world, world.channel.last_message)[name]))[0]
             return default().of(face.blendshapes)
 
-        async with running(tmp_path, workbench=create, patience=500, EGAO_CACHE=cache, EGAO_PROJECTION_STEPS="3") as world:
+        async with running(
+            tmp_path, process=True, workbench=create, patience=500, EGAO_CACHE=cache, EGAO_PROJECTION_STEPS="3"
+        ) as world:
             world.open()
             world.consent(world.ann)
             await world.ann.send(world.channel, attachments=[("me.png", astronaut_png)])

@@ -33,6 +33,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
+@pytest.fixture
+async def mortal(tmp_path: Path) -> AsyncIterator[World]:
+    """The world with a worker that can die."""
+    async with running(tmp_path, process=True) as made:
+        made.open()
+        made.consent(made.ann, made.ben)
+        yield made
+
+
 def quota(world: World, person: Any) -> int:
     return world.store.limits.left(world.owner(person), world.store.guilds.get(world.guild.id)).quota
 
@@ -49,7 +58,8 @@ async def test_an_answer_that_discord_refuses_for_good_gives_no_use_back(world: 
     world.complaints()
 
 
-async def test_a_photo_that_took_a_worker_down_costs_its_use_and_is_left_alone_for_a_while(world: World) -> None:
+async def test_a_photo_that_took_a_worker_down_costs_its_use_and_is_left_alone_for_a_while(mortal: World) -> None:
+    world = mortal
     world.set(daily_quota=10)
     deadly = photo(fail="crash", at="project")
     await world.ann.send(world.channel, attachments=[("me.png", deadly)])

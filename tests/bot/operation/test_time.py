@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -21,7 +22,7 @@ from bot.transport.answer import Answer
 from bot.transport.photo_source import PhotoRef
 from bot.ui.pages import Page
 from core.errors import StillBusy, StoreBusy
-from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, text
+from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, running, text
 from tests.bot.workbench import photo, strength_in
 
 QUARTER = 15 * 60.0
@@ -290,14 +291,17 @@ async def test_a_choice_that_is_cancelled_is_told_once(world: World, monkeypatch
     assert "Cancelled" in text(world.channel.last_message)
 
 
-async def test_the_simulated_clock_is_no_clock_for_real_workers(world: World) -> None:
-    pid = world.parts.executor.stats().workers[0].pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)  # a busy machine: the worker is slow to say that it has begun
-    threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
-    assert "AI-edited" in text(world.channel.last_message)
-    assert world.parts.executor.stats().restarts == 0
+async def test_the_simulated_clock_is_no_clock_for_real_workers(tmp_path: Path) -> None:
+    async with running(tmp_path, process=True) as world:
+        world.open()
+        world.consent(world.ann)
+        pid = world.parts.executor.stats().workers[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)  # a busy machine: the worker is slow to say that it has begun
+        threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
+        await world.ann.send(world.channel, attachments=[("me.png", photo())])
+        assert "AI-edited" in text(world.channel.last_message)
+        assert world.parts.executor.stats().restarts == 0
 
 
 async def test_a_reply_that_discord_fails_to_take_does_not_lose_the_request(world: World) -> None:

@@ -33,7 +33,7 @@ async def test_two_workers_that_are_no_processes_share_fairly_batch_and_cancel(l
     steps: list[int] = []
     long = [ours.enqueue(Project(b"steps 0.01", steps=500), owner, lambda p: steps.append(p.step)) for owner in (ANN, BEN)]
     assert [worker.running for worker in ours.stats().workers] == [1, 1]
-    hold = [ours.enqueue(Render(b"slow 0.1", (1.0,)), ANN) for _ in range(2)]
+    hold = [ours.enqueue(Render(b"slow 0.1", (1.0,)), owner) for owner in (ANN, BEN)]
     renders = [ours.enqueue(Render(b"%d" % n, (1.0, 2.0)), CAT) for n in range(4)]
     assert [await item.result() for item in renders] == [Rendered((b"%d 1" % n, b"%d 2" % n)) for n in range(4)]
     assert any(4 in link.batches for link in launcher.links), "the four went together, to whichever worker"

@@ -38,7 +38,7 @@ async def test_a_new_photo_crosses_once(world: World, heard: Heard) -> None:
     data = photo()
     await world.ann.send(world.channel, attachments=[("me.png", data)])
     assert "AI-edited" in text(last_in(world.channel))
-    assert [type(message) for message in heard] == [Run, Start, Run, Forget], "faces, projection, pictures"
+    assert [type(message) for message in heard] == [Start, Start, Run, Forget], "faces, projection, pictures"
     assert crossings(heard, data) == 1
     assert_nothing_is_held(world, heard)
 

@@ -20,6 +20,10 @@ class KnownScale:
     scores: tuple[float, ...]
     rest: float
     neutral: float | None = None  # the strength that leads to rest; None where nobody has asked yet
+    # what takes off the face all that is no part of the expression; () where there is no such thing
+    ease: tuple[float, ...] = ()  # as soon as it is edited
+    full: tuple[float, ...] = ()  # at strength 1
+    calm: tuple[float, ...] = ()  # at rest
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,11 @@ class Learned:
 
 
 def _dumped(scale: KnownScale) -> dict[str, Any]:
-    return {**asdict(scale), "steps": [*scale.steps], "scores": [*scale.scores]}
+    lists = {name: [*getattr(scale, name)] for name in ("steps", "scores", *_PULLS)}
+    return {**asdict(scale), **lists}
 
 
+_PULLS: Final = ("ease", "full", "calm")
 NOTHING: Final = Learned()
 
 
@@ -64,4 +70,5 @@ def _loaded(data: Mapping[str, Any]) -> KnownScale:
     if len(steps) != len(scores):
         raise ValueError("a scale has a score for each step")
     neutral = None if data["neutral"] is None else float(data["neutral"])
-    return KnownScale(str(data["expression"]), str(data["of"]), steps, scores, float(data["rest"]), neutral)
+    pulls = (tuple(map(float, data.get(name, ()))) for name in _PULLS)  # scales of earlier versions have none
+    return KnownScale(str(data["expression"]), str(data["of"]), steps, scores, float(data["rest"]), neutral, *pulls)

@@ -110,7 +110,7 @@ class EditorWorkbench:
         if placed is None:
             side = getattr(request, "size", None) or len(one.pixels)
             return encode(Editor.resized(one.pixels, side), request.kind, max_bytes=request.max_bytes)
-        source: Source = "photo" if one.step == 0 else "edited"
+        source: Source = "photo" if one.untouched else "edited"
         photo = placed.photo
         kind: PictureKind = "webp" if photo.layered is not None and request.kind == "jpeg" else request.kind
         return encode(photo.finished(one.pixels), kind, max_bytes=request.max_bytes, source=source, manner=photo.manner)

@@ -1,4 +1,4 @@
-"""`egao train preview-head | encoder | curvature | starts | things`: what is learned from drawn faces alone."""
+"""`egao train preview-head | encoder | curvature | maps | starts | things`: what is learned from drawn faces alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import typer
 
 from core.cli.generator import GeneratorOption, settings_for
 from core.device import choose_device, use_threads
+from core.emotion import EmotionClassifier
+from core.faces import FaceFinder
 from core.fast.data import DrawnSet
 from core.fast.encoder import Encoder
 from core.fast.preview import Preview
@@ -31,9 +33,13 @@ from core.occlusion.train import SCHEDULE as THINGS_SCHEDULE
 from core.occlusion.train import score_things, things_set, train_things
 from core.projection.features import Features
 from core.projection.start import fit_table, save_table
+from core.reach.drawn import MixedSet
+from core.reach.ease import MOVED
+from core.reach.learn import fit as fit_maps
+from core.rendering import Renderer
 from core.seeds import parse_seeds
 from core.settings import Settings
-from core.weights.parts import STARTS, made_folder
+from core.weights.parts import MAPS, STARTS, made_folder
 
 Folder = Annotated[Path | None, typer.Option("--folder", help="faces and checkpoints; cache/training if not given")]
 Out = Annotated[Path | None, typer.Option("--out", help="folder of the generator's parts; this machine's if not given")]
@@ -48,6 +54,7 @@ def register(app: typer.Typer) -> None:
     verb.command("preview-head")(train_preview_head)
     verb.command("encoder")(train_the_encoder)
     verb.command("curvature")(train_the_curvature)
+    verb.command("maps")(learn_maps)
     verb.command("starts")(make_starts)
     verb.command("things")(train_the_things)
     app.add_typer(verb, name="train")
@@ -122,6 +129,25 @@ def train_the_things(
     loss = _run(training)
     assert isinstance(training.module, ThingNet)
     _keep(training, out, generator, schedule, drawn.faces, loss, score_things(training.module, features, drawn))
+
+
+def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, named: GeneratorOption = None) -> None:
+    """Learn what moves each of the landmarker's scores, so that brows, eyes and mouth can be set at rest one by one."""
+    settings = settings_for(named)
+    generator, place = _prepare(folder, settings)
+    with FaceFinder(settings) as finder:
+        drawn = MixedSet(
+            place / "mixed", generator, Renderer(generator), finder, EmotionClassifier(settings), **_given(faces)
+        )  # fmt: skip
+        for done in drawn.fill():
+            if done % 200 == 0 or done == drawn.faces:
+                typer.echo(f"faces looked at: {done} of {drawn.faces}")
+    fitted = fit_maps(drawn.all(), generator)
+    file = (out or made_folder(settings, generator)) / MAPS
+    fitted.maps.save(file, {"faces": len(fitted.maps.faces), "explained": fitted.explained})
+    best = sorted(fitted.explained.items(), key=lambda one: -one[1])
+    told = ", ".join(f"{name} {share:.2f}" for name, share in best if name.startswith(MOVED))
+    typer.echo(f"{file}: shares of the scores' variance on faces held out: {told}")
 
 
 def make_starts(

@@ -18,15 +18,20 @@ _SHAVED = 0.4  # share of a change of shade that is refused in a beard
 _HAIRY = 2.0, 3.5  # times the detail of the smoother third of the skin from which, and at which, it is a beard
 _BEARDED = 0.1, 0.25  # share of the skin that is hairy, on a face without and with a beard
 _RESHAPED = 3.0, 7.0  # levels of change in folds and edges from which, and at which, they are drawn anew
+_RESHAPED_WIDE = 1.0, 3.0  # the same where a whole part of the face becomes another
 
 
-def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, size: float) -> Tensor:
-    """What the edit adds to the photo's shade; in a `beard` [1, 1, H, W] less, for generators shave while they smile."""
+def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, size: float, wide: float) -> Tensor:
+    """What the edit adds to the photo's shade; in a `beard` [1, 1, H, W] less, for generators shave while they smile.
+
+    By `wide` (0..1) as in `reshaped`, broad changes too: a cheek that is no longer raised is lit otherwise.
+    """
     made = blur((edited - reconstructed) * light(photo, reconstructed, size), _FINEST * size)
     grey = made.mean(dim=1, keepdim=True)
     made = (1 - _SHAVED * beard) * (grey + _TINT * (1 - beard) * (made - grey))
-    wide = broad(made, size)
-    return made - wide + _BROAD_LIMIT * torch.tanh(wide / _BROAD_LIMIT)
+    whole = broad(made, size)
+    limit = _BROAD_LIMIT * (1 + wide)
+    return made - whole + limit * torch.tanh(whole / limit)
 
 
 def broad(made: Tensor, size: float) -> Tensor:
@@ -46,14 +51,16 @@ def _factor(wanted: Tensor, present: Tensor) -> Tensor:
     return (factor * grey.clamp(0.4, 1.6)).sqrt()
 
 
-def reshaped(made: Tensor, size: float) -> Tensor:
+def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
     """Where the `change` made is strong enough in folds and edges that the photo's own must go: [1, 1, H, W], 0..1.
 
-    A fold that the photo shows deeper than the reconstruction, or a little beside it, would else stay as a ghost.
+    A fold that the photo shows deeper than the reconstruction, or a little beside it, would else stay as a ghost. By
+    `wide` (0..1) weaker changes count, and more around them: where a broad smile goes, the whole cheek is another.
     """
     strength = (made - broad(made, size)).abs().mean(dim=1, keepdim=True)
-    core = smoothstep(blur(strength, 0.015 * size), *_RESHAPED)
-    return (1.5 * blur(core, 0.02 * size)).clamp(0, 1)
+    low, high = (few + wide * (most - few) for few, most in zip(_RESHAPED, _RESHAPED_WIDE, strict=True))
+    core = smoothstep(blur(strength, (0.015 + 0.02 * wide) * size), low, high)
+    return (1.5 * blur(core, (0.02 + 0.02 * wide) * size)).clamp(0, 1)
 
 
 def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: float) -> Tensor:

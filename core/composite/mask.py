@@ -14,18 +14,23 @@ _OTHER = 60.0, 110.0  # levels by which photo and reconstruction must differ to 
 _NOSE = 0.085  # in face sizes, reach of the nose's lower half: its nostrils never lie where the generator has them
 _HARD = 15.0, 30.0  # levels by which a rim stands out, from which and at which it is none of the face
 _ABOVE = 1.2, 1.6  # heights between which that rule ends: 0 at the brows, 1 on the nose
+_HAIR = 1.6  # heights above the brows at which hair may begin
+_WINGS = 0.4  # share of that reach
+_BELOW_EYES = 0.7, 1.1  # heights, as above
 _NOSE_KEPT = 0.8  # share of a change of shade that is refused there
 
 
-def point_weights(points: Points) -> NDArray[np.float64]:
+def point_weights(points: Points, brows: float = 0.0, wide: float = 0.0) -> NDArray[np.float64]:
     """For each mesh point [V]: skin that the edit may change, the lips, the eyes, each 0..1; [V, 3].
 
-    Skin fades to nothing at the rim, and upwards from the cheeks to the brows; the tip of the nose is mostly the photo's.
+    Skin fades to nothing at the rim, and upwards from the cheeks to the brows; by `brows` (0..1) it goes on to the middle
+    of the forehead. The tip of the nose is mostly the photo's; by `wide` (0..1), where cheeks fall, its wings are not.
     """
     down = points[CHEEKS] - points[BROWS]
-    skin = np.clip(((points - points[BROWS]) @ down) / (down @ down), 0, 1)
+    height = ((points - points[BROWS]) @ down) / (down @ down)
+    skin = np.maximum(np.clip(height, 0, 1), brows * np.clip((height + _HAIR) / (_HAIR / 2), 0, 1))
     skin[list(OVAL)] *= 0.4 * lowness()
-    away = np.linalg.norm(points - points[NOSE_TIP], axis=1) / (_NOSE * face_size(points))
+    away = np.linalg.norm(points - points[NOSE_TIP], axis=1) / ((1 - _WINGS * wide) * _NOSE * face_size(points))
     skin *= 1 - _NOSE_KEPT * np.exp(-0.5 * away**2)
     skin[COUNT:] = 0
     lips, eyes = np.zeros(len(points)), np.zeros(len(points))
@@ -47,6 +52,14 @@ def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float
     difference = blur(photo - reconstructed, 0.02 * size)
     common = (difference * skin).sum(dim=(2, 3), keepdim=True) / skin.sum().clamp(min=1)
     return smoothstep(blur((difference - common).norm(dim=1, keepdim=True), 0.01 * size), *_OTHER)
+
+
+def chin(height: Tensor, wide: float) -> Tensor:
+    """How far hairs at a `height` (as in `solid`) are a beard's: 1 everywhere, but by `wide` only below the nose's bridge.
+
+    Lashes and the lines round the eyes have as much detail.
+    """
+    return 1 - wide * (1 - smoothstep(height, *_BELOW_EYES))
 
 
 def solid(photo: Tensor, height: Tensor, size: float) -> Tensor:

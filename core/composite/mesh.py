@@ -28,6 +28,8 @@ EYES = (
     ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
     ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362)),
 )
+# Upper and lower edge of each brow, from its inner end outwards.
+BROW_ROWS = (((107, 66, 105, 63, 70), (55, 65, 52, 53, 46)), ((336, 296, 334, 293, 300), (285, 295, 282, 283, 276)))
 # Bone, or nearly: forehead and temples, the corners of the eyes, the bridge of the nose. An expression hardly moves them.
 STEADY = (10, 338, 297, 332, 284, 251, 389, 109, 67, 103, 54, 21, 162, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 4)
 

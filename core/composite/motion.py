@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.composite.mesh import (
+    BROW_ROWS,
     BROWS,
     CHEEKS,
     COUNT,
@@ -32,6 +33,10 @@ from core.expressions import Parts
 _NOISE, _MOVED = 0.0012, 0.004  # in face sizes: below the first a motion is noise, above the second it is taken whole
 _LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
 _RELAXED = 0.1  # share of its width that a mouth loses from a plain smile to rest
+_BROAD = 0.25  # and from a broad one
+_FOREHEAD = 0.9  # heights above the brows by which the forehead gives way
+_RISE = np.array([0.026, 0.028, 0.027, 0.023, 0.015])  # in face sizes, from the inner end of a brow to the outer
+_APART = np.array([0.005, 0.004, 0.002, 0.0, 0.0])
 _OVAL_SHARE = 0.25  # a chin that drops further needs a neck that the photo does not show
 _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
 
@@ -43,7 +48,8 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
     motion = without_head(reconstructed, edited) - reconstructed
     precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
     precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
-    motion = smooth(motion * _share(photo, parts.upper)[:, None], precise, rounds=4)
+    motion = smooth(motion * _share(photo, parts)[:, None], precise, rounds=4)
+    motion += parts.lift * _lift(photo)
     _hold(motion, photo, rim_margin(size))
     length = np.linalg.norm(motion, axis=1) / size
     motion *= _ramp(length, _NOISE, _MOVED)[:, None]
@@ -77,8 +83,17 @@ def mouth_gap(points: Points) -> float:
 
 def relaxing(before: Points, after: Points) -> float:
     """How far the mouth goes back from a smile, 0 (not) to 1: by how much it becomes narrower."""
+    return float(np.clip(_narrower(before, after) / _RELAXED, 0, 1))
+
+
+def broadly(before: Points, after: Points) -> float:
+    """The same for a broad smile: 0 where a plain one goes, 1 where cheeks were raised that no longer are."""
+    return float(np.clip((_narrower(before, after) - _RELAXED) / (_BROAD - _RELAXED), 0, 1))
+
+
+def _narrower(before: Points, after: Points) -> float:
     widths = [float(np.linalg.norm(points[LIPS_OUTSIDE[0][-1]] - points[LIPS_OUTSIDE[0][0]])) for points in (before, after)]
-    return float(np.clip((1 - widths[1] / widths[0]) / _RELAXED, 0, 1))
+    return 1 - widths[1] / widths[0]
 
 
 def heights(points: Points, where: Tensor) -> Tensor:
@@ -95,14 +110,36 @@ def _down(points: Points) -> NDArray[np.float64]:
     return result
 
 
-def _share(photo: Points, upper: float) -> NDArray[np.float64]:
-    """How much of the motion each point takes, [468]: forehead and the face's sides none, brows and lids `upper`."""
+def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
+    """How much of the motion each point takes, [468]: forehead and the face's sides none, brows and lids `parts.upper`.
+
+    Where brows are meant to move the forehead gives way for them, and ends at the hair.
+    """
+    upper = parts.upper
     down = photo[CHEEKS] - photo[BROWS]
     height = ((photo - photo[BROWS]) @ down) / (down @ down)  # 0 at the brows, 1 on the nose
     share = upper + (1 - upper) * _ramp(height, 0.1, 0.9)
-    share *= _ramp(height, -0.6, 0.0)
+    share *= _ramp(height, -0.6 - _FOREHEAD * parts.brows, -0.5 * _FOREHEAD * parts.brows)
     share[list(OVAL)] = lowness()
     return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *_LIPS)), rounds=3)[:, 0]
+
+
+def _lift(photo: Points) -> NDArray[np.float64]:
+    """How brows rise that were lowered in a deep frown, [468, 2] in pixels: evenly (inner ends alone would look worried).
+
+    Eyes and the oval stay; what lies between gives way.
+    """
+    up, size = -_down(photo), face_size(photo)
+    held = np.zeros(COUNT, dtype=bool)
+    held[[*OVAL, *(i for eye in EYES for row in eye for i in row)]] = True
+    field = np.zeros((COUNT, 2))
+    for rows in BROW_ROWS:
+        across = photo[rows[0][-1]] - photo[rows[0][0]]
+        across /= np.linalg.norm(across)  # from the inner end outwards
+        for row in rows:
+            field[list(row)] = size * (np.outer(_RISE, up) + np.outer(_APART, across))
+            held[list(row)] = True
+    return smooth(field, held, rounds=12)
 
 
 def _hold(motion: NDArray[np.float64], photo: Points, margin: NDArray[np.float64]) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor
 from core.composite import colour, mask, mouth
 from core.composite.before import still
 from core.composite.mesh import COUNT, Points, face_size, with_rim
-from core.composite.motion import heights, mouth_gap, relaxing, target_points
+from core.composite.motion import broadly, heights, mouth_gap, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
 from core.expressions import Parts
 
@@ -97,7 +97,7 @@ class _Edit:
     """One edit of an `Original`: the window of the photo that it touches, and what it puts there."""
 
     def __init__(self, original: Original, edited: Rendered, parts: Parts, *, lips_anew: bool) -> None:
-        self.original, self.edited, self.lips_anew = original, edited, lips_anew
+        self.original, self.edited, self.parts, self.lips_anew = original, edited, parts, lips_anew
         points = original.to_photo(edited.landmarks)
         self.target = np.concatenate([original.meant(edited, parts), original.mesh[COUNT:]])
         self.edited_mesh = with_rim(points)
@@ -135,8 +135,10 @@ class _Edit:
         size = original.size * scale
         target = (self.target - self.corner) * per
         raster = Raster(target, height, width)
+        wide = max(self.parts.anew, broadly(original.points, self.target))
         fields = [mesh - self.target for mesh in (original.mesh, original.reconstructed_mesh, self.edited_mesh)]
-        drawn = raster.interpolate(np.concatenate([*fields, mask.point_weights(self.target)], axis=1))
+        weights = mask.point_weights(self.target, self.parts.brows, wide)
+        drawn = raster.interpolate(np.concatenate([*fields, weights], axis=1))
         move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
 
         # where a turned face folds over itself, neighbours come from far apart; only the lips need the sharp field
@@ -155,15 +157,19 @@ class _Edit:
         free = skin * (1 - kept)
         inner = mouth.inside(target, height, width, size)
         beard = colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size)
-        made = colour.change(of_photo, reconstructed, edited, beard, size)
+        loses = relaxing(original.points, self.target)
+        lowness = heights(self.target, here)
+        made = colour.change(of_photo, reconstructed, edited, beard, size, wide)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
-        weight = free * mask.significance(made * free, size) * (1 - 0.75 * eyes)
-        weight = weight * (1 - mask.solid(of_photo, heights(self.target, here), size) * (1 - eyes))
         skinny = (1 - lips) * (1 - inner)
         beside = mouth.corners(target, height, width, size) * (1 - colour.bearded(beard, skin, lips, size))
-        anew = torch.maximum(colour.reshaped(made * skinny, size) * skinny * (1 - beard), beside)
-        anew = anew * relaxing(original.points, self.target)
-        fresh = colour.redrawn(of_photo, edited, beside, skin * skinny, size) + colour.broad(made, size)
+        anew = colour.reshaped(made * skinny, size, wide) * skinny * (1 - wide * eyes)
+        anew = anew * (1 - beard * mask.chin(lowness, wide)) * max(loses, self.parts.anew, self.parts.brows)
+        anew = torch.maximum(anew, beside * loses)
+        uncreased = torch.maximum(beside, wide * anew)
+        fresh = colour.redrawn(of_photo, edited, uncreased, skin * skinny, size) + colour.broad(made, size)
+        weight = free * mask.significance(torch.lerp(made, fresh, wide * anew) * free, size) * (1 - 0.75 * eyes)
+        weight = weight * (1 - mask.solid(of_photo, lowness, size) * (1 - eyes))
         added = torch.lerp(made, fresh, anew) * weight
         seen = free * (1 - inner).square()
         light = colour.mouth_light(of_photo, edited, seen * (1 - lips), seen * lips, size)

@@ -17,18 +17,20 @@ from core.composite import Original, Rendered
 from core.directions.direction import apply
 from core.edit.found import Found
 from core.edit.judge import Measured, measure_result, verdict
+from core.edit.learning import learn
 from core.edit.models import Models
-from core.edit.scale import Scale, measure
+from core.edit.scale import Pull, Scale
 from core.edit.seen import check_mouth
+from core.edit.trials import SCORE_SIDE, Trials
 from core.errors import FaceLost, NoSuchFace, ResultError
-from core.expressions import NEUTRAL, Expression, Strength, default
+from core.expressions import NEUTRAL, Expression, Parts, Strength, default
 from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
 from core.projecting import start_projection
 from core.projection import Projecting
+from core.reach.ease import lift_of, own_step, reach_of
 
 _REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
 _LOOKS = "parts, all faces"  # how the gates look; a face that was kept when they looked otherwise is looked at again
-_SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ class Variant:
     score: float  # of the expression in the picture, 0..1; nan where the landmarker sees no face in it
     lips_anew: bool = False  # laid into its photo in the second way: see `Original.edit`
     told: ResultError | None = None  # why the picture must not be shown; None where it is good, or was not judged
+    pull: Pull = ()  # what was added to the step; see `core.reach.maps`
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is the face as it was."""
+        return self.step == 0 and not any(self.pull)
 
     @property
     def label(self) -> str:
@@ -149,18 +157,21 @@ class Editor:
         """
         expression = expression or default()
         scale = scale or self.scale(ws, expression)
+        strengths = [scale.neutral if one == NEUTRAL else float(one) for one in asked]
         steps = [scale.rest if one == NEUTRAL else scale.step(float(one)) for one in asked]
-        pictures = self.draw(ws, steps, expression)
+        pulls = [scale.pull(one) for one in strengths]
+        pictures = self.draw(ws, steps, expression, pulls)
         return [
             Variant(
                 expression,
                 one,
-                scale.strength(step) if one == NEUTRAL else float(one),
+                strength,
                 step,
                 picture,
                 self.score(picture, expression) if judge else float("nan"),
+                pull=pull,
             )
-            for one, step, picture in zip(asked, steps, pictures, strict=True)
+            for one, strength, step, picture, pull in zip(asked, strengths, steps, pictures, pulls, strict=True)
         ]
 
     def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
@@ -168,37 +179,14 @@ class Editor:
 
         With the face as it was aligned, uint8 [R, R, 3], it is measured as it will look in its photo, else as drawn.
         """
-        if aligned is None:
-            now = self.score(self.reconstructed(ws), expression)
-            return measure(lambda steps: self._scores(ws, steps, expression), now, expression.calibration)
-        small = self.resized(aligned, _SCORE_SIDE)
-        face = self.models.finder.aligned(small)
-        if face is None:
-            return self.scale(ws, expression)
-        to_small = np.diag([_SCORE_SIDE / len(aligned), _SCORE_SIDE / len(aligned), 1.0])
-        drawn, things = self._landmarked(self.reconstructed(ws), 0.0), self.models.things.find(small)
-        original = Original(small, to_small, face.landmarks, drawn, things)
-        now = expression.of(face.blendshapes)
-        return measure(
-            lambda steps: [self._score_at(original, ws, step, expression) for step in steps], now, expression.calibration
-        )
-
-    def _scores(self, ws: np.ndarray, steps: Sequence[float], expression: Expression) -> list[float]:
-        return [self.score(one, expression) for one in self.draw(ws, steps, expression)]
-
-    def _score_at(self, original: Original, ws: np.ndarray, step: float, expression: Expression) -> float:
-        try:
-            edited = self._landmarked(self.draw(ws, [step], expression)[0], step)
-        except FaceLost:
-            return float("nan")
-        return self.score(original.edit(edited, expression.parts), expression)
+        return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
 
     def original(self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None) -> Original:
         """What all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
         They are edits of `shown`, the photo made smaller, where that is given. Raises as `things` does.
         """
-        aligned = align(photo.pixels, found.landmarks, _SCORE_SIDE)
+        aligned = align(photo.pixels, found.landmarks, SCORE_SIDE)
         things = self.things(photo, found, replace(aligned, image=photo.in_srgb(aligned.image)))
         shown, landmarks, picture = shown or photo, found.landmarks, self.reconstructed(ws)
         matrix = ffhq_matrix(landmarks, len(picture))
@@ -206,7 +194,7 @@ class Editor:
             shrink = np.array(shown.pixels.shape[1::-1]) / photo.pixels.shape[1::-1]
             landmarks = (landmarks * shrink).astype(np.float32)
             matrix = np.diag([*shrink, 1.0]) @ matrix
-        drawn = self._landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
+        drawn = self.landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
         return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
 
     def things(self, photo: Photo, face: Face | Found, aligned: Aligned) -> NDArray[np.float32]:
@@ -220,7 +208,7 @@ class Editor:
 
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
         """Where the face is in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
-        drawn = None if ws is None else self._landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
+        drawn = None if ws is None else self.landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
         return Found(face.landmarks, drawn, face.checked if isinstance(face, Found) else self.checks)
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
@@ -229,11 +217,11 @@ class Editor:
         Only what the edit changes comes from the generator; beyond the face no pixel changes, and at step 0 none at
         all. The score becomes that of the face in the photo, or nan if it is not to be judged.
         """
-        if variant.step == 0:
+        if variant.untouched:
             pixels = (original.photo if onto is None else onto).copy()
         else:
-            edited = self._landmarked(variant.pixels, variant.strength)
-            pixels = original.edit(edited, variant.expression.parts, onto, lips_anew=variant.lips_anew)
+            edited, parts = self.landmarked(variant.pixels, variant.strength), self.parts(variant.expression, variant.pull)
+            pixels = original.edit(edited, parts, onto, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points) if judge else None
         return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
 
@@ -242,9 +230,9 @@ class Editor:
 
         What is no good in either says in `told` why. `before`: the score of the photo. Raises FaceLost.
         """
-        if variant.step == 0:
+        if variant.untouched:
             return self.into_photo(original, variant)
-        edited = self._landmarked(variant.pixels, variant.strength)
+        edited = self.landmarked(variant.pixels, variant.strength)
         best, known = self._measured(original, variant, edited)
         if known is None or known.doubtful:
             second, measured = self._measured(original, replace(variant, lips_anew=True), edited)
@@ -254,17 +242,18 @@ class Editor:
 
     def _measured(self, original: Original, variant: Variant, edited: Rendered) -> tuple[Variant, Measured | None]:
         """The variant laid into the photo its way, and what is measured of it; None where no face is left."""
-        expression = variant.expression
-        pixels = original.edit(edited, expression.parts, lips_anew=variant.lips_anew)
+        expression, parts = variant.expression, self.parts(variant.expression, variant.pull)
+        pixels = original.edit(edited, parts, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points)
         if face is None:
             return replace(variant, pixels=pixels, score=float("nan")), None
-        lips = original.meant(edited, expression.parts), face.landmarks.astype(np.float64)
+        lips = original.meant(edited, parts), face.landmarks.astype(np.float64)
         score = expression.of(face.blendshapes)
         measured = measure_result(self.models.features, original, variant.pixels, pixels, lips, score)
         return replace(variant, pixels=pixels, score=score), measured
 
-    def _landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
+    def landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
+        """A picture of the generator, and where the face is in it. Raises FaceLost, which names the `strength`."""
         face = self.models.finder.aligned(picture)
         if face is None:
             raise FaceLost(strength=f"{strength:g}")
@@ -279,7 +268,7 @@ class Editor:
 
     def score(self, picture: np.ndarray, expression: Expression) -> float:
         """How much the face in an aligned picture, uint8 [R, R, 3], shows of the expression, 0..1; nan if none is seen."""
-        face = self.models.finder.aligned(self.resized(picture, _SCORE_SIDE), precise=False)
+        face = self.models.finder.aligned(self.resized(picture, SCORE_SIDE), precise=False)
         return float("nan") if face is None else expression.of(face.blendshapes)
 
     def reconstructed(self, ws: np.ndarray) -> np.ndarray:
@@ -287,8 +276,23 @@ class Editor:
         picture: np.ndarray = self.models.renderer.images(ws)[0]
         return picture
 
-    def draw(self, ws: np.ndarray, steps: Sequence[float], expression: Expression) -> np.ndarray:
-        """The face ws [1, num_ws, w_dim] moved by each step, in units of what moves it: uint8 [N, R, R, 3]."""
+    def draw(
+        self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull] | None = None
+    ) -> np.ndarray:
+        """The face ws [1, num_ws, w_dim] moved by each step, in units of what moves it, and pulled: uint8 [N, R, R, 3]."""
         base = torch.from_numpy(ws).expand(len(steps), -1, -1)
-        moved = apply(self.models.mover(expression), base, torch.tensor(steps, dtype=torch.float32))
+        given, maps = pulls or [()] * len(steps), self.models.maps
+        whole = [step + own_step(pull, maps) for step, pull in zip(steps, given, strict=True)]
+        moved = apply(self.models.mover(expression), base, torch.tensor(whole, dtype=torch.float32))
+        if maps is not None:
+            moved = moved + torch.from_numpy(np.stack([maps.offset(pull) for pull in given]))
         return self.models.renderer.images(moved)
+
+    def parts(self, expression: Expression, pull: Pull) -> Parts:
+        """How far parts of the photo's face follow an edit with this pull: brows and lids whole where it means them to."""
+        maps = self.models.maps
+        if maps is None or not any(pull):
+            return expression.parts
+        upper, lower = reach_of(maps, pull)
+        lower = 1.0 if own_step(pull, maps) else lower
+        return expression.parts.eased(upper, lower, lift_of(pull, maps))

@@ -14,8 +14,10 @@ from core.gates import Gates
 from core.generator import Generator, load_generator
 from core.occlusion import Finder as ThingFinder
 from core.projection.features import Features
+from core.reach.maps import Maps
 from core.rendering import Renderer
 from core.settings import Settings
+from core.weights.parts import MAPS, find_part
 
 
 class Models:
@@ -57,6 +59,12 @@ class Models:
     def emotion(self) -> EmotionClassifier:
         return EmotionClassifier(self.settings)
 
+    @cached_property
+    def maps(self) -> Maps | None:
+        """What moves each score of a face; None where nobody learned that of this generator."""
+        file = find_part(self.settings, self.generator, MAPS)
+        return None if file is None else Maps.load(file, self.generator.digest)
+
     def direction(self, name: str) -> Direction:
         """Raises NoSuchDirection, WeightsUnfit."""
         if name not in self._directions:
@@ -66,3 +74,7 @@ class Models:
     def mover(self, expression: Expression) -> Direction:
         """What moves a face to the expression. Raises as `direction` does."""
         return self.direction(expression.move.direction)
+
+    def moved_by(self, expression: Expression) -> str:
+        """Digest of all that moves a face to the expression: a scale measured with anything else is of no use."""
+        return self.mover(expression).digest + (self.maps.digest if self.maps is not None else "")

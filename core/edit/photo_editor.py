@@ -156,4 +156,4 @@ class PhotoEditor:
         return self.scale(self.learn(face, expression), expression) if known is None else Scale.by(known, expression)
 
     def _moved_by(self, expression: Expression) -> str:
-        return self.editor.models.mover(expression).digest
+        return self.editor.models.moved_by(expression)

@@ -25,7 +25,9 @@ from core.expressions import Calibration, Expression
 from core.learned import KnownScale
 
 LIMIT = 5.0  # strengths; beyond three hardly anything changes
+EASED = 0.25  # strength from which a face is eased whole: below every smile that anyone asks for, above what no one sees
 
+Pull = tuple[float, ...]  # see core.reach.maps; () for none
 Score = Callable[[Sequence[float]], Sequence[float]]  # steps -> scores 0..1, nan where no face is seen
 
 
@@ -37,6 +39,29 @@ class Scale:
     scores: tuple[float, ...]  # score 0..1 at each, never falling
     rest: float  # the step at which the face is neutral; 0 if it is so by itself
     calibration: Calibration
+    # What takes off the face all that is no part of the expression; () where there is nothing of that.
+    ease: Pull = ()  # as soon as it is edited
+    full: Pull = ()  # at strength 1
+    calm: Pull = ()  # at rest
+
+    @property
+    def neutral(self) -> float:
+        """The strength at which the face is at rest: 0 only where it is so by itself."""
+        strength = self.strength(self.rest)
+        return min(strength, -EASED) if any(self.calm) else strength
+
+    def pull(self, strength: float) -> Pull:
+        """What goes with the step of this strength: none at 0, between 0 and the three that were found as much as lies there."""
+        found = [np.array(one) for one in (self.calm, self.ease, self.full)]
+        width = max(map(len, found))
+        if not width:
+            return ()
+        calm, ease, full = (np.pad(one, (0, width - len(one))) for one in found)
+        knots = [(-EASED, ease), (0.0, np.zeros(width)), (EASED, ease), (1.0, full)]
+        neutral = self.neutral
+        knots = [(neutral, calm), *(knots if neutral < -EASED else knots[1:])] if neutral < 0 else knots
+        places, pulls = [place for place, _ in knots], np.stack([one for _, one in knots])
+        return tuple(round(float(np.interp(strength, places, column)), 4) for column in pulls.T)
 
     def step(self, strength: float) -> float:
         """The step that this strength asks for, within the calibration's reach. 0 for 0."""
@@ -62,13 +87,14 @@ class Scale:
     def known(self, expression: Expression, of: str) -> KnownScale:
         """As it is kept, in thousandths: what is drawn by it must not depend on whether it was kept. The inverse of `by`."""
         scores, rest = tuple(round(one, 3) for one in self.scores), round(self.rest, 3)
-        rounded = Scale(self.steps, scores, rest, self.calibration)
-        return KnownScale(expression.name, of, self.steps, scores, rest, rounded.strength(rest))
+        pulls = (tuple(round(one, 4) for one in pull) for pull in (self.ease, self.full, self.calm))
+        kept = Scale(self.steps, scores, rest, self.calibration, *pulls)
+        return KnownScale(expression.name, of, kept.steps, kept.scores, rest, kept.neutral, kept.ease, kept.full, kept.calm)
 
     @classmethod
     def by(cls, known: KnownScale, expression: Expression) -> Self:
         """The scale that was kept of a face."""
-        return cls(known.steps, known.scores, known.rest, expression.calibration)
+        return cls(known.steps, known.scores, known.rest, expression.calibration, known.ease, known.full, known.calm)
 
 
 def measure(score: Score, now: float, calibration: Calibration) -> Scale:

@@ -81,6 +81,17 @@ class Parts(_Data):
     """Shares of the drawn motion, 0..1, that parts of the photo's own face take over. The mouth takes all of its."""
 
     upper: Share = 1.0  # brows and upper lids
+    brows: Share = 0.0  # share of the drawn change of shade that forehead and brows take over
+    anew: Share = 0.0  # how far beyond the folds themselves skin is drawn anew where an edit takes them off
+
+    lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
+
+    def eased(self, upper: float, lower: float, lift: float) -> Self:
+        """The same for an edit that means brows and lids to move by `upper`, mouth and cheeks by `lower`, 0 (not) to 1."""
+        whole = self.upper + (1 - self.upper) * upper
+        return self.model_copy(
+            update={"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift}
+        )
 
 
 class Words(_Data):

@@ -10,6 +10,7 @@ parts it holds:
     fast/preview-head.safetensors  egao train preview-head
     fast/encoder.safetensors       egao train encoder
     fast/curvature.safetensors     egao train curvature
+    reach/maps.safetensors         egao train maps
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from core.untrusted import read_as_data
 
 SHIPPED: Final = Path(str(files("data"))) / "generators"
 ABOUT: Final = "generator.toml"
-LABELS, STARTS = "seeds/labels.npz", "starts/seeds.safetensors"
+LABELS, STARTS, MAPS = "seeds/labels.npz", "starts/seeds.safetensors", "reach/maps.safetensors"
 
 
 class Named(Protocol):

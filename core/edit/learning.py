@@ -1,0 +1,132 @@
+"""How one face answers to an expression: first what is no part of the expression is taken off it, then a strength is measured.
+
+A face that has nothing unusual is not eased at all, and is then moved by the expression's own step alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from core.edit.scale import Pull, Scale, measure
+from core.edit.trials import Scores, Trials
+from core.expressions import Expression
+from core.reach.ease import FROWN, Usual, usual, wanted, with_lift
+from core.reach.maps import Maps
+
+_ROUNDS = 3  # of reaching and measuring again: each takes a picture
+_GIVEN = 0.05  # of the expression's score that may be lost by it
+_CLEAR = 0.3  # by which some score must leave the usual before a face is eased: faces differ
+_POUT = 0.3  # scores in all above which a face is not at rest: lips that pout let go as soon as they begin to smile,
+_AGAINST_POUTS = 0.5, 1.0  # at such steps
+_LONGEST = 4.0  # standard deviations that a face is pulled at most: beyond, it is another person's
+_FROWN, _FROWN_AT_REST = 0.18, 0.45  # scores of lowered brows above which they are lifted under an expression, and at rest
+_LIFTS = 0.5, 1.0  # how far that is tried, in the unit of core.expressions.Parts
+
+
+def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
+    """The face's scale, with about ten pictures, a few more where there is something to ease."""
+    ease, shown = _eased(trials, expression, maps) if maps is not None else ((), trials.now)
+    now = float("nan") if shown is None else expression.of(shown)
+
+    def score(steps: Sequence[float]) -> list[float]:
+        found = (trials.at(step, ease) for step in steps)
+        return [float("nan") if one is None else expression.of(one) for one in found]
+
+    scale = measure(score, now, expression.calibration)
+    if maps is None or shown is None:
+        return scale
+    calm = _calmed(trials, expression, maps, scale.rest, ease, shown)
+    if _shows(trials, expression):
+        return replace(scale, ease=ease, full=ease, calm=calm)
+    lifted = _lifted(trials, maps, scale.step(1.0), ease, _FROWN)
+    if scale.rest == 0:
+        calm = _lifted(trials, maps, 0.0, calm, _FROWN_AT_REST)
+    return replace(scale, ease=lifted if _frown(shown) > _FROWN else ease, full=lifted, calm=calm)
+
+
+def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Scores | None]:
+    """What takes off the face as it is all that does not go with as much of the expression as it shows, and what is left."""
+    found = trials.now
+    if found is None or _shows(trials, expression):  # who beams with the whole face may go on
+        return (), found
+    ranges = usual(maps, expression.score, expression.of(found))
+    if not _clear(found, ranges, expression.score):
+        return (), found
+    return _reach(trials, expression, maps, ranges, 0.0, (), found, expression.score)
+
+
+def _lifted(trials: Trials, maps: Maps, step: float, pull: Pull, most: float) -> Pull:
+    """The pull with as little of a lift of the brows as takes them to a score of `most` after the step, if any does.
+
+    Brows are lifted in the photo itself: with lowered brows the generator takes beards and years along.
+    """
+    found = trials.at(step, pull)
+    best, least = pull, 1.0 if found is None else _frown(found)
+    for lift in _LIFTS:
+        if least <= most:
+            break
+        tried = with_lift(pull, maps, lift)
+        found = trials.at(step, tried)
+        if found is not None and _frown(found) < least:
+            best, least = tried, _frown(found)
+    return best
+
+
+def _frown(scores: Scores) -> float:
+    found = [score for name, score in scores.items() if name.startswith(FROWN)]
+    return sum(found) / len(found)
+
+
+def _shows(trials: Trials, expression: Expression) -> bool:
+    return trials.now is not None and expression.of(trials.now) >= expression.judged.shown
+
+
+def _calmed(trials: Trials, expression: Expression, maps: Maps, rest: float, ease: Pull, shown: Scores) -> Pull:
+    """The same for the face at rest."""
+    ranges = usual(maps, expression.score, expression.calibration.rest, calm=True)
+    found = shown if rest == 0 else trials.at(rest, ease)
+    if found is None or not _clear(found, ranges, {}):
+        return ease
+    pull, best = _reach(trials, expression, maps, ranges, rest, ease, found)
+    for step in _AGAINST_POUTS if rest == 0 and _left(best, ranges, {}) > _POUT else ():
+        tried = (*maps.values(pull).tolist(), step)
+        after = trials.at(rest, tried)
+        if after is not None and _left(after, ranges, {}) < _left(best, ranges, {}):
+            pull, best = tried, after
+    return pull
+
+
+def _reach(
+    trials: Trials, expression: Expression, maps: Maps, ranges: Usual, step: float, begun: Pull, found: Scores,
+    held: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[Pull, Scores]:  # fmt: skip
+    """From the pull `begun`, at which the scores `found` are, on until nothing unusual is left, as far as that gets better.
+
+    The `held` scores' mean must not fall by it.
+    """
+    pull, best, gain = maps.values(begun), found, 1.0
+    for _ in range(_ROUNDS):
+        change, left = wanted(best, ranges, held), _left(best, ranges, held)
+        if not left:
+            break
+        total = pull + gain * maps.pull(change)
+        total *= min(1.0, _LONGEST / max(maps.length(total), 1e-6))
+        after = trials.at(step, tuple(total.round(4).tolist()))
+        reached = 0.0 if after is None else 1 - _left(after, ranges, held) / left
+        if after is None or (held and expression.of(after) < expression.of(best) - _GIVEN):
+            gain /= 2
+        elif reached > 0:
+            pull, best, gain = total, after, 1.0 if reached > 0.5 else 2.0
+        else:
+            gain *= 2
+    return tuple(pull.round(4).tolist()) if pull.any() else (), best
+
+
+def _clear(scores: Scores, ranges: Usual, held: Mapping[str, float]) -> bool:
+    return max(abs(one) for one in wanted(scores, ranges, held).values()) >= _CLEAR
+
+
+def _left(scores: Scores, ranges: Usual, held: Mapping[str, float]) -> float:
+    return sum(abs(one) for one in wanted(scores, ranges, held).values())

@@ -1,0 +1,85 @@
+"""A face tried at small size: what the landmarker says of it after a step and a pull, in its photo or as it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.composite import Original, Rendered
+from core.edit.models import Models
+from core.edit.scale import Pull
+from core.errors import FaceLost
+from core.expressions import Expression, Parts
+
+SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
+
+Scores = Mapping[str, float]  # the landmarker's 52, 0..1
+
+
+Picture = NDArray[np.uint8]
+
+
+class Drawing(Protocol):
+    """What of an editor a trial needs; `core.edit.editor.Editor` says what each does."""
+
+    @property
+    def models(self) -> Models: ...
+
+    def reconstructed(self, ws: np.ndarray) -> Picture: ...
+
+    def draw(self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull]) -> Picture: ...
+
+    def landmarked(self, picture: Picture, strength: float) -> Rendered: ...
+
+    def parts(self, expression: Expression, pull: Pull) -> Parts: ...
+
+    def resized(self, picture: Picture, side: int) -> Picture: ...
+
+
+class Trials:
+    """Tries one face ws [1, num_ws, w_dim]."""
+
+    def __init__(
+        self, editor: Drawing, ws: NDArray[np.float32], expression: Expression, aligned: NDArray[np.uint8] | None
+    ) -> None:
+        """With the face as it was aligned, uint8 [R, R, 3], it is tried as it will look in its photo, else as drawn."""
+        self._editor, self._ws, self._expression = editor, ws, expression
+        self._small = None if aligned is None else editor.resized(aligned, SCORE_SIDE)
+        self._face = None if self._small is None else editor.models.finder.aligned(self._small)
+        self._side = 0 if aligned is None else len(aligned)
+
+    @cached_property
+    def now(self) -> Scores | None:
+        """The scores of the face as it is; None where none is seen."""
+        if self._face is not None:
+            return self._face.blendshapes
+        return self._scores(self._editor.reconstructed(self._ws))
+
+    def at(self, step: float, pull: Pull = ()) -> Scores | None:
+        """The scores after a step and a pull; None where no face is seen."""
+        editor = self._editor
+        drawn = editor.draw(self._ws, [step], self._expression, [pull])[0]
+        if self._face is None:
+            return self._scores(drawn)
+        try:
+            edited = editor.landmarked(drawn, step)
+        except FaceLost:
+            return None
+        return self._scores(self._original.edit(edited, editor.parts(self._expression, pull)))
+
+    @cached_property
+    def _original(self) -> Original:
+        assert self._small is not None
+        assert self._face is not None
+        to_small = np.diag([SCORE_SIDE / self._side, SCORE_SIDE / self._side, 1.0])
+        drawn = self._editor.landmarked(self._editor.reconstructed(self._ws), 0.0)
+        return Original(self._small, to_small, self._face.landmarks, drawn, self._editor.models.things.find(self._small))
+
+    def _scores(self, picture: NDArray[np.uint8]) -> Scores | None:
+        small = self._editor.resized(picture, SCORE_SIDE)
+        face = self._editor.models.finder.aligned(small, precise=False)
+        return None if face is None else face.blendshapes

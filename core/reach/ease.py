@@ -1,0 +1,86 @@
+"""What on a face is no part of the expression that is meant: how far its scores lie above those that are usual with it.
+
+A grimace under a smile, a frown or an open mouth at rest. Usual is what the drawn faces have that show about as much of
+the expression; what a face has above that is to go, all its other scores are to stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from core.reach.maps import Maps
+
+MOVED: Final = ("brow", "mouth", "jaw", "eyeSquint", "eyeWide")  # how the names of scores begin that an expression moves
+UPPER: Final = ("brow", "eyeSquint", "eyeWide")
+FROWN: Final = "browDown"
+_LEFT = (FROWN, "eyeSquint", "mouthPress")  # what differs so much between calm faces that it is never unusual
+_FEW, _USUAL = 0.1, 0.8  # shares of the drawn faces that have no more of a score
+_SLACK = 0.1  # score above the usual that is let be: so much the landmarker errs
+_NEAR = 0.12  # score of the expression within which drawn faces count as showing about as much of it
+_FEWEST = 60  # of them, or the nearest
+Usual = Mapping[str, tuple[float, float]]  # least and highest usual value of each score
+_PLAIN = 0.12  # change of a score from which its part of the face follows an edit whole
+
+
+def usual(maps: Maps, weights: Mapping[str, float], level: float, *, calm: bool = False) -> Usual:
+    """The usual range of each score MOVED beside an expression of `weights` at this `level`, 0..1.
+
+    `calm`: among faces at rest, whose score is at most the level. Lowered brows are never unusual here: they are lifted in
+    the photo, by `with_lift`.
+    """
+    places = [maps.names.index(name) for name in weights]
+    shown = maps.faces[:, places] @ np.array(list(weights.values()), dtype=np.float32)
+    if calm:
+        chosen = maps.calm & (shown <= max(level, _NEAR))
+    else:
+        away = np.abs(shown - level)
+        chosen = away <= max(_NEAR, float(np.sort(away)[min(_FEWEST, len(away)) - 1]))
+    lows, highs = np.quantile(maps.faces[chosen], [_FEW if calm else 0.0, _USUAL], axis=0).tolist()
+    ranges = {}
+    for name, low, high in zip(maps.names, lows, highs, strict=True):
+        if name.startswith(MOVED):
+            ranges[name] = (0.0, 1.0) if name.startswith(_LEFT) else (low, high)
+    return ranges
+
+
+def wanted(scores: Mapping[str, float], ranges: Usual, held: Mapping[str, float]) -> dict[str, float]:
+    """The change of each score MOVED; all of them 0 for a face that has nothing unusual.
+
+    `held`: scores of the expression itself, which stay as they are.
+    """
+    return {name: 0.0 if name in held else _change(scores[name], *ends) for name, ends in ranges.items()}
+
+
+def _change(score: float, low: float, high: float) -> float:
+    if low - _SLACK <= score <= high + _SLACK:
+        return 0.0
+    return (low if score < low else high) - score
+
+
+def reach_of(maps: Maps, pull: Sequence[float]) -> tuple[float, float]:
+    """How far brows and lids, and mouth and cheeks, are meant to follow a pull: each 0..1."""
+    predicted = dict(zip(maps.names, np.abs(maps.gram @ maps.values(pull)).tolist(), strict=True))
+    most = [
+        max(change for name, change in predicted.items() if name.startswith(MOVED) and name.startswith(UPPER) == above)
+        for above in (True, False)
+    ]
+    return min(1.0, most[0] / _PLAIN), min(1.0, most[1] / _PLAIN)
+
+
+def own_step(pull: Sequence[float], maps: Maps | None) -> float:
+    """The step along the expression's own direction that stands behind a pull's K numbers; 0 where there is none."""
+    return float(pull[len(maps.names)]) if maps is not None and len(pull) > len(maps.names) else 0.0
+
+
+def lift_of(pull: Sequence[float], maps: Maps) -> float:
+    """How far brows are lifted in the photo, 0..1: the second number behind a pull's K; 0 where there is none."""
+    place = len(maps.names) + 1
+    return float(pull[place]) if len(pull) > place else 0.0
+
+
+def with_lift(pull: Sequence[float], maps: Maps, lift: float) -> tuple[float, ...]:
+    """The pull with that lift."""
+    return (*maps.values(pull).tolist(), own_step(pull, maps), lift)

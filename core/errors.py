@@ -67,7 +67,7 @@ class FaceTurnedAway(PhotoError):
 
 class MouthHidden(PhotoError):
     sentence = (
-        "Something lies before the mouth, and nobody can tell how it would smile behind it. "
+        "Something lies before the mouth, and nobody can tell how it would move behind it. "
         "Send a photo in which the whole mouth is seen."
     )
 
@@ -78,7 +78,7 @@ class MouthCut(PhotoError):
 
 class MouthAtEdge(PhotoError):
     sentence = (
-        "The head is turned so far that the mouth lies at the edge of the face, where a smile would tear it. "
+        "The head is turned so far that the mouth lies at the edge of the face, where an edit would tear it. "
         "Send a photo turned by less than about 25 degrees."
     )
 
@@ -106,14 +106,14 @@ class ExplicitPhoto(PhotoError):
 class WebhookPhoto(PhotoError):
     sentence = (
         "A webhook posted that photo, as PluralKit does, and Discord doesn't tell for whom, so egao can't know whether you may "
-        "use it. Use `/smile` with the photo, or send it to egao in a direct message."
+        "use it. Give the photo to a command yourself, or send it to egao in a direct message."
     )
 
 
 class ForwardedPhoto(PhotoError):
     sentence = (
         "That photo was forwarded from a place that egao can't see, so it can't know whose it is. If it is yours, send the "
-        "photo itself, or use `/smile` with it."
+        "photo itself, or give it to a command."
     )
 
 

@@ -33,7 +33,7 @@ def image_of(container: Container) -> Image.Image:
     if container.kind == "heic":
         from pillow_heif import HeifImageFile  # its native decoder is loaded by the process that decodes, and no other
 
-        image: Image.Image = HeifImageFile(io.BytesIO(container.data))
+        image: Image.Image = HeifImageFile(io.BytesIO(container.data))  # type: ignore[no-untyped-call]
         return image
     return Image.open(io.BytesIO(container.data), formats=[FORMATS[container.kind]])
 

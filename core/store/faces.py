@@ -110,7 +110,7 @@ class Faces(Part):
         face is kept only if that job is still being worked on, else JobCancelled: what was erased while the work went on
         doesn't come back.
         """
-        details = {"photo": photo_sha256, "box": _floats(box), "quad": [_floats(corner) for corner in quad]}
+        details = {"photo": photo_sha256, "box": list(map(float, box)), "quad": [list(map(float, corner)) for corner in quad]}
         plain = {"details": to_json(details), "latent": latent, "thumbnail": thumbnail}
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.writing() as db:
@@ -396,7 +396,3 @@ def _add_source(
         known = "on conflict do update set author_id = coalesce(excluded.author_id, author_id)"
         sql = f"insert into sources (face_id, message_id, channel_id, author_id) values (?, ?, ?, ?) {known}"
         db.execute(sql, [face_id, message_id, channel_id, other])
-
-
-def _floats(numbers: Sequence[float]) -> list[float]:
-    return [float(number) for number in numbers]  # numpy's are not JSON

@@ -29,6 +29,7 @@ from core.expressions import Parts
 Picture = NDArray[np.uint8]
 _WORKING = 320  # pixels of face size at which masks, shades and fields are computed; they have nothing finer to say
 _AT_REST = 0.99  # from here on a pixel stays as it is to the bit
+_WIDE = 0.4  # of what a broad smile draws anew when it goes: all of it takes pores and stubble along
 _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
 
 
@@ -135,7 +136,7 @@ class _Edit:
         size = original.size * scale
         target = (self.target - self.corner) * per
         raster = Raster(target, height, width)
-        wide = max(self.parts.anew, broadly(original.points, self.target))
+        wide = _WIDE * max(self.parts.anew, broadly(original.points, self.target))
         fields = [mesh - self.target for mesh in (original.mesh, original.reconstructed_mesh, self.edited_mesh)]
         weights = mask.point_weights(self.target, self.parts.brows, wide)
         drawn = raster.interpolate(np.concatenate([*fields, weights], axis=1))

@@ -14,6 +14,7 @@ UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 TAKING = re.compile(r"^\s*(Downloading|Using cached) (\S+) \(([\d.]+) (bytes|kB|MB|GB)\)")
 FROM_DISK = re.compile(r"^\s*Processing (/.+\.whl)")
 UNREACHABLE = re.compile(r"connection broken|Could not fetch URL|Max retries|timed out", re.I)
+HELD = re.compile(r"The user requested \(constraint\) (.+)")  # by a constraint in pip's own settings
 LOST_ON_THE_WAY = re.compile(r"ReadTimeout|IncompleteRead|Connection reset|incomplete-download|ConnectionReset")
 # They would let something from outside .venv into it, or put things elsewhere.
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
@@ -98,6 +99,11 @@ class Pip:
             unreachable = bool(UNREACHABLE.search(output))
             reason = "the package index does not answer: check the network and pip's settings" if unreachable else errors[-1]
             return NotFound(reason, unreachable)
+        if "ResolutionImpossible" in output and (held := HELD.search(output)):  # as pip says it where there is a constraint
+            return NotFound(
+                f"no package index has what is asked for; pip's own settings also want {held[1]}",
+                bool(UNREACHABLE.search(output)),
+            )
         if "No space left" in output:
             return PipFailed("the disk is full")
         return PipFailed(errors[-1])

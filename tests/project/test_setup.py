@@ -74,6 +74,36 @@ def test_without_any_cpu_build_the_default_one_comes_and_its_size_is_said(egao: 
     assert f"egao: {said}1234 MB with CUDA." in done.stdout
 
 
+def constrained(tmp_path: Path, to: str) -> str:
+    """What to run first, so that pip's settings hold packages to `to`: pip then reports a missing one in other words."""
+    file = tmp_path / "constraints.txt"
+    file.write_text(f"{to}\n")
+    return f"import os; os.environ['PIP_CONSTRAINT'] = {str(file)!r}"
+
+
+def test_a_constraint_in_pips_settings_keeps_no_index_from_being_asked(
+    tmp_path: Path, egao: Path, user: SmallIndex, pytorch: SmallIndex
+) -> None:
+    before = constrained(tmp_path, "torch<=2.14.1")
+    assert set_up(egao, user.url, pytorch.url, before=before).returncode == 0
+    assert installed(egao)["torch"] == "2.13.0+cpu"
+
+
+def test_with_a_constraint_too_the_default_build_comes_where_there_is_no_other(
+    tmp_path: Path, egao: Path, user: SmallIndex
+) -> None:
+    done = set_up(egao, user.url, NOBODY, before=constrained(tmp_path, "torch<=2.14.1"))
+    assert done.returncode == 0, done
+    assert installed(egao)["torch"] == "2.13.0"
+    assert "your package index has none, 127.0.0.1:9 does not answer" in done.stdout
+
+
+def test_a_constraint_that_leaves_nothing_is_named(tmp_path: Path, egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
+    done = set_up(egao, user.url, pytorch.url, before=constrained(tmp_path, "torch<2"))
+    assert done.returncode == 1
+    assert "pip's own settings also want torch<2" in done.stderr
+
+
 def test_the_default_build_can_be_asked_for_and_replaces_the_other(egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
     assert set_up(egao, user.url, pytorch.url).returncode == 0
     done = set_up(egao, user.url, pytorch.url, "--torch", "2.13.0")

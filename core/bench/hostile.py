@@ -74,7 +74,7 @@ async def bench_hostile(
             for task in attackers:
                 task.cancel()
             await asyncio.gather(*attackers, return_exceptions=True)
-    told = {"quiet": _told(quiet), "hostile": _told(hostile), "attack": dict(attack.done)}
+    told = {"quiet": _told(quiet), "hostile": _told(hostile), "attack": dict(attack.asked)}
     ratios = {name: told["hostile"][name]["median"] / told["quiet"][name]["median"] for name in ("smile", "photo")}
     return {**told, "ratios": ratios, "seconds": seconds}
 
@@ -132,7 +132,7 @@ class _Attack:
         """`kept`, a face, and what was `learned` of it in the close-up, as the bot keeps it of a face that a member has."""
         self._executor, self._kept, self._learned = executor, kept, learned
         self._close_up, self._crowd = _fresh(close_up), _fresh(crowd)
-        self.done: dict[str, int] = {}
+        self.asked: dict[str, int] = {}  # how often for what, and how it failed
 
     @classmethod
     async def of(cls, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> Self:
@@ -148,15 +148,18 @@ class _Attack:
         """One after the other, beginning with another one each."""
         for make in itertools.islice(itertools.cycle(self._kinds()), number, None):
             request = make()
-            name = f"{type(request).__name__} refused"
+            name = type(request).__name__
+            self._note(name)
             try:
                 await self._executor.submit(request, ATTACKER)
-                name = type(request).__name__
             except QueueFull:
+                self._note(f"{name} refused")
                 await asyncio.sleep(0.1)
             except EgaoError as error:
-                name = f"{type(request).__name__} {error.code}"
-            self.done[name] = self.done.get(name, 0) + 1
+                self._note(f"{name} {error.code}")
+
+    def _note(self, what: str) -> None:
+        self.asked[what] = self.asked.get(what, 0) + 1
 
     def _kinds(self) -> tuple[Callable[[], Request], ...]:
         about: dict[str, Any] = {"latent": self._kept.latent, "learned": self._learned}

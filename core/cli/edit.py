@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core.cli.editing import ALL, PROMINENT, Bench, Task
-from core.cli.folder import make_folder
 from core.cli.generator import GeneratorOption, settings_for
 from core.cli.kept import KeptFaces
 from core.cli.projecting import progress_bars
@@ -68,8 +69,9 @@ def edit(
     editor = PhotoEditor(Editor(Models(settings)))
     failed: list[EgaoError] = []
     told = False  # that a picture was not good enough
-    with Store.open(settings) as store, progress_bars() as bars:
-        bench = Bench(editor, KeptFaces(editor, store, method, steps), Folder(make_folder(out), force=force), bars)
+    with ExitStack() as opened, progress_bars() as bars:
+        store = cache(lambda: opened.enter_context(Store.open(settings)))
+        bench = Bench(editor, KeptFaces(editor, store, method, steps), Folder(out, force=force), bars)
         overall = bars.add_task("photos", total=len(files), visible=len(files) > 1)
         for file in files:
             bars.update(overall, description=f"photos: {file.name}")

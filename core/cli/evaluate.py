@@ -100,7 +100,7 @@ def _subjects(
 ) -> Iterator[Subject | tuple[str, str]]:
     """Subjects, and for each photo that was refused its name and the reason."""
     with Store.open(settings) as store:
-        faces = KeptFaces(PhotoEditor(editor), store, method)
+        faces = KeptFaces(PhotoEditor(editor), lambda: store, method)
         for path in photos:
             try:
                 yield _from_photo(editor, faces, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -35,7 +35,8 @@ class KeptFace:
 class KeptFaces:
     """Projects the faces of photos once: what was done in the same way before is read from the store."""
 
-    def __init__(self, editor: PhotoEditor, store: Store, method: str, steps: int | None = None) -> None:
+    def __init__(self, editor: PhotoEditor, store: Callable[[], Store], method: str, steps: int | None = None) -> None:
+        """`store` opens it, once there is a face to keep or to look for: a photo that is refused leaves nothing behind."""
         self._editor, self._store, self._method, self._steps = editor, store, method, steps
         self._generator = editor.editor.models.generator
 
@@ -43,7 +44,7 @@ class KeptFaces:
         self, photo: Photo, face: Face, label: str, checkpoint: Path | None = None, *, bars: Progress | None = None
     ) -> KeptFace:
         """A face of the photo. `label` stands beside the progress of its projection, which goes on from `checkpoint`."""
-        key, faces = method_key(self._method, self._steps), self._store.faces
+        key, faces = method_key(self._method, self._steps), self._store().faces
         known = faces.find(OWNER, photo.sha256, face.index, generator=self._generator.digest, method=key)
         if known is not None:
             faces.touch(OWNER, known.id)
@@ -65,5 +66,5 @@ class KeptFaces:
         face = self._editor.learn(kept.face, expression, aligned)
         if face.learned == kept.face.learned:
             return kept
-        self._store.faces.note(OWNER, kept.id, face.learned)
+        self._store().faces.note(OWNER, kept.id, face.learned)
         return replace(kept, face=face, seconds={**kept.seconds, "scale": time.perf_counter() - began})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from core.cli.folder import make_folder
 from core.errors import BadSetting, WouldOverwrite
 from core.faces import Photo
 from core.pictures import PictureKind, encode
@@ -56,8 +58,13 @@ class Folder:
     """Writes results into one folder, under names that tell photos of the same name apart."""
 
     def __init__(self, out: Path, *, force: bool) -> None:
-        self.out, self._force = out, force
+        self._out, self._force = out, force
         self._stems: dict[str, Path] = {}  # by name, without regard to case: which photo's it is
+
+    @cached_property
+    def out(self) -> Path:
+        """The folder itself, made when it is first written into."""
+        return make_folder(self._out)
 
     def stem(self, photo: Path) -> str:
         """What the results of a photo begin with: its name; where another photo has that, its folder's and its own."""
@@ -66,8 +73,8 @@ class Folder:
     def check(self, names: Iterable[str]) -> None:
         """Make sure that none of these files is there already, unless it may be written over. Raises WouldOverwrite."""
         for name in () if self._force else names:
-            if (self.out / name).exists():
-                raise WouldOverwrite(file=self.out / name)
+            if (self._out / name).exists():
+                raise WouldOverwrite(file=self._out / name)
 
     def put(self, name: str, content: bytes) -> Path:
         """Write a file that comes with the pictures: beside one of that name, if there is one with another content."""

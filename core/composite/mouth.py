@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.composite.mesh import LIPS_INSIDE, LIPS_OUTSIDE, Points
+from core.composite.mesh import LIPS_INSIDE, LIPS_OUTLINE, LIPS_OUTSIDE, Points
 from core.composite.warp import blur, line, outline, polygon, smoothstep
 
 LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
@@ -62,7 +62,7 @@ def inside(target: Points, height: int, width: int, size: float) -> Tensor:
 
 def whole(target: Points, height: int, width: int, size: float) -> Tensor:
     """How far each pixel belongs to the edited mouth with its lips and their edge: [1, 1, H, W]."""
-    lips = target[[*LIPS_OUTSIDE[0], *LIPS_OUTSIDE[1][-2:0:-1]]]
+    lips = target[list(LIPS_OUTLINE)]
     covered = torch.maximum(polygon(lips, height, width), outline(lips, height, width, _LIPS_EDGE * size))
     return blur(covered, 0.3 * _LIPS_EDGE * size)
 
@@ -121,7 +121,7 @@ def corners(after: Points, height: int, width: int, size: float) -> Tensor:
     left, right = after[LIPS_OUTSIDE[0][0]], after[LIPS_OUTSIDE[0][-1]]
     out = (left - right) / np.linalg.norm(left - right) * _CORNER[0] * size
     made = torch.maximum(*(line(at, at + way, height, width, _CORNER[1] * size) for at, way in ((left, out), (right, -out))))
-    lips = polygon(after[[*LIPS_OUTSIDE[0], *LIPS_OUTSIDE[1][-2:0:-1]]], height, width)
+    lips = polygon(after[list(LIPS_OUTLINE)], height, width)
     return blur(made, 0.2 * _CORNER[1] * size) * (1 - blur(lips, _SOFT * size))
 
 

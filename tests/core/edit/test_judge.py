@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from core.composite import Original
-from core.edit import Editor, Models, Variant
+from core.edit import Editor, Variant
 from core.edit.judge import Measured, verdict
 from core.errors import MouthAtEdge, NotReached, NotWhole
 from core.expressions import load
-from core.faces import FaceFinder, Photo
-from core.generator import Generator, seed_w
-from core.settings import Settings
+from core.faces import Photo
+from core.generator import seed_w
 
 SMILE = load("smile")
 WHOLE = Measured(strange=0.2, slip=0.004, gap=0.0, pixels=300.0, misfit=0.005, score=0.8)
-
-
-@pytest.fixture(scope="module")
-def editor(settings: Settings, generator: Generator) -> Iterator[Editor]:
-    models = Models(settings)
-    models.__dict__.update(generator=generator)
-    with FaceFinder(settings) as finder:
-        models.__dict__.update(finder=finder)
-        yield Editor(models)
 
 
 @pytest.fixture(scope="module")

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.composite import Rendered
-from core.edit import Editor, Models
+from core.edit import Editor
 from core.errors import MouthCut, MouthHidden
 from core.expressions import load
-from core.faces import Face, FaceFinder, Photo
-from core.generator import Generator, seed_w
-from core.settings import Settings
+from core.faces import Face, Photo
+from core.generator import seed_w
 from tests.core.occlusion.things import THINGS, before
 
 SEEDS = (5007, 5000, 5015, 5003)  # a neutral one, two that smile, one of them with glasses, a fourth
 Pixels = NDArray[np.uint8]
 Drawn = tuple[NDArray[np.float32], Pixels, Face]  # latent, picture and the face in it
-
-
-@pytest.fixture(scope="module")
-def editor(settings: Settings, generator: Generator) -> Iterator[Editor]:
-    models = Models(settings)
-    models.__dict__.update(generator=generator)
-    with FaceFinder(settings) as finder:
-        models.__dict__.update(finder=finder)
-        yield Editor(models)
 
 
 @pytest.fixture(scope="module")

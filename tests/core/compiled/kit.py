@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from core.compiled import making
 from core.compiled.kept import CodeCache
 from core.generator import Generator
 from core.generator.mobile import MobileStyleGAN
@@ -19,7 +21,7 @@ from core.settings import Settings
 
 HOME = Path(tempfile.gettempdir(), f"egao-test-home-{os.getpid()}")  # whose key signs what these tests publish
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-TINY = "tests.core.compiled.kit:tiny"
+TINY = "tests.core.compiled.kit:tiny_at_any_speed"
 STUCK = "tests.core.compiled.kit:stuck"
 
 
@@ -42,6 +44,12 @@ def tiny(settings: Settings | None = None, channels: tuple[int, ...] = (8, 8, 8)
     generator._statistics = torch.zeros(512), 1.0  # not measured: that takes a second each time
     generator.requires_grad_(False).eval()
     return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def tiny_at_any_speed(settings: Settings) -> Generator:
+    """It, in a process whose code is used however long it takes: of pictures this small that is chance, the more beside load."""
+    making.LARGEST_RATIO = math.inf  # type: ignore[misc]
+    return tiny()
 
 
 def code_cache(folder: Path) -> CodeCache:

@@ -231,10 +231,20 @@ class Service:
         if len(here) + more > settings.queue_share:
             raise ServerShareFull(seconds=round(USUAL_SECONDS))
         same = [place for place in here if place.owner == caller.owner and place.ask.kind == "edit" and ask.kind == "edit"]
-        shown = caller.message_id  # in which an answer may be on its way, or come once more, that Discord has not confirmed
-        taken = {place.message_id for place in here} | {run.answer.message_id for run in self.unnoted.values()}
-        if any(place.ask.face_id == ask.face_id for place in same) or (shown is not None and shown in taken):
+        if any(place.ask.face_id == ask.face_id for place in same) or self._coming(caller, here):
             raise StillBusy
+
+    def _coming(self, caller: Caller, here: Sequence[_Place]) -> bool:
+        """Whether an answer is on its way into the message that is to change, or will come once more.
+
+        Of a request whose own message is not known, because Discord failed when it was posted, it may be any of its member's.
+        """
+        if caller.message_id is None:
+            return False
+        runs = [*self.runs.values(), *self.unnoted.values()]
+        known = {place.message_id for place in here} | {run.answer.message_id for run in runs}
+        lost = {run.owner for run in runs if run.answer.unsure and run.answer.message_id is None}
+        return caller.message_id in known or caller.owner in lost
 
     # -- one request
 

@@ -16,6 +16,7 @@ import pytest
 
 from bot.requests import recovery
 from bot.requests.ask import Ask
+from bot.requests.run import Run
 from bot.requests.service import ANSWERING
 from bot.transport import retry
 from bot.transport.answer import Answer
@@ -249,6 +250,23 @@ async def test_an_answer_that_is_given_again_does_not_take_back_a_later_one(
     assert "1.25" in text(world.channel.last_message)
     await world.ann.click(last_in(world.channel), label="− Less")
     assert "+1.0" in text(world.channel.last_message)
+
+
+async def test_an_answer_that_may_stand_already_is_not_put_over_a_later_one(world: World) -> None:
+    """It was posted and Discord's word of that was lost: which message it is isn't known, so it may be the one pressed."""
+    results = [await world.kept_face(member) for member in (world.ann, world.ben)]
+    service = world.bot.service
+    ask = Ask("photo", "en", 1 << 20)
+    lost = Answer(world.bot, ask.say, world.ann.user.id, world.channel.id, unsure=True)
+    service.runs[0] = Run(0, world.owner(world.ann), ask, lost, world.store.guilds.get(world.guild.id))
+    refused = await world.ann.click(results[0], label="+ More")
+    assert "still being drawn" in text(refused.response)
+    others = await world.ben.click(results[1], label="+ More")
+    assert "1.25" in text(others.response), "nobody else waits for it"
+    lost.message_id = 1
+    pressed = await world.ann.click(results[0], label="+ More")
+    assert "1.25" in text(pressed.response)
+    del service.runs[0]
 
 
 async def test_of_two_presses_at_once_one_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ class ChoiceCog(commands.Cog):
         parent = found[0]
         chosen = press.chosen[0] if press.chosen else ""
         one = press.choice()
-        numbers = range(min(parent.faces, SHOWN_FACES)) if chosen == "all" else [one] if one is not None else []
-        if not numbers or max(numbers) >= parent.faces:
+        numbers = parent.faces[:SHOWN_FACES] if chosen == "all" else (one,) if one in parent.faces else ()
+        if not numbers:
             raise Outdated
         caller = InteractionCaller(press.interaction, say, parent.ask.private, "replace")
         if not await self.bot.service.split(caller, parent, numbers):

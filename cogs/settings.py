@@ -26,6 +26,7 @@ LIMITS = {
 QUEUE = {"queue_share": "admin.share", "longest_wait_seconds": "admin.wait", "retention_hours": "admin.retention"}
 FORMS = {"limits": ("admin.limits.title", LIMITS), "queue": ("admin.queue.title", QUEUE)}
 WHOSE = ("own", "consented", "any")
+REFUSED = ("photo", "face")
 LANGUAGES = ("auto", "en", "ja")
 MOST_CHANNELS = 25  # a select's limit
 TEXT_CHANNELS = [discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.forum]
@@ -89,6 +90,8 @@ class SettingsCog(commands.Cog):
                 return {"auto_replies": more[0] == "on"}
             case "spoiler" if more:
                 return {"spoiler": more[0] == "on"}
+            case "refused" if more and more[0] in REFUSED:
+                return {"refused_face": more[0]}
         raise Outdated
 
     async def _change(self, press: Press, **changes: Any) -> None:
@@ -119,6 +122,7 @@ def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool =
     switches = row(
         button(say("admin.button.auto", state=say("on" if auto else "off")), "set", "auto", "off" if auto else "on"),
         button(say("admin.button.spoiler", state=say("on" if spoiler else "off")), "set", "spoiler", "off" if spoiler else "on"),
+        _refused(say, settings),
         button(say("admin.button.limits"), "setform", "limits", style=discord.ButtonStyle.primary),
         button(say("admin.button.queue"), "setform", "queue", style=discord.ButtonStyle.primary),
     )
@@ -130,6 +134,12 @@ def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool =
     return page_of([text, *(row(PressItem(select)) for select in selects), switches])
 
 
+def _refused(say: Speaker, settings: GuildSettings) -> Any:
+    """The switch of what a face bars that the checks refuse."""
+    other = REFUSED[settings.refused_face == "photo"]
+    return button(say("admin.button.refused", state=say(f"admin.refused.{settings.refused_face}")), "set", "refused", other)
+
+
 def _text(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool) -> str:
     switch = {True: say("on"), False: say("off")}
     values = {
@@ -137,6 +147,7 @@ def _text(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool) 
         "admin.roles": " ".join(f"<@&{one}>" for one in settings.roles) or say("admin.everyone"),
         "admin.auto": switch[settings.auto_replies],
         "admin.whose": say(f"admin.whose.{settings.whose_photos}"),
+        "admin.refused": say(f"admin.refused.{settings.refused_face}"),
         "admin.spoiler": switch[settings.spoiler],
         "admin.language": say(f"admin.language.{settings.language}"),
         "admin.report": f"<#{settings.report_channel}>" if settings.report_channel else say("none"),

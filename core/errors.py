@@ -4,7 +4,7 @@ EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
 │                         MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable, PhotoStoppedWorker,
-│                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung)
+│                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
@@ -140,6 +140,10 @@ class LooksYoung(PhotoRefused):
         "egao works on adults only, and an automatic estimate could not tell for certain that everyone in this photo is "
         "at least {age}. Such estimates are often wrong. Nothing of it was kept; send another photo."
     )
+
+
+class FaceBarred(PhotoRefused):
+    sentence = "egao leaves face number {face} of this photo alone. Nothing of it was kept; choose another one."
 
 
 class LatentError(EgaoError):

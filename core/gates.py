@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import LooksExplicit, LooksYoung
+from core.errors import LooksExplicit
 from core.faces import Face, align
 from core.settings import Settings
 from core.weights import weight_bytes
@@ -70,18 +70,18 @@ class Gates:
         if self.explicit(pixels) >= self._settings.gate_explicit:
             raise LooksExplicit
 
-    def check_faces(self, pixels: NDArray[np.uint8], faces: Sequence[Face]) -> None:
+    def young(self, pixels: NDArray[np.uint8], faces: Sequence[Face]) -> Iterator[int]:
         """Look at every face of the photo, each turned upright, also those that nobody asked for or could use: all are shown.
 
-        Raises LooksYoung.
+        Yields the index of each that may be of somebody under 18, as soon as it is known.
         """
         for face in faces:
-            self.check_face(align(pixels, face.landmarks, _ALIGNED).image)
+            if self.looks_young(align(pixels, face.landmarks, _ALIGNED).image):
+                yield face.index
 
-    def check_face(self, aligned: NDArray[np.uint8]) -> None:
-        """Look at one aligned face uint8 [S, S, 3]. Raises LooksYoung."""
-        if self.under_age(aligned) >= self._settings.gate_young:
-            raise LooksYoung(age=ADULT)
+    def looks_young(self, aligned: NDArray[np.uint8]) -> bool:
+        """Whether an aligned face uint8 [S, S, 3] may be of somebody under 18."""
+        return self.under_age(aligned) >= self._settings.gate_young
 
     def explicit(self, pixels: NDArray[np.uint8]) -> float:
         """How explicit a photo uint8 [H, W, 3] seems as a whole, 0..1: the mean of its middle, as the network was fitted,

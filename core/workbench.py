@@ -53,7 +53,7 @@ class EditorWorkbench:
         self.photos = PhotoEditor(editor)
 
     def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
-        looking, parts = self.editor.looking(request.photo), itertools.count(1)
+        looking, parts = self.editor.looking(request.photo, alone=request.alone), itertools.count(1)
         while True:
             try:
                 next(looking)
@@ -61,7 +61,8 @@ class EditorWorkbench:
                 photo, faces = end.value
                 break
             yield Progress(next(parts), 5)
-        yield FoundFaces(tuple(self._found(photo, face) for face in faces))
+        shown = [face for face in faces if face.standing != "barred"]
+        yield FoundFaces(tuple(self._found(photo, face) for face in shown), len(faces) - len(shown))
 
     def _found(self, photo: Photo, face: Face) -> FoundFace:
         crop = photo.in_srgb(align(photo.pixels, face.landmarks, THUMBNAIL).image)  # to choose by: of a crowd each is cut small
@@ -69,7 +70,7 @@ class EditorWorkbench:
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         began = time.perf_counter()
-        photo, found = self.photos.look(request.photo, request.face, request.learned.found)
+        photo, found = self.photos.look(request.photo, request.face, request.learned.found, alone=request.alone)
         begun = self.photos.begin(photo, found, request.method, request.steps)
         projecting, aligned = begun.projecting, begun.aligned.image
         if request.resume is not None:
@@ -133,7 +134,7 @@ class EditorWorkbench:
             if not request.photo:
                 self.editor.look_at_drawn(face.ws, Found.load(face.learned.found))
                 return self.photos.learn(face, expression), None, expression
-            placed, face = self.photos.place(request.photo, request.face, face, side)
+            placed, face = self.photos.place(request.photo, request.face, face, side, alone=request.alone)
         except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
             raise FaceRefused from None
         return self.photos.learn(face, expression), placed, expression

@@ -165,4 +165,4 @@ def _shown(run: Run, face: FaceAndLatent) -> tuple[int, int, str]:
 def _known(run: Run, face: FaceAndLatent, photo: bytes | None) -> dict[str, Any]:
     """What a request to draw the face has to say of it."""
     about = {"face": face.face.face, "learned": face.face.learned, "expression": run.ask.expression}
-    return {"latent": face.latent, "photo": photo or b"", **about}
+    return {"latent": face.latent, "photo": photo or b"", "alone": run.settings.alone, **about}

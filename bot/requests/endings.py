@@ -17,7 +17,7 @@ from bot.transport.answer import AnswerGone
 from bot.transport.error_replies import own_failure, trouble
 from bot.transport.retry import will_pass
 from bot.ui.pages import Page, notice
-from core.errors import EgaoError, InternalError, PhotoRefused
+from core.errors import EgaoError, InternalError, LooksExplicit, LooksYoung, PhotoRefused
 from core.store import Store
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Ends:
     async def fail(self, run: Run, error: Exception) -> None:
         """End it as failed and tell the member why."""
         known: EgaoError = error if isinstance(error, EgaoError) else InternalError()
-        if isinstance(error, PhotoRefused):
+        if isinstance(error, LooksExplicit | LooksYoung):
             known = PhotoRefused()  # which check it was would say something about a face
         finish, refund = self._store.jobs.finish, own_failure(error) and not run.spent
         if not await self._store.run(finish, run.job_id, "failed", error=known.code, facts=known.facts, refund=refund):

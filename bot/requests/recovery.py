@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from datetime import UTC, datetime
@@ -52,7 +53,8 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
         if run is None:
             await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", refund=True, told=True)
         elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
-            run.faces = int(job.checkpoint.removeprefix(CHOOSING))
+            known = json.loads(job.checkpoint.removeprefix(CHOOSING))  # an earlier version's is the count of the faces
+            run.faces = tuple(range(known) if isinstance(known, int) else known)
             service.choosing[job.id] = (run, time.monotonic() + CHOICE_SECONDS)
         elif job.checkpoint == ANSWERING:
             service.start(run, quiet=True)

@@ -34,7 +34,7 @@ class Run:
     face: FaceAndLatent | None = None  # once it is kept
     task: asyncio.Task[None] | None = None
     spent: bool = False  # what it cost is not given back: the work is done, or its own photo took a worker down
-    faces: int = 0  # how many its photo shows, once there is a choice
+    faces: tuple[int, ...] = ()  # numbers of those that can be chosen, once there is a choice
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"
 
     @property
@@ -68,6 +68,7 @@ class Choice:
     """Not done: the photo shows several faces and the member is to say which."""
 
     faces: tuple[FoundFace, ...]
+    barred: int = 0  # how many more it shows, which the checks refuse
 
 
 class Erased(Exception):

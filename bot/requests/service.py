@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
 import time
@@ -49,7 +50,7 @@ from core.store import GuildSettings, Owner, Store
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 5  # starts of this process that a request may see before it is given up; a worker's deaths count elsewhere
-CHOOSING: Final = b"choosing:"  # and the number of faces: the checkpoint of a request that waits for its member to choose a face
+CHOOSING: Final = b"choosing:"  # and the numbers of faces: the checkpoint of a request that waits for its member to choose one
 ANSWERING: Final = b"answering"  # the checkpoint of a request whose answer is on its way, if it has not arrived
 CHOICE_SECONDS: Final = 14 * 60.0
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
@@ -310,9 +311,10 @@ class Service:
             if run.follower is not None:
                 await run.follower.stop()
         if isinstance(page, Choice):
-            await deliver(run, self._work, choose_face(run.ask.say, run.job_id, page.faces, spoiler=run.spoiler))
-            run.faces = len(page.faces)
-            await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + b"%d" % run.faces)
+            asked = choose_face(run.ask.say, run.job_id, page.faces, page.barred, spoiler=run.spoiler)
+            await deliver(run, self._work, asked)
+            run.faces = tuple(face.index for face in page.faces)
+            await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + json.dumps(run.faces).encode())
             if await self._store.run(self._store.jobs.requeue, run.job_id):
                 self.choosing[run.job_id] = (run, time.monotonic() + CHOICE_SECONDS)
             return "choosing"

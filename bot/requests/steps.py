@@ -12,7 +12,7 @@ from bot.requests.hard import HardPhotos
 from bot.requests.run import Choice, Follow, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef, digest
 from bot.ui.pages import Page
-from core.errors import JobTimedOut, NoSuchFace, WorkerDied
+from core.errors import FaceBarred, JobTimedOut, NoSuchFace, WorkerDied
 from core.executor import Executor, FindFaces, FoundFace, Project
 from core.methods import DEFAULT_METHOD, method_key
 from core.settings import Settings
@@ -78,14 +78,15 @@ class Work:
     async def _face_in(self, run: Run, ref: PhotoRef, data: bytes, name: str) -> Choice | None:
         """Find the faces, and keep the one that is meant."""
         async with Follow(run, self._store) as follow:
-            found = (await self._executor.submit(FindFaces(data), run.owner, follow)).faces
-        number = run.ask.face
+            looked = await self._executor.submit(FindFaces(data, run.settings.alone), run.owner, follow)
+        found, number = looked.faces, run.ask.face
         if number is None and len(found) > 1:
-            return Choice(found)
-        number = number or 0
+            return Choice(found, looked.barred)
+        number = found[0].index if number is None else number
         face = next((one for one in found if one.index == number), None)
         if face is None:
-            raise NoSuchFace(face=number + 1, count=len(found))
+            count = len(found) + looked.barred
+            raise FaceBarred(face=number + 1) if 0 <= number < count else NoSuchFace(face=number + 1, count=count)
         run.face = await self._known(run, ref, name, number) or await self._project(run, ref, data, name, face)
         return None
 
@@ -96,7 +97,7 @@ class Work:
 
     async def _project(self, run: Run, ref: PhotoRef, data: bytes, name: str, face: FoundFace) -> FaceAndLatent:
         wait = float(run.settings.longest_wait_seconds)
-        request = Project(data, face.index, DEFAULT_METHOD, self._steps, run.resume, face.learned)
+        request = Project(data, face.index, DEFAULT_METHOD, self._steps, run.resume, face.learned, run.settings.alone)
         async with Follow(run, self._store) as follow:
             done = await self._executor.submit(request, run.owner, follow, longest_wait=wait)
         kept = await self._store.run(

@@ -55,11 +55,13 @@ TEXT: Final[dict[Language, str]] = {
 CHECKS: Final[dict[Language, str]] = {
     "en": (
         "**Checks.** Before that, two automatic checks look for explicit content and for faces that may be under {age}. They "
-        "are often wrong and accuse nobody; of a photo that they refuse nothing is kept.\n"
+        "are often wrong and accuse nobody; of what they refuse nothing is kept. A face that they refuse bars the whole "
+        "photo or, where the server's admins say so, only itself.\n"
     ),
     "ja": (
         "**確認：** その前に、露骨な内容がないかと、{age}歳未満の可能性がある顔がないかを自動で確かめます。よく間違える判定で、"
-        "だれかを責めるものではありません。処理しなかった写真からは何も保存しません。\n"
+        "だれかを責めるものではありません。処理しなかったものからは何も保存しません。確認を通らない顔があると、"
+        "写真全体を処理しません。サーバーの管理者の設定によっては、その顔だけを処理しません。\n"
     ),
 }
 

@@ -101,12 +101,14 @@ def bar(step: int, steps: int) -> str:
     return f"`{'█' * full}{'░' * (BAR_CELLS - full)}` {share:.0%}"
 
 
-def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], *, spoiler: bool) -> Page:
-    """Numbered thumbnails, a select, and "all"."""
+def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: int = 0, *, spoiler: bool) -> Page:
+    """Numbered thumbnails, a select, and "all". `barred`: so many more are in the photo, which the checks refuse."""
     shown = faces[:SHOWN_FACES]
     text = say("faces.choose", count=len(faces))
     if len(shown) < len(faces):
         text += "\n" + say("faces.choose.more", shown=len(shown))
+    if barred:
+        text += "\n" + say("faces.choose.barred", count=barred)
     attached = tuple(Attached(f"face-{face.index + 1}.{suffix(face.thumbnail)}", face.thumbnail) for face in shown)
     items: list[ui.Item[Any]] = [ui.TextDisplay(text)]
     for face, part in zip(shown, attached, strict=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Generator, Sequence
+import itertools
+from collections import OrderedDict
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,15 +23,17 @@ from core.edit.models import Models
 from core.edit.scale import Pull, Scale
 from core.edit.seen import check_mouth
 from core.edit.trials import SCORE_SIDE, Trials
-from core.errors import FaceLost, NoSuchFace, ResultError
+from core.errors import FaceBarred, FaceLost, LooksYoung, NoSuchFace, ResultError
 from core.expressions import NEUTRAL, Expression, Parts, Strength, default
 from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
+from core.gates import ADULT
 from core.projecting import start_projection
 from core.projection import Projecting
 from core.reach.ease import lift_of, own_step, reach_of
 
 _REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
 _LOOKS = "parts, all faces"  # how the gates look; a face that was kept when they looked otherwise is looked at again
+_BESIDE = ", beside one refused"  # noted of a face that passed, of a photo that shows another that did not
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Editor:
     def __init__(self, models: Models, *, strangers: bool = False) -> None:
         self.models, self._strangers = models, strangers
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
-        self._passed: deque[str] = deque(maxlen=_REMEMBERED)  # files that the gates let in, by their digest
+        self._judged: OrderedDict[str, frozenset[int]] = OrderedDict()  # by a file's digest: the faces refused of it
 
     @property
     def checks(self) -> str:
@@ -77,16 +80,22 @@ class Editor:
             return ""
         return f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}, {_LOOKS}"
 
+    def holds(self, found: Found | None, *, alone: bool) -> bool:
+        """Whether a face need not be shown to the gates any more. `alone`: whatever they say of other faces of its photo."""
+        known = None if found is None else found.checked.removesuffix(_BESIDE if alone else "")
+        return self._gates is None or known == self.checks
+
     def load(self, source: bytes | Path) -> Photo:
         """The photo alone, unseen. Raises UnreadablePhoto, PhotoTooLarge."""
         return load_photo(source, self.models.settings, own=not self._strangers)
 
-    def look(self, source: bytes | Path) -> tuple[Photo, list[Face]]:
+    def look(self, source: bytes | Path, *, alone: bool = False) -> tuple[Photo, list[Face]]:
         """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
 
-        The gates say the same of the same file, so one that they let in a while ago is not shown to them again.
+        A face that they refuse bars the whole photo or, if it is to stand `alone`, itself: it is "barred" then.
+        The gates say the same of the same file, so one that they have judged a while ago is not shown to them again.
         """
-        looking = self.looking(source)
+        looking = self.looking(source, alone=alone)
         while True:
             try:
                 next(looking)
@@ -94,10 +103,11 @@ class Editor:
                 photo, faces = end.value
                 return photo, faces
 
-    def looking(self, source: bytes | Path) -> Generator[None, None, tuple[Photo, list[Face]]]:
+    def looking(self, source: bytes | Path, *, alone: bool = False) -> Generator[None, None, tuple[Photo, list[Face]]]:
         """`look` in parts: yields wherever it can be left for a while."""
         photo = self.load(source)
-        gates = None if photo.sha256 in self._passed else self._gates
+        refused = self._judged.get(photo.sha256)
+        gates = None if refused is not None else self._gates
         seen = photo.srgb
         yield
         if gates is not None:
@@ -106,10 +116,22 @@ class Editor:
         faces = self.models.finder.find(seen)
         yield
         if gates is not None:
-            gates.check_faces(seen, faces)
-            self._passed.append(photo.sha256)
+            young = gates.young(seen, faces)
+            refused = frozenset(young if alone else itertools.islice(young, 1))
             yield
-        return photo, self.models.finder.usable(faces)
+            if alone or not refused:
+                self._judge(photo.sha256, refused)
+        if refused and not alone:
+            raise LooksYoung(age=ADULT)
+        usable = self.models.finder.usable([_standing(face, refused) for face in faces] if refused else faces)
+        if all(face.standing == "barred" for face in usable):
+            raise LooksYoung(age=ADULT)
+        return photo, usable
+
+    def _judge(self, name: str, refused: frozenset[int] = frozenset()) -> None:
+        self._judged[name] = refused
+        while len(self._judged) > _REMEMBERED:
+            self._judged.popitem(last=False)
 
     def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:
         """Hold a kept face ws [1, num_ws, w_dim] whose photo is gone against the checks, if it passed others or none.
@@ -117,18 +139,21 @@ class Editor:
         They look at it as it is drawn. Raises PhotoRefused.
         """
         name = hashlib.sha256(ws.tobytes()).hexdigest()
-        if self._gates is None or (found is not None and found.checked == self.checks) or name in self._passed:
+        if self._gates is None or self.holds(found, alone=True) or name in self._judged:
             return
         picture = self.reconstructed(ws)
         self._gates.check_whole(picture)
-        self._gates.check_face(picture)
-        self._passed.append(name)
+        if self._gates.looks_young(picture):
+            raise LooksYoung(age=ADULT)
+        self._judge(name)
 
     @staticmethod
     def pick(faces: Sequence[Face], number: int) -> Face:
-        """Face `number`, counted from 1 at the left. Raises NoSuchFace."""
+        """Face `number`, counted from 1 at the left. Raises NoSuchFace; FaceBarred for one that the gates refuse."""
         if not 1 <= number <= len(faces):
             raise NoSuchFace(face=number, count=len(faces))
+        if faces[number - 1].standing == "barred":
+            raise FaceBarred(face=number)
         return faces[number - 1]
 
     def align(self, photo: Photo, face: Face | Found) -> Aligned:
@@ -209,7 +234,9 @@ class Editor:
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
         """Where the face is in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
         drawn = None if ws is None else self.landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
-        return Found(face.landmarks, drawn, face.checked if isinstance(face, Found) else self.checks)
+        if isinstance(face, Found):
+            return replace(face, drawn=drawn)
+        return Found(face.landmarks, drawn, self.checks + (_BESIDE if face.standing == "beside" else ""))
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
         """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
@@ -296,3 +323,8 @@ class Editor:
         upper, lower = reach_of(maps, pull)
         lower = 1.0 if own_step(pull, maps) else lower
         return expression.parts.eased(upper, lower, lift_of(pull, maps))
+
+
+def _standing(face: Face, refused: Collection[int]) -> Face:
+    """A face of a photo of which the gates refuse the faces with these indices."""
+    return replace(face, standing="barred" if face.index in refused else "beside")

@@ -67,16 +67,16 @@ class PhotoEditor:
         self.editor = editor
         self._placed: OrderedDict[tuple[str, int, str, int | None], InPhoto] = OrderedDict()
 
-    def look(self, photo: bytes, face: int, found: str = "") -> tuple[Photo, Found]:
+    def look(self, photo: bytes, face: int, found: str = "", *, alone: bool = False) -> tuple[Photo, Found]:
         """The photo, a file, and face number `face` (from 0) of it. Raises PhotoError, NoSuchFace.
 
         It is looked for unless what was `found` at an earlier look at this very photo says where it is, and the checks
-        that have to be made were made then.
+        that have to be made were made then. `alone`: a face that they refuse bars itself, and not all of the photo.
         """
         editor, known = self.editor, Found.load(found)
-        if known is not None and editor.checks in (known.checked, ""):
+        if known is not None and editor.holds(known, alone=alone):
             return editor.load(photo), known
-        loaded, faces = editor.look(photo)
+        loaded, faces = editor.look(photo, alone=alone)
         return loaded, editor.found(editor.pick(faces, face + 1))
 
     def begin(self, photo: Photo, found: Found, method: str = DEFAULT_METHOD, steps: int | None = None) -> Begun:
@@ -107,15 +107,17 @@ class PhotoEditor:
             learned = replace(learned, found=found.dump())
         return replace(face, learned=learned)
 
-    def place(self, photo: bytes, number: int, face: KnownFace, side: int | None = None) -> tuple[InPhoto, KnownFace]:
+    def place(
+        self, photo: bytes, number: int, face: KnownFace, side: int | None = None, *, alone: bool = False
+    ) -> tuple[InPhoto, KnownFace]:
         """Face `number` (from 0) in its photo of at most `side` pixels, and the face with where that is.
 
-        Raises as `look` does, and FaceLost.
+        `alone` as for `look`. Raises as `look` does, and FaceLost.
         """
         key = (hashlib.sha256(photo).hexdigest(), number, hashlib.sha256(face.ws.tobytes()).hexdigest(), side)
         made = self._placed.pop(key, None)
-        if made is None:
-            loaded, where = self.look(photo, number, face.learned.found)
+        if made is None or not self.editor.holds(made.found, alone=alone):
+            loaded, where = self.look(photo, number, face.learned.found, alone=alone)
             shown = loaded.at_most(side)
             original = self.editor.original(loaded, where, face.ws, shown)
             drawn = original.reconstructed.landmarks.astype(np.float32)

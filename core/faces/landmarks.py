@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ class Face:
     landmarks: NDArray[np.float32]  # [478, 2], photo pixels; (0, 0) is the photo's corner
     blendshapes: dict[str, float]  # 52 names such as jawOpen, 0..1
     pose: tuple[float, float, float]  # yaw, pitch, roll in degrees, as the viewer sees them: see `_pose`
+    standing: Literal["passed", "beside", "barred"] = "passed"  # with the checks; "beside": they refuse another of the photo
 
     @property
     def width(self) -> float:

@@ -30,6 +30,7 @@ class GuildSettings(BaseModel):
     roles: Ids = ()  # that may use the bot; none: everyone
     auto_replies: bool = True
     whose_photos: Literal["own", "consented", "any"] = "own"  # the strictest, since faces are other people's too
+    refused_face: Literal["photo", "face"] = "photo"  # what a face bars that may be under age: the strictest again
     strength_max: float = Field(default=3.0, ge=0.5, le=5.0)  # beyond 3 hardly anything changes
     cooldown_seconds: int = Field(default=10, ge=0, le=3600)
     daily_quota: int = Field(default=50, ge=1, le=1000)  # edits per member in any 24 hours
@@ -42,6 +43,11 @@ class GuildSettings(BaseModel):
     spoiler: bool = False
     language: Literal["auto", "en", "ja"] = "auto"  # auto: each member's own
     report_channel: int | None = Field(default=None, gt=0)
+
+    @property
+    def alone(self) -> bool:
+        """Whether a face that the checks refuse bars itself alone, and not the whole photo."""
+        return self.refused_face == "face"
 
     @classmethod
     def bounds(cls, name: str) -> tuple[float, float]:

@@ -55,16 +55,18 @@ def photo(
     mark: str = "",
     once: str = "",
     until: str = "",
+    barred: Sequence[int] = (),
 ) -> bytes:
     """A photo with so many faces, each step of whose projection takes `seconds`.
 
     `fail` is what happens `at` "find" or "project": an EgaoError by its name, a "bug", or the worker has a "crash", is
     made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there. At "render" it names
     the ResultError that every smile in the photo is. If `until` names a file, the projection goes on until it is there.
+    The checks refuse the faces whose numbers are in `barred`.
     """
     note = PngInfo()
     orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark}
-    orders |= {"once": once, "until": until}
+    orders |= {"once": once, "until": until, "barred": list(barred)}
     note.add_text("do", json.dumps(orders))
     return _png((64 * max(1, faces), 64), 90, note=note)
 
@@ -92,7 +94,11 @@ class Bench:
         boxes = [(64.0 * n, 0.0, 64.0 * n + 64, 64.0) for n in range(orders["faces"])]
         pictures = [_png((32, 32), 40 + n, f"{orders['mark']}/{n}") for n in range(orders["faces"])]
         pairs = zip(boxes, pictures, strict=True)
-        yield FoundFaces(tuple(FoundFace(n, box, picture, Learned(f"seen {n}")) for n, (box, picture) in enumerate(pairs)))
+        found = [FoundFace(n, box, picture, Learned(f"seen {n}")) for n, (box, picture) in enumerate(pairs)]
+        passed = tuple(face for face in found if face.index not in orders["barred"])
+        if not passed or (len(passed) < len(found) and not request.alone):
+            raise errors.LooksYoung(age=18)
+        yield FoundFaces(passed, len(found) - len(passed))
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)
@@ -158,7 +164,8 @@ def _orders(data: bytes) -> dict[str, Any]:
             orders: dict[str, Any] = json.loads(image.info.get("do", "{}"))
     except OSError:
         raise errors.UnreadablePhoto(reason="it is not a picture") from None
-    return {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", "until": "", **orders}
+    usual = {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", "until": "", "barred": []}
+    return {**usual, **orders}
 
 
 def _fail(orders: dict[str, Any], at: str) -> None:

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 import core.gates
 from core.cli import edit
 from core.edit import Editor, Models
-from core.errors import FaceRefused, LooksExplicit, LooksYoung, PhotoError, WeightsCorrupt, WeightsMissing
+from core.errors import FaceBarred, FaceRefused, LooksExplicit, LooksYoung, PhotoError, WeightsCorrupt, WeightsMissing
 from core.executor import Animate, FindFaces, FoundFaces, Project, Render, Rendered, Workbench
 from core.faces import align
 from core.gates import Gates
@@ -280,6 +280,53 @@ def test_one_child_in_a_group_is_enough(bench: EditorWorkbench, people: dict[int
         looked(bench, png(np.asarray(beside)))
     with pytest.raises(LooksYoung):
         next(bench.project(Project(family, face=0)))
+
+
+def family_of(people: dict[int, NDArray[np.uint8]]) -> bytes:
+    """An adult, a child, and another adult."""
+    return png(np.concatenate([people[5000], people[5136], people[5001]], axis=1))
+
+
+def looked_alone(bench: Workbench, photo: bytes) -> FoundFaces:
+    """What the workbench finds in a photo where a refused face bars itself alone."""
+    *_, found = bench.find_faces(FindFaces(photo, alone=True))
+    assert isinstance(found, FoundFaces)
+    return found
+
+
+def test_where_the_rule_allows_it_a_refused_face_bars_itself_alone(
+    bench: EditorWorkbench, people: dict[int, NDArray[np.uint8]]
+) -> None:
+    family = family_of(people)
+    found = looked_alone(bench, family)
+    assert ([face.index for face in found.faces], found.barred) == ([0, 2], 1), "the numbers that the faces have anyway"
+    with pytest.raises(LooksYoung):  # whatever was found by another server's rule
+        looked(bench, family)
+    with pytest.raises(FaceBarred):
+        next(bench.project(Project(family, face=1, alone=True)))
+    for face in found.faces:
+        next(bench.project(Project(family, face=face.index, learned=face.learned, alone=True)))
+    with pytest.raises(LooksYoung):  # the rule was taken back meanwhile
+        next(bench.project(Project(family, face=0, learned=found.faces[0].learned)))
+    with pytest.raises(LooksYoung):  # nobody is left
+        looked_alone(bench, png(people[5136]))
+    with pytest.raises(LooksExplicit):  # that is said of the photo, not of a face
+        looked_alone(bench, png(skin_tones()))
+
+
+def test_a_face_kept_beside_a_refused_one_is_drawn_in_its_photo_only_by_that_rule(
+    bench: EditorWorkbench, models: Models, people: dict[int, NDArray[np.uint8]]
+) -> None:
+    family = family_of(people)
+    ws = models.generator.broadcast(seed_w(models.generator, [5000])).numpy()
+    learned = looked_alone(bench, family).faces[0].learned
+    asked = Render(to_npz(ws), (1.0,), size=256, kind="jpeg", photo=family, learned=learned, alone=True)
+    (drawn,) = bench.render([asked])
+    assert isinstance(drawn, Rendered)
+    (strict,) = bench.render([replace(asked, learned=drawn.learned, alone=False)])
+    assert isinstance(strict, FaceRefused), "also where the worker has the photo at hand"
+    (by_itself,) = bench.render([replace(asked, photo=b"", learned=drawn.learned, alone=False)])
+    assert isinstance(by_itself, Rendered), "nobody else is in its picture"
 
 
 def test_an_explicit_photo_is_refused_before_a_face_is_looked_for(bench: EditorWorkbench) -> None:

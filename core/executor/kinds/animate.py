@@ -27,6 +27,7 @@ class Animate(Asks["Animated"]):
     photo: bytes = b""  # these as in `Render`
     face: int = 0
     learned: Learned = NOTHING
+    alone: bool = False  # as in `FindFaces`
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ class FindFaces(Asks["FoundFaces"]):
     """Find the faces in a photo. Answered by `FoundFaces`; fails with a `PhotoError`."""
 
     photo: bytes  # the file as it came: JPEG, PNG, WebP, GIF, AVIF or HEIC
+    alone: bool = False  # a face that the checks refuse bars itself, not the whole photo
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class FoundFaces:
     """All usable faces of a photo, left to right; never empty (no face is `NoFace`)."""
 
     faces: tuple[FoundFace, ...]
+    barred: int = 0  # more that the checks refuse: counted in the others' numbers, and not shown
 
 
 register(

@@ -25,6 +25,7 @@ class FullSize(Asks[Rendered]):
     photo: bytes = b""
     face: int = 0
     learned: Learned = NOTHING
+    alone: bool = False  # as in `FindFaces`
 
 
 register(

@@ -20,6 +20,7 @@ class Project(Asks["Projected"]):
     steps: int | None = None  # None: the method's own number
     resume: bytes | None = None  # a `Progress.checkpoint` of the same request, to go on from
     learned: Learned = NOTHING  # as `FoundFace` had it of this very photo; without it the face is looked for again
+    alone: bool = False  # as in `FindFaces`
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Render(Asks["Rendered"]):
     photo: bytes = b""
     face: int = 0  # number of the face in the photo
     learned: Learned = NOTHING  # as `Projected` or an earlier `Rendered` had it; what is missing is looked for, and measured
+    alone: bool = False  # as in `FindFaces`
 
 
 @dataclass(frozen=True)

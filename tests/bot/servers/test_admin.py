@@ -179,4 +179,4 @@ async def test_the_missing_content_permission_is_shown_to_the_admins(tmp_path: P
 async def test_no_control_of_the_panel_lacks_its_words(world: World) -> None:
     answer = await world.boss.slash(world.channel, "egao settings")
     assert len(parts_of(answer.response)) <= 40
-    assert len(custom_ids(answer.response)) == 4
+    assert len(custom_ids(answer.response)) == 5

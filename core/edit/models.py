@@ -10,8 +10,11 @@ from core.directions.direction import Direction, load_direction
 from core.emotion import EmotionClassifier
 from core.expressions import Expression
 from core.faces import FaceFinder
+from core.fast.preview import Preview
+from core.fast.trained import FOLDER, PREVIEW, load_trained
 from core.gates import Gates
 from core.generator import Generator, load_generator
+from core.generator.protocol import FeatureGenerator
 from core.occlusion import Finder as ThingFinder
 from core.projection.features import Features
 from core.reach.maps import Maps
@@ -64,6 +67,17 @@ class Models:
         """What moves each score of a face; None where nobody learned that of this generator."""
         file = find_part(self.settings, self.generator, MAPS)
         return None if file is None else Maps.load(file, self.generator.digest)
+
+    @cached_property
+    def preview(self) -> Preview | None:
+        """What draws 256 pixels from the generator's inside, without the layers that cost most.
+
+        None where nobody trained that of this generator.
+        """
+        file = find_part(self.settings, self.generator, f"{FOLDER}/{PREVIEW}")
+        if file is None or not isinstance(self.generator, FeatureGenerator):
+            return None
+        return load_trained(Preview.shaped_for(self.generator), file, self.generator)
 
     def direction(self, name: str) -> Direction:
         """Raises NoSuchDirection, WeightsUnfit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class Drawing(Protocol):
 
     def reconstructed(self, ws: np.ndarray) -> Picture: ...
 
-    def draw(self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull]) -> Picture: ...
+    def sketch(self, ws: np.ndarray, step: float, expression: Expression, pull: Pull) -> Picture: ...
 
     def landmarked(self, picture: Picture, strength: float) -> Rendered: ...
 
@@ -50,36 +50,35 @@ class Trials:
         self._editor, self._ws, self._expression = editor, ws, expression
         self._small = None if aligned is None else editor.resized(aligned, SCORE_SIDE)
         self._face = None if self._small is None else editor.models.finder.aligned(self._small)
-        self._side = 0 if aligned is None else len(aligned)
 
     @cached_property
     def now(self) -> Scores | None:
         """The scores of the face as it is; None where none is seen."""
         if self._face is not None:
             return self._face.blendshapes
-        return self._scores(self._editor.reconstructed(self._ws))
+        return self._scores(self._editor.resized(self._editor.reconstructed(self._ws), SCORE_SIDE))  # whole: all hangs on it
 
     def at(self, step: float, pull: Pull = ()) -> Scores | None:
         """The scores after a step and a pull; None where no face is seen."""
-        editor = self._editor
-        drawn = editor.draw(self._ws, [step], self._expression, [pull])[0]
+        drawn = self._drawn(step, pull)
         if self._face is None:
             return self._scores(drawn)
         try:
-            edited = editor.landmarked(drawn, step)
+            edited = self._editor.landmarked(drawn, step)
         except FaceLost:
             return None
-        return self._scores(self._original.edit(edited, editor.parts(self._expression, pull)))
+        return self._scores(self._original.edit(edited, self._editor.parts(self._expression, pull)))
 
     @cached_property
     def _original(self) -> Original:
         assert self._small is not None
         assert self._face is not None
-        to_small = np.diag([SCORE_SIDE / self._side, SCORE_SIDE / self._side, 1.0])
-        drawn = self._editor.landmarked(self._editor.reconstructed(self._ws), 0.0)
-        return Original(self._small, to_small, self._face.landmarks, drawn, self._editor.models.things.find(self._small))
+        drawn = self._editor.landmarked(self._drawn(0.0), 0.0)
+        return Original(self._small, np.eye(3), self._face.landmarks, drawn, self._editor.models.things.find(self._small))
 
-    def _scores(self, picture: NDArray[np.uint8]) -> Scores | None:
-        small = self._editor.resized(picture, SCORE_SIDE)
-        face = self._editor.models.finder.aligned(small, precise=False)
+    def _drawn(self, step: float, pull: Pull = ()) -> Picture:
+        return self._editor.sketch(self._ws, step, self._expression, pull)
+
+    def _scores(self, picture: Picture) -> Scores | None:
+        face = self._editor.models.finder.aligned(picture, precise=False)
         return None if face is None else face.blendshapes

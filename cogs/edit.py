@@ -1,7 +1,10 @@
-"""A command for each expression (`/smile` for the default one), `/neutral` and `/animate`: on a new photo, or a kept face."""
+"""A command for each expression (`/smile`, …), `/neutral` and `/animate`: on a new photo, or a kept face."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import discord
@@ -12,9 +15,10 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import check_strength
 from bot.requests.ask import USUAL, Ask, Kind
+from bot.text.command_names import WHICH, shared
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
-from bot.transport.error_replies import guarded, told
+from bot.transport.error_replies import guarded
 from bot.transport.identity import owner_of
 from bot.transport.photo_source import PhotoRef
 from bot.ui.components import whole
@@ -26,32 +30,40 @@ SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="p
 MOST_FACES = 10_000  # no photo shows more; somebody may type a number of thousands of digits
 LISTED = 25  # Discord shows no more choices
 Interaction = discord.Interaction[EgaoBot]
+Callback = Callable[..., Coroutine[Any, Any, None]]
+Command = app_commands.Command[Any, ..., None]
 
 PHOTO = "A new photo; without one, your latest face is used"
 FACE = "Which face: its number in the photo, or one of your kept faces"
-WORDS = default().said("en")  # Discord gets the other languages from the translator
 WHO_SEES = "Who sees the result"
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a member may add to each of the commands."""
+
+    expression: str = ""  # by its name; "" for the default one
+    photo: discord.Attachment | None = None
+    face: str | None = None  # a number, a name, or what `EditCog.kept_faces` offered
+    show: Choice[str] | None = None  # one of SHOW
+
+
 class EditCog(commands.Cog):
-    """Always from the original: 1.5 after 1.0 is 1.5, not 2.5."""
+    """Draws always from the original: 1.5 after 1.0 is 1.5, not 2.5."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
-        self.expressing = [self._command_of(load(name)) for name in names()]
+        self.made = [*(self._command_of(load(name)) for name in names()), self._neutral(), self._animate()]
 
     async def cog_load(self) -> None:
-        for command in self.expressing:
+        for command in self.made:
             self.bot.tree.add_command(command)
 
-    def _command_of(self, expression: Expression) -> app_commands.Command[Any, ..., None]:
+    def _command_of(self, expression: Expression) -> Command:
         """Make the command that draws an expression at a strength."""
         words = expression.said("en")
         asked = "" if expression.name == default().name else expression.name
 
-        @app_commands.command(name=words.name, description=words.change)
-        @app_commands.describe(strength=words.strength, photo=PHOTO, face=FACE, show=WHO_SEES)
-        @app_commands.choices(show=SHOW)
         async def express(
             interaction: Interaction,
             strength: app_commands.Range[float, -3.0, 3.0],
@@ -59,86 +71,73 @@ class EditCog(commands.Cog):
             face: str | None = None,
             show: Choice[str] | None = None,
         ) -> None:
-            await guarded(interaction, self._express(asked, interaction, strength, photo, face, show))
+            await guarded(interaction, self._express(interaction, strength, Options(asked, photo, face, show)))
 
-        @express.autocomplete("face")
-        async def kept_faces(interaction: Interaction, current: str) -> list[Choice[str]]:
-            return await self._kept_faces(interaction, current)
+        return self._command(words.name, words.change, express, strength=words.strength)
 
-        return express
+    def _neutral(self) -> Command:
+        """Make `/neutral`. The strength at which a face shows nothing of the expression is found by the worker."""
 
-    @app_commands.command(name="neutral", description=WORDS.remove)
-    @app_commands.describe(photo=PHOTO, face=FACE, show=WHO_SEES)
-    @app_commands.choices(show=SHOW)
-    @told
-    async def neutral(
-        self,
-        interaction: Interaction,
-        photo: discord.Attachment | None = None,
-        face: str | None = None,
-        show: Choice[str] | None = None,
-    ) -> None:
-        """The strength at which this face shows nothing of the expression is found by the worker."""
-        await self._edit(await self.bot.asker(interaction), interaction, "edit", NEUTRAL, photo, face, show)
+        async def neutral(
+            interaction: Interaction,
+            photo: discord.Attachment | None = None,
+            face: str | None = None,
+            show: Choice[str] | None = None,
+            expression: str = "",
+        ) -> None:
+            await guarded(interaction, self._start(interaction, "edit", NEUTRAL, Options(expression, photo, face, show)))
 
-    @app_commands.command(name="animate", description=WORDS.sweep)
-    @app_commands.describe(face=FACE, show=WHO_SEES)
-    @app_commands.choices(show=SHOW)
-    @told
-    async def animate(self, interaction: Interaction, face: str | None = None, show: Choice[str] | None = None) -> None:
-        """Animate a kept face from neutral to the default expression and back."""
-        await self._edit(await self.bot.asker(interaction), interaction, "animate", USUAL, None, face, show)
+        return self._command("neutral", shared("en").remove, neutral)
 
-    @neutral.autocomplete("face")
-    @animate.autocomplete("face")
+    def _animate(self) -> Command:
+        """Make `/animate`, which moves a kept face from neutral to an expression and back."""
+
+        async def animate(
+            interaction: Interaction, face: str | None = None, show: Choice[str] | None = None, expression: str = ""
+        ) -> None:
+            await guarded(interaction, self._start(interaction, "animate", USUAL, Options(expression, None, face, show)))
+
+        return self._command("animate", shared("en").sweep, animate)
+
+    def _command(self, name: str, does: str, callback: Callback, **more: str) -> Command:
+        """Make a command of a callback, whose options are described and completed as in every other. `more`: those of its own."""
+        callback = _choosing(callback)
+        taken = inspect.signature(callback).parameters
+        said = {"photo": PHOTO, "face": FACE, "show": WHO_SEES, WHICH: shared("en").which, **more}
+        app_commands.describe(**{option: text for option, text in said.items() if option in taken})(callback)
+        app_commands.choices(show=SHOW)(callback)
+        command: Command = app_commands.command(name=name, description=does)(callback)
+        command.autocomplete("face")(self.kept_faces)
+        return command
+
     async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
-        """Complete what is typed of a face's name."""
-        return await self._kept_faces(interaction, current)
-
-    async def _kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
-        """List the member's own faces where they are. Names are theirs: nobody else gets them."""
+        """Complete what is typed of a face: the member's own ones where they are. Names are theirs: nobody else gets them."""
         say = await self.bot.speaker(interaction)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner_of(interaction.guild_id, interaction.user.id))
         named = [(one.name or say("face.unnamed", n=n), one) for n, one in enumerate(faces, 1)]
         found = [(name, one) for name, one in named if current.lower() in name.lower()]
         return [Choice(name=name[:100], value=f"#{one.id}") for name, one in found[:LISTED]]
 
-    async def _express(
-        self,
-        expression: str,
-        interaction: Interaction,
-        strength: float,
-        photo: discord.Attachment | None,
-        face: str | None,
-        show: Choice[str] | None,
-    ) -> None:
+    async def _express(self, interaction: Interaction, strength: float, options: Options) -> None:
         """Check the strength against the server's own limit, for the range that Discord checks is fixed; then edit."""
         asker = await self.bot.asker(interaction)
-        await self._edit(asker, interaction, "edit", check_strength(strength, asker.settings), photo, face, show, expression)
+        await self._edit(asker, interaction, "edit", check_strength(strength, asker.settings), options)
 
-    async def _edit(
-        self,
-        asker: Asker,
-        interaction: Interaction,
-        kind: Kind,
-        strength: Strength,
-        photo: discord.Attachment | None,
-        face: str | None,
-        show: Choice[str] | None,
-        expression: str = "",
-    ) -> None:
-        say, private = asker.say, asker.wants_private(show.value if show is not None else None)
-        limit = interaction.filesize_limit
+    async def _start(self, interaction: Interaction, kind: Kind, strength: Strength, options: Options) -> None:
+        """Edit at a strength that no server limits."""
+        await self._edit(await self.bot.asker(interaction), interaction, kind, strength, options)
+
+    async def _edit(self, asker: Asker, interaction: Interaction, kind: Kind, strength: Strength, options: Options) -> None:
+        say, private = asker.say, asker.wants_private(options.show.value if options.show is not None else None)
+        limit, photo = interaction.filesize_limit, options.photo
+        about: dict[str, Any] = {"strength": strength, "expression": options.expression}
         if photo is not None:
-            number = _numbered(face)
-            ask = Ask(
-                "photo", say.language, limit, private, PhotoRef.of(photo), face=number, strength=strength, expression=expression
-            )
+            ask = Ask("photo", say.language, limit, private, PhotoRef.of(photo), face=_numbered(options.face), **about)
             caller = InteractionCaller(interaction, say, private, "say")
             await self.bot.consent.request(caller, ask, limited=True)
             return
-        stored = await self._stored(interaction, face)
-        ask = Ask(kind, say.language, limit, private, face_id=stored.id, strength=strength, expression=expression)
+        stored = await self._stored(interaction, options.face)
+        ask = Ask(kind, say.language, limit, private, face_id=stored.id, **about)
         caller = InteractionCaller(interaction, say, private, "think")
         await self.bot.consent.request(caller, ask, limited=kind == "animate")
 
@@ -156,8 +155,19 @@ class EditCog(commands.Cog):
         raise NoSuchStoredFace(face=face)
 
 
+def _choosing(callback: Callback) -> Callback:
+    """Offer the `expression` of a callback as a choice where there are several, and leave it out where there is one alone."""
+    taken = inspect.signature(callback, eval_str=True)
+    if WHICH in taken.parameters and len(names()) > 1:
+        choices = [Choice(name=load(name).said("en").name, value=name) for name in names()[:LISTED]]
+        return app_commands.choices(**{WHICH: choices})(callback)
+    without = [one for name, one in taken.parameters.items() if name != WHICH]
+    callback.__signature__ = taken.replace(parameters=without)  # type: ignore[attr-defined]  # which discord.py goes by
+    return callback
+
+
 def _numbered(face: str | None) -> int | None:
-    """Which face of a new photo is meant, from 0; None if that was not said by a number."""
+    """Read which face of a new photo is meant, from 0; None if that was not said by a number. Raises NoSuchStoredFace."""
     if face is None or not face.isdecimal():
         return None
     number = whole(face)

@@ -34,7 +34,7 @@ class MeCog(commands.Cog):
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
-        text = say("help.text", low=low, high=high, retention=settings.retention_hours)
+        text = say("help.text", commands=say.commands(), low=low, high=high, retention=settings.retention_hours)
         if interaction.guild_id is not None and interaction.permissions.manage_guild:
             text += "\n" + say("help.admin")
         await answer(interaction, notice(text))

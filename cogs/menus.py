@@ -1,6 +1,9 @@
-"""Apps > Make it smile (or whatever the default expression is), Apps > Make it neutral: on any message, for phones too."""
+"""Apps > Make it smile, and so on for each expression, Apps > Make it neutral: on any message, for phones too."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -11,9 +14,11 @@ from bot.requests.ask import USUAL, Ask
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
 from bot.transport.photo_source import photo_in
-from core.expressions import NEUTRAL, Strength, default
+from core.expressions import NEUTRAL, Strength, load, names
 
 Interaction = discord.Interaction[EgaoBot]
+Callback = Callable[[Interaction, discord.Message], Coroutine[Any, Any, None]]
+ENTRIES = 5  # of one kind, that discord.py takes
 
 
 class MenuCog(commands.Cog):
@@ -21,29 +26,29 @@ class MenuCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
+        shown = names()[: ENTRIES - 1]  # the default one first; the others have their commands
         self.menus = [
-            app_commands.ContextMenu(name=default().said("en").menu, callback=self.make_it),
-            app_commands.ContextMenu(name="Make it neutral", callback=self.make_neutral),
+            *(app_commands.ContextMenu(name=load(name).said("en").menu, callback=self._entry(USUAL, name)) for name in shown),
+            app_commands.ContextMenu(name="Make it neutral", callback=self._entry(NEUTRAL)),
         ]
 
     async def cog_load(self) -> None:
         for menu in self.menus:
             self.bot.tree.add_command(menu)
 
-    async def make_it(self, interaction: Interaction, message: discord.Message) -> None:
-        """Draw the default expression at its usual strength on the photo of a message."""
-        await guarded(interaction, self._edit(interaction, message, USUAL))
+    def _entry(self, strength: Strength, expression: str = "") -> Callback:
+        """Make what draws the photo of a message at a strength of an expression; "" for the default one."""
 
-    async def make_neutral(self, interaction: Interaction, message: discord.Message) -> None:
-        """Draw the photo of a message without the expression."""
-        await guarded(interaction, self._edit(interaction, message, NEUTRAL))
+        async def chosen(interaction: Interaction, message: discord.Message) -> None:
+            await guarded(interaction, self._edit(interaction, message, strength, expression))
 
-    async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength) -> None:
+        return chosen
+
+    async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength, expression: str) -> None:
         asker = await self.bot.asker(interaction)
         say, private = asker.say, asker.wants_private()
-        ask = Ask(
-            "photo", say.language, interaction.filesize_limit, private, await photo_in(self.bot, message), strength=strength
-        )
+        about: dict[str, Any] = {"strength": strength, "expression": expression}
+        ask = Ask("photo", say.language, interaction.filesize_limit, private, await photo_in(self.bot, message), **about)
         caller = InteractionCaller(interaction, say, private, "say")
         await self.bot.consent.request(caller, ask, limited=True)
 

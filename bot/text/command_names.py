@@ -1,15 +1,15 @@
-"""Japanese names and descriptions of commands, parameters and choices, keyed by the English that the code registers.
+"""Names the commands, their parameters and choices in Japanese, keyed by the English that the code registers.
 
-What is said of an expression stands in its own file (core.expressions) and is added here.
+What is said of an expression stands in its own file (core.expressions) and is added by `japanese`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.expressions import default, load, names
 
-JAPANESE: Final[dict[str, str]] = {
+_OWN: Final[dict[str, str]] = {
     "neutral": "無表情",
     "animate": "動かす",
     "faces": "顔一覧",
@@ -54,14 +54,38 @@ JAPANESE: Final[dict[str, str]] = {
 }
 
 
-def _of_expressions() -> dict[str, str]:
-    """What commands say of expressions: all words of the default one, of another those of its own command."""
-    en, ja = default().said("en"), default().said("ja")
-    found = dict(zip(en.all(), ja.all(), strict=True))
+class Shared(NamedTuple):
+    """Describes the commands that every expression shares."""
+
+    remove: str  # what `/neutral` does
+    sweep: str  # what `/animate` does
+    which: str  # what their option of an expression means: see `WHICH`
+
+
+WHICH: Final = "expression"  # the option; offered only where there are several
+_SEVERAL: Final = {
+    "en": Shared(
+        "Take an expression off a face",
+        "Move a face from neutral to an expression",
+        "Which expression; the first, if you don't say",
+    ),
+    "ja": Shared("顔から表情を消します", "無表情から表情への変化を動画にします", "どの表情か。選ばなければ先頭のもの"),
+}
+
+
+def shared(language: str) -> Shared:
+    """Describe what works on any expression: in the words of the only one, where there is one alone. `language`: en, ja."""
+    words, several = default().said(language), _SEVERAL[language]
+    return several if len(names()) > 1 else Shared(words.remove, words.sweep, several.which)
+
+
+def japanese() -> dict[str, str]:
+    """Collect the Japanese of all that is registered, by its English."""
+    en, ja = shared("en"), shared("ja")
+    pairs = [(en.remove, ja.remove), (en.sweep, ja.sweep)]
+    if len(names()) > 1:
+        pairs += [(WHICH, "表情"), (en.which, ja.which)]
     for name in names():
-        en, ja = load(name).said("en"), load(name).said("ja")
-        found |= {en.name: ja.name, en.change: ja.change, en.strength: ja.strength}
-    return found
-
-
-JAPANESE.update(_of_expressions())
+        own, its = load(name).said("en"), load(name).said("ja")
+        pairs += [(own.name, its.name), (own.menu, its.menu), (own.change, its.change), (own.strength, its.strength)]
+    return {**_OWN, **dict(pairs)}

@@ -114,18 +114,18 @@ TEXT: Final[dict[str, str]] = {
     "photo.several": "The message had {count} pictures; this is of the first. Send the others one by one.",
     "photo.content.off": (
         "I can't see pictures in channels here, because the bot runs without the message content permission. "
-        "Mention me in the message with the photo, use `/smile`, or Apps > Make it smile."
+        "Mention me in the message with the photo, use `/{command}`, or Apps > {menu}."
     ),
-    "photo.drop.hint": "Send me a photo with a face in it, or use `/smile`. `/help` tells you more.",
+    "photo.drop.hint": "Send me a photo with a face in it, or use `/{command}`. `/help` tells you more.",
     # My things.
     "mine.faces.title": "### Your faces on this server",
     "mine.faces.title.direct": "### Your faces in direct messages",
     "mine.faces.none": "No face of yours is kept here.",
     "mine.faces.line": "**{n}. {name}** · until {until}",
-    "mine.faces.latest": "used by `/smile`",
+    "mine.faces.latest": "used by `/{command}`",
     "mine.faces.page": "Page {page} of {pages}",
     "mine.faces.select": "Choose a face to change",
-    "mine.faces.picked": "`/smile` and `/neutral` now use **{name}**.",
+    "mine.faces.picked": "`/{command}` and `/neutral` now use **{name}**.",
     "mine.faces.renamed": "Renamed to **{name}**.",
     "mine.faces.deleted": "**{name}** is erased.",
     "mine.faces.manage": "### {name}\nKept until {until}.",
@@ -166,24 +166,25 @@ TEXT: Final[dict[str, str]] = {
     "help.text": (
         "### egao makes a face smile, or stop smiling\n"
         "- **Send a photo** in a direct message, in a channel that the admins opened, or with a mention of me.\n"
-        "- **`/smile strength`** changes the smile of your latest face: 1 is a natural smile, 0 the photo as it was, "
-        "negative is more serious. With `photo` it starts from a new one.\n"
-        "- **`/neutral`** takes the smile away. **`/animate`** moves between the two.\n"
-        "- **Apps > Make it smile** on any message with a photo works on phones too.\n"
+        "{commands}\n"
+        "- Commands work on your latest face; with `photo` they start from a new one.\n"
+        "- **Apps > {menu}** on any message with a photo works on phones too.\n"
         "- The buttons under a picture work for the person who asked for it, as long as the face is kept.\n"
         "- **`/faces`** lists what is kept, **`/queue`** what is waiting, **`/privacy`** how your data is treated, "
         "**`/forget`** erases it, **`/export`** gives you a copy.\n"
         "Strength here: from {low} to {high}. Faces are kept for {retention} hours. "
         "**`/visibility`** sets who sees the results of your commands."
     ),
+    "help.expression": "- **`/{name} strength`**: {change}. {strength}.",
+    "help.shared": "- **`/neutral`**: {remove}. **`/animate`**: {sweep}.",
     "help.admin": "-# You manage this server: `/egao settings` opens channels and sets limits, `/egao status` shows how egao is doing.",
     # Admins.
     "welcome": (
         "### egao has joined {server}\n"
         "It makes the face in a photo smile, or stop smiling. Whoever manages this server may set three things "
         "in `/egao settings`:\n"
-        "1. **Channels** where a photo gets a reply by itself. None is open yet; a mention of me, `/smile` and "
-        "Apps > Make it smile work everywhere.\n"
+        "1. **Channels** where a photo gets a reply by itself. None is open yet; a mention of me, `/{command}` and "
+        "Apps > {menu} work everywhere.\n"
         "2. **Who, and whose photos:** every member, with their own photos only, until you say otherwise.\n"
         "3. **Reports:** the channel that members' reports of pictures go to. Until then `/egao status` lists them.\n"
         "-# `/help` tells members how it works, `/privacy` what is kept and for how long."
@@ -252,5 +253,5 @@ TEXT: Final[dict[str, str]] = {
     "trouble.operator": "egao can't work just now because of a problem on its own side. Its operator finds the cause in the log. (Reference {reference})",
     "trouble.old": "This button belongs to an older message that can't be used any more.",
     "trouble.place": "I may not post pictures in this channel. Ask an admin for the permission to attach files.",
-    "trouble.finished": "{member}, your picture is ready, but the reply that only you could see has expired. Run `/smile` to see it.",
+    "trouble.finished": "{member}, your picture is ready, but the reply that only you could see has expired. Run `/{command}` to see it.",
 }

@@ -93,17 +93,17 @@ TEXT: Final[dict[str, str]] = {
     "photo.several": "メッセージの画像{count}枚のうち、最初の1枚です。ほかの画像は1枚ずつ送ってください。",
     "photo.content.off": (
         "メッセージ内容の権限なしで動いているため、チャンネルの写真を見ることができません。"
-        "写真を付けたメッセージで私にメンションするか、`/smile`か「アプリ > 笑顔にする」を使ってください。"
+        "写真を付けたメッセージで私にメンションするか、`/{command}`か「アプリ > {menu}」を使ってください。"
     ),
-    "photo.drop.hint": "顔の写った写真を送るか、`/smile`を使ってください。詳しくは`/help`をどうぞ。",
+    "photo.drop.hint": "顔の写った写真を送るか、`/{command}`を使ってください。詳しくは`/help`をどうぞ。",
     "mine.faces.title": "### このサーバーにあるあなたの顔",
     "mine.faces.title.direct": "### ダイレクトメッセージにあるあなたの顔",
     "mine.faces.none": "ここには、あなたの顔のデータはありません。",
     "mine.faces.line": "**{n}. {name}** · {until}まで",
-    "mine.faces.latest": "`/smile`で使う顔",
+    "mine.faces.latest": "`/{command}`で使う顔",
     "mine.faces.page": "{page}/{pages}ページ",
     "mine.faces.select": "変更する顔を選ぶ",
-    "mine.faces.picked": "これから`/smile`と`/neutral`では**{name}**を使います。",
+    "mine.faces.picked": "これから`/{command}`と`/neutral`では**{name}**を使います。",
     "mine.faces.renamed": "名前を**{name}**に変えました。",
     "mine.faces.deleted": "**{name}**を消去しました。",
     "mine.faces.manage": "### {name}\n{until}まで保存されます。",
@@ -144,21 +144,22 @@ TEXT: Final[dict[str, str]] = {
     "help.text": (
         "### egaoは顔を笑顔や無表情に変えます\n"
         "- **写真を送る**：ダイレクトメッセージ、管理者が開いたチャンネル、または私へのメンション付きで送ってください。\n"
-        "- **`/smile`** は最後に使った顔の笑顔の強さを変えます。1で自然な笑顔、0で写真のまま、"
-        "マイナスでより真顔になります。写真を付けると、その写真から始めます。\n"
-        "- **`/neutral`** は笑顔を消します。**`/animate`** は表情の変化を動画にします。\n"
-        "- 写真のあるメッセージで **アプリ > 笑顔にする** を選べば、スマートフォンでも使えます。\n"
+        "{commands}\n"
+        "- コマンドは最後に使った顔に使います。写真を付けると、その写真から始めます。\n"
+        "- 写真のあるメッセージで **アプリ > {menu}** を選べば、スマートフォンでも使えます。\n"
         "- 画像の下のボタンは、依頼した人だけが、顔のデータがある間使えます。\n"
         "- **`/faces`** は保存中の顔、**`/queue`** は順番待ち、**`/privacy`** はデータの扱いを表示します。"
         "**`/forget`** で消去、**`/export`** で写しの受け取りができます。\n"
         "ここで使える強さは{low}から{high}まで、顔の保存期間は{retention}時間です。"
         "コマンドの結果を誰に見せるかは **`/visibility`** で選べます。"
     ),
+    "help.expression": "- **`/{name}`**：{change}。{strength}。",
+    "help.shared": "- **`/neutral`**：{remove}。**`/animate`**：{sweep}。",
     "welcome": (
         "### egaoが{server}に参加しました\n"
         "写真の顔を笑顔にしたり、笑顔を消したりします。サーバーを管理する方は、`/egao settings`で次の3つを設定できます。\n"
-        "1. **チャンネル：** 写真に自動で返信するチャンネルです。まだどこも開いていません。私へのメンション、`/smile`、"
-        "「アプリ > 笑顔にする」はどこでも使えます。\n"
+        "1. **チャンネル：** 写真に自動で返信するチャンネルです。まだどこも開いていません。私へのメンション、`/{command}`、"
+        "「アプリ > {menu}」はどこでも使えます。\n"
         "2. **使える人と写真：** 設定を変えるまでは、全員が自分の写真だけに使えます。\n"
         "3. **報告：** 画像の報告を送るチャンネルです。設定するまでは`/egao status`に表示されます。\n"
         "-# 使い方は`/help`、保存する内容と期間は`/privacy`で分かります。"
@@ -227,7 +228,7 @@ TEXT: Final[dict[str, str]] = {
     "trouble.operator": "egao側の問題で、いまは処理できません。原因はBotの運営者がログで確認できます。（番号：{reference}）",
     "trouble.old": "このボタンは、もう使えない古いメッセージのものです。",
     "trouble.place": "このチャンネルには画像を投稿できません。ファイルを添付する権限を管理者に頼んでください。",
-    "trouble.finished": "{member}さん、画像ができましたが、あなたにだけ見える返信の期限が切れました。`/smile`を実行すると見られます。",
+    "trouble.finished": "{member}さん、画像ができましたが、あなたにだけ見える返信の期限が切れました。`/{command}`を実行すると見られます。",
 }
 
 # Keyed by EgaoError.code, with the placeholders of its English sentence.

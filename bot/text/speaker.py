@@ -21,11 +21,12 @@ from discord.app_commands import TranslationContextTypes, locale_str
 from discord.utils import format_dt
 
 from bot.text import english, japanese
-from bot.text.command_names import JAPANESE as JAPANESE_COMMANDS
+from bot.text.command_names import japanese as japanese_commands
+from bot.text.command_names import shared
 from bot.text.reasons import in_japanese
 from core.error import fill
 from core.errors import EgaoError
-from core.expressions import named
+from core.expressions import default, load, named, names
 
 Language = Literal["en", "ja"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -33,7 +34,7 @@ _CATALOGUES: Final[Mapping[Language, Mapping[str, str]]] = {"en": english.TEXT, 
 
 
 def language_of(*candidates: discord.Locale | str | None) -> Language:
-    """The first candidate that says anything decides: Japanese if it is Japanese, else English."""
+    """Choose a language by the first candidate that says anything: Japanese if it is Japanese, else English."""
     for candidate in candidates:
         if candidate and str(candidate) != "auto":
             return "ja" if str(candidate).split("-")[0] == "ja" else "en"
@@ -47,11 +48,15 @@ class Speaker:
     language: Language
 
     def __call__(self, key: str, /, **facts: Any) -> str:
-        """The sentence `key` with `facts` filled in. An unknown key is a mistake in the code: KeyError."""
-        return _CATALOGUES[self.language][key].format_map(facts)
+        """Fill `facts` into the sentence `key`; what the default expression is called goes in by itself.
+
+        Raises KeyError for a key that no catalogue has, or a fact that is missing: mistakes in the code.
+        """
+        usual = {"command": default().said("en").name, "menu": default().said(self.language).menu}
+        return _CATALOGUES[self.language][key].format_map({**usual, **facts})
 
     def error(self, error: EgaoError) -> str:
-        """What went wrong, in the person's words."""
+        """Say what went wrong, in the person's language."""
         facts = {name: self._fact(value) for name, value in error.facts.items()}
         if isinstance(seconds := error.facts.get("seconds"), int | float):  # said as people say a length of time
             facts["wait"] = self.duration(seconds)
@@ -59,7 +64,7 @@ class Speaker:
         return fill(own.get(error.code, error.sentence), facts)
 
     def duration(self, seconds: float) -> str:
-        """A length of time, rounded up to what a waiting person cares about."""
+        """Write a length of time, rounded up to what a waiting person cares about."""
         if seconds < 90:
             return self("seconds", n=max(1, math.ceil(seconds)))
         if seconds < 90 * 60:
@@ -69,19 +74,25 @@ class Speaker:
         return self("days", n=math.ceil(seconds / 86400))
 
     def moment(self, when: datetime) -> str:
-        """A point in time that Discord shows in the reader's own zone and language."""
+        """Write a point in time, which Discord shows in the reader's own zone and language."""
         return format_dt(when, "R")
 
     def strength(self, value: float) -> str:
-        """A strength as it is shown everywhere: signed, at most two decimals."""
+        """Write a strength as it is shown everywhere: signed, at most two decimals."""
         text = f"{value:+.2f}".rstrip("0")
         text = text + "0" if text.endswith(".") else text
         return "0" if float(text) == 0 else text.replace("-", "−")
 
     def strength_of(self, expression: str, value: float) -> str:
-        """The same with the expression's name, unless it is the default one: "sad +0.5"."""
+        """Write a strength with its expression's name, unless it is the default one: "sad +0.5"."""
         known, text = named(expression), self.strength(value)
         return text if known.default else f"{known.said(self.language).name} {text}"
+
+    def commands(self) -> str:
+        """Explain the commands of all expressions, a line for each and one for what they share."""
+        each = [(load(name).said("en").name, load(name).said(self.language)) for name in names()]
+        lines = [self("help.expression", name=name, change=words.change, strength=words.strength) for name, words in each]
+        return "\n".join([*lines, self("help.shared", **shared(self.language)._asdict())])
 
     def _fact(self, value: Any) -> Any:
         if isinstance(value, datetime):
@@ -92,7 +103,7 @@ class Speaker:
 
 
 def speaker(*candidates: discord.Locale | str | None) -> Speaker:
-    """A speaker of the language that the first telling candidate asks for."""
+    """Make a speaker of the language that the first candidate to say anything asks for."""
     return Speaker(language_of(*candidates))
 
 
@@ -102,4 +113,4 @@ class CommandTranslator(app_commands.Translator):
     async def translate(self, string: locale_str, locale: discord.Locale, context: TranslationContextTypes) -> str | None:
         if locale is not discord.Locale.japanese:
             return None
-        return JAPANESE_COMMANDS.get(string.message)
+        return japanese_commands().get(string.message)

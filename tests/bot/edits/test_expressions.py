@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from discord import AppCommandType
+from discord import AppCommandType, app_commands
 
-from bot.text.command_names import JAPANESE
+from bot.text.command_names import japanese, shared
 from core import expressions
 from core.expressions import default, load
 from core.expressions.expression import read
 from core.learned import KnownScale
 from tests.bot.edits.test_result import replace
 from tests.bot.kit import HeldExecutor, World, custom_ids, last_in, pictures, running, text
-from tests.bot.workbench import strength_in
+from tests.bot.workbench import photo, strength_in
 from tests.core.test_expressions import SURPRISE
 
 
@@ -24,6 +24,15 @@ from tests.core.test_expressions import SURPRISE
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running(tmp_path) as made:
         await made.kept_face(made.ann)
+        yield made
+
+
+@pytest.fixture
+async def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The bot as it starts with the default expression alone."""
+    one = default()
+    monkeypatch.setattr(expressions.expression, "_all", lambda: {one.name: one})
+    async with running(tmp_path) as made:
         yield made
 
 
@@ -85,18 +94,83 @@ async def test_an_expression_that_there_is_none_of_is_told(world: World) -> None
     assert "can't be used any more" in text(answer.response)
 
 
-async def test_commands_and_menus_are_called_as_the_default_expression_says(world: World) -> None:
+async def test_commands_and_menus_are_called_as_the_default_expression_says(alone: World) -> None:
     words = default().said("en")
-    registered = [*world.bot.tree.get_commands(), *world.bot.tree.get_commands(type=AppCommandType.message)]
+    registered = [*alone.bot.tree.get_commands(), *alone.bot.tree.get_commands(type=AppCommandType.message)]
     assert {words.name, words.menu} <= {one.name for one in registered}
-    for english, japanese in zip(words.all(), default().said("ja").all(), strict=True):
-        assert JAPANESE[english] == japanese
+    said = {one.name: one.description for one in registered if isinstance(one, app_commands.Command)}
+    assert (said[words.name], said["neutral"], said["animate"]) == (words.change, words.remove, words.sweep)
+    for english, other in zip(words.all(), default().said("ja").all(), strict=True):
+        assert japanese()[english] == other
 
 
-async def test_each_expression_is_a_command_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    one = read("surprise", SURPRISE)
-    known = {default().name: default(), one.name: one}
+@pytest.mark.parametrize("command", ["neutral", "animate"])
+async def test_where_there_is_one_alone_nobody_is_asked_which(alone: World, command: str) -> None:
+    made = alone.bot.tree.get_command(command)
+    assert isinstance(made, app_commands.Command)
+    assert "expression" not in {one.name for one in made.parameters}
+
+
+@pytest.fixture
+async def two(surprise: str, tmp_path: Path) -> AsyncIterator[World]:
+    """The bot as it starts with two expressions."""
+    async with running(tmp_path / "two") as made:
+        await made.kept_face(made.ann)
+        yield made
+
+
+async def test_neutral_and_animate_take_any_of_several(two: World, surprise: str) -> None:
+    (face,) = two.faces(two.ann)
+    own = KnownScale(surprise, "moved", (-1.0, 0.0, 1.0), (0.0, 0.2, 0.9), 0.5, 0.5)
+    two.store.faces.note(two.owner(two.ann), face.id, face.learned.with_scale(own))
+    await two.ann.slash(two.channel, "neutral", expression=surprise)
+    assert (asked(two).expression, asked(two).strengths[-1]) == (surprise, 0.5)
+    await two.ann.slash(two.channel, "animate", expression=surprise)
+    assert (asked(two).expression, asked(two).start) == (surprise, 0.5)
+    await two.ann.slash(two.channel, "neutral")
+    assert asked(two).expression in {"", default().name}
+    await two.ann.slash(two.channel, "neutral", expression=surprise, photo=("other.png", photo(n=2)))
+    assert asked(two).expression == surprise
+    assert all(f":{surprise}" in one for one in custom_ids(last_in(two.channel)).values())
+
+
+async def test_which_one_is_asked_in_the_members_language(two: World, surprise: str) -> None:
+    registered = two.env.backend.visible_commands(user_id=two.ann.id, channel_id=two.channel.id)
+    neutral = next(one for one in registered if one["name"] == "neutral")
+    assert (neutral["description"], neutral["description_localizations"]["ja"]) == (shared("en").remove, shared("ja").remove)
+    assert default().said("en").name not in neutral["description"]
+    (option,) = (one for one in neutral["options"] if one["name"] == "expression")
+    assert [one["value"] for one in option["choices"]] == [default().name, surprise]
+    assert option["choices"][0]["name_localizations"] == {"ja": default().said("ja").name}
+
+
+async def test_the_menu_of_a_message_has_each_expression(two: World, surprise: str) -> None:
+    message = two.channel.history()[0]
+    await two.ann.context_menu(two.channel, load(surprise).said("en").menu, message)
+    assert asked(two).expression == surprise
+    await two.ann.context_menu(two.channel, default().said("en").menu, message)
+    assert asked(two).expression == default().name
+
+
+async def test_no_more_entries_than_discord_py_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    others = [read(f"e{n}", SURPRISE.replace('"surprise"', f'"e{n}"').replace("Surprise it", f"Make it e{n}")) for n in range(6)]
+    known = {one.name: one for one in (default(), *others)}
     monkeypatch.setattr(expressions.expression, "_all", lambda: known)
+    async with running(tmp_path) as world:
+        menus = [one.name for one in world.bot.tree.get_commands(type=AppCommandType.message)]
+        assert {default().said("en").menu, "Make it neutral"} <= set(menus)
+        assert "e5" in {one.name for one in world.bot.tree.get_commands()}
+
+
+async def test_the_help_explains_each_expression(two: World, surprise: str) -> None:
+    said = text((await two.ann.slash(two.channel, "help")).response)
+    for name in (default().name, surprise):
+        assert f"`/{load(name).said('en').name} strength`" in said
+    assert shared("en").sweep in said
+
+
+async def test_each_expression_is_a_command_of_its_own(surprise: str, tmp_path: Path) -> None:
+    one = load(surprise)
     async with running(tmp_path) as world:
         await world.kept_face(world.ann)
         await world.ann.slash(world.channel, one.said("en").name, strength=1.0)

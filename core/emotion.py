@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -21,11 +21,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core.expressions import Emotion
 from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.cache import weight_path
 
-EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the order of the published labels
+EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)  # in the order of the published labels
 NEUTRAL = EMOTIONS.index("neutral")
 
 # The face inside a picture aligned as FFHQ aligns, at 256 pixels: (left, top, right, bottom). It leaves out hair and
@@ -56,7 +57,7 @@ class EmotionClassifier:
         return self.probabilities_of_inputs(np.stack([face_input(image) for image in images]))
 
     def probabilities_of_inputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same for faces that are cropped already: float32 [N,64,64], range -1..1, as `face_input` makes them."""
+        """Classify faces that are cropped already: float32 [N,64,64], range -1..1, as `face_input` makes them."""
         assert inputs.shape[1:] == (SIDE, SIDE), inputs.shape
         with torch.inference_mode():
             faces = torch.from_numpy(inputs)[:, None]

@@ -65,7 +65,7 @@ def fit_directions(
     named: GeneratorOption = None,
 ) -> None:
     """Learn directions from the built seed set, or from the labels that ship where none was built."""
-    from core.directions.fit import CLEAN, fit, fittable  # scikit-learn takes a second to load
+    from core.directions.fit import CLEAN, called, fit, fittable  # scikit-learn takes a second to load
     from core.directions.teach import fit_clean
 
     settings = settings_for(named)
@@ -82,7 +82,7 @@ def fit_directions(
         seeds, origin = load_seed_set(settings, generator, expression=shown)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.showing.sum()} {shown.judged.emotion}, {seeds.neutral.sum()} neutral: {origin}")
     for name in method or known:
-        if name == CLEAN:
+        if name == called(CLEAN, shown):
             direction = fit_clean(seeds, generator, settings, say=typer.echo)
         else:
             direction = fit(seeds, name, generator, confident)
@@ -133,7 +133,7 @@ def report_directions(
 def _at_equal_gain(
     directions: list[Direction], bench: Bench, seeds: list[int], settings: Settings, on_progress: Callable[[float], None]
 ) -> list[dict[str, Any]]:
-    """What each direction pays for the same gain; nothing where the extra `eval` or its weights are missing."""
+    """Measure what each direction pays for the same gain; an empty list where the extra `eval` or its weights are missing."""
     from core.evaluate.compare import compare
     from core.evaluate.look import Looker
     from core.evaluate.summary import summary

@@ -84,7 +84,7 @@ class Learning:
 
     @property
     def step(self) -> Tensor:
-        """What strength 1.0 adds, [num_ws, w_dim]."""
+        """The step that strength 1.0 adds, [num_ws, w_dim]."""
         step: Tensor = self.free * (self.whitened @ self._out)
         return step
 

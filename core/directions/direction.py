@@ -56,12 +56,12 @@ class Direction:
         assert self.vector.shape[:-1] in ((), self.styles.shape), (self.vector.shape, self.styles.shape)
 
     def step(self) -> NDArray[np.float32]:
-        """What strength 1.0 adds: float32 [num_ws,w_dim]."""
+        """Compute what strength 1.0 adds: float32 [num_ws, w_dim]."""
         return self.styles[:, None] * self.vector
 
     @property
     def digest(self) -> str:
-        """Of what it does to a face: directions that move alike have the same, whatever their names."""
+        """Hash of the step: directions that move a face alike share it, whatever their names."""
         return hashlib.sha256(self.step().tobytes()).hexdigest()[:16]
 
 
@@ -126,6 +126,6 @@ def fitted_folder(settings: Settings, whose: Named) -> Path:
 
 
 def _folders(settings: Settings, digest: str) -> list[Path]:
-    """Those of the generator, and the one folder of earlier versions, in which all that was fitted here lay."""
+    """List where directions lie: the generator's folders, and the one of earlier versions, in which all that was fitted lay."""
     made, shipped = find_made(settings, digest), shipped_folder(digest)
     return [folder / _FOLDER for folder in (made, settings.home, shipped) if folder is not None]

@@ -6,7 +6,7 @@ Each face is moved the way that is asked of it: a neutral one towards the expres
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from core.directions.direction import Direction, apply
 from core.directions.split import share
 from core.emotion import EMOTIONS, NEUTRAL, EmotionClassifier
 from core.expressions import Expression
+from core.expressions.blendshapes import BLENDSHAPES
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
 from core.seeds.measure import measure
@@ -25,6 +26,8 @@ from core.seeds.measure import measure
 if TYPE_CHECKING:
     from core.faces.landmarks import FaceFinder
 
+NAMES = tuple(sorted(BLENDSHAPES))
+MOST = 5  # blendshapes that a report tells of
 BORDER_ROWS = 60 / 1024  # the strip above the head: background and hair, which no expression has any business with
 
 
@@ -36,6 +39,11 @@ class Looks:
     score: NDArray[np.float64]  # [N], 0..1, of the expression; NaN where no face was found
     pose: NDArray[np.float64]  # [N,3], degrees
     border: NDArray[np.float32]  # [N,rows,width,3], the top of the picture, 0..255
+    blendshapes: NDArray[np.float64]  # [N,len(NAMES)], 0..1, in that order; NaN where no face was found
+
+    def part(self, chosen: NDArray[np.bool_]) -> Looks:
+        """Keep the chosen ones [N]."""
+        return Looks(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Effect:
     change: float  # of the mean score, by the edit
     turned: float  # mean angle between the head's pose before and after, degrees
     border: float  # mean change of the top rows, levels of 255
+    blendshapes: dict[str, float]  # the MOST that change most, and by how much on average
 
 
 class Bench:
@@ -70,6 +79,7 @@ class Bench:
             score=np.array([row.score(self.expression) for row in rows]),
             pose=np.array([row.pose for row in rows]),
             border=np.concatenate(borders),
+            blendshapes=np.array([[row.blendshapes.get(name, np.nan) for name in NAMES] for row in rows]),
         )
 
 
@@ -86,10 +96,7 @@ def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Sub
     ws = bench.generator.broadcast(seed_w(bench.generator, seeds, truncation))
     looks = bench.look(ws)
     parts = [
-        Subjects(
-            ws[torch.from_numpy(chosen)],
-            Looks(looks.emotions[chosen], looks.score[chosen], looks.pose[chosen], looks.border[chosen]),
-        )
+        Subjects(ws[torch.from_numpy(chosen)], looks.part(chosen))
         for chosen in (looks.emotions == NEUTRAL, looks.emotions == bench.emotion)
     ]
     return parts[0], parts[1]
@@ -98,7 +105,8 @@ def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Sub
 def effect(bench: Bench, direction: Direction, before: Subjects, strength: float) -> Effect:
     """Move every subject by `strength` units and say what came of it. Without subjects all means are NaN."""
     if not len(before.ws):
-        return Effect(strength, share(0, 0), *[float("nan")] * 4)
+        unknown = float("nan")
+        return Effect(strength, share(0, 0), unknown, unknown, unknown, unknown, {})
     after = bench.look(apply(direction, before.ws, strength))
     showing = after.emotions == bench.emotion
     hits = int(showing.sum() if strength > 0 else (~showing).sum())
@@ -109,4 +117,10 @@ def effect(bench: Bench, direction: Direction, before: Subjects, strength: float
         change=float(np.nanmean(after.score - before.looks.score)),
         turned=float(np.nanmean(np.linalg.norm(after.pose - before.looks.pose, axis=1))),
         border=float(np.abs(after.border - before.looks.border).mean()),
+        blendshapes=_most(np.nanmean(after.blendshapes - before.looks.blendshapes, axis=0)),
     )
+
+
+def _most(changes: NDArray[np.float64]) -> dict[str, float]:
+    """Pick the MOST of the changes [len(NAMES)] that are largest, either way."""
+    return {NAMES[index]: round(float(changes[index]), 3) for index in np.argsort(-np.abs(changes))[:MOST]}

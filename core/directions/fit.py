@@ -1,4 +1,4 @@
-"""Learning a direction from judged seeds.
+"""Learns directions from judged seeds, by these methods:
 
     mean          mean of those that show the expression minus mean of all: the original's first
     svm-original  normal of a linear SVM, those that show it against the rest, C as the library sets it: the original's second
@@ -9,7 +9,7 @@
     clean         learned by drawing faces, so that nothing but the expression changes: by `teach`, not here
 
 and the one that the expression moves along (`move.direction` of its file): svm, given to the styles that act at 8 to 32
-pixels alone, 1.2 times as strongly.
+pixels alone, 1.2 times as strongly. Of an expression that is not the default one the others are called "sad-mean" and so on.
 
 C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
 then fitted on both. The test part is seen by none of this. Arithmetic is float64 and no solver draws random numbers.
@@ -69,8 +69,13 @@ CLEAN = "clean"
 
 
 def fittable(expression: Expression) -> tuple[str, ...]:
-    """Names of every direction that can be learned of an expression: by `fit` but for the last, by `teach` that one."""
-    return (*METHODS, expression.move.direction, CLEAN)
+    """Name every direction that can be learned of an expression: by `fit` but for the last, by `teach` that one."""
+    return (*(called(method, expression) for method in METHODS), expression.move.direction, called(CLEAN, expression))
+
+
+def called(method: str, expression: Expression) -> str:
+    """Name what a method learns of an expression: "svm" of the default one, "sad-svm" of another, so that both can be kept."""
+    return method if expression.default else f"{expression.name}-{method}"
 
 
 def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
@@ -81,9 +86,10 @@ def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None
     """
     own = seeds.expression.move.direction
     with threadpool_limits(1):  # these systems are so small that threads only wait for each other, for minutes
-        whole = _fit(seeds, DEFAULT_METHOD if name == own else name, generator, confident)
+        methods = {called(method, seeds.expression): method for method in METHODS}
+        whole = _fit(seeds, DEFAULT_METHOD if name == own else methods[name], generator, confident)
     if name != own:
-        return whole
+        return replace(whole, name=name)
     low, high = DEFAULT_SIDES
     taken = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
     provenance = {**whole.provenance, "sides": [low, high], "weight": DEFAULT_WEIGHT}
@@ -162,7 +168,7 @@ def _plane(method: Method, c: float | None, w: NDArray[np.float64], positive: ND
 
 
 def _solver(kind: str, c: float) -> LinearSVC | LogisticRegression:
-    """Both solve to a fixed tolerance from a fixed start: the same seeds give the same plane."""
+    """Make the classifier of a kind. Both solve to a fixed tolerance from a fixed start: the same seeds give the same plane."""
     if kind == "svm":
         return LinearSVC(C=c, dual=False, tol=1e-6, max_iter=_MOST_STEPS)
     return LogisticRegression(C=c, solver="lbfgs", tol=1e-8, max_iter=_MOST_STEPS)

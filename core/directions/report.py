@@ -69,7 +69,7 @@ def _start(faces: Subjects) -> dict[str, Any]:
 
 def tables(made: dict[str, Any]) -> list[Table]:
     """The report for a terminal: how each was learned, what it does, and how alike they are."""
-    return [_learned(made), _effects(made), _cosines(made)]
+    return [_learned(made), _effects(made), _blendshapes(made), _cosines(made)]
 
 
 def _learned(made: dict[str, Any]) -> Table:
@@ -109,6 +109,16 @@ def _effects(made: dict[str, Any]) -> Table:
             f"{np.mean([one['turned'] for one in ends]):.1f}°",
             f"{np.mean([one['border'] for one in ends]):.1f}",
         )
+    return table
+
+
+def _blendshapes(made: dict[str, Any]) -> Table:
+    """Tell which blendshapes a direction moves: those by which its expression can be scored."""
+    table = Table(title=f"Blendshapes that change most at {STRENGTHS[-1]:+}")
+    for column in ("direction", "and by how much"):
+        table.add_column(column)
+    for row in made["directions"]:
+        table.add_row(row["name"], ", ".join(f"{name} {value:+.2f}" for name, value in row["effects"][-1]["blendshapes"].items()))
     return table
 
 

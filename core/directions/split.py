@@ -47,16 +47,16 @@ class Task:
 
     @classmethod
     def of(cls, seeds: SeedSet, against: str) -> Task:
-        """Those that show the expression against "rest" (all others) or "neutral" (where neutral is the likeliest emotion)."""
+        """Set seeds that show the expression against "rest" (all others) or "neutral" (where that is the likeliest emotion)."""
         return cls(seeds.showing, ~seeds.showing if against == "rest" else seeds.neutral)
 
     def part(self, chosen: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Those of the chosen indices that are in a class, and whether each is positive."""
+        """Pick those of the chosen indices that are in a class, and whether each is positive."""
         inside = chosen[(self.positive | self.negative)[chosen]]
         return inside, self.positive[inside]
 
     def confident(self, seeds: SeedSet, share: float) -> Task:
-        """Only the given share (0..1) of each class, that of which the classifier is surest."""
+        """Keep only the given share (0..1) of each class, that of which the classifier is surest."""
         margin = seeds.probabilities[:, seeds.emotion] - seeds.probabilities[:, NEUTRAL]
         high = margin >= np.quantile(margin[self.positive], 1 - share)
         low = margin <= np.quantile(margin[self.negative], share)

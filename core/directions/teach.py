@@ -15,11 +15,11 @@ from torch import Tensor
 from core.device import fast_dtype
 from core.directions.clean import SIDES, Drawing, Learning
 from core.directions.direction import Direction
-from core.directions.fit import CLEAN, fit
+from core.directions.fit import CLEAN, called, fit
 from core.directions.judge import Ridge, face_inputs, logit, mouth_inputs
 from core.directions.split import Plane, Split
 from core.directions.still import Stillness
-from core.errors import BadSeeds
+from core.errors import BadSeeds, PartMissing
 from core.expressions import Taught
 from core.fast.preview import Preview
 from core.fast.trained import PREVIEW, load_trained, trained_file
@@ -42,7 +42,8 @@ def fit_clean(
 ) -> Direction:  # fmt: skip
     """Learn the direction; `say` is told how it goes.
 
-    Raises WeightsMissing, WeightsUnfit, and BadSeeds for an expression whose file does not say what to teach.
+    Raises WeightsMissing, WeightsUnfit, PartMissing where the seeds have no scores of the expression, and BadSeeds for an
+    expression whose file does not say what to teach.
     """
     taught = seeds.expression.taught
     if taught is None:
@@ -51,10 +52,13 @@ def fit_clean(
     drawing = _drawing(generator, settings)
     split = Split.of(len(seeds.seeds))
     seen = split.known[~np.isnan(seeds.score[split.known])]
+    if not len(seen):
+        part = f"set of seeds scored for {seeds.expression.name}"
+        raise PartMissing(name=generator.name, part=part, command="egao seeds build")
     lesson = seen[np.random.RandomState(0).permutation(len(seen))[:lessons]]
     score, still = _judges(drawing, seeds, lesson, taught, say)
     w = torch.from_numpy(seeds.w[seen].astype(np.float32))
-    start = torch.from_numpy(fit(seeds, START, generator).vector)
+    start = torch.from_numpy(fit(seeds, called(START, seeds.expression), generator).vector)
     learning = Learning(drawing, score, still, taught, w, start, steps)
     recent: list[Tensor] = []
     for done in learning.run():
@@ -126,4 +130,5 @@ def _direction(learning: Learning, seeds: SeedSet, split: Split, generator: Gene
         "seeds": [int(seeds.seeds[0]), int(seeds.seeds[-1])],
         "labels": seeds.digest,
     }
-    return Direction(CLEAN, step.astype(np.float32), styles.astype(np.float32), generator.digest, provenance)
+    name = called(CLEAN, seeds.expression)
+    return Direction(name, step.astype(np.float32), styles.astype(np.float32), generator.digest, provenance)

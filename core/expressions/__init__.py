@@ -10,6 +10,7 @@ from core.expressions.expression import (
     NEUTRAL,
     Along,
     Calibration,
+    Emotion,
     Expression,
     Parts,
     Strength,
@@ -23,6 +24,6 @@ from core.expressions.expression import (
 )
 
 __all__ = [
-    "NEUTRAL", "Along", "Calibration", "Expression", "Parts", "Strength", "Taught", "Tries", "Words",
+    "NEUTRAL", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Words",
     "default", "load", "named", "names",
 ]  # fmt: skip

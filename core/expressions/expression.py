@@ -1,4 +1,4 @@
-"""Reads and checks the files of data/expressions. Knows no network: the bot's process asks for words too."""
+"""Reads and checks the files of data/expressions, which smile.toml explains. Knows no network: the bot asks for words too."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import NoSuchExpression
+from core.expressions.blendshapes import BLENDSHAPES
 
 Strength = float | Literal["neutral"]  # of an expression: 0 the face as it is, 1 four fifths of what it has left to give
 NEUTRAL: Final = "neutral"  # the strength at which a face shows nothing of the expression any more
 SUFFIX: Final = ".toml"
 _EVEN: Final = 1e-6  # how far a sum of weights may be from 1
 
+# What the published classifier tells apart, in the order of its labels.
+Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Sentence = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class _Data(BaseModel):
@@ -33,7 +37,7 @@ class Along(_Data):
 class Judged(_Data):
     """Who else says whether a face shows the expression, and which scores reports tell apart."""
 
-    emotion: str  # one of core.emotion.EMOTIONS
+    emotion: Emotion
     shown: Share  # score from which anyone sees it
     rests: Share  # score below which nobody does
     gains: tuple[Share, ...]  # mean scores at which ways of making it are set side by side
@@ -73,7 +77,7 @@ class Calibration(_Data):
         return self
 
     def steps_for(self, score: float) -> tuple[float, ...]:
-        """Where to try a face that has this score by itself."""
+        """Choose the steps at which a face is tried that has this score by itself."""
         return next((one.steps for one in self.tries if score > one.above), self.tries[-1].steps)
 
 
@@ -87,7 +91,7 @@ class Parts(_Data):
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
 
     def eased(self, upper: float, lower: float, lift: float) -> Self:
-        """The same for an edit that means brows and lids to move by `upper`, mouth and cheeks by `lower`, 0 (not) to 1."""
+        """Adapt the shares to an edit that means brows and lids to move by `upper`, mouth and cheeks by `lower`, 0 (not) to 1."""
         whole = self.upper + (1 - self.upper) * upper
         return self.model_copy(
             update={"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift}
@@ -95,17 +99,17 @@ class Parts(_Data):
 
 
 class Words(_Data):
-    """How people call it, in one language."""
+    """How people call it, in one language; no longer than Discord takes."""
 
-    name: str
-    menu: str  # of the entry in Discord's menu of a message
-    change: str  # what the command does
-    strength: str  # what its number means
-    remove: str  # what the command that takes the expression off does
-    sweep: str  # what the command that moves from neutral to the expression does
+    name: str = Field(pattern=r"^[^\sA-Z/]+$", max_length=32)  # of its command
+    menu: str = Field(min_length=1, max_length=32)  # of the entry in Discord's menu of a message
+    change: Sentence  # what the command does
+    strength: Sentence  # what its number means
+    remove: Sentence  # what the command that takes the expression off does
+    sweep: Sentence  # what the command that moves from neutral to the expression does
 
     def all(self) -> tuple[str, ...]:
-        """Every word, in the order of the fields."""
+        """List every word, in the order of the fields."""
         return tuple(self.model_dump().values())
 
 
@@ -126,25 +130,27 @@ class Expression(_Data):
     def _a_score_is_a_mean(self) -> Self:
         if any(weight < 0 for weight in self.score.values()) or abs(sum(self.score.values()) - 1) > _EVEN:
             raise ValueError("the weights of a score are not negative and make 1 together")
+        if unknown := ", ".join(sorted(self.score.keys() - BLENDSHAPES)):
+            raise ValueError(f"no blendshape is called {unknown}; they are in core/expressions/blendshapes.py")
         if "en" not in self.words:
             raise ValueError("an expression has English words at least")
         return self
 
     def of(self, blendshapes: Mapping[str, float]) -> float:
-        """How much a face shows of it, 0..1: the weighted mean of its blendshapes."""
+        """Score how much of it a face shows, 0..1: the weighted mean of the `blendshapes`, by MediaPipe's names."""
         return sum(weight * blendshapes[name] for name, weight in self.score.items())
 
     def along(self, direction: str | None) -> Self:
-        """The same, made by another direction; itself for None."""
+        """Make it by another direction, a name of `core.directions`; None leaves it as it is."""
         return self if direction is None else self.model_copy(update={"move": Along(direction=direction)})
 
     def said(self, language: str) -> Words:
-        """Its words in a language; English ones where there are no others."""
+        """Its words in a language ("en", "ja"); English ones where it has none of that language."""
         return self.words.get(language, self.words["en"])
 
 
 def load(name: str) -> Expression:
-    """The expression of that name. Raises NoSuchExpression."""
+    """Load the expression of that name. Raises NoSuchExpression."""
     found = _all().get(name)
     if found is None:
         raise NoSuchExpression(name=name, known=", ".join(_all()))
@@ -152,23 +158,23 @@ def load(name: str) -> Expression:
 
 
 def named(name: str) -> Expression:
-    """The same, and the default expression for ""."""
+    """Load an expression by its name; the default one for "". Raises NoSuchExpression."""
     return load(name) if name else default()
 
 
 def default() -> Expression:
-    """The expression that is meant where none is named."""
+    """Load the expression that is meant where none is named."""
     return next(iter(_all().values()))
 
 
 def names() -> tuple[str, ...]:
-    """Every expression, the default first."""
+    """List the names of all expressions, the default first, the others by the alphabet."""
     return tuple(_all())
 
 
 @cache
 def _all() -> dict[str, Expression]:
-    """Those that ship, by name. Raises pydantic's ValidationError for a file that is wrong, ValueError without a default."""
+    """Read all that ship, by name. Raises pydantic's ValidationError for a file that is wrong, ValueError without a default."""
     folder = files("data").joinpath("expressions")
     found = [read(one.name.removesuffix(SUFFIX), one.read_text("utf-8")) for one in folder.iterdir() if one.name.endswith(SUFFIX)]
     found.sort(key=lambda one: (not one.default, one.name))
@@ -178,5 +184,5 @@ def _all() -> dict[str, Expression]:
 
 
 def read(name: str, text: str) -> Expression:
-    """An expression from the text of its file. Raises pydantic's ValidationError, TOMLDecodeError."""
+    """Make an expression of the text of its file. Raises pydantic's ValidationError, TOMLDecodeError."""
     return Expression.model_validate({"name": name, **tomllib.loads(text)})

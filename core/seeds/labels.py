@@ -97,21 +97,19 @@ def load_seed_set(
 def load_labels(
     settings: Settings, generator: Generator, truncation: float = TRUNCATION, expression: Expression | None = None
 ) -> SeedSet:
-    """The labels that ship or were exported for this generator (`seeds/labels.npz`), with the latents computed.
+    """Read the labels that ship or were exported for this generator (`seeds/labels.npz`), and compute the latents.
 
-    Raises PartMissing if there are none with scores of this expression, WeightsUnfit if they belong to another truncation.
+    Where they were written for another expression, the scores are NaN: most directions are learned from the emotions alone.
+    Raises PartMissing if there are none, WeightsUnfit if they belong to another truncation.
     """
     expression = expression or default()
-    missing = PartMissing(name=generator.name, part=f"set of seeds labelled for {expression.name}", command="egao seeds build")
     file = find_part(settings, generator, LABELS)
     if file is None:
-        raise missing
+        raise PartMissing(name=generator.name, part="set of labelled seeds", command="egao seeds build")
     with read_as_data(file.name), np.load(file, allow_pickle=False) as archive:
         about = json.loads(str(archive["about"]))
-        known = expression.name in archive
-        labels: dict[str, NDArray[Any]] = {name: archive[_in_file(name, expression)] for name in _LABELS} if known else {}
-    if not labels:
-        raise missing
+        unscored = np.full(len(archive["seeds"]), np.nan, dtype=np.float32)
+        labels: dict[str, NDArray[Any]] = {name: archive.get(_in_file(name, expression), unscored) for name in _LABELS}
     if about["digest"] != generator.digest or about["truncation"] != truncation:
         found = f"{about['digest'][:12]} at truncation {about['truncation']}"
         raise WeightsUnfit(name=LABELS, found=found, expected=f"{generator.digest[:12]} at {truncation}")
@@ -128,5 +126,5 @@ def save_labels(seeds: SeedSet, name: str, path: Path) -> None:
 
 
 def _in_file(label: str, expression: Expression) -> str:
-    """What an array is called in the file."""
+    """Name an array of an expression's in the file."""
     return expression.name if label == "score" else label

@@ -43,7 +43,7 @@ class Measured:
     blendshapes: dict[str, float]
 
     def score(self, expression: Expression) -> float:
-        """How much it shows of the expression, 0..1."""
+        """Score how much of the expression it shows, 0..1."""
         return score_of(self.blendshapes, expression)
 
 

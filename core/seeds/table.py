@@ -80,7 +80,7 @@ class SeedTable:
         return next((int(row["id"]) for row in rows), None)
 
     def missing(self, set_id: int, seeds: Iterable[int]) -> list[int]:
-        """Those of `seeds` that the set doesn't have, in the order given."""
+        """List those of `seeds` that the set doesn't have, in the order given."""
         known = {row["seed"] for row in self._db.query("select seed from seeds where set_id = ?", [set_id])}
         return [seed for seed in seeds if seed not in known]
 
@@ -91,7 +91,7 @@ class SeedTable:
         self._db.table("seeds").insert_all(records, replace=True)
 
     def columns(self, digest: str, truncation: float, expression: Expression) -> dict[str, NDArray[Any]] | None:
-        """Everything known of a set, ordered by seed, as arrays; None if it has no seeds.
+        """Read everything known of a set as arrays, ordered by seed; None if it has no seeds.
 
         Keys: `seeds` int64 [N], `w` float32 [N,w_dim], `probabilities` float32 [N,7], `score` of the expression float32 [N],
         `pose` float32 [N,3], `measures` float32 [N,6]. NaN where no face was found.

@@ -21,7 +21,8 @@ from core.directions.report import SWEEP, cosines, report, sweep, tables
 from core.directions.split import Plane, Split, share
 from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, NoSuchDirection, WeightsUnfit
-from core.expressions import default
+from core.expressions import default, load
+from core.expressions import names as expressions
 from core.faces import FaceFinder
 from core.generator import Generator
 from core.rendering import Renderer
@@ -105,7 +106,7 @@ def test_what_was_fitted_here_goes_before_what_ships(settings: Settings, tmp_pat
 
 
 def test_all_that_ships_fits_the_generator(settings: Settings, generator: Generator) -> None:
-    assert set(names(settings)) == set(fittable(default()))
+    assert set(names(settings)) == {*fittable(default()), *(load(one).move.direction for one in expressions())}
     for name in names(settings):
         direction = load_direction(name, settings, generator)
         assert direction.styles.shape == (generator.num_ws,)
@@ -124,6 +125,16 @@ def test_a_refit_gives_what_ships(name: str, seeds: SeedSet, settings: Settings,
     ours, theirs = again.provenance, shipped.provenance
     assert {k: ours[k] for k in ("labels", "C", "fitted_on")} == {k: theirs[k] for k in ("labels", "C", "fitted_on")}
     assert ours["test"]["hits"] == pytest.approx(theirs["test"]["hits"], abs=1)
+
+
+def test_another_expressions_directions_have_names_of_their_own(settings: Settings, generator: Generator) -> None:
+    judged = default().judged.model_copy(update={"emotion": "sad"})
+    sad = default().along("sad").model_copy(update={"name": "sad", "default": False, "judged": judged})
+    seeds = load_labels(settings, generator, expression=sad)
+    assert not set(fittable(sad)) & set(fittable(default()))
+    own, mean = fit(seeds, "sad", generator), fit(seeds, "sad-mean", generator)
+    assert (own.name, own.provenance["method"], mean.name, mean.provenance["method"]) == ("sad", "svm", "sad-mean", "mean")
+    assert own.provenance["task"] == "sad against rest"
 
 
 def test_the_same_seeds_give_the_same_file(seeds: SeedSet, generator: Generator, tmp_path: Path) -> None:
@@ -202,6 +213,8 @@ def test_neutral_faces_become_happy_and_happy_ones_stop(
     assert down.reached["hits"] >= len(happy.ws) - 1
     assert up.change > 0.3
     assert down.change < -0.3
+    smiles = [up.blendshapes.get(name, 0.0) for name in default().score]
+    assert min(smiles) > 0.3, "what its expression is scored by is among what moves most"
     assert max(up.turned, down.turned) < 8
 
 
@@ -213,7 +226,7 @@ def test_a_report_sets_directions_side_by_side(bench: Bench, settings: Settings,
     assert 0.4 < made["cosines"]["mean"]["svm"] < 0.8
     assert made["cosines"]["svm"]["mean"] == made["cosines"]["mean"]["svm"]
     assert [row["name"] for row in made["directions"]] == ["mean", "svm"]
-    assert [table.row_count for table in tables(made)] == [2, 2, 2]
+    assert [table.row_count for table in tables(made)] == [2, 2, 2, 2]
 
 
 def test_a_sweep_changes_along_its_rows(bench: Bench, settings: Settings, generator: Generator) -> None:

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from typer.testing import CliRunner
 
 from core.cli import app
+from core.directions.teach import fit_clean
 from core.emotion import EMOTIONS, EmotionClassifier
 from core.errors import BadSeeds, PartMissing, WeightsUnfit
 from core.expressions import default
@@ -126,8 +127,11 @@ def test_another_expression_is_read_from_the_same_set(built: SeedSet, home: Path
     rows = Database(home / "seeds.sqlite3").query("select blendshapes from seeds order by seed")
     assert other.score.tolist() == [np.float32(json.loads(row["blendshapes"])["jawOpen"]) for row in rows]
     assert not np.allclose(other.score, built.score)
+    shipped = load_labels(settings, generator, expression=surprise)  # what ships was scored for the default one
+    assert np.isnan(shipped.score).all()
+    assert shipped.showing.sum() == (shipped.emotions == EMOTIONS.index("surprise")).sum() > 0, "its emotions serve any"
     with pytest.raises(PartMissing, match="surprise"):
-        load_labels(settings, generator, expression=surprise)  # what ships was judged for the default one
+        fit_clean(shipped, generator, settings)
 
 
 def test_a_picture_without_a_face_is_stored_as_unknown(

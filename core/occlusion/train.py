@@ -70,13 +70,13 @@ def things_loss(features: Features, drawn: DrawnSet, batch: int) -> Loss:
 
 
 def train_things(features: Features, drawn: DrawnSet, folder: Path, schedule: Schedule = SCHEDULE) -> Training:
-    """The training, ready to run, in `folder` (a checkpoint there is taken up)."""
+    """Prepare the training in `folder`; a checkpoint there is taken up."""
     torch.manual_seed(schedule.seed)
     return Training(ThingNet(), things_loss(features, drawn, schedule.batch), schedule, folder / "things.pt", drawn.key)
 
 
 def score_things(network: ThingNet, features: Features, drawn: DrawnSet) -> dict[str, float]:
-    """On faces outside training: what is found of the things, what of that is a thing, and bare faces with a mark anywhere."""
+    """Score it on faces outside training: the share of things found, of marks that are right, and bare faces with any mark."""
     random, found, there, both, wrong, bare = np.random.RandomState(1), 0.0, 0.0, 0.0, 0, 0
     for row in range(drawn.faces - HELD_OUT, drawn.faces):
         pictures, wanted = examples(drawn.images[[row]], drawn.images[[row - 1]], random)

@@ -21,30 +21,36 @@ def item_of(owner: Someone) -> WorkItem:
     return WorkItem(FindFaces(b"x"), owner, None)
 
 
-def there(precedence: Precedence, *items: WorkItem) -> None:
-    """These are all unfinished items now."""
-    for member in list(precedence._unfinished):
-        del precedence._unfinished[member]
-    for item in items:
-        precedence.came(item)
-    precedence.look()
+class Room(Precedence):
+    """A precedence among the items that are there."""
+
+    present: tuple[WorkItem, ...] = ()
+
+    def holds(self, *items: WorkItem) -> None:
+        """These are all unfinished items now."""
+        for item in self.present:
+            self.left(item)
+        for item in items:
+            self.came(item)
+        self.present = items
+        self.look()
 
 
 async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -> None:
     clock = Clock()
     spending = Spending(clock)
-    precedence = Precedence(spending, lambda item: 1.0, clock)
+    precedence = Room(spending, lambda item: 1.0, clock)
     ann, ben = item_of(ANN), item_of(BEN)
 
     def waiting() -> list[WorkItem]:
-        there(precedence, ann, ben)
+        precedence.holds(ann, ben)
         return [item for item in (ann, ben) if precedence.waits(item)]
 
     spending.charge(ANN, MUCH)
     assert not waiting(), "not yet much"
     spending.charge(ANN, 1.0)
     assert waiting() == [ann]
-    there(precedence, ann)
+    precedence.holds(ann)
     assert not precedence.waits(ann), "nobody else is there"
     spending.charge(BEN, MUCH / 2 + 1)
     assert not waiting(), "the other has had as much, about"
@@ -54,48 +60,48 @@ async def test_one_who_has_had_much_waits_for_one_who_has_had_less_than_half() -
 
 async def test_one_who_asks_for_many_things_at_once_waits_for_one_who_asks_for_one() -> None:
     clock = Clock()
-    precedence = Precedence(Spending(clock), lambda item: 25.0 if item.owner == CAT else 6.0, clock)
+    precedence = Room(Spending(clock), lambda item: 25.0 if item.owner == CAT else 6.0, clock)
     few, many = [item_of(ANN) for _ in range(AT_ONCE)], [item_of(ANN) for _ in range(AT_ONCE + 2)]
     other, long = item_of(BEN), item_of(CAT)
-    there(precedence, *few, other)
+    precedence.holds(*few, other)
     assert not any(map(precedence.waits, few)), "as one who uses two messages"
-    there(precedence, *many, long)
+    precedence.holds(*many, long)
     assert not any(map(precedence.waits, many)), "what the other asks for is no smaller"
-    there(precedence, *many, other)
+    precedence.holds(*many, other)
     assert all(map(precedence.waits, many))
     assert not precedence.waits(other)
-    small = Precedence(Spending(clock), lambda item: LONG / 6, clock)
-    there(small, *many, other)
+    small = Room(Spending(clock), lambda item: LONG / 6, clock)
+    small.holds(*many, other)
     assert not any(map(small.waits, many)), "they are done in a moment"
 
 
 async def test_nobody_is_held_for_ever() -> None:
     """Whoever got no answer for a minute goes on with what they asked for first, and with no more than that."""
     clock = Clock()
-    precedence = Precedence(Spending(clock), lambda item: 6.0, clock)
+    precedence = Room(Spending(clock), lambda item: 6.0, clock)
     many, other = [item_of(ANN) for _ in range(AT_ONCE + 2)], item_of(BEN)
     clock.now = many[0].submitted + LATELY - 1
-    there(precedence, *many, other)
+    precedence.holds(*many, other)
     assert all(map(precedence.waits, many))
     clock.now += 2
-    there(precedence, *many, other)
+    precedence.holds(*many, other)
     assert [precedence.waits(item) for item in many] == [False, True, True, True]
     precedence.answered(many[0])
-    there(precedence, *many, other)
+    precedence.holds(*many, other)
     assert all(map(precedence.waits, many)), "there was an answer"
 
 
 async def test_a_member_is_there_for_a_moment_after_an_answer() -> None:
     clock = Clock()
     spending = Spending(clock)
-    precedence = Precedence(spending, lambda item: 1.0, clock)
+    precedence = Room(spending, lambda item: 1.0, clock)
     ann, ben = item_of(ANN), item_of(BEN)
     spending.charge(ANN, 2 * MUCH)
     precedence.answered(ben)
-    there(precedence, ann)
+    precedence.holds(ann)
     assert precedence.waits(ann)
     clock.now += LINGERS
-    there(precedence, ann)
+    precedence.holds(ann)
     assert not precedence.waits(ann)
 
 

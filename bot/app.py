@@ -63,7 +63,7 @@ def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int
 
 
 async def serve(settings: Settings, workbench: str = WORKBENCH) -> int:
-    """The same on a running loop. SIGTERM and SIGINT end it: what is being worked on is put back for the next start."""
+    """Run the bot on the running loop. SIGTERM and SIGINT end it: what is being worked on is put back for the next start."""
     serving = asyncio.create_task(_serve(settings, workbench))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -62,7 +62,7 @@ class Parts:
 
 
 def intents(*, content: bool) -> discord.Intents:
-    """No more than is used. `content` is privileged: the operator has to switch it on at Discord."""
+    """Choose the intents that are used, and no more. `content` is privileged: the operator has to switch it on at Discord."""
     return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, moderation=True, message_content=content)
 
 
@@ -102,7 +102,7 @@ class EgaoBot(BotBase):
         self._again: asyncio.Task[None] | None = None  # comparing servers and members after a lost connection
 
     async def photo_gone(self, message_id: int) -> None:
-        """The message with a photo was deleted while nobody listened: what is kept of it goes too."""
+        """Erase what is kept of a photo whose message was deleted while nobody listened."""
         await self.erasure.messages(message_id)
 
     async def setup_hook(self) -> None:
@@ -113,12 +113,12 @@ class EgaoBot(BotBase):
         await self.tree.sync()
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        """Not after closing: the library's own "ready" may come due just then, and find no loop to run on."""
+        """Hand on an event, but not after closing: the library's own "ready" may come due just then, and find no loop."""
         if not self.is_closed():
             super().dispatch(event_name, *args, **kwargs)
 
     async def on_ready(self) -> None:
-        """Also after each lost connection: while nobody listened, servers and members may have gone."""
+        """Begin what runs by itself; after a lost connection, look which servers and members have gone meanwhile."""
         log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))
         self.unreconciled = True
         if self.came_up:
@@ -135,20 +135,20 @@ class EgaoBot(BotBase):
         """Messages are looked at by the photo cog alone: no prefix commands."""
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """A sent form; commands and buttons find their way by themselves."""
+        """Handle a sent form; commands and buttons find their way by themselves."""
         if interaction.type is discord.InteractionType.modal_submit:
             press = form_press(interaction)
             if press is not None:
                 await self.pressed(press)
 
     async def pressed(self, press: Press) -> None:
-        """A button, select or form of ours was used. What it is about may have to be taken up first."""
+        """Handle a press of a button, select or form of ours, once what an earlier process left is taken up."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.taken_up.wait(), PATIENCE)
         await guarded(press.interaction, self.presses.handle(press))
 
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
-        """The language to answer in: the server's, if its admins set one, else the member's own."""
+        """Choose the language to answer in: the server's, if its admins set one, else the member's own."""
         language = "auto"
         with contextlib.suppress(EgaoError):  # the store's trouble is told by whoever needs the store
             language = (await self.store.run(self.store.guilds.get, interaction.guild_id)).language
@@ -186,7 +186,7 @@ class EgaoBot(BotBase):
 
     @tasks.loop(seconds=RECONCILE_SECONDS)
     async def reconcile(self) -> None:
-        """After each connection, and once a day: erase what is kept of servers and members that are there no more."""
+        """Erase, after each connection and once a day, what is kept of servers and members that are there no more."""
         await self.chores.do(RECONCILE, self._reconcile)
 
     async def _take_up(self) -> None:
@@ -215,7 +215,7 @@ class EgaoBot(BotBase):
         await super().close()
 
     def trouble(self) -> str | None:
-        """What is wrong just now, for /healthz."""
+        """Say what is wrong just now, for /healthz; None if nothing is."""
         if not self.is_ready():
             return "not connected to Discord"
         if all(worker.state != "ready" for worker in self.executor.stats().workers):

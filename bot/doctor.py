@@ -102,5 +102,5 @@ async def _server(client: discord.Client, guild_id: int, channels: Sequence[int]
 
 
 def _missing(permissions: discord.Permissions) -> str:
-    """What is needed and not granted, as Discord calls it."""
+    """List the permissions that are needed and not granted, as Discord calls them."""
     return ", ".join(name.replace("_", " ") for name in NEEDED if not getattr(permissions, name))

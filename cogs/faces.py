@@ -77,7 +77,7 @@ class FacesCog(commands.Cog):
         await _replace(press.interaction, await self._list(say, owner, 0, text))
 
     async def delete(self, press: Press) -> None:
-        """Erase it."""
+        """Erase the face of a press, and tell so."""
         say, owner, (number,) = await self.bot.speaker(press.interaction), _owner(press.interaction), press.numbers(1)
         face = await self.bot.store.run(self.bot.store.faces.get, owner, number)
         text = say("mine.faces.deleted", name=await self._name(say, owner, face))

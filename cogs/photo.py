@@ -83,7 +83,7 @@ class PhotoCog(commands.Cog):
         return message.guild is None or (self.bot.user is not None and self.bot.user in message.mentions)
 
     def _spoken_to(self, message: discord.Message) -> bool:
-        """In a direct message, or by name; an answer to the bot's message alone (a "thank you!") is not."""
+        """Tell whether a message is meant for the bot: a direct one, or by name; an answer alone (a "thank you!") is not."""
         return message.guild is None or (self.bot.user is not None and self.bot.user.mention in message.content)
 
     async def _in_open_channel(self, message: discord.Message) -> Asker | None:
@@ -107,7 +107,7 @@ class PhotoCog(commands.Cog):
         return asker if is_open else None
 
     async def _explain(self, message: discord.Message) -> None:
-        """Without the content intent a photo in an open channel can't be told from words: say so, once a channel."""
+        """Say, once a channel, that without the content intent a photo in an open channel can't be told from words."""
         channel = message.channel
         place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
         if place in self._explained or (asker := await self._in_open_channel(message)) is None:
@@ -116,7 +116,7 @@ class PhotoCog(commands.Cog):
         await self._reply(message, asker.say, notice(asker.say("photo.content.off")))
 
     async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
-        """In the channel; where the bot may not speak, to the member. Where Discord fails, until it no longer does."""
+        """Answer in the channel or, where the bot may not speak, to the member. Where Discord fails, until it no longer does."""
         once = f"word{message.id}"
         what = f"a word about message {message.id}"
         try:

@@ -80,7 +80,7 @@ class ReportCog(commands.Cog):
         await press.interaction.response.edit_message(view=notice(text).view)
 
     async def _post(self, guild: discord.Guild | None, channel_id: int, page: Page, number: int) -> bool:
-        """Only in a channel of the same server: what was set is only as good as who set it."""
+        """Post a report, and only in a channel of the same server: what was set is only as good as who set it."""
         known = guild.get_channel_or_thread(channel_id) if guild is not None else None
         if known is None:
             log.warning("report %d: the channel for reports is not in its server", number)

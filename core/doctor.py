@@ -39,7 +39,7 @@ class Finding:
 
     @classmethod
     def of(cls, name: str, look: Callable[[], str]) -> Finding:
-        """What `look` returns is fine; an EgaoError that it raises says what is wrong."""
+        """Make a finding of a check: what `look` returns is fine, an EgaoError that it raises says what is wrong."""
         try:
             return cls(name, "ok", look())
         except EgaoError as error:
@@ -47,7 +47,7 @@ class Finding:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Everything but Discord, one by one: the hashes of the weights take a second."""
+    """Check everything but Discord, and yield each finding as it is made: the hashes of the weights take a second."""
     yield Finding("python", "ok", f"{sys.version.split()[0]}")
     yield _folder("home", settings.home, "EGAO_HOME")
     yield _folder("cache", settings.cache, "EGAO_CACHE")
@@ -63,7 +63,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _folder(name: str, folder: Path, variable: str) -> Finding:
-    """Whether a folder, or the one that it will be made in, can be written and has room."""
+    """Check that a folder, or the one that it will be made in, can be written and has room."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -80,7 +80,7 @@ def _folder(name: str, folder: Path, variable: str) -> Finding:
 
 
 def _wall(settings: Settings) -> Finding:
-    """Whether workers are kept from everything that they do not need."""
+    """Check that workers are kept from everything that they do not need."""
     if settings.wall == "off":
         return Finding("wall", "note", "EGAO_WALL is off: whoever takes a worker over with a photo can do what egao can")
     if missing := lacks():
@@ -97,7 +97,7 @@ def _weights(settings: Settings) -> str:
 
 
 def _key(settings: Settings) -> str:
-    """Raises BadSetting, KeyExposed, WrongKey."""
+    """Check the key that faces are encrypted with. Raises BadSetting, KeyExposed, WrongKey."""
     from core.store import database_file
     from core.store.keys import key_file, read_keys
 
@@ -139,7 +139,7 @@ def _torch(settings: Settings) -> Finding:
 
 
 def _compiled(settings: Settings) -> Finding:
-    """What draws in torch's place, if anything does. Without it pictures are the same, only later."""
+    """Report what draws in torch's place, if anything does. Without it pictures are the same, only later."""
     if settings.compile == "off":
         return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
     try:
@@ -167,7 +167,7 @@ def _libraries() -> Finding:
 
 
 def _trained(settings: Settings) -> Iterator[Finding]:
-    """What was trained for the chosen generator, here or before it shipped, is of that generator and no other."""
+    """Check that what was trained for the chosen generator, here or before it shipped, belongs to it."""
     try:
         expected = chosen_digest(settings)
     except EgaoError as error:
@@ -205,7 +205,7 @@ def _generator_of(file: Path) -> str | None:
 
 
 def _gates(settings: Settings) -> Finding:
-    """Which photos are looked at before anything is made of them."""
+    """Report which photos are checked before anything is made of them."""
     if settings.gates == "off":
         return Finding("gates", "note", "photos are not checked for explicit content or age: EGAO_GATES=bot turns that on")
     whose = "every photo is" if settings.gates == "all" else "the bot's photos are"

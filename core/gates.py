@@ -84,7 +84,7 @@ class Gates:
         return self.under_age(aligned) >= self._settings.gate_young
 
     def explicit(self, pixels: NDArray[np.uint8]) -> float:
-        """How explicit a photo uint8 [H, W, 3] seems as a whole, 0..1: the mean of its middle, as the network was fitted,
+        """Score how explicit a photo uint8 [H, W, 3] seems as a whole, 0..1: the mean of its middle, as the network was fitted,
         of all of it, and of their mirror images.
         """
         squeezed = Image.fromarray(pixels).resize((_SCALED, _SCALED), Image.Resampling.BILINEAR, reducing_gap=3.0)
@@ -92,7 +92,7 @@ class Gates:
         return float(_run(self._explicit, np.stack([*views, *(view[:, ::-1] for view in views)]))[:, 1].mean())
 
     def _reaches(self, view: NDArray[np.float32], threshold: float) -> bool:
-        """Whether the mean of a view [224, 224, 3] and its mirror image is so high; the mirror's only if that is open."""
+        """Tell whether a view [224, 224, 3] and its mirror image reach `threshold` on average; the mirror is seen if need be."""
         score = float(_run(self._explicit, view[None])[0, 1])
         if (score + 1) / 2 < threshold:
             return False

@@ -42,12 +42,12 @@ class Learned:
         return next((one.neutral for one in reversed(self.scales) if one.expression == expression), None)
 
     def with_scale(self, scale: KnownScale) -> Self:
-        """The same with this scale, in the place of an earlier one, as the last."""
+        """Put a scale last, in the place of an earlier one of the same expression and digest."""
         others = tuple(one for one in self.scales if (one.expression, one.of) != (scale.expression, scale.of))
         return replace(self, scales=(*others, scale))
 
     def dump(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Make it what JSON can hold."""
         return {"found": self.found, "scales": [_dumped(one) for one in self.scales]}
 
     @classmethod

@@ -9,5 +9,5 @@ DEFAULT_METHOD: Final = "fast"
 
 
 def method_key(method: str, steps: int | None) -> str:
-    """What a kept latent is found again by: the method, and the steps where they are not its own number."""
+    """Name what a kept latent is found again by: the method, and the steps where they are not its own number."""
     return method if steps is None else f"{method}/{steps}"

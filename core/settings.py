@@ -99,7 +99,7 @@ class Settings(BaseModel):
 
 
 def _file(operator: bool) -> dict[str, str]:
-    """What `.env` in the working directory says and may say."""
+    """Read what `.env` in the working directory says: to an `operator`'s command all, to others nothing of OPERATORS."""
     found = {name: value for name, value in dotenv_values(".env").items() if value and name.startswith((PREFIX, *SECRETS))}
     for name in () if operator else OPERATORS & found.keys():
         log.warning("%s is left out: .env may name it for the bot and its upkeep only. Set it in the environment.", name)

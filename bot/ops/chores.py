@@ -34,7 +34,7 @@ class Chores:
             self._done[name] = self._clock()
 
     def overdue(self) -> str | None:
-        """What has not been done for long, in words for the operator; None if all is done in time."""
+        """Say what has not been done for long, in words for the operator; None if all is done in time."""
         now = self._clock()
         late = [name for name, period in self._periods.items() if now - self._done[name] > MISSED * period]
         return f"not done for {MISSED} periods: {', '.join(late)}" if late else None

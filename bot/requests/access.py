@@ -54,7 +54,7 @@ class Gate:
         self._check(owner, self._authors(owner, ask), self._store.guilds.get(owner.guild_id))
 
     def _authors(self, owner: Owner, ask: Ask) -> set[int]:
-        """Who posted the photo that is asked about, or that the kept face was made of."""
+        """List who posted the photo that is asked about, or that the kept face was made of."""
         if ask.photo is not None:
             return set() if ask.photo.author_id is None else {ask.photo.author_id}
         return self._store.faces.authors(owner, ask.face_id or 0)
@@ -94,7 +94,7 @@ def clamp_strength(strength: float, settings: GuildSettings) -> float:
 
 
 def require_admin(interaction: discord.Interaction[discord.Client]) -> int:
-    """The server's id, if whoever asks may manage it. Raises ServerOnly or AdminsOnly.
+    """Let only those through who may manage the server; returns its id. Raises ServerOnly or AdminsOnly.
 
     Discord hides the commands from others by `default_permissions`, which a server can override: so it's checked here.
     """

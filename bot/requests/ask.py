@@ -56,17 +56,17 @@ class Ask:
         return Speaker(self.language)
 
     def dump(self) -> bytes:
-        """As a job row holds it."""
+        """Write it as JSON, which a job row holds."""
         return json.dumps(asdict(self), separators=(",", ":")).encode()
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """The inverse of `dump`."""
+        """Read what `dump` wrote, of this version or an earlier one."""
         raw: dict[str, Any] = json.loads(data)
         photo = PhotoRef(**raw.pop("photo")) if raw.get("photo") else raw.pop("photo", None)
         kind = raw.pop("kind")
         return cls(_RENAMED.get(kind, kind), photo=photo, **raw)
 
     def for_face(self, face: int) -> Ask:
-        """The same for one face of the photo."""
+        """Narrow it to one face of the photo, counted from 0."""
         return replace(self, face=face)

@@ -92,7 +92,7 @@ class Consent:
             self._agreeing.discard(key)
 
     def waiting(self, member_id: int) -> list[Waiting]:
-        """What a member has asked for and not agreed to yet."""
+        """List what a member has asked for and not agreed to yet."""
         return [waiting for (_, member, _), waiting in self._waiting.items() if member == member_id]
 
     def drop(self, scope: Scope) -> None:
@@ -126,7 +126,7 @@ class Consent:
             await insist(lambda: asked.show(page, final=False), f"question about message {source}")
 
     async def _read_again(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> Waiting | None:
-        """What was asked for, from the message with the photo: the bot was restarted since."""
+        """Find from the message with the photo what was asked for: the bot was restarted since."""
         if not message_id or interaction.channel_id is None:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
@@ -151,7 +151,7 @@ async def _heard(interaction: discord.Interaction[Any], page: Page, *, ended: bo
 
 
 def asks(message: discord.Message) -> bool:
-    """Whether a message is the question for consent, not answered yet."""
+    """Tell whether a message is the question for consent, not answered yet."""
     parts = discord.ui.LayoutView.from_message(message).walk_children()
     return any(isinstance(one, discord.ui.Button) and (one.custom_id or "").startswith(f"{PREFIX}:agree:") for one in parts)
 

@@ -28,7 +28,7 @@ class Pictures:
         self._store, self._executor, self._photos = store, executor, photos
 
     async def page(self, run: Run, face: FaceAndLatent) -> Page:
-        """What was asked for. Raises EgaoError."""
+        """Make the page that was asked for. Raises EgaoError."""
         if run.ask.kind == "animate":
             return await self._animate(run, face)
         if run.ask.kind == "download":
@@ -36,7 +36,7 @@ class Pictures:
         return await self._gallery(run, face)
 
     async def _gallery(self, run: Run, face: FaceAndLatent) -> Page:
-        """Original, neutral and the usual strength of a new photo; original and the strength that was asked for otherwise."""
+        """Show original, neutral and the usual strength of a new photo; of a kept face original and the strength asked for."""
         photo = await self._photo(run, face)
         asked: tuple[Strength, ...] = (NEUTRAL, USUAL) if run.ask.strength is None else (run.ask.strength,)
         asked = tuple(self._within(run, face, one) for one in asked)
@@ -74,7 +74,7 @@ class Pictures:
         return result(say, shown_as)
 
     def _within(self, run: Run, face: FaceAndLatent, strength: Strength) -> Strength:
-        """The strength within the server's limit; "neutral" as a number once this face's is known."""
+        """Keep a strength within the server's limit; "neutral" becomes a number once this face's is known."""
         if strength == NEUTRAL:
             known = face.face.learned.neutral(named(run.ask.expression).name)
             if known is None:
@@ -89,7 +89,7 @@ class Pictures:
         return run.photo
 
     async def _render(self, run: Run, face: FaceAndLatent, asked: Sequence[Strength], photo: bytes | None) -> list[_Made]:
-        """A picture for each strength."""
+        """Have a picture made for each strength."""
         most = min(run.ask.limit, REQUEST_BYTES // (len(asked) + 1))
         side = GALLERY_SIDE if photo else CROP_SIDE
         request = Render(strengths=tuple(asked), size=side, kind=GALLERY_KIND, max_bytes=most, **_known(run, face, photo))
@@ -105,12 +105,12 @@ class Pictures:
         return [_Made(data, strength, done.trouble(index)) for index, (data, strength) in made]
 
     async def _crop(self, run: Run, face: FaceAndLatent) -> Attached:
-        """The aligned face of the photo, from the store."""
+        """Take the aligned face of the photo from the store."""
         data = await self._store.run(self._store.faces.thumbnail, run.owner, face.face.id)
         return Attached(f"original.{suffix(data)}", data)
 
     async def _download(self, run: Run, face: FaceAndLatent) -> Page:
-        """One strength in full size and without loss, if the limit allows."""
+        """Draw one strength in full size and without loss, if the limit allows."""
         say = run.ask.say
         photo = await self._photo(run, face)
         asked = self._within(run, face, USUAL if run.ask.strength is None else run.ask.strength)
@@ -128,7 +128,7 @@ class Pictures:
         return picture(say, shown, alt, text, edited=edited)
 
     async def _animate(self, run: Run, face: FaceAndLatent) -> Page:
-        """From neutral to the strength and back."""
+        """Move the face from neutral to the strength and back."""
         say, asked = run.ask.say, run.ask.strength
         photo = await self._photo(run, face)
         start = self._within(run, face, NEUTRAL)
@@ -158,11 +158,11 @@ class _Made(NamedTuple):
 
 
 def _shown(run: Run, face: FaceAndLatent) -> tuple[int, int, str]:
-    """The face, its member and the expression, as a page names them."""
+    """Name the face, its member and the expression, as a page does."""
     return face.face.id, face.face.owner.member_id or 0, named(run.ask.expression).name
 
 
 def _known(run: Run, face: FaceAndLatent, photo: bytes | None) -> dict[str, Any]:
-    """What a request to draw the face has to say of it."""
+    """Collect what a request to draw the face has to say of it."""
     about = {"face": face.face.face, "learned": face.face.learned, "expression": run.ask.expression}
     return {"latent": face.latent, "photo": photo or b"", "alone": run.settings.alone, **about}

@@ -37,7 +37,7 @@ class Ends:
         await self._store.run(self._note_answered, run)
 
     def _note_answered(self, run: Run) -> None:
-        """On a thread of the store's."""
+        """Note that a request is answered; runs on a thread of the store's."""
         if not self._store.jobs.finish(run.job_id, "done", told=True):
             self._store.jobs.told(run.job_id)
         if run.face is not None and run.ask.kind == "photo":
@@ -56,7 +56,7 @@ class Ends:
         await self.tell(run, trouble(run.ask.say, error, f"R{run.job_id}"))
 
     async def cut_short(self, run: Run, why: str) -> None:
-        """Its task was cancelled, because the "member" wanted so, its row was "erased", or the bot is "closing"."""
+        """End a request whose task was cancelled: the "member" wanted so, its row was "erased", or the bot is "closing"."""
         if run.follower is not None:
             await run.follower.stop()
         if why == "closing":
@@ -89,7 +89,7 @@ class Ends:
         await asyncio.wait([self.telling[run.job_id]])
 
     def tell_meanwhile(self, run: Run, page: Page) -> None:
-        """The same beside other things: while Discord fails it may take long."""
+        """Tell a request's end beside other things: while Discord fails it may take long."""
         task = asyncio.create_task(self._tell(run, page), name=f"tell-{run.job_id}")
         self.telling[run.job_id] = task
         task.add_done_callback(lambda _: self.telling.pop(run.job_id, None))
@@ -101,7 +101,7 @@ class Ends:
             log.warning("that the end of job %d was told could not be noted: %s", run.job_id, error.code)
 
     async def close(self) -> None:
-        """What is not told by now is told at the next start."""
+        """Stop telling: what is not told by now is told at the next start."""
         for task in list(self.telling.values()):
             task.cancel()
         await asyncio.gather(*self.telling.values(), return_exceptions=True)

@@ -35,7 +35,7 @@ class Scope:
     channel_ids: frozenset[int] = frozenset()
 
     def covers(self, owner: Owner, photo: PhotoPlace | None = None) -> bool:
-        """Whether a request of `owner` about that photo belongs to what is erased: its author has a say in it too."""
+        """Tell whether a request of `owner` about that photo belongs to what is erased: its author has a say in it too."""
         author_id = photo.author_id if photo is not None else None
         people = {owner} if author_id is None else {owner, Owner(owner.guild_id, author_id)}
         return (
@@ -57,7 +57,7 @@ class Recent:
         self._scopes.append((time.monotonic(), scope))
 
     def struck(self, since: float, owner: Owner, photo: PhotoPlace | None) -> bool:
-        """Whether an erasure after `since` (time.monotonic()) covers a request that has no row yet.
+        """Tell whether an erasure after `since` (time.monotonic()) covers a request that has no row yet.
 
         To be asked inside the transaction that makes the row: either this sees the erasure, or the erasure sees the row.
         """
@@ -65,7 +65,7 @@ class Recent:
 
 
 def photo_of(job: Job) -> PhotoPlace | None:
-    """Where the photo of a request stands, as far as its row says."""
+    """Find where the photo of a request stands, as far as its row says."""
     try:
         return Ask.load(job.request).photo if job.request is not None else None
     except (ValueError, TypeError, KeyError):  # an older version wrote it
@@ -85,7 +85,7 @@ class Erasure:
         self._store, self._recent, self._end_jobs, self._end_waiting = store, recent, end_jobs, end_waiting
 
     async def messages(self, *message_ids: int) -> Erased:
-        """Erase what came from these messages: they were deleted. Raises StoreError."""
+        """Erase what came from the photos of these messages, which were deleted, and end the work on it. Raises StoreError."""
         scope = Scope(message_ids=frozenset(message_ids))
         return await self._erase(scope, self._store.forget_source_message, *sorted(message_ids))
 
@@ -99,7 +99,7 @@ class Erasure:
         return await self.messages(message_id)
 
     def _taken_out(self, message_id: int, attachment_ids: frozenset[int]) -> bool:
-        """Whether a photo that is kept of, or asked about, is none of these files. On a thread of the store's."""
+        """Tell whether a photo that is kept of, or asked about, is no more among the message's files. On a store's thread."""
         places = [face.source for face in self._store.faces.of_message(message_id)]
         places += [photo_of(job) for job in self._store.jobs.about(message_id)]
         here = [place for place in places if place is not None and place.message_id == message_id]
@@ -129,7 +129,7 @@ class Erasure:
         return await self._erase(Scope(guild_id=guild_id), self._store.purge_guild, guild_id)
 
     async def expired(self) -> None:
-        """Erase what has run out; the work on requests that waited too long ends. Raises StoreError."""
+        """Erase what has run out, and end the work on requests that waited too long. Raises StoreError."""
         expired = await self._store.run(self._store.expire)
         await self._end_jobs(expired.lapsed)
 

@@ -24,7 +24,7 @@ class HardPhotos:
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
     def check(self, photo_sha256: str) -> None:
-        """Raises PhotoStoppedWorker for a photo that took a worker down lately."""
+        """Refuse a photo that took a worker down lately. Raises PhotoStoppedWorker."""
         left = self._until.get(self._hash(photo_sha256), 0.0) - self._clock()
         if left > 0:
             raise PhotoStoppedWorker(minutes=math.ceil(left / 60))

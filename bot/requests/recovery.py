@@ -136,7 +136,7 @@ async def reconcile_channels(bot: discord.Client, store: Store, erasure: Erasure
 
 
 def _orphan(guild: discord.Guild, channel: Any) -> bool:
-    """Whether this is a thread whose channel was deleted: all channels of a server are known, archived threads are not."""
+    """Tell whether this is a thread whose channel was deleted: all channels of a server are known, archived threads are not."""
     is_thread = discord.ChannelType(channel["type"]) in THREADS
     return is_thread and guild.get_channel(int(channel["parent_id"])) is None
 
@@ -168,7 +168,7 @@ async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
 
 
 def _error(job: Job) -> errors.EgaoError:
-    """Why it failed, as its row says; where an older version left the facts out, an error that asks for another try."""
+    """Read from a job's row why it failed; where an older version left the facts out, an error that asks for another try."""
     error = errors.revive(job.error, job.facts)
     known = not isinstance(error, errors.InternalError) or job.error in {"InternalError", "EgaoError"}
     return error if known else errors.WorkerDied()

@@ -58,7 +58,7 @@ class Run:
         return self.ask.photo or (None if self.face is None else self.face.face.source)
 
     def shown(self, progress: Progress, preview: Attached | None) -> Page:
-        """How far it is, as its member sees it."""
+        """Make the page that shows its member how far it is."""
         say, doing = self.ask.say, WORDS[self.ask.kind].doing
         return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.spoiler)
 

@@ -101,7 +101,7 @@ class Service:
         self.metrics.first_reply.observe(time.monotonic() - began)
 
     async def admit(self, caller: Caller, ask: Ask) -> GuildSettings:
-        """Whether the person may ask for this, just now. Raises AccessError or ShuttingDown."""
+        """Let only those through who may ask for this, just now: the server's settings. Raises AccessError or ShuttingDown."""
         if self._closing:
             raise ShuttingDown
         settings = await self.gate.admit(caller.owner, caller.person, ask)
@@ -109,7 +109,7 @@ class Service:
         return settings
 
     def _check_spending(self, owner: Owner, settings: GuildSettings) -> None:
-        """Raises WorkSpent or ServerWorkSpent for who has had their share of the workers' time lately, of any kind of work."""
+        """Refuse who has had their share of the workers' time lately, of any kind of work. Raises WorkSpent, ServerWorkSpent."""
         spending, minutes = self._work.spending, round(WINDOW / 60)
         if wait := spending.member_wait(owner, settings.work_seconds):
             raise WorkSpent(limit=settings.work_seconds, minutes=minutes, seconds=math.ceil(wait))
@@ -117,7 +117,7 @@ class Service:
             raise ServerWorkSpent(limit=self._settings.server_seconds, minutes=minutes, seconds=math.ceil(wait))
 
     async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
-        """The member chose one or more faces of the photo that `parent` is about: a request for each.
+        """Go on with each of the `faces`, from 0, that the member chose in the photo of `parent`: a request for each.
 
         False if it was too late to choose.
         """
@@ -151,7 +151,7 @@ class Service:
         return jobs
 
     def _take_in(self, caller: Caller, ask: Ask, limits: GuildSettings | None, began: float) -> int | None:
-        """The row of a request that was let in at `began` (time.monotonic()), or None if there was one.
+        """Make the row of a request that was let in at `began` (time.monotonic()); None if there was one.
 
         Consent, blocks and erasures are looked at again in the transaction that makes the row, so that none of them can
         fall between. Raises Blocked, ConsentNeeded, PhotoGone or JobCancelled. On a thread of the store's.
@@ -164,7 +164,7 @@ class Service:
             return self._create(caller, ask, caller.once, limits)
 
     def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None, *, first: bool = True) -> int | None:
-        """The row, or None if there was one. On a thread of the store's. `first`: not a further one of the same caller's."""
+        """Make a row; None if there was one. On a thread of the store's. `first`: not a further one of the same caller's."""
         token, expires = (caller.token if first else None) or (None, None)
         job = self._store.jobs.create(
             caller.owner,
@@ -203,7 +203,7 @@ class Service:
             self._entering.discard(job)
 
     async def _note_place(self, job: int, answer: Answer, *, newer: bool) -> None:
-        """Where the answer will stand. `newer`: with a token of its own."""
+        """Note the message that the answer will stand in. `newer`: with a token of its own."""
         if answer.channel_id is not None and answer.message_id is not None:
             await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
         if newer and answer.token is not None and answer.token_expires is not None:
@@ -368,7 +368,7 @@ class Service:
         return self.runs.keys() | self.choosing.keys() | self._entering | self.ends.telling.keys()
 
     def place(self, job_id: int) -> Progress | None:
-        """Where a running request stands, as last heard."""
+        """Look up how far a running request is, as last heard."""
         run = self.runs.get(job_id)
         return run.follower.newest if run is not None and run.follower is not None else None
 

@@ -53,5 +53,5 @@ class Sparing:
         return 0.0
 
     def may(self, key: Hashable) -> bool:
-        """Whether it may be done now, which is then noted."""
+        """Tell whether it may be done now, and if so count it."""
         return self.wait(key) == 0

@@ -53,7 +53,7 @@ class Work:
             self._let_go(run)
 
     def _let_go(self, run: Run) -> None:
-        """Neither this process nor a worker holds the photo any longer: a choice or an answer may wait for long."""
+        """Let go of the photo, here and in the workers: a choice or an answer may wait for long."""
         if run.photo is not None:
             self._executor.forget(run.photo)
             run.photo = None
@@ -91,7 +91,7 @@ class Work:
         return None
 
     async def _known(self, run: Run, ref: PhotoRef, name: str, number: int) -> FaceAndLatent | None:
-        """The face, if this very photo was given before."""
+        """Find the kept face, if this very photo was given before."""
         key = {"generator": self._generator, "method": self._method}
         return await self._store.run(self._store.faces.given_again, run.owner, name, number, ref, **key)
 

@@ -159,5 +159,5 @@ class Answer:
 
 
 def expiry(interaction: discord.Interaction[Any]) -> datetime:
-    """Until when the token of an interaction is relied on."""
+    """Tell until when the token of an interaction is relied on."""
     return interaction.created_at + TOKEN_LIFE

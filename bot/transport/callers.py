@@ -186,7 +186,7 @@ class InteractionCaller:
         return answer
 
     async def _beside(self, page: Page, answer: Answer) -> None:
-        """By its nonce where all may see it: a message that an interaction adds has none, and could come twice."""
+        """Post beside the answer, with a nonce where all may see it: what an interaction adds has none, and could come twice."""
         token = answer.token
         if not self.private:
             answer.token = None

@@ -43,19 +43,19 @@ Holder = TypeVar("Holder")
 
 
 def for_operator(error: EgaoError) -> bool:
-    """Whether only whoever runs the bot can put this right; its facts (paths, hashes) are not for members."""
+    """Tell whether only whoever runs the bot can put this right; its facts (paths, hashes) are not for members."""
     return isinstance(error, (WeightsError, StoreError, SettingsError)) and not isinstance(error, BadServerSetting)
 
 
 def own_failure(error: Exception) -> bool:
-    """Whether it was no fault of the member's: what it cost them is given back."""
+    """Tell whether an error was no fault of the member's: what it cost them is given back."""
     if not isinstance(error, EgaoError) or isinstance(error, InternalError):  # a mistake in the code, here or in the worker
         return True
     return isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
 
 
 def explain(say: Speaker, error: BaseException, reference: str | None = None) -> str:
-    """The sentence that a person reads about an error; what is not for them is logged here, under the reference."""
+    """Choose the sentence that a person reads about an error; what is not for them is logged here, under the reference."""
     if isinstance(error, NoSuchStoredFace):
         return say("result.erased")
     if isinstance(error, Outdated):
@@ -71,7 +71,7 @@ def explain(say: Speaker, error: BaseException, reference: str | None = None) ->
 
 
 def trouble(say: Speaker, error: BaseException, reference: str | None = None) -> Page:
-    """The message that tells of an error. `reference` is what a person may name who asks about it; None makes one up."""
+    """Make the message that tells of an error. `reference`: what a person may name who asks about it; None makes one up."""
     return notice(explain(say, error, reference))
 
 

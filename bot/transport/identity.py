@@ -10,5 +10,5 @@ Person = discord.User | discord.Member
 
 
 def owner_of(guild_id: int | None, member_id: int) -> Owner:
-    """Whose things a person reaches where they are."""
+    """Tell whose things a person reaches where they are: a server (None: direct messages) and their own id."""
     return Owner(guild_id, member_id) if guild_id is not None else Owner.direct(member_id)

@@ -103,17 +103,17 @@ async def message_with_photo(bot: discord.Client, channel_id: int, message_id: i
 
 
 def digest(photo: bytes) -> str:
-    """What a photo is known again by."""
+    """Hash a photo's bytes, to know it again by."""
     return hashlib.sha256(photo).hexdigest()
 
 
 def is_picture(attachment: discord.Attachment) -> bool:
-    """Whether Discord takes it for a picture of any kind. Which kinds can be read is decided from the bytes."""
+    """Tell whether Discord takes a file for a picture of any kind. Which kinds can be read is decided from the bytes."""
     return (attachment.content_type or "").startswith("image/")
 
 
 def pictures(message: discord.Message) -> list[discord.Attachment]:
-    """The pictures of a message, or those of the message that it forwards."""
+    """List the pictures of a message, or those of the message that it forwards."""
     return [attachment for attachment in _attached(message) if is_picture(attachment)]
 
 
@@ -144,12 +144,12 @@ async def photo_in(bot: discord.Client, message: discord.Message) -> PhotoRef:
 
 
 def is_webhooks(bot: discord.Client, message: discord.Message) -> bool:
-    """Whether a webhook posted it, as proxies such as PluralKit do; the bot's own answers to commands are not meant."""
+    """Tell whether a webhook posted a message, as PluralKit's do; the bot's own answers to commands don't count."""
     return message.webhook_id is not None and (bot.user is None or message.author.id != bot.user.id)
 
 
 async def _first_author(bot: discord.Client, message: discord.Message) -> int:
-    """Who posted the message that this one forwards. Raises ForwardedPhoto where the bot can't see that."""
+    """Find who posted the message that this one forwards. Raises ForwardedPhoto where the bot can't see that."""
     first = message.reference
     if first is None or first.message_id is None:
         raise ForwardedPhoto

@@ -66,7 +66,7 @@ class Follower:
             self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """No edit of progress follows this: what is on its way is waited for, what waits for its turn is dropped."""
+        """End the edits of progress: what is on its way is waited for, what waits for its turn is dropped."""
         self._stopped = True
         task, self._task = self._task, None
         if task is None:

@@ -30,7 +30,7 @@ class Backoff(backoff.ExponentialBackoff[Literal[False]]):
 
 
 def shorten_waits() -> None:
-    """For all clients of this process."""
+    """Shorten the waits of all clients of this process."""
     setattr(client, NAME, Backoff)
 
 

@@ -34,5 +34,5 @@ async def insist(say: Callable[[], Awaitable[Any]], what: str, pauses: Sequence[
 
 
 def will_pass(error: Exception) -> bool:
-    """Whether it is worth trying again later: Discord or the line to it fails, not what was asked of it."""
+    """Tell whether it is worth trying again later: Discord or the line to it fails, not what was asked of it."""
     return not isinstance(error, discord.HTTPException) or error.status >= 500 or error.status == 429

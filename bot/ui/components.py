@@ -44,7 +44,7 @@ class Press:
         self.chosen = chosen  # of a select
 
     def offered(self) -> bool:
-        """Whether the message that was used has this control, or for a form the button that opens it: else it is forged."""
+        """Tell whether the message that was used has this control, or for a form the button that opens it: else it is forged."""
         wanted = (OPENED_BY.get(self.verb, self.verb), *self.arguments[:NAMED])
         message = self.interaction.message
         return message is not None and any(_named(one) == wanted for one in _custom_ids(message.components))
@@ -112,7 +112,7 @@ class Presses:
         return tuple(self._handlers)
 
     async def handle(self, press: Press) -> None:
-        """Raises Outdated for an unknown verb, and for a press that the message does not offer."""
+        """Call what handles a press. Raises Outdated for an unknown verb, and for a press that the message does not offer."""
         handler = self._handlers.get(press.verb)
         if handler is None or not press.offered():
             raise Outdated

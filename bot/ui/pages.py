@@ -53,17 +53,17 @@ class Page:
 
 
 def notice(text: str, *rows: ui.ActionRow[Any], accent: bool = True) -> Page:
-    """A message of words, with buttons if there are any."""
+    """Make a message of words, with buttons if there are any."""
     return Page(_layout(ui.TextDisplay(text), *rows, accent=accent))
 
 
 def page_of(items: Sequence[ui.Item[Any]], attached: Sequence[Attached] = ()) -> Page:
-    """A message of these parts."""
+    """Make a message of these parts."""
     return Page(_layout(*items), tuple(attached))
 
 
 def file_page(text: str, part: Attached) -> Page:
-    """A message that hands over a file."""
+    """Make a message that hands over a file."""
     return Page(_layout(ui.TextDisplay(text), ui.File(f"attachment://{part.name}")), (part,))
 
 
@@ -76,7 +76,7 @@ def working(
     doing: str = "work.projecting",
     spoiler: bool = False,
 ) -> Page:
-    """How far a job is: its place in the queue, or a bar, what it is `doing`, the step, the time left and a preview."""
+    """Show how far a job is: its place in the queue, or a bar, what it is `doing`, the step, the time left and a preview."""
     lines = [f"**{say('work.title')}**"]
     if progress is None or (progress.place == 0 and progress.steps == 0):
         lines.append(say("work.received"))
@@ -95,14 +95,17 @@ def working(
 
 
 def bar(step: int, steps: int) -> str:
-    """A progress bar of text."""
+    """Write a progress bar of text."""
     share = min(1.0, step / steps) if steps else 0.0
     full = round(share * BAR_CELLS)
     return f"`{'█' * full}{'░' * (BAR_CELLS - full)}` {share:.0%}"
 
 
 def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: int = 0, *, spoiler: bool) -> Page:
-    """Numbered thumbnails, a select, and "all". `barred`: so many more are in the photo, which the checks refuse."""
+    """Ask which face of a photo is meant: numbered thumbnails, a select, and "all".
+
+    `barred`: so many more are in the photo, which the checks refuse.
+    """
     shown = faces[:SHOWN_FACES]
     text = say("faces.choose", count=len(faces))
     if len(shown) < len(faces):
@@ -140,7 +143,7 @@ class Shown:
     alt: str = ""  # what the photo's sender wrote for those who can't see it
 
     def described(self, text: str) -> str:
-        """What is shown, in words: what egao says of it, and then the sender's own words."""
+        """Describe what is shown: egao's words for it, and then the sender's own."""
         return f"{text}. {self.alt}"[:ALT_LETTERS] if self.alt else text
 
     @property
@@ -155,7 +158,7 @@ class Shown:
 
 
 def result(say: Speaker, shown: Shown) -> Page:
-    """The gallery, the caption that says AI-edited, and the controls."""
+    """Show a result: the gallery, the caption that says AI-edited, and the controls."""
     kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.edited"}
     strength = say.strength_of(shown.expression, shown.strength)
     words = [say(kinds[part.name.split(".")[0]], strength=strength) for part in shown.pictures]
@@ -170,7 +173,7 @@ def result(say: Speaker, shown: Shown) -> Page:
 
 
 def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRow[Any]]:
-    """The buttons under a result."""
+    """Make the buttons under a result."""
     ids = shown.ids
     blue = discord.ButtonStyle.primary
     return (
@@ -190,19 +193,19 @@ def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRo
 
 
 def _endings(say: Speaker, ids: Ids) -> tuple[PressItem, PressItem]:
-    """What every picture can be done away with: by its requester, and by whoever finds that it should not be there."""
+    """Make the buttons that every picture has, to delete it for its requester, to report it for everybody else."""
     danger = discord.ButtonStyle.danger
     return button(say("button.delete"), "delete", *ids, style=danger), button(say("button.report"), "report", *ids)
 
 
 def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
-    """What the picture is and, where others see it, for whom: a photo as it was is not called an edit."""
+    """Say what the picture is and, where others see it, for whom: a photo as it was is not called an edit."""
     kind = say("result.caption.edited" if edited else "result.caption.untouched")
     return kind if member_id is None else say("result.caption", kind=kind, member=f"<@{member_id}>")
 
 
 def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = True) -> Page:
-    """One picture and its caption, which nothing changes any more: a full-size copy, an animation."""
+    """Show one picture and its caption, which nothing changes any more: a full-size copy, an animation."""
     caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
     (part,), ids = shown.pictures, shown.ids
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
@@ -212,12 +215,12 @@ def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = T
 
 
 def link_to(report: Report) -> str:
-    """Where the reported picture is, for people."""
+    """Write the address of the reported picture's message."""
     return f"https://discord.com/channels/{report.guild_id}/{report.channel_id}/{report.message_id}"
 
 
 def suffix(data: bytes) -> str:
-    """The file name's ending for an encoded picture, from its first bytes."""
+    """Choose the file name's ending for an encoded picture, by its first bytes."""
     if data.startswith(b"\x89PNG"):
         return "png"
     if data[:4] == b"RIFF":

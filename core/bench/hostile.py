@@ -55,7 +55,7 @@ class Waits:
 async def bench_hostile(
     settings: Settings, photo: Path, seconds: float, say: Callable[[str], None], workbench: str = "core.workbench:create"
 ) -> dict[str, Any]:
-    """The same two members for so many seconds without the attacker and with them."""
+    """Measure what two members wait for, in so many seconds without an attacker beside them and as many with one."""
     data = await asyncio.to_thread(photo.read_bytes)
     async with Executor(settings, workbench) as executor:
         say("a kept face")
@@ -111,12 +111,12 @@ async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projec
 
 
 def _smile(data: bytes, face: FoundFace, kept: Projected) -> Render:
-    """What `/smile` on a kept face asks for."""
+    """Make the request that `/smile` on a kept face is."""
     return Render(kept.latent, (1.0,), size=2048, kind="jpeg", photo=data, face=face.index, learned=kept.learned)
 
 
 async def _send(executor: Executor, data: bytes, owner: _Owner) -> None:
-    """What a new photo asks for, one after the other."""
+    """Send the three requests of a new photo, one after the other."""
     (face, *_) = (await executor.submit(FindFaces(data), owner)).faces
     kept = await executor.submit(Project(data, face.index, learned=face.learned), owner)
     strengths: tuple[Strength, ...] = (0.0, NEUTRAL, 1.0)
@@ -196,5 +196,5 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def _fresh(data: bytes) -> Iterator[bytes]:
-    """The same picture as ever new files: what stands after its end is nothing to a decoder, but another digest."""
+    """Yield the same picture as ever new files: what stands after its end is nothing to a decoder, but another digest."""
     return (data + b"%d" % number for number in itertools.count())

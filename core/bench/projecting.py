@@ -64,7 +64,7 @@ def _portrait(editor: Editor, path: Path) -> Portrait:
 
 
 def _landmarks(portrait: Portrait) -> NDArray[np.float64]:
-    """Of the face, in its aligned square."""
+    """Find the landmarks [478, 2] of a portrait's face, in its aligned square."""
     return through(np.linalg.inv(portrait.aligned.matrix).astype(np.float64), portrait.face.landmarks.astype(np.float64))
 
 
@@ -99,7 +99,7 @@ def _run(editor: Editor, portrait: Portrait, method: str, steps: int | None, sto
 
 
 def _stops(steps: int) -> set[int]:
-    """About three for each doubling."""
+    """Choose the steps at which a projection is looked at: about three for each doubling."""
     return {round(2 ** (exponent / 3)) for exponent in range(round(3 * np.log2(steps)) + 1)}
 
 
@@ -114,7 +114,7 @@ def _medians(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _goals(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `fast` promises, photo by photo. `w`'s seconds for 1000 steps are its seconds a step times 1000."""
+    """Compare `fast` with what it promises, photo by photo. `w`'s seconds for 1000 steps are its seconds a step times 1000."""
     by = {name: [row for row in rows if row["method"] == name] for name in dict.fromkeys(row["method"] for row in rows)}
     fast, w, longer = by["fast"], by["w"], by[f"w+ {TIMES} x seconds"]
     pairs = list(zip(fast, w, strict=True))

@@ -29,7 +29,7 @@ class SecondDistance:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ExtraMissing without OpenVINO, which runs it; WeightsMissing where it was not pulled."""
+        """Load open_nsfw. Raises ExtraMissing without OpenVINO, which runs it; WeightsMissing where it was not pulled."""
         core = extra("openvino").Core()
         model = core.read_model(str(weight_path(settings, "explicit")))
         model.reshape([1, _SIDE, _SIDE, 3])

@@ -78,7 +78,7 @@ def torch_way(generator: Generator, dtype: torch.dtype) -> Draw:
 
 
 def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[str, Draw]:
-    """What is kept, if it draws; beside the others it makes pixels of the image too."""
+    """Offer the compiled way of drawing, if one is kept and draws; unlike the others it makes pixels of the image too."""
     dtype = fast_dtype(generator.w_average().device)
     compiled = Compiled(CodeCache.of(settings), network_in(generator, dtype), dtype)
 
@@ -149,7 +149,7 @@ def _batch(renderer: Renderer, ws: np.ndarray) -> np.ndarray:
 
 
 def _layers(generator: Any, ws: Tensor, rounds: int) -> dict[str, float]:
-    """Where a picture's time goes: seconds until the features of each side are there, in the fast precision."""
+    """Measure where a picture's time goes: seconds until the features of each side are there, in the fast precision."""
     network: Any = network_in(generator, fast_dtype(generator.w_average().device))
     ws = ws.to(generator.w_average().device, next(network.parameters()).dtype)
 

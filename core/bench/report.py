@@ -83,7 +83,7 @@ def _said(value: Any) -> str:
 
 
 def draw_quality(project: dict[str, Any], file: Path) -> Path:
-    """Each measure over seconds, a curve for each method: at every kept step the medians over the photos."""
+    """Plot each measure over seconds, a curve for each method: at every kept step the medians over the photos."""
     matplotlib = extra("matplotlib")
     matplotlib.use("Agg")  # no window, no display
     pyplot = extra("matplotlib.pyplot")

@@ -71,7 +71,7 @@ def hostile(
     out: Out = DEFAULT_OUT,
     named: GeneratorOption = None,
 ) -> None:
-    """What others wait for while one member asks for everything at once, beside a quiet time."""
+    """Measure what others wait for while one member asks for everything at once, beside a quiet time."""
     _report({"hostile": asyncio.run(bench_hostile(settings_for(named), photo, seconds, _say))}, out)
 
 

@@ -70,7 +70,7 @@ class Bench:
 
 
 def chosen_of(faces: Sequence[Face], photo: Photo, which: str) -> list[Face]:
-    """The faces that are asked for: one by its number, all, or the most prominent one. Raises NoSuchFace, BadSetting."""
+    """Choose the faces that are asked for: one by its number, all, or the most prominent one. Raises NoSuchFace, BadSetting."""
     if which == ALL:
         return list(faces)
     if which == PROMINENT:
@@ -81,7 +81,7 @@ def chosen_of(faces: Sequence[Face], photo: Photo, which: str) -> list[Face]:
 
 
 def _prominence(face: Face, photo: Photo) -> float:
-    """How wide a face is; of two that are alike, the one in the middle of the photo is taken for whom it is of."""
+    """Rank a face by its width; of two that are alike, the one nearer to the middle of the photo counts for more."""
     extent = np.array(photo.pixels.shape[1::-1], dtype=np.float64)
     off = float(np.hypot(*((face.centre - extent / 2) / extent)))  # 0 in the middle, 0.7 in a corner
     return face.width * (1 - 0.3 * off)
@@ -148,7 +148,7 @@ class _Edit:
         ]  # fmt: skip
 
     def _into_photo(self, original: Original, drawn: list[Variant], before: float) -> list[Variant]:
-        """Each variant alone in the photo, judged; and, in `together`, the good ones on top of the faces edited before."""
+        """Lay each variant alone into the photo, judged; and, in `together`, the good ones on top of the faces edited before."""
         editor = self.bench.editor.editor
         judged = [editor.judged(original, one, before) for one in drawn]
         for one, laid in zip(drawn, judged, strict=True):

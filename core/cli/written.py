@@ -67,7 +67,7 @@ class Folder:
         return make_folder(self._out)
 
     def stem(self, photo: Path) -> str:
-        """What the results of a photo begin with: its name; where another photo has that, its folder's and its own."""
+        """Name what a photo's results begin with: its own name; where another photo has that, its folder's and its own."""
         return next(name for name in _names(photo) if self._stems.setdefault(name.lower(), photo) == photo)
 
     def check(self, names: Iterable[str]) -> None:

@@ -57,7 +57,7 @@ async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: 
 
 
 def kept_for(settings: Settings, digest: str = "") -> Kept | None:
-    """What is there and fits, or was found not to help; None where there is nothing, or what is there is broken."""
+    """Find what is kept and fits, or was found not to help; None where there is nothing, or what is there is broken."""
     with contextlib.suppress(Unfit):
         return usable(CodeCache.of(settings), key_of(digest or chosen_digest(settings)))
     return None

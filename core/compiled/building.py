@@ -91,14 +91,14 @@ def _end_with_parent() -> None:
 
 
 def _keep_litter_in(folder: str) -> None:
-    """Everything that torch and the compiler write on the way is removed with this folder."""
+    """Have torch and the compiler write all that they need on the way into this folder, to be removed with it."""
     os.environ |= {"TMPDIR": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     tempfile.tempdir = folder
 
 
 @contextmanager
 def building_lock(folder: Path) -> Iterator[bool]:
-    """Whether this process is now the only one that builds here. The kernel drops the lock with the process."""
+    """Try to be the only process that builds here; yields whether it is. The kernel drops the lock with the process."""
     with (folder / ".lock").open("ab") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

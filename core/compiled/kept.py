@@ -52,12 +52,12 @@ class Kept:
     signature: str = ""  # of all the others, where there is a library
 
     def text(self, key: str) -> bytes:
-        """What is signed: all that is told, and what it belongs to."""
+        """Put together what is signed: all that is told, and the key that it belongs to."""
         return json.dumps([key, asdict(replace(self, signature=""))], sort_keys=True).encode()
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """Raises Unfit."""
+        """Read what is told about a library, from its JSON. Raises Unfit for anything else."""
         try:
             data = json.loads(text)
             made = cls(**{field.name: data[field.name] for field in fields(cls)})
@@ -77,7 +77,7 @@ class Kept:
         return json.dumps(asdict(self), indent=1) + "\n"
 
     def told(self) -> str:
-        """In words, for the log and the command line."""
+        """Say it in words, for the log and the command line."""
         if not self.library:
             return f"pictures are drawn as before: {self.why}"
         much = f"{self.ratio:.2f} of the time that it took, {self.decibels:.0f} dB apart"
@@ -93,7 +93,7 @@ class CodeCache:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """As the settings name them."""
+        """Take the folders from the settings."""
         return cls(compiled_folder(settings), settings.home)
 
 
@@ -111,7 +111,7 @@ def key_of(digest: str) -> str:
 
 @cache
 def _processor() -> str:
-    """Its name and all that it can do: machine code of one stops another with an illegal instruction."""
+    """Name the processor and all that it can do: machine code of one stops another with an illegal instruction."""
     told: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines():
@@ -136,7 +136,7 @@ def told_in(folder: Path, key: str) -> Path:
 
 
 def read(cache: CodeCache, key: str) -> Kept | None:
-    """What is kept for a key; None where nothing is. Raises Unfit, also for a library that was not made here."""
+    """Read what is kept for a key; None where nothing is. Raises Unfit, also for a library that was not made here."""
     folder = cache.folder
     file = told_in(folder, key)
     try:
@@ -168,7 +168,7 @@ def library_of(folder: Path, kept: Kept) -> Path:
 
 
 def usable(cache: CodeCache, key: str) -> Kept | None:
-    """What is kept for a key, its library compared with its hash; None where nothing is. Raises Unfit."""
+    """Read what is kept for a key and compare its library with its hash; None where nothing is. Raises Unfit."""
     kept = read(cache, key)
     if kept is not None and kept.library:
         library_of(cache.folder, kept)
@@ -176,7 +176,7 @@ def usable(cache: CodeCache, key: str) -> Kept | None:
 
 
 def own(path: Path, kind: object) -> bool:
-    """Whether it is of this kind, no link, belongs to this process's user and can't be written by others."""
+    """Tell whether a path is of this kind, no link, belongs to this process's user and can't be written by others."""
     found = path.lstat()
     return bool(kind(found.st_mode)) and found.st_uid == os.geteuid() and not found.st_mode & 0o022  # type: ignore[operator]
 

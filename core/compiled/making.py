@@ -87,7 +87,7 @@ def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:
 
 
 def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int) -> tuple[float, float]:
-    """Seconds of a picture over eager's, taken by turns, and the decibels between them where they are least.
+    """Compare with eager drawing by turns: seconds of a picture over eager's, and the fewest decibels between the pictures.
 
     The fastest of each: this runs behind everything else, which moves a median by more than there is to gain.
     """
@@ -104,13 +104,13 @@ def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int)
 
 
 def decibels(pixels: Tensor, eager: Tensor) -> float:
-    """How near two pictures are, both uint8; 200 for equal ones."""
+    """Measure how near two pictures are, both uint8: the peak signal-to-noise ratio in dB; 200 for equal ones."""
     error = float((pixels.double() - eager.double()).square().mean())
     return 200.0 if error == 0 else 10 * math.log10(FULL_RANGE**2 / error)
 
 
 def verdict(ratio: float, decibels: float) -> str:
-    """Why a library is not to be used; nothing where it is."""
+    """Say why a library is not to be used; "" where it is."""
     if decibels < LEAST_DECIBELS:
         return f"compiled code draws them otherwise ({decibels:.0f} dB apart)"
     if ratio > LARGEST_RATIO:

@@ -40,7 +40,7 @@ def sign(home: Path, text: bytes) -> str:
 
 
 def signed(home: Path, text: bytes, signature: str) -> bool:
-    """Whether a signature is of this machine's key."""
+    """Tell whether a signature of `text` is of this machine's key, kept in `home`."""
     public = _read(home / PUBLIC, 0o022)
     if public is None:
         return False

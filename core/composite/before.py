@@ -24,7 +24,7 @@ class Still:
 
 
 def still(things: Tensor, size: float) -> Still:
-    """From the probabilities of `things` [1, 1, H, W] before a face of `size` pixels."""
+    """Derive what stays still from the probabilities of `things` [1, 1, H, W] before a face of `size` pixels."""
     there = _wider(smoothstep(things, *_SURE), _RIM * size)
     pixels = (1.5 * blur(_wider(there, 2 * _FADE * size), _FADE * size)).clamp(0, 1)
     motion = (1.5 * blur(_wider(there, _BAND * size), _BAND / 2 * size)).clamp(0, 1)

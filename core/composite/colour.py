@@ -22,7 +22,7 @@ _RESHAPED_WIDE = 1.0, 3.0  # the same where a whole part of the face becomes ano
 
 
 def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, size: float, wide: float) -> Tensor:
-    """What the edit adds to the photo's shade; in a `beard` [1, 1, H, W] less, for generators shave while they smile.
+    """Find what the edit adds to the photo's shade; in a `beard` [1, 1, H, W] less, for generators shave while they smile.
 
     By `wide` (0..1) as in `reshaped`, broad changes too: a cheek that is no longer raised is lit otherwise.
     """
@@ -52,7 +52,7 @@ def _factor(wanted: Tensor, present: Tensor) -> Tensor:
 
 
 def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
-    """Where the `change` made is strong enough in folds and edges that the photo's own must go: [1, 1, H, W], 0..1.
+    """Mark where the change `made` is so strong in folds and edges that the photo's own must go: [1, 1, H, W], 0..1.
 
     A fold that the photo shows deeper than the reconstruction, or a little beside it, would else stay as a ghost. By
     `wide` (0..1) weaker changes count, and more around them: where a broad smile goes, the whole cheek is another.
@@ -64,7 +64,7 @@ def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
 
 
 def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: float) -> Tensor:
-    """What to add to the photo so that between `_DETAIL` and `_LIGHT` it is the edited picture, finer than that the photo.
+    """Find what turns the photo, between `_DETAIL` and `_LIGHT`, into the edited picture; what is finer stays the photo's.
 
     Lines that stand out of the detail around them are creases, and go with the shade that they belong to; `beside` the
     mouth's corners, where all around is such a line, those that stand out of the detail that the `skin` has elsewhere.
@@ -79,7 +79,7 @@ def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: f
 
 
 def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
-    """Where the photo has much more fine detail than the smoother part of the `skin`: a beard, [1, 1, H, W], 0..1."""
+    """Mark where the photo has much more fine detail than the smoother part of the `skin`: a beard, [1, 1, H, W], 0..1."""
     # contrast, not levels: a dark beard is a beard too; where a warped photo overshoots below black there is no logarithm
     grey = (photo.mean(dim=1, keepdim=True).clamp(min=0) + 16).log() * 100
     detail = blur((grey - blur(grey, _DETAIL * size)).abs(), 0.025 * size)
@@ -90,7 +90,7 @@ def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
 
 
 def bearded(beard: Tensor, skin: Tensor, lips: Tensor, size: float) -> float:
-    """Whether the `skin` round the `lips`, but off their edges, which are detail too, has a beard: 0 (no) to 1."""
+    """Judge whether the `skin` round the `lips`, but off their edges, which are detail too, has a beard: 0 (no) to 1."""
     where = skin * (blur(lips, 0.04 * size) < 0.02) * blur(lips, 0.15 * size)
     return float(smoothstep((beard * where).sum() / where.sum().clamp(min=1e-6), *_BEARDED))
 

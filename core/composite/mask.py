@@ -21,7 +21,7 @@ _NOSE_KEPT = 0.8  # share of a change of shade that is refused there
 
 
 def point_weights(points: Points, brows: float = 0.0, wide: float = 0.0) -> NDArray[np.float64]:
-    """For each mesh point [V]: skin that the edit may change, the lips, the eyes, each 0..1; [V, 3].
+    """Weigh each mesh point as skin that the edit may change, as lips and as eyes, each 0..1: [V, 3].
 
     Skin fades to nothing at the rim, and upwards from the cheeks to the brows; by `brows` (0..1) it goes on to the middle
     of the forehead. The tip of the nose is mostly the photo's; by `wide` (0..1), where cheeks fall, its wings are not.
@@ -55,7 +55,7 @@ def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float
 
 
 def chin(height: Tensor, wide: float) -> Tensor:
-    """How far hairs at a `height` (as in `solid`) are a beard's: 1 everywhere, but by `wide` only below the nose's bridge.
+    """Weigh hairs at a `height` (as in `solid`) as a beard's: 1 everywhere, but by `wide` only below the nose's bridge.
 
     Lashes and the lines round the eyes have as much detail.
     """

@@ -46,7 +46,7 @@ def face_size(points: Points) -> float:
 
 
 def lowness() -> NDArray[np.float64]:
-    """For each point of the oval 0 from the forehead down to the ear lobes, rising to 1 along the jaw."""
+    """Tell how low each point of the oval lies: 0 from the forehead down to the ear lobes, rising to 1 along the jaw."""
     steps = np.abs(np.arange(len(OVAL)) - _CHIN)  # 0 at the chin, 18 at the forehead
     return _smoothstep(1 - (steps - 4) / 5)
 
@@ -85,7 +85,7 @@ def triangles() -> NDArray[np.intp]:
 
 @cache
 def neighbours() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Both ends of every edge of the surface (no rim, nothing across eyes and mouth), each edge in both directions."""
+    """List both ends of every edge of the surface (no rim, nothing across eyes and mouth), each edge in both directions."""
     from mediapipe.tasks.python.vision import FaceLandmarksConnections
 
     pairs = {(c.start, c.end) for c in FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION}

@@ -82,12 +82,12 @@ def mouth_gap(points: Points) -> float:
 
 
 def relaxing(before: Points, after: Points) -> float:
-    """How far the mouth goes back from a smile, 0 (not) to 1: by how much it becomes narrower."""
+    """Measure how far the mouth goes back from a smile, 0 (not) to 1: by how much it becomes narrower."""
     return float(np.clip(_narrower(before, after) / _RELAXED, 0, 1))
 
 
 def broadly(before: Points, after: Points) -> float:
-    """The same for a broad smile: 0 where a plain one goes, 1 where cheeks were raised that no longer are."""
+    """Measure how broad the smile was that goes: 0 for a plain one, 1 where cheeks were raised that no longer are."""
     return float(np.clip((_narrower(before, after) - _RELAXED) / (_BROAD - _RELAXED), 0, 1))
 
 
@@ -97,7 +97,7 @@ def _narrower(before: Points, after: Points) -> float:
 
 
 def heights(points: Points, where: Tensor) -> Tensor:
-    """How far down the face places [1, 2, H, W] lie, in the points' pixels: [1, 1, H, W], 0 at the brows, 1 on the nose."""
+    """Tell how far down the face places [1, 2, H, W], in the points' pixels, lie: [1, 1, H, W], 0 at the brows, 1 on the nose."""
     down = (points[CHEEKS] - points[BROWS]).astype(np.float32)
     away = where - torch.tensor(points[BROWS], dtype=torch.float32).view(1, 2, 1, 1)
     return (away * torch.from_numpy(down / (down @ down)).view(1, 2, 1, 1)).sum(dim=1, keepdim=True)
@@ -111,7 +111,7 @@ def _down(points: Points) -> NDArray[np.float64]:
 
 
 def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
-    """How much of the motion each point takes, [468]: forehead and the face's sides none, brows and lids `parts.upper`.
+    """Choose how much of the motion each point takes, [468]: forehead and the face's sides none, brows and lids `parts.upper`.
 
     Where brows are meant to move the forehead gives way for them, and ends at the hair.
     """
@@ -125,7 +125,7 @@ def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
 
 
 def _lift(photo: Points) -> NDArray[np.float64]:
-    """How brows rise that were lowered in a deep frown, [468, 2] in pixels: evenly (inner ends alone would look worried).
+    """Raise brows that were lowered in a deep frown, [468, 2] in pixels: evenly (inner ends alone would look worried).
 
     Eyes and the oval stay; what lies between gives way.
     """

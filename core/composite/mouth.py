@@ -47,28 +47,28 @@ class Mouth:
 
     @property
     def own(self) -> float:
-        """How much of the inside is the photo's own, 0..1."""
+        """Share of the mouth's inside that is the photo's own, 0..1."""
         share = min(self.before, self.after) / max(self.before, self.after, 1e-6)
         x = float(np.clip((share - _KEPT[0]) / (_KEPT[1] - _KEPT[0]), 0, 1))
         return x * x * (3 - 2 * x)
 
 
 def inside(target: Points, height: int, width: int, size: float) -> Tensor:
-    """How far each pixel is inside the edited mouth, its seam included: float32 [1, 1, H, W], points in its pixels."""
+    """Mark what lies inside the edited mouth, its seam included: float32 [1, 1, H, W] of 0..1; `target` in its pixels."""
     loop = target[LOOP]
     covered: Tensor = blur(torch.maximum(polygon(loop, height, width), outline(loop, height, width, _SEAM * size)), _SOFT * size)
     return covered
 
 
 def whole(target: Points, height: int, width: int, size: float) -> Tensor:
-    """How far each pixel belongs to the edited mouth with its lips and their edge: [1, 1, H, W]."""
+    """Mark the edited mouth with its lips and their edge: [1, 1, H, W] of 0..1."""
     lips = target[list(LIPS_OUTLINE)]
     covered = torch.maximum(polygon(lips, height, width), outline(lips, height, width, _LIPS_EDGE * size))
     return blur(covered, 0.3 * _LIPS_EDGE * size)
 
 
 def shown(photo: Points, height: int, width: int, size: float) -> Tensor:
-    """How surely each pixel is the inside of the photo's own mouth, not its lips."""
+    """Mark what is surely the inside of the photo's own mouth, not its lips: [1, 1, H, W] of 0..1."""
     return ((blur(polygon(photo[LOOP], height, width), 2 * _SOFT * size) - 0.6) / 0.35).clamp(0, 1)
 
 

@@ -76,7 +76,7 @@ class Original:
         return result
 
     def meant(self, edited: Rendered, parts: Parts) -> Points:
-        """Where an edit puts the photo's landmarks: [468, 2] in photo pixels."""
+        """Move the photo's landmarks as an edit does: [468, 2] in photo pixels."""
         return target_points(self.points, self.reconstructed_points, self.to_photo(edited.landmarks), parts)
 
     def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
@@ -126,7 +126,7 @@ class _Edit:
         return result[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
 
     def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """On the working grid [1, K, h, w]: where each pixel comes from in the photo and in the edited picture (offsets in
+        """Compute on the working grid [1, K, h, w] where each pixel comes from in the photo and in the edited picture (offsets in
         photo pixels), what is added to it, the factor that gives the edited picture the photo's light, and where the photo
         stays as it is."""
         original = self.original

@@ -22,14 +22,14 @@ class Found:
     checked: str  # what the gates held the photo against (`Editor.checks`); "" if they did not look
 
     def dump(self) -> str:
-        """As JSON can hold it."""
+        """Write it as JSON."""
         points = {"photo": self.landmarks, "drawn": self.drawn}
         packed = {name: None if one is None else base64.b64encode(one.tobytes()).decode() for name, one in points.items()}
         return json.dumps({**packed, "checked": self.checked}, separators=(",", ":"))
 
     @classmethod
     def load(cls, text: str) -> Self | None:
-        """The inverse of `dump`; None for anything else."""
+        """Read what `dump` wrote; None for anything else."""
         try:
             data = json.loads(text)
             drawn = None if data["drawn"] is None else _points(data["drawn"])

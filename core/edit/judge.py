@@ -50,16 +50,16 @@ class Measured:
 
     @property
     def doubtful(self) -> bool:
-        """Whether another way might make it better."""
+        """Whether the result is so near a bound that laying it in another way might be better."""
         return self.slip > _DOUBTFUL_SLIP or self.strange > _DOUBTFUL_STRANGENESS or self.gap > _AGAPE
 
     def whole(self, *, closing: bool) -> bool:
-        """Whether lips and teeth are, after an edit that opens or is `closing` the mouth."""
+        """Tell whether lips and teeth came out whole, after an edit that opens or is `closing` the mouth."""
         worst = (_WORST_SLIP_AT_REST if closing else _WORST_SLIP) + _PIXEL / self.pixels
         return self.slip < worst and self.gap < _AGAPE and self.misfit < _STRANGER
 
     def better_than(self, other: Measured, *, closing: bool) -> bool:
-        """Whether this, made in a second way, is to be taken in the place of the other."""
+        """Tell whether this result, made in a second way, is to be taken in the place of the other."""
         if self.whole(closing=closing) != other.whole(closing=closing):
             return self.whole(closing=closing)
         return self.strange < other.strange - _CLEARER or (self.strange < other.strange and self.slip < other.slip)

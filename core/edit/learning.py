@@ -47,7 +47,7 @@ def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
 
 
 def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Scores | None]:
-    """What takes off the face as it is all that does not go with as much of the expression as it shows, and what is left."""
+    """Find the pull that takes off the face all that does not go with as much of the expression as it shows, and what is left."""
     found = trials.now
     if found is None or _shows(trials, expression):  # who beams with the whole face may go on
         return (), found
@@ -84,7 +84,7 @@ def _shows(trials: Trials, expression: Expression) -> bool:
 
 
 def _calmed(trials: Trials, expression: Expression, maps: Maps, rest: float, ease: Pull, shown: Scores) -> Pull:
-    """The same for the face at rest."""
+    """Find the pull that does so for the face at rest."""
     ranges = usual(maps, expression.score, expression.calibration.rest, calm=True)
     found = shown if rest == 0 else trials.at(rest, ease)
     if found is None or not _clear(found, ranges, {}):
@@ -102,7 +102,7 @@ def _reach(
     trials: Trials, expression: Expression, maps: Maps, ranges: Usual, step: float, begun: Pull, found: Scores,
     held: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Pull, Scores]:  # fmt: skip
-    """From the pull `begun`, at which the scores `found` are, on until nothing unusual is left, as far as that gets better.
+    """Go on from the pull `begun`, which scores `found`, until nothing unusual is left, as long as that gets better.
 
     The `held` scores' mean must not fall by it.
     """

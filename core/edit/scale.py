@@ -51,7 +51,7 @@ class Scale:
         return min(strength, -EASED) if any(self.calm) else strength
 
     def pull(self, strength: float) -> Pull:
-        """What goes with the step of this strength: none at 0, between 0 and the three that were found as much as lies there."""
+        """Interpolate the pull that goes with the step of this strength: none at 0, in between the three that were found."""
         found = [np.array(one) for one in (self.calm, self.ease, self.full)]
         width = max(map(len, found))
         if not width:
@@ -85,7 +85,7 @@ class Scale:
         return float(np.interp(step, self.steps, self.scores))
 
     def known(self, expression: Expression, of: str) -> KnownScale:
-        """As it is kept, in thousandths: what is drawn by it must not depend on whether it was kept. The inverse of `by`."""
+        """Round it to thousandths, as it is kept: what is drawn must not depend on whether it was. The inverse of `by`."""
         scores, rest = tuple(round(one, 3) for one in self.scores), round(self.rest, 3)
         pulls = (tuple(round(one, 4) for one in pull) for pull in (self.ease, self.full, self.calm))
         kept = Scale(self.steps, scores, rest, self.calibration, *pulls)

@@ -24,7 +24,7 @@ _RIMS = 0.3  # weight of the rims: folds below the eyes look a little like them
 
 
 def glasses_score(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> float:
-    """About 0.2 without glasses, 1 with them: uint8 [H, W, 3] and the face's landmarks [478, 2] in its pixels."""
+    """Score a picture uint8 [H, W, 3], by its landmarks [478, 2] in pixels: about 0.2 without glasses, 1 with them."""
     grey = _upright(picture, landmarks)
     contrast = float(grey[_AROUND].std()) + 1e-6
     bar = np.abs(np.diff(grey[_BRIDGE].mean(axis=1))).max()

@@ -26,14 +26,14 @@ class Identity:
     threshold, 0.85 is usual between strangers."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ExtraMissing without dlib, WeightsMissing where the group `eval` was not pulled."""
+        """Load dlib's networks. Raises ExtraMissing without dlib, WeightsMissing where the group `eval` was not pulled."""
         self._dlib = extra("dlib")
         self._points = self._dlib.shape_predictor(str(weight_path(settings, "identity-landmarks")))
         self._network = self._dlib.face_recognition_model_v1(str(weight_path(settings, "identity")))
         self._detector = self._dlib.get_frontal_face_detector()
 
     def box(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Any:
-        """Where dlib sees the face in uint8 [H, W, 3]; from the `landmarks` [478, 2] where it sees none.
+        """Find the face in uint8 [H, W, 3] as dlib sees it; by the `landmarks` [478, 2] where dlib sees none.
 
         Take one box for all edits of a face: the box's own jumps would count as a change of the person.
         """

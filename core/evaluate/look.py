@@ -52,7 +52,7 @@ class Looker:
     """Judges pictures of one face after the other."""
 
     def __init__(self, settings: Settings, finder: FaceFinder, classifier: EmotionClassifier, expression: Expression) -> None:
-        """Raises ExtraMissing, WeightsMissing."""
+        """Load dlib beside the judges that are given. Raises ExtraMissing, WeightsMissing."""
         self._expression, self._emotion = expression, EMOTIONS.index(expression.judged.emotion)
         self._finder, self._classifier, self._identity = finder, classifier, Identity(settings)
         self._lab = extra("skimage.color").rgb2lab
@@ -81,7 +81,7 @@ class Looker:
         )
 
     def _tone(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Median colour of the patches, [3] in L*a*b*: a freckle or a glint moves no median."""
+        """Measure the median colour of the patches, [3] in L*a*b*: a freckle or a glint moves no median."""
         half = round(_PATCH * len(picture))
         pixels = []
         for x, y in landmarks[list(_SKIN)].round().astype(int).clip(half, len(picture) - half):
@@ -91,7 +91,7 @@ class Looker:
 
 
 def difference(before: Look, after: Look) -> dict[str, float]:
-    """What changed from one look to the other, numbers that JSON can hold. NaN where a face was not found."""
+    """Compare two looks: numbers that JSON can hold, NaN where a face was not found."""
     others = [index for index in range(len(EMOTIONS)) if index != before.emotion]
     turned = after.pose - before.pose
     return {

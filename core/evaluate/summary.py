@@ -54,7 +54,7 @@ def _strength(rows: list[Row], strength: float, by: Expression) -> dict[str, Any
 
 
 def _neutral(rows: list[Row], by: Expression) -> dict[str, Any]:
-    """What asking for neutral came to; the success is judged on faces that showed the expression."""
+    """Sum up what asking for neutral came to; the success is judged on faces that showed the expression."""
     showed = [row for row in rows if row.was_showing]
     scored = [row for row in rows if row.before >= by.judged.rests]
     return {
@@ -113,7 +113,7 @@ def _worst(values: Iterable[float]) -> float | None:
 
 
 def tables(made: list[dict[str, Any]], expression: Expression) -> list[Table]:
-    """For a terminal: every method at its strengths, and all of them at equal gain."""
+    """Make tables for a terminal: every method at its strengths, and all of them at equal gain."""
     return [*(_of_method(method, expression) for method in made), equal_gain(made, expression)]
 
 

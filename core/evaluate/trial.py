@@ -37,7 +37,7 @@ class Subject:
     ws: NDArray[np.float32]  # [1, num_ws, w_dim]
 
     def crop(self, photo: Picture) -> Picture:
-        """The same square as `aligned` out of an edit of the photo."""
+        """Cut the same square as `aligned` out of an edit of the photo."""
         if photo.shape == self.aligned.image.shape and np.allclose(self.aligned.matrix, np.eye(3)):
             return photo  # a generated face is its own square
         return align(photo, self.face.landmarks, len(self.aligned.image)).image

@@ -44,7 +44,7 @@ class Crowd:
 
 
 def crowd(new: WorkItem, items: Collection[WorkItem], waiting: int, capacity: Capacity) -> Crowd | None:
-    """What keeps a new item out; None if there is room. `items` are all unfinished ones, `waiting` of them in the queue."""
+    """Find what keeps a new item out; None if there is room. `items` are all unfinished ones, `waiting` of them in the queue."""
     guild = [item for item in items if item.home == new.home]
     member = [item for item in items if item.owner.member_id == new.owner.member_id]
     held = sum(item.size for item in items)
@@ -65,11 +65,11 @@ class _Room:
     bytes: int
 
     def short_for(self, party: Collection[WorkItem], new: WorkItem) -> bool:
-        """Whether a party with these unfinished items has to wait with a new one."""
+        """Tell whether a party with these unfinished items has to wait with a new one."""
         more = sum(item.size for item in party) + new.size
         return bool(party) and (len(party) >= self.items or more > self.bytes)
 
 
 def whole_seconds(seconds: float) -> int:
-    """As an error tells them: at least 1."""
+    """Round seconds as an error tells them: up, and to at least 1."""
     return max(1, math.ceil(seconds))

@@ -61,17 +61,17 @@ class Estimates:
         self._stretch: dict[str, float] = {}
 
     def line(self, request: Request) -> CostLine:
-        """What requests like this one have cost."""
+        """Find the line of cost that requests like this one have made."""
         kind = kind_of(request)
         return self._lines.setdefault(_key(request), CostLine(self._costs.get(kind.name, kind.cost)))
 
     def units(self, request: Request) -> int:
-        """How much of its kind's work a request is."""
+        """Count how much of its kind's work a request is, in the kind's units."""
         kind = kind_of(request)
         return kind.units(request) or self._units.get(_key(request), kind.usual_units)
 
     def seconds(self, request: Request) -> float:
-        """Of work that this request will take by itself."""
+        """Estimate the seconds of work that this request will take by itself."""
         return self.line(request).predict(self.units(request))
 
     def elapsed(self, request: Request, units: int) -> float:

@@ -194,7 +194,7 @@ class Executor:
         return True
 
     def stats(self) -> Stats:
-        """What was counted since the start, and how things stand."""
+        """Report what was counted since the start, and how things stand."""
         workers = [worker.stats() for worker in self._workers]
         oldest = min((item.submitted for item in self._items.values()), default=None)
         return Stats(
@@ -229,7 +229,7 @@ class Executor:
         self._tell_soon()
 
     def _may(self, worker: Supervisor, item: WorkItem) -> bool:
-        """Whether this worker is to begin this item now."""
+        """Tell whether this worker is to begin this item now."""
         if self._precedence.waits(item):
             return False
         if self._precedence.takes_much(item) and any(item.lane in one.relieves for one in self._workers):
@@ -237,7 +237,7 @@ class Executor:
         return item.lane in worker.serves
 
     def _look_again(self) -> None:
-        """As long as something waits or is held, look now and then: who goes before it may have left, or had as much by now."""
+        """Look now and then, as long as something waits or is held: who goes before it may have left, or had as much by now."""
         if self._looking is None and self._items:
             self._looking = asyncio.get_running_loop().call_later(LINGERS, self._looked)
 
@@ -295,13 +295,13 @@ class Executor:
     # -- what the supervisors report
 
     def worker_ready(self, worker: Supervisor) -> None:
-        """Its workbench is built."""
+        """Note that a worker has built its workbench, and give it work."""
         if self._started is not None and not self._started.done():
             self._started.set_result(None)
         self._pump()
 
     def worker_failing(self, worker: Supervisor) -> None:
-        """It does not come up. At the start that is the end; later, people are told and it goes on trying."""
+        """Note that a worker does not come up: at the start that is the end; later, people are told and it goes on trying."""
         if (
             self._started is not None
             and not self._started.done()
@@ -314,7 +314,7 @@ class Executor:
                 self._settle(item, error)
 
     def progressed(self, item: WorkItem, progress: Progress) -> None:
-        """An item has come further."""
+        """Tell whoever waits for an item that it has come further."""
         item.step(progress)
 
     def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float) -> None:

@@ -76,7 +76,7 @@ class WorkItem:
         self.place = 0
 
     def hold(self, held: bool) -> None:
-        """Its worker holds it, or goes on with it. Time that it is held counts as if it had been begun later."""
+        """Note that its worker holds it, or goes on with it. Time on hold counts as if the item had been begun later."""
         now = monotonic()
         if held:
             self._held = self._held or now

@@ -49,7 +49,7 @@ def make_pool(
 
 
 def why_unserved(workers: Iterable[Supervisor], lane: Lane) -> EgaoError | None:
-    """Why nobody serves a lane, if none of those who would comes up."""
+    """Find why nobody serves a lane, if none of the workers that would comes up."""
     able = [worker for worker in workers if lane in worker.serves]
     if able and all(worker.hopeless for worker in able):
         return able[0].error or WorkerDied()

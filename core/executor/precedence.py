@@ -35,23 +35,23 @@ class Precedence:
         self._least: float | None = None  # of all who are there, once it was asked for
 
     def came(self, item: WorkItem) -> None:
-        """It is asked for, until it has `left`."""
+        """Count an item as asked for, until it has `left`."""
         self._unfinished.setdefault(item.owner.member_id, {})[item.id] = item
 
     def left(self, item: WorkItem) -> None:
-        """It is answered, or not to be done."""
+        """Count an item no more: it is answered, or not to be done."""
         items = self._unfinished.get(item.owner.member_id, {})
         items.pop(item.id, None)
         if not items:
             self._unfinished.pop(item.owner.member_id, None)
 
     def answered(self, item: WorkItem) -> None:
-        """A member was given an answer, and may ask for the next part of their request at once."""
+        """Note that an item's member was given an answer, and may ask for the next part of their request at once."""
         self._answered.pop(item.owner.member_id, None)
         self._answered[item.owner.member_id] = self._clock()
 
     def look(self) -> None:
-        """See how things stand now."""
+        """Forget what was worked out the last time; to be called before each round of questions."""
         now = self._clock()
         while self._answered and now - next(iter(self._answered.values())) >= LATELY:
             del self._answered[next(iter(self._answered))]
@@ -59,7 +59,7 @@ class Precedence:
         self._least = None
 
     def takes_much(self, item: WorkItem) -> bool:
-        """Whether its member has had much lately, or asks for many things at once."""
+        """Tell whether an item's member has had much lately, or asks for many things at once."""
         member = item.owner.member_id
         return self._asks_much(member) or self._spending.of_member(member, LATELY) > MUCH
 
@@ -67,7 +67,7 @@ class Precedence:
         return len(self._unfinished.get(member, ())) > AT_ONCE and self._of(member) > LONG
 
     def waits(self, item: WorkItem) -> bool:
-        """Whether it is not to be begun, or gone on with, for now: its member takes much, and somebody is there who does not.
+        """Tell whether an item is not to be begun, or gone on with: its member takes much, and somebody is there who does not.
 
         But a member who has had no answer for `LATELY` seconds goes on with what was asked for first.
         """

@@ -28,7 +28,7 @@ class Tenant(Protocol):
 
 
 def home(owner: Tenant) -> Hashable:
-    """What an item's turns and shares are counted by: its server; in direct messages each member is their own."""
+    """Name whom an item's turns and shares are counted for: its server; in direct messages each member is their own."""
     return owner.guild_id if owner.guild_id is not None else ("direct", owner.member_id)
 
 
@@ -195,7 +195,7 @@ class FairQueue(Generic[Item]):
         return True
 
     def rest(self) -> None:
-        """Nothing waits and nothing is being done: whoever comes next, all are level."""
+        """Make all level again: nothing waits and nothing is being done."""
         if not self._owners:
             self._guilds.clear()
             self._charged.clear()

@@ -43,7 +43,7 @@ class Schedule:
         return self._queues[item.lane].remove(item)
 
     def seconds(self, item: WorkItem) -> float:
-        """Of work that an item is thought to take."""
+        """Estimate the seconds of work that an item takes."""
         return self._estimates.seconds(item.request)
 
     def waiting(self, lane: Lane) -> int:
@@ -80,7 +80,7 @@ class Schedule:
         return sum(self._estimates.units(item.request) for item in batch)
 
     def forecast(self, workers: Iterable[Supervisor]) -> dict[WorkItem, Place]:
-        """Where every unfinished item stands and in how many seconds it will be done, if nobody else came."""
+        """Foresee each unfinished item's place, and in how many seconds it will be done if nobody else comes."""
         workers = list(workers)
         places: dict[WorkItem, Place] = {}
         for lane in Lane:
@@ -115,7 +115,7 @@ class Schedule:
 
 
 def _joins(first: WorkItem, other: WorkItem) -> bool:
-    """Whether two items may share a batch."""
+    """Tell whether two items may share a batch."""
     return first.kind is other.kind and first.kind.mode is Mode.BATCH and not first.alone and not other.alone
 
 

@@ -48,7 +48,7 @@ class Spending:
         return self._wait(("member", owner.member_id), most)
 
     def server_wait(self, owner: Tenant, most: float) -> float:
-        """The same of the member's server; 0 in direct messages, where there is none."""
+        """Seconds until the member's server has had less than `most`; 0 in direct messages, where there is none."""
         return 0.0 if owner.guild_id is None else self._wait(("server", owner.guild_id), most)
 
     def _wait(self, party: Hashable, most: float) -> float:

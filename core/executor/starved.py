@@ -23,7 +23,7 @@ class Starved:
         self._still, self._ran = monotonic(), -1
 
     def seconds(self) -> float:
-        """What was waited for a processor since the beginning, by the thread that waited most; 0 where nobody tells.
+        """Count the seconds, since this was made, that the thread that waited most waited for a processor; 0 where nobody tells.
 
         Linux's schedstat begins with the nanoseconds that a thread ran and those that it waited. A wait is added there
         when it is over, so the present one, in which nothing runs though something could, is added here.

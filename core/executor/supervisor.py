@@ -129,7 +129,7 @@ class Supervisor:
         return able and not self.going(lane) and len(self.lanes[lane]) < IN_LANE
 
     def going(self, lane: Lane) -> list[WorkItem]:
-        """What of a lane it is working on: not what is held."""
+        """List what it is working on of a lane, without what is held."""
         return [item for number, item in self.lanes[lane].items() if number not in self._on_hold]
 
     def assign(self, lane: Lane, items: Sequence[WorkItem]) -> None:
@@ -161,7 +161,7 @@ class Supervisor:
         self._link.send(Hold(tuple(sorted(on_hold))))
 
     def _busy(self) -> bool:
-        """Whether it has work to go on with, and so should be heard of."""
+        """Tell whether it has work to go on with, and so should be heard of."""
         return not self.items.keys() <= self._on_hold
 
     def forget(self, data: bytes) -> None:
@@ -333,6 +333,6 @@ class Supervisor:
 
 
 def _believed(seconds: float, item: WorkItem) -> float:
-    """What a worker says that an item took, as far as it can be true."""
+    """Bound the seconds that a worker says an item took by what can be true."""
     elapsed = monotonic() - (item.started or monotonic())
     return min(seconds, elapsed) if seconds >= 0 else 0.0  # no number is not at least 0 either

@@ -100,7 +100,7 @@ _TRANSFORMS: dict[tuple[bytes, str, bool], ImageCms.ImageCmsTransform | None] = 
 
 
 def _transform(profile: bytes, mode: str, to: bool) -> ImageCms.ImageCmsTransform | None:
-    """From the profile `to` sRGB, or back; None where the profile does not fit pictures of that mode."""
+    """Make the transform from the profile `to` sRGB, or back; None where the profile does not fit pictures of that mode."""
     key = (profile, mode, to)
     if key not in _TRANSFORMS:
         while len(_TRANSFORMS) >= 8:
@@ -115,7 +115,7 @@ def _transform(profile: bytes, mode: str, to: bool) -> ImageCms.ImageCmsTransfor
 
 
 def _is_srgb(profile: bytes) -> bool:
-    """Whether colours come through the profile as they are: cameras write sRGB in many ways."""
+    """Tell whether colours come through the profile as they are: cameras write sRGB in many ways."""
     to = _transform(profile, "RGB", True)
     if to is None:
         return True

@@ -85,7 +85,7 @@ def _kind(data: bytes) -> Kind | None:
 
 
 def _png(data: bytes) -> tuple[int | None, int, int]:
-    """Where its last chunk ends, None if there is none, and how many chunks it has, counted as far as matters."""
+    """Find where a PNG's last chunk ends, None if there is none, and count its chunks, as far as matters."""
     place, count = 8, 0
     while place + 12 <= len(data) and count <= PARTS:
         last = data[place + 4 : place + 8] == b"IEND"
@@ -102,7 +102,7 @@ def _webp(data: bytes) -> tuple[int | None, int, int]:
 
 
 def is_exact_webp(data: bytes) -> bool:
-    """Whether the picture of a still WebP is packed without loss."""
+    """Tell whether the picture of a still WebP is packed without loss."""
     place = 12
     while place + 8 <= len(data):
         if data[place : place + 3] == b"VP8" and data[place + 3 : place + 4] != b"X":
@@ -127,7 +127,7 @@ def _jpeg(data: bytes) -> tuple[int | None, int, int]:
 
 
 def all_scans(data: bytes) -> bool:
-    """Whether each coefficient of each part of a JPEG's colour has been given to its last bit (ITU-T T.81, B.2 and G.1)."""
+    """Tell whether a JPEG gives each coefficient of each part of its colour to the last bit (ITU-T T.81, B.2 and G.1)."""
     parts: list[int] = []
     bits: dict[tuple[int, int], int] = {}  # by part and coefficient: the lowest bit so far
     for kind, at in _segments(data):
@@ -170,7 +170,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _boxes(data: bytes) -> tuple[int | None, int, int]:
-    """Where the boxes end that a picture of ISO's base media format is made of."""
+    """Find where the boxes end that a picture of ISO's base media format is made of."""
     place, count = 0, 0
     while place + 8 <= len(data) and count <= PARTS and data[place + 4 : place + 8] in _BOXES:
         size = int.from_bytes(data[place : place + 4])
@@ -185,7 +185,7 @@ def _boxes(data: bytes) -> tuple[int | None, int, int]:
 
 
 def _gif(data: bytes) -> tuple[int | None, int, int]:
-    """Where its first frame ends, and how many blocks there are up to there."""
+    """Find where a GIF's first frame ends, and count the blocks up to there."""
     place, blocks = _after_header(data), 0
     while blocks <= BLOCKS and place < len(data):
         kind = data[place]
@@ -217,7 +217,7 @@ def _after_header(data: bytes) -> int:
 
 
 def _pixels_of(data: bytes, place: int) -> int:
-    """Where the blocks of the frame at `place` begin: behind its ten bytes, its colours and the size of its codes."""
+    """Find where the blocks of the frame at `place` begin: behind its ten bytes, its colours and the size of its codes."""
     flags = data[place + 9] if place + 9 < len(data) else 0
     return place + 11 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
 

@@ -108,18 +108,18 @@ def look_again(detector: Detector, pixels: NDArray[np.uint8], find: Find) -> Fin
 
 
 def same(a: Find, b: Find) -> bool:
-    """Two finds of one face, or of a face and a part of it: no two faces are nearer than half the wider one."""
+    """Tell whether two finds are of one face, or of a face and a part of it: two faces are no nearer than half the wider one."""
     return _alike(a, b, 0.5, np.inf)
 
 
 def _alike(a: Find, b: Find, gap: float, ratio: float) -> bool:
-    """Two finds whose centres are within `gap` widths of the wider one and whose widths are within `ratio`."""
+    """Tell whether two finds' centres are within `gap` widths of the wider one, and their widths within `ratio`."""
     wider, narrower = max(a.width, b.width), min(a.width, b.width)
     return float(np.hypot(*(a.centre - b.centre))) < gap * wider and wider < ratio * narrower
 
 
 def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.uint8]]], find: Find, turns: int) -> Find | None:
-    """What the detector sees at the find in views turned by so many quarters clockwise; its score is their mean."""
+    """Look again at a find, in views turned by so many quarters clockwise; the score is their mean."""
     seen: list[Find] = []
     turn = square_matrix(np.full(2, _LOOK / 2), _QUARTERS[turns] * _LOOK / 2, _LOOK)  # turned pixels -> view's pixels
     for matrix, view in views:

@@ -88,7 +88,7 @@ class FaceFinder:
 
     @staticmethod
     def usable(found: Sequence[Face]) -> list[Face]:
-        """Those of the faces found that an edit can use, numbered left to right.
+        """Keep the faces that an edit can use, numbered left to right.
 
         Raises NoFace; FaceTooSmall or FaceTurnedAway where faces were found but none is usable.
         """
@@ -135,7 +135,7 @@ class FaceFinder:
 
 
 def _as_find(face: Face) -> Find:
-    """Where a measured face is, as the detector would put it."""
+    """Put a measured face as the detector would have found it."""
     points = face.landmarks.astype(np.float64)
     roll = np.radians(face.pose[2])
     right = np.array([np.cos(roll), np.sin(roll)]) * face.width / 2
@@ -143,7 +143,7 @@ def _as_find(face: Face) -> Find:
 
 
 def _around(points: NDArray[np.float64]) -> Find:
-    """Where a face with these landmarks is, without its pose."""
+    """Put a face with these landmarks as a find, without its pose."""
     across = points[_CHEEK_RIGHT] - points[_CHEEK_LEFT]
     return Find(points[[_CHEEK_LEFT, _CHEEK_RIGHT, _BROW, _CHIN]].mean(axis=0), across / 2, 1.0)
 
@@ -179,5 +179,5 @@ def _numbered(faces: list[Face]) -> list[Face]:
 
 
 def _same(a: Face, b: Face) -> bool:
-    """Two measurements of one face: the centre of one lies well within the other."""
+    """Tell whether two measurements are of one face: the centre of one lies well within the other."""
     return float(np.hypot(*(a.centre - b.centre))) < 0.5 * max(a.width, b.width)

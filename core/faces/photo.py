@@ -157,7 +157,7 @@ def _pixel_limit(settings: Settings) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What the decoder's error means, in a few words of the user's."""
+    """Say in a few words of the user's what the decoder's error means."""
     if isinstance(error, UnidentifiedImageError):
         return "it is none of these formats, or damaged from the start"
     text = str(error).lower()

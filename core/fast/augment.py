@@ -25,7 +25,7 @@ def augment(images: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def spoil(images: Tensor, planes: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """The same without things before the faces, and `planes` [N, K, H, H] framed as each image is: what is known of it."""
+    """Spoil faces as `augment` does, but put nothing before them, and frame `planes` [N, K, H, H] as each image is."""
     together = _reframe(torch.cat([images, planes], dim=1), random)
     parts = [_compress(_sharpness(_colour(image[None], random), random), random) for image in together[:, :3]]
     return torch.cat(parts).contiguous(memory_format=torch.channels_last), together[:, 3:]

@@ -107,7 +107,7 @@ class FastProjection:
         return self.done < self.steps and not self._idle() and self._descent.step(self._evaluate)
 
     def _idle(self) -> bool:
-        """Whether the last steps gained too little to go on."""
+        """Tell whether the last steps gained too little to go on."""
         losses, patience = self._losses, self.options.patience
         return len(losses) > patience and losses[-1] > losses[-1 - patience] * (1 - self.options.gain)
 
@@ -162,7 +162,7 @@ class FastProjection:
 
 
 def seen(network: Generator, ws: Tensor) -> Tensor:
-    """What the loss sees: ws [N, num_ws, w_dim] in the network's precision -> float32 [N, 3, 256, 256], channels_last."""
+    """Draw what the loss sees: ws [N, num_ws, w_dim] in the network's precision -> float32 [N, 3, 256, 256], channels_last."""
     if isinstance(network, HalvingGenerator) and network.resolution >= 2 * SIDE:
         image = network.halved(ws)
     else:

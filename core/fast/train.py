@@ -93,7 +93,7 @@ class Training:
 
 
 def _share(parameter: nn.Parameter) -> float:
-    """What a parameter takes of the rate. Adam moves all inputs of a unit alike, so a unit with many moves too far
+    """Choose a parameter's share of the rate. Adam moves all inputs of a unit alike, so a unit with many moves too far
     (Yang & Hu, Tensor Programs V): beyond 512 inputs the share falls as one over their number."""
     inputs = parameter[0].numel() if parameter.ndim > 1 else 1
     return min(1.0, 512 / inputs)

@@ -85,7 +85,7 @@ def slopes_at(generator: StyledGenerator, features: Features, number: int) -> Te
 
 
 def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = DIRECTIONS) -> Curvature:
-    """Both parts from samples [N, num_ws, w_dim], N more than `directions`."""
+    """Fit both parts of the curvature to samples [N, num_ws, w_dim], N more than `directions`."""
     curvature = Curvature(generator, directions).to(slopes.device)
     found = []
     for layer, of_style in zip(generator.style_weights(), slopes.unbind(dim=1), strict=True):
@@ -106,7 +106,7 @@ def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = 
 
 
 def score_curvature(curvature: Curvature, slopes: Tensor) -> dict[str, float]:
-    """On samples outside training: in how many directions a loss bends about alike, (tr H)^2 / tr H^2, in ws and in y."""
+    """Count, on samples outside training, the directions in which a loss bends alike, (tr H)^2 / tr H^2, in ws and in y."""
     y = torch.zeros_like(slopes[:1]).requires_grad_(True)
     into_y = torch.stack([torch.autograd.grad((curvature(y) * sample).sum(), y)[0][0] for sample in slopes])
     return {"alike_before": _alike(slopes), "alike_after": _alike(into_y)}

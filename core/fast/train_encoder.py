@@ -83,7 +83,7 @@ def ridge(encoder: Encoder, drawn: DrawnSet, batch: int = 16) -> None:
 def train_encoder(
     generator: FeatureGenerator, trunk: Features, folder: Path, head_file: Path, schedule: Schedule = SCHEDULE, faces: int = FACES
 ) -> Training:
-    """The training, ready to run, in `folder` (its set is drawn first; a checkpoint there is taken up)."""
+    """Prepare the training in `folder`: its set is drawn first, and a checkpoint there is taken up."""
     drawn = encoder_set(generator, head_file, folder / "drawn", faces)
     for _ in drawn.fill():
         pass
@@ -100,7 +100,7 @@ def train_encoder(
 
 
 def score_encoder(encoder: Encoder, generator: FeatureGenerator, seeds: range = HELD_OUT) -> dict[str, float]:
-    """On whole renders outside training: R2 of w, and the root mean square of the styles' offsets in deviations."""
+    """Score it on whole renders outside training: R2 of w, and the root mean square of the styles' offsets in deviations."""
     network = network_in(generator, fast_dtype(generator.w_average().device))
     wanted, found, offsets = [], [], []
     for seed in seeds:

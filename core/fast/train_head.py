@@ -91,7 +91,7 @@ def train_head(generator: FeatureGenerator, folder: Path, schedule: Schedule = S
 
 
 def score_head(head: Preview, generator: FeatureGenerator, numbers: range = HELD_OUT) -> dict[str, float]:
-    """On faces outside training: squared error at 256 pixels (0..1) and the share of the images' variance explained."""
+    """Score it on faces outside training: squared error at 256 pixels (0..1), the share of the images' variance explained."""
     network = network_in(generator, fast_dtype(generator.w_average().device))
     errors, variances = [], []
     for number in numbers:

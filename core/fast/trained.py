@@ -23,7 +23,7 @@ PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors",
 
 
 def trained_file(settings: Settings, generator: Generator, name: str) -> Path:
-    """Where the part `name` of this generator lies. Raises PartMissing."""
+    """Find the file of the part `name` of this generator. Raises PartMissing."""
     file = find_part(settings, generator, f"{FOLDER}/{name}")
     if file is None:
         part = name.removesuffix(".safetensors")

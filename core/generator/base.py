@@ -19,7 +19,7 @@ NoiseMode = Literal["const", "random", "none"]
 
 
 def noise_for(ws: Tensor, kept: Sequence[Tensor], given: Sequence[Tensor] | None, mode: NoiseMode) -> Iterator[Tensor | None]:
-    """What each layer gets: a given map, the one `kept` in the file, or new noise [N, 1, side, side]; None for none."""
+    """Yield each layer's noise: a `given` map, the one `kept` in the file, or a new one [N, 1, side, side]; None for none."""
     for noise in kept if given is None else given:
         if mode == "random" and given is None:
             yield torch.randn(len(ws), 1, *noise.shape, device=ws.device, dtype=ws.dtype)

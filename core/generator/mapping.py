@@ -46,7 +46,7 @@ class Mapping(nn.Module):
         self.embed = nn.Linear(shape.label_dim, shape.embedded) if shape.label_dim else None
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Without labels, a generator that takes them gets its first class."""
+        """Map z [N, z_dim] to w; without `labels`, a generator that takes them gets its first class."""
         x = unit(z.float()) if self.shape.apart else z.float()
         if self.embed is not None:
             y = self.embed(self._first(z) if labels is None else labels.float())

@@ -245,7 +245,7 @@ class MobileStyleGAN(nn.Module):
 
 
 def _laid_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The file keeps the four bands of a channel side by side; here each band's channels are contiguous, so that the
+    """Put each band's channels together: the file keeps the four bands of a channel side by side, and here the
     Haar steps run over whole vectors. The halves of those steps go into what is multiplied before them: exact in binary.
     """
     last = max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))

@@ -91,5 +91,5 @@ def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | No
 
 
 def unit(x: Tensor) -> Tensor:
-    """Each vector, or the vector at each position, over its root mean square (PixelNorm, Karras et al. 2018)."""
+    """Divide each vector, or the vector at each position, by its root mean square (PixelNorm, Karras et al. 2018)."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()

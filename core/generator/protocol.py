@@ -61,7 +61,7 @@ class NoisyGenerator(Generator, Protocol):
         ...
 
     def synthesis(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """As in Generator; `noise` in place of the maps that are kept, as many and as large."""
+        """Draw as in Generator; `noise` takes the place of the maps that are kept, as many and as large."""
         ...
 
 
@@ -79,7 +79,7 @@ class StyledGenerator(Generator, Protocol):
     """A generator that tells how its styles come from w."""
 
     def style_weights(self) -> list[Tensor]:
-        """For each style the weights [channels, w_dim] of the linear layer from w to the factors of those channels."""
+        """List, for each style, the weights [channels, w_dim] of the linear layer from w to the factors of those channels."""
         ...
 
 

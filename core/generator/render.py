@@ -23,7 +23,7 @@ def pixels_of(images: Tensor) -> Tensor:
 
 
 def to_pixels(images: Tensor) -> np.ndarray:
-    """The same as an array."""
+    """Turn images [N, 3, R, R] of -1..1 into pixels as an array, uint8 [N, R, R, 3]."""
     return pixels_of(images).cpu().numpy()
 
 

@@ -57,7 +57,7 @@ class Layer(nn.Module):
 
 
 def blurred(x: Tensor) -> Tensor:
-    """Each pixel averaged with its neighbours as 1 2 1, along both axes; beyond the border is black."""
+    """Average each pixel with its neighbours as 1 2 1, along both axes; beyond the border is black."""
     line, channels = _BLUR.to(x), x.shape[1]
     x = F.conv2d(x, line.expand(channels, 1, 1, -1), padding=(0, 1), groups=channels)
     return F.conv2d(x, line[:, None].expand(channels, 1, -1, -1), padding=(1, 0), groups=channels)
@@ -164,7 +164,7 @@ def _converted(what: str, found: dict[str, Tensor], options: dict[str, Any], one
 
 
 def _fused(options: dict[str, Any], side: int) -> bool:
-    """Whether a doubling layer was trained as one operation: then its weight is that of a transposed convolution."""
+    """Tell whether a doubling layer was trained as one operation: then its weight is that of a transposed convolution."""
     option = options.get("fused_scale", "auto")
     return side >= 128 if option == "auto" else bool(option)
 

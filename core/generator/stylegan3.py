@@ -125,7 +125,7 @@ class StyleGAN3(FileGenerator):
         return [part.style.weight for part in (self.input, *self.layers)]
 
     def features(self, ws: Tensor, side: int) -> Tensor:
-        """What the last layer on a grid of `side` pixels a picture makes, without its margin."""
+        """Draw up to the last layer on a grid of `side` pixels a picture, and cut its margin off."""
         if side not in self.rates:
             raise ValueError(f"no layer's grid has {side} pixels")
         x, last = self.input(ws[:, 0]), len(self.rates) - 1 - self.rates[::-1].index(side)

@@ -128,7 +128,7 @@ class _Saver:
 
     @property
     def qualities(self) -> tuple[int, ...]:
-        """Those after the first."""
+        """The qualities after the first."""
         return _LOWER[1:] if self.same else _QUALITIES[1:]
 
     def most(self, max_bytes: int | None) -> int | None:

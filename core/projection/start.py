@@ -105,7 +105,7 @@ def save_table(table: Table, file: Path) -> None:
 
 
 def table_file(settings: Settings, generator: Generator) -> Path:
-    """Where the table of this generator lies. Raises PartMissing."""
+    """Find the file of this generator's table. Raises PartMissing."""
     file = find_part(settings, generator, STARTS)
     if file is None:
         raise PartMissing(name=generator.name, part="table of starts", command="egao train starts")

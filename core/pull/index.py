@@ -77,7 +77,7 @@ def _inert_backend(archive: Archive, folder: Path) -> dict[str, str]:
 
 
 def megabytes(archive: Archive) -> str:
-    """Room for one archive at its peak: pip's copy and ours while it comes, then its members beside it, twice."""
+    """Say how much room one archive takes at its peak: pip's copy and ours while it comes, then its members beside it, twice."""
     weights = sum(weight.total_bytes for weight in archive.weights)
     return f"{(archive.bytes + max(archive.bytes, 2 * weights)) / 1e6:.0f} MB"
 

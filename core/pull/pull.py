@@ -60,7 +60,7 @@ def pull(
 
 
 def _whole(settings: Settings, weight: Weight) -> bool:
-    """Whether every byte of the weight is there and right."""
+    """Tell whether every byte of the weight is there and right."""
     try:
         check(settings, weight)
     except WeightsError:

@@ -44,7 +44,7 @@ class Drawn:
 
 
 def movable(generator: Generator) -> NDArray[np.bool_]:
-    """Which styles [num_ws] an edit may move."""
+    """Mark the styles [num_ws] that an edit may move."""
     low, high = SIDES
     return np.array([low <= side <= high for side in generator.style_resolutions])
 
@@ -73,7 +73,7 @@ class MixedSet:
             yield numbers.stop
 
     def all(self) -> Drawn:
-        """Every face that the landmarker found."""
+        """Read all faces of the set, without those in which the landmarker saw none."""
         files = [np.load(self._file(first), allow_pickle=False) for first in range(0, self.faces, _CHUNK)]
         rest, moved, scores, emotions = (
             np.concatenate([file[key] for file in files]).astype(np.float32) for key in ("rest", "moved", "scores", "emotions")
@@ -110,7 +110,7 @@ def _row(face: Face | None, names: tuple[str, ...]) -> list[float]:
 
 
 def _two(generator: Generator, number: int) -> Tensor:
-    """[2, w_dim] of the face of this number."""
+    """Make the two w of the face of this number: [2, w_dim]."""
     random = np.random.RandomState(_FIRST_SEED + number)
     z = torch.from_numpy(random.randn(2, generator.z_dim).astype(np.float32))
     average = generator.w_average()

@@ -61,7 +61,7 @@ def _change(score: float, low: float, high: float) -> float:
 
 
 def reach_of(maps: Maps, pull: Sequence[float]) -> tuple[float, float]:
-    """How far brows and lids, and mouth and cheeks, are meant to follow a pull: each 0..1."""
+    """Tell how far brows and lids, and mouth and cheeks, are meant to follow a pull: each 0..1."""
     predicted = dict(zip(maps.names, np.abs(maps.gram @ maps.values(pull)).tolist(), strict=True))
     most = [
         max(change for name, change in predicted.items() if name.startswith(MOVED) and name.startswith(UPPER) == above)
@@ -76,7 +76,7 @@ def own_step(pull: Sequence[float], maps: Maps | None) -> float:
 
 
 def lift_of(pull: Sequence[float], maps: Maps) -> float:
-    """How far brows are lifted in the photo, 0..1: the second number behind a pull's K; 0 where there is none."""
+    """Read how far brows are lifted in the photo, 0..1: the second number behind a pull's K; 0 where there is none."""
     place = len(maps.names) + 1
     return float(pull[place]) if len(pull) > place else 0.0
 

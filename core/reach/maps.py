@@ -54,7 +54,7 @@ class Maps:
 
     @cached_property
     def digest(self) -> str:
-        """Of what it does to faces."""
+        """Hash of what they do to faces."""
         return hashlib.sha256(b"".join(one.tobytes() for one in (self.moves, self.gram, self.faces, self.calm))).hexdigest()[:16]
 
     def pull(self, wanted: Mapping[str, float]) -> Values:
@@ -75,17 +75,17 @@ class Maps:
         return given if len(given) else np.zeros(len(self.names), dtype=np.float32)
 
     def offset(self, pull: Sequence[float]) -> Values:
-        """What a pull adds to ws: [num_ws, w_dim]."""
+        """Compute what a pull adds to ws: [num_ws, w_dim]."""
         made: Values = self.styles[:, None] * (self.values(pull) @ self.moves)
         return made
 
     def length(self, pull: Values) -> float:
-        """How far a pull [K] goes, in standard deviations (Mahalanobis); a drawn face is some twenty from the mean one."""
+        """Measure how far a pull [K] goes, in standard deviations (Mahalanobis); drawn faces lie some twenty from the mean."""
         return float(np.sqrt(max(float(pull @ self.gram @ pull), 0.0)))
 
     @classmethod
     def load(cls, file: Path, generator: str) -> Maps:
-        """From the file of `save`, for the generator of that digest. Raises WeightsUnfit for another's, ModelUnreadable."""
+        """Read the file of `save`, for the generator of that digest. Raises WeightsUnfit for another's, ModelUnreadable."""
         with read_as_data(file.name), safe_open(file, framework="numpy") as tensors:
             about = json.loads(tensors.metadata()["maps"])
             values = {name: tensors.get_tensor(name) for name in ("moves", "gram", "styles", "faces", "calm")}

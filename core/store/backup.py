@@ -54,7 +54,7 @@ def put_back(settings: Settings, path: Path, target: Path) -> None:
 
 
 def problems(database: Database, vault: Vault) -> list[str]:
-    """What is wrong with the store; empty if it is sound."""
+    """List what is wrong with the store; empty if it is sound."""
     with database.reading() as db:
         return _structure(db.conn) + _unopened(db, vault)
 

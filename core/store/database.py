@@ -215,7 +215,7 @@ class Database:
 
 
 def told(error: sqlite3.Error, path: Path) -> Exception:
-    """What SQLite says, as an error for a person; the error itself if it is our own mistake (wrong SQL)."""
+    """Translate SQLite's error into one for a person; our own mistakes (wrong SQL) stay as they are."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code, without its details
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(path=path)
@@ -242,7 +242,7 @@ class Hold:
     """An advisory lock on a file, kept until closed or until the process ends, however it ends."""
 
     def __init__(self, path: Path, *, exclusive: bool, failed: EgaoError | None = None) -> None:
-        """Raises `failed` (StoreInUse of the folder, unless given) if another process's hold is in the way."""
+        """Take the hold. Raises `failed` (StoreInUse of the folder, unless given) if another process's is in the way."""
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)

@@ -75,7 +75,7 @@ def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Er
 
 
 def forget_messages(database: Database, *message_ids: int) -> Erased:
-    """The messages that held the photos were deleted: erase the faces in them, and the jobs about them."""
+    """Erase the faces whose photos these messages held, and the jobs about them: the messages were deleted."""
     return _forget_sources(database, "message_id", "source_message_id", message_ids)
 
 

@@ -91,7 +91,7 @@ class Exporter:
         self._database = faces.database
 
     def of_member(self, member_id: int, most: int) -> Iterator[bytes]:
-        """What is kept of a member everywhere, as zips of at most `most` bytes; none if that is nothing.
+        """Yield what is kept of a member everywhere, as zips of at most `most` bytes; none if that is nothing.
 
         Each is made when it is asked for, of one face or request after the other: no more than one zip is in memory.
         """
@@ -121,7 +121,7 @@ class Exporter:
         }
 
     def _entries(self, owner: Owner) -> Iterator[_Entry]:
-        """One by one; what was erased meanwhile or is damaged is left out."""
+        """Yield an owner's faces and requests one by one; what was erased meanwhile or is damaged is left out."""
         for number in self._faces.numbers(owner):
             with contextlib.suppress(NoSuchStoredFace, StoreDamaged):
                 yield self._face(owner, self._faces.get(owner, number))
@@ -161,7 +161,7 @@ class Exporter:
 
 
 def picture_ending(picture: bytes) -> str:
-    """What the name of a kept picture's file ends in."""
+    """Choose the ending of a kept picture's file name, by its first bytes."""
     return next((ending for start, ending in _PICTURES if picture.startswith(start)), "bin")
 
 

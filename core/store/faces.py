@@ -172,7 +172,7 @@ class Faces(Part):
         source_message_id: int | None = None,
         source_channel_id: int | None = None,
     ) -> StoredFace:
-        """The same photo was given again: the time it is kept starts anew, and it becomes the latest.
+        """Keep a face on, whose photo was given again: the time it is kept starts anew, and it becomes the latest.
 
         That message is remembered too: deleting either erases the face.
         """
@@ -184,7 +184,7 @@ class Faces(Part):
     def given_again(
         self, owner: Owner, photo_sha256: str, face: int, source: PhotoPlace, *, generator: str, method: str
     ) -> FaceAndLatent | None:
-        """`find` and `renew` in one step, for a photo that stands at `source` now. None if the face is not kept."""
+        """Find a face and `renew` it in one step, for a photo that stands at `source` now. None if the face is not kept."""
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.writing() as db:
             known = next(self._readable(db, owner, self._numbers(db, owner, key)), None)
@@ -211,7 +211,7 @@ class Faces(Part):
         self._change(owner, face_id, {"last_used": self.now()})
 
     def place(self, owner: Owner, face_id: int, channel_id: int | None, message_id: int | None) -> None:
-        """Where its result is shown."""
+        """Note the message that shows a face's result."""
         self._change(owner, face_id, {"channel_id": channel_id, "message_id": message_id})
 
     def rename(self, owner: Owner, face_id: int, name: str | None) -> None:
@@ -244,13 +244,13 @@ class Faces(Part):
             return [row[0] for row in db.execute("select message_id from sources where face_id = ?", [face_id])]
 
     def authors(self, owner: Owner, face_id: int) -> set[int]:
-        """Who besides the owner posted the photo of a face of theirs."""
+        """List who besides the owner posted the photo of a face of theirs."""
         sql = f"select author_id from sources join faces on faces.id = face_id where {_OWNED} and face_id = :id and author_id > 0"
         with self.database.reading() as db:
             return {row[0] for row in db.execute(sql, {**self._who(owner), "id": face_id})}
 
     def count(self, guild_id: int | None = None) -> FaceCount:
-        """How much is kept of a server, or in all."""
+        """Count what is kept of a server, or (None) in all."""
         where = "" if guild_id is None else "and guild_id = :guild"
         sql = "select count(*), count(distinct member_id) from faces where (expires is null or expires > :now)"
         with self.database.reading() as db:
@@ -296,7 +296,7 @@ class Faces(Part):
         return faces
 
     def _readable(self, db: sqlite_utils.Database, owner: Owner, numbers: Iterable[int]) -> Iterator[StoredFace]:
-        """Those of the faces that are whole: one that is damaged doesn't keep its photo from being worked on anew."""
+        """Yield the faces that are whole: one that is damaged doesn't keep its photo from being worked on anew."""
         for number in numbers:
             with contextlib.suppress(StoreDamaged):
                 self._with_latent(db, owner, number)
@@ -341,7 +341,7 @@ class Faces(Part):
         return max(self.now(), last + 0.001)
 
     def _known(self, row: Mapping[str, Any], source: PhotoPlace | None, learned: Learned) -> bytes | None:
-        """The column `extras`: what is known of a face beside what was given with it."""
+        """Seal the column `extras`: what is known of a face beside what was given with it."""
         if source is None and learned == NOTHING:
             return None
         packed = {"photo": None if source is None else asdict(source), **learned.dump()}

@@ -106,7 +106,7 @@ class Guilds(Part):
 
 
 def retention_seconds(db: sqlite_utils.Database, owner: Owner) -> float | None:
-    """How long what this owner gives is kept; None: until it is erased (the command line)."""
+    """Look up how many seconds what this owner gives is kept; None: until it is erased (the command line)."""
     if owner.member_id is None:
         return None
     settings = GuildSettings() if owner.guild_id is None else _read(db, owner.guild_id)
@@ -119,7 +119,7 @@ def _read(db: sqlite_utils.Database, guild_id: int) -> GuildSettings:
 
 
 def _parsed(text: str, guild_id: int) -> GuildSettings:
-    """What was kept; a value that this version doesn't take falls back to its default, the others stay."""
+    """Read the settings that were kept; a value that this version doesn't take falls back to its default, the others stay."""
     kept = {name: value for name, value in json.loads(text).items() if name in GuildSettings.model_fields}
     try:
         return GuildSettings.model_validate(kept)

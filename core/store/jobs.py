@@ -165,7 +165,7 @@ class Jobs(Part):
             return bool(ended)
 
     def reply(self, job_id: int, channel_id: int, message_id: int) -> bool:
-        """Where the answer is being written."""
+        """Note the message in which a job's answer is being written."""
         return self._update(job_id, {"channel_id": channel_id, "message_id": message_id})
 
     def retoken(self, job_id: int, token: str, expires: float) -> bool:
@@ -180,7 +180,7 @@ class Jobs(Part):
             return self._one(db, job_id)
 
     def accepted(self, once: str) -> Literal["no", "open", "told"]:
-        """Whether a request with this `once` was accepted, and whether its member has the answer; rows stay for a day."""
+        """Tell whether a request with this `once` was accepted, and whether its member has the answer; rows stay for a day."""
         with self.database.reading() as db:
             found = db.execute("select told from jobs where once = ?", [once]).fetchone()
         return "no" if found is None else "told" if found[0] else "open"
@@ -210,7 +210,7 @@ class Jobs(Part):
             return [row[0] for row in db.execute(sql, owner.columns)]
 
     def waiting(self, guild_id: int | None = None) -> int:
-        """How many are queued, of one server or in all."""
+        """Count what is queued, of one server or (None) in all."""
         return self.counts(guild_id)["queued"]
 
     def counts(self, guild_id: int | None = None, since: float = 0.0) -> dict[State, int]:
@@ -243,7 +243,7 @@ class Jobs(Part):
             return Recovered(self._select(db, queued, **facts), self._select(db, untold, **facts))
 
     def lapse(self, db: sqlite_utils.Database) -> list[int]:
-        """Fail what waited longer than a request may be kept. Part of a sweep; returns the numbers."""
+        """Fail the jobs that waited longer than a request may be kept. Part of a sweep; returns the numbers."""
         lapsed = self._end(db, "expires <= :now", {"now": self.now()}, "failed", "JobTimedOut")
         _refund(db, lapsed)
         return lapsed

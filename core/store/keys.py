@@ -39,7 +39,7 @@ def new_key() -> str:
 
 
 def key_file(settings: Settings) -> Path:
-    """Where the key stands if EGAO_KEY is not set."""
+    """Name the file that holds the key if EGAO_KEY is not set."""
     return settings.home / "key"
 
 

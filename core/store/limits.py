@@ -67,13 +67,13 @@ class Limits(Part):
             return db.execute("delete from uses where job_id = ?", [job]).rowcount > 0
 
     def times(self, owner: Owner) -> list[float]:
-        """When the uses of the last day were."""
+        """List the times of the last day's uses, in seconds since 1970."""
         with self.database.reading() as db:
             rows = db.execute("select at from uses where who = ? order by at", [self._who(owner)])
             return [row[0] for row in rows]
 
     def left(self, owner: Owner, limits: GuildSettings) -> Left:
-        """What the member may still do."""
+        """Tell what the member may still do."""
         with self.database.reading() as db:
             return self._left(db, owner, limits)[0]
 
@@ -81,7 +81,7 @@ class Limits(Part):
         return member_index(self.vault, "use", *owner.columns)
 
     def _left(self, db: sqlite_utils.Database, owner: Owner, limits: GuildSettings) -> tuple[Left, float]:
-        """What is left, and the seconds until one more is free."""
+        """Work out what is left, and the seconds until one more is free."""
         now = self.now()
         sql = "select at from uses where who = ? and at > ? order by at"
         rows = db.execute(sql, [self._who(owner), now - DAY]).fetchall()

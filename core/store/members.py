@@ -44,7 +44,7 @@ class Members(Part):
     """Reads and changes what is known of members. Only what a member said makes a row."""
 
     def get(self, member_id: int) -> Member:
-        """What is known; for somebody unknown, nothing."""
+        """Look up a member; of somebody unknown, a Member of defaults."""
         with self.database.reading() as db:
             for row in db.query("select * from members where member_id = ?", [member_id]):
                 return Member(row.pop("member_id"), **row)
@@ -59,11 +59,11 @@ class Members(Part):
         return self._set(member_id, consent_version=None, consent_at=None, consent_locale=None)
 
     def set_visibility(self, member_id: int, visibility: Visibility | None) -> Member:
-        """Whether results of commands are shown to everyone."""
+        """Note who sees the results of a member's commands."""
         return self._set(member_id, visibility=visibility)
 
     def has_consented(self, member_id: int, version: int) -> bool:
-        """Whether the member agreed to this version of the notice or a later one."""
+        """Tell whether the member agreed to this version of the notice or a later one."""
         agreed = self.get(member_id).consent_version
         return agreed is not None and agreed >= version
 
@@ -100,12 +100,12 @@ class Members(Part):
             return db.execute(sql, [self._block_index(guild_id, member_id)]).rowcount > 0
 
     def is_blocked(self, guild_id: int | None, member_id: int) -> bool:
-        """Whether the member is kept out of this server (None: of direct messages); a block of everything counts."""
+        """Tell whether the member is kept out of this server (None: of direct messages); a block of everything counts."""
         with self.database.reading() as db:
             return is_blocked(db, self._block_index(guild_id, member_id), self._block_index(None, member_id))
 
     def blocked(self, guild_id: int | None) -> list[Block]:
-        """Who is kept out of a server, or (None) of everything."""
+        """List who is kept out of a server, or (None) of everything."""
         with self.database.reading() as db:
             rows = list(
                 db.query("select id, guild_id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY])
@@ -129,6 +129,6 @@ class Members(Part):
 
 
 def is_blocked(db: sqlite_utils.Database, *who: bytes) -> bool:
-    """Whether one of these keyed hashes is of a block."""
+    """Tell whether one of these keyed hashes is of a block."""
     marks = ", ".join("?" for _ in who)
     return db.execute(f"select 1 from blocks where who in ({marks})", who).fetchone() is not None

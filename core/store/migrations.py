@@ -162,7 +162,7 @@ def _error_facts(db: sqlite_utils.Database) -> None:
 
 @steps(name="013 authors of photos")
 def _authors(db: sqlite_utils.Database) -> None:
-    """Who posted the photo, where that is not the one who asked; of older rows nobody knows."""
+    """Add who posted the photo, where that is not the one who asked; of older rows nobody knows."""
     db.execute("alter table sources add column author_id integer")
     db.execute("alter table jobs add column author_id integer")
     db.execute("create index sources_author on sources (author_id) where author_id is not null")
@@ -171,7 +171,7 @@ def _authors(db: sqlite_utils.Database) -> None:
 
 @steps(name="014 whose answer a message is")
 def _answers(db: sqlite_utils.Database) -> None:
-    """Each press of a button looks for it, and rows of faces are long."""
+    """Index the messages that show results: each press of a button looks for one, and rows of faces are long."""
     for table in ("faces", "jobs"):
         db.execute(f"create index {table}_message on {table} (message_id, guild_id, member_id) where message_id is not null")
 
@@ -216,7 +216,7 @@ def apply_sealed(db: sqlite_utils.Database, vault: Vault) -> None:
 
 
 def place(table: str, column: str, row: Mapping[str, Any]) -> str:
-    """Where a sealed value stands and whose it is: what it is bound to (see `vault.py`)."""
+    """Say where a sealed value stands and whose it is: what it is bound to (see `vault.py`)."""
     return ":".join((f"{table}.{column}", str(row["id"]), *(str(row[name]) for name in BOUND[table])))
 
 

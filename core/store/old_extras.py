@@ -13,7 +13,7 @@ _EXPRESSION: Final = "smile"
 
 
 def as_learned(old: dict[str, Any]) -> dict[str, Any]:
-    """What `core.learned` dumps, and the photo's place beside it. What can't be read is measured anew when it is needed."""
+    """Turn what earlier versions kept into what `core.learned` dumps; what can't be read is measured anew when needed."""
     scales = [_scale(of, scale, None) for of, scale in (old.get("scales") or {}).items()]
     try:
         known = json.loads(old.get("scale") or "null")

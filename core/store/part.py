@@ -26,7 +26,7 @@ class Part:
         return self.vault.seal(plain, place(table, column, row))
 
     def _open(self, sealed: bytes, table: str, column: str, row: Mapping[str, Any]) -> bytes:
-        """Raises StoreDamaged."""
+        """Open a sealed value. Raises StoreDamaged."""
         try:
             return self.vault.open(sealed, place(table, column, row))
         except Unopened as error:
@@ -34,7 +34,7 @@ class Part:
 
 
 def in_row(owner: Owner, number: int) -> dict[str, int]:
-    """What a value of this owner's is bound to, in the row of this number."""
+    """Name what a value of this owner's is bound to, in the row of this number."""
     guild, member = owner.columns
     return {"id": number, "guild_id": guild, "member_id": member}
 

@@ -57,7 +57,7 @@ class Reports(Part):
         return [self._opened(row) for row in rows]
 
     def count(self, guild_id: int | None) -> int:
-        """How many are open."""
+        """Count the open reports of a server."""
         with self.database.reading() as db:
             return int(db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0])
 

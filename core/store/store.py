@@ -106,7 +106,7 @@ class Store:
         self.close()
 
     def alone(self) -> None:
-        """Be the only bot on this home folder until closed. Raises StoreInUse if there is one."""
+        """Lock the home folder until closed, so that no second bot runs on it. Raises StoreInUse if there is one."""
         folder = self.database.path.parent
         self._holds.append(Hold(folder / "bot.lock", exclusive=True))
 
@@ -139,7 +139,7 @@ class Store:
         return self.guilds.get(guild_id), self.members.get(member_id)
 
     def answered_in(self, message_id: int) -> set[Owner]:
-        """Whose answer stands in a message of the bot's, as far as that is kept: a day for a request, as long as a face."""
+        """Find whose answer stands in a message of the bot's, as far as that is kept: a day for a request, as long as a face."""
         here = "select guild_id, member_id from"
         sql = f"{here} faces where message_id = :id union {here} jobs where message_id = :id"
         with self.database.reading() as db:
@@ -178,7 +178,7 @@ class Store:
         Store.open(settings, now=now).close()
 
     def integrity(self) -> list[str]:
-        """What is wrong with the file: structure, references, values that don't open. Empty if it is sound."""
+        """List what is wrong with the file: structure, references, values that don't open. Empty if it is sound."""
         return backup.problems(self.database, self.vault)
 
     def size(self) -> int:
@@ -188,7 +188,7 @@ class Store:
 
 
 def database_file(settings: Settings) -> Path:
-    """Where the store stands."""
+    """Name the file of the store."""
     return settings.home / "egao.sqlite3"
 
 

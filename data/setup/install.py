@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What the Makefile passes on."""
+    """Read what the Makefile passes on."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--torch", default="auto", help="auto, or a version: 2.13.0 for the default index's build")
     parser.add_argument("--torch-index", required=True, help="index that has torch's CPU builds")
@@ -79,7 +79,7 @@ def digest() -> str:
 
 
 def what_is_wrong(*, asked_for: bool) -> str | None:
-    """Why .venv can't be used as it is; None if it can. An empty reason: there is none yet."""
+    """Find why .venv can't be used as it is; None if it can. An empty reason: there is none yet."""
     if not VENV.exists():
         return ""
     if not DONE.exists() and any(VENV.glob(".ready-torch-*")):  # the mark that egao 0.1 left
@@ -193,7 +193,7 @@ def cpu_build(pip: Pip, options: argparse.Namespace, part: str) -> bool:
 
 
 def megabytes() -> str:
-    """How much torch's default build and all that it brings is, as `make lock` has added up."""
+    """Say how much torch's default build and all that it brings is, as `make lock` has added up."""
     version = "{}.{}".format(*sys.version_info[:2])
     found = re.search(rf"^# {sys.platform} {platform.machine()} {version}: (\d+) MB", LOCK.read_text(), re.M)
     return f"{found[1]} MB" + (" with CUDA" if sys.platform == "linux" else "") if found else "of unknown size"

@@ -45,7 +45,7 @@ class Rendered:
     told: tuple[str, ...] = ()  # why a picture is no good and empty, as the code of a ResultError; "" where it is good
 
     def trouble(self, index: int) -> EgaoError | None:
-        """What is wrong with a picture, or None."""
+        """Find why a picture must not be shown; None where it is good."""
         code = self.told[index] if index < len(self.told) else ""
         return revive(code, {"strength": f"{round(self.strengths[index], 2):+g}"}, ResultError) if code else None
 

@@ -34,7 +34,7 @@ class Link(Protocol):
         ...
 
     def alive(self) -> bool:
-        """Whether the worker is still there, also where something else keeps `receive` waiting."""
+        """Tell whether the worker is still there, also where something else keeps `receive` waiting."""
         ...
 
     def stop(self) -> None:

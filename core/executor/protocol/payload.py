@@ -24,7 +24,7 @@ _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}  # made when first needed: each take
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """What checks and takes apart values of a type."""
+    """Make what checks and takes apart values of a type, once for each type."""
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]

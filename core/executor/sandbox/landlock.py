@@ -32,7 +32,7 @@ USE_DEVICE: Final = READ_FILE | WRITE_FILE | IOCTL_DEV
 
 
 def version() -> int:
-    """Of the kernel's Landlock; 0 where there is none, or it is turned off."""
+    """Ask the kernel for its version of Landlock; 0 where there is none, or it is turned off."""
     if sys.platform != "linux":
         return 0
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))

@@ -68,7 +68,7 @@ _SECOND: Final = {"setpriority": (141, 140)}
 
 
 def possible() -> bool:
-    """Whether there is a filter for this machine."""
+    """Tell whether there is a filter for this machine."""
     return sys.platform == "linux" and platform.machine() in _ARCHITECTURES and sys.byteorder == "little"
 
 

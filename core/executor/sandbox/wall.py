@@ -48,7 +48,7 @@ def wall_in(settings: Settings, modules: Iterable[str] = ()) -> str:
 
 
 def lacks() -> str:
-    """What this machine's kernel can't do of the wall, in words; "" where it can do all."""
+    """Say in words what this machine's kernel can't do of the wall; "" where it can do all."""
     found = []
     if not (version := landlock.version()):
         found.append("Landlock (workers can read every file of their user)")

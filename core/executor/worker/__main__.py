@@ -72,7 +72,7 @@ def build(setup: Setup) -> object:
 
 
 def _wall_in(setup: Setup) -> None:
-    """Before anything of the workbench is imported, and before there is a second thread."""
+    """Wall this process in, before anything of the workbench is imported and before there is a second thread."""
     if setup.settings.wall == "off":
         log.warning("not walled in, by EGAO_WALL: whoever takes it over with a photo can do what egao can")
     elif missing := wall_in(setup.settings, (setup.factory.partition(":")[0], *setup.kinds)):

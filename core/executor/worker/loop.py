@@ -47,7 +47,7 @@ class Outlet(Protocol):
     """Where a worker's messages go."""
 
     def send(self, message: FromWorker) -> None:
-        """Raises BadFrame if the message holds something that must not cross."""
+        """Send a message. Raises BadFrame if it holds something that must not cross."""
         ...
 
 
@@ -258,7 +258,7 @@ def right_answer(kind: Kind, answer: object) -> Result | EgaoError:
 
 
 def as_answer(error: Exception) -> EgaoError:
-    """What the one who asked is told. Ends the process if the error leaves it unable to do anything else.
+    """Make an error the answer that is sent. Ends the process if the error leaves it unable to do anything else.
 
     Without the way that it came: that holds on to the photo, and to whatever was made of it until then.
     """
@@ -273,5 +273,5 @@ def as_answer(error: Exception) -> EgaoError:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether a smaller batch might do."""
+    """Tell whether an error means that a smaller batch might do."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -158,7 +158,7 @@ class ProcessLink:
         return False
 
     def _buried(self) -> bool:
-        """Whether it has ended, where looking buries: its children are ended at once, as `stop` no longer does it then.
+        """Tell whether the process has ended. Looking buries it, so its children are ended at once: `stop` can't do it later.
 
         Their group keeps the number from being given to another process.
         """
@@ -169,7 +169,7 @@ class ProcessLink:
         return True
 
     def stop(self) -> None:
-        """Its own children go with it."""
+        """End the process, and its own children with it."""
         if self._popen.returncode is None:  # not yet waited for, so the number is still its own
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -202,7 +202,7 @@ def _popen(fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _shown(text: str) -> str:
-    """Without the letters that would move a terminal's cursor or colour it."""
+    """Drop the letters that would move a terminal's cursor or colour it."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
 
 

@@ -71,7 +71,7 @@ class Storage:
 
     @classmethod
     def of(cls, dtype: Any, content: bytes | bytearray, count: Any) -> Storage:
-        """From its bytes. Raises ModelRefused where there are more or fewer than it says."""
+        """Make a storage of its bytes. Raises ModelRefused where there are more or fewer than it says."""
         if not isinstance(dtype, torch.dtype) or not counts((count,)) or count * dtype.itemsize != len(content):
             raise ModelRefused(reason="a tensor's numbers in it are more or fewer than it says")
         return cls(torch.frombuffer(bytearray(content), dtype=dtype) if count else torch.empty(0, dtype=dtype))
@@ -117,7 +117,7 @@ class Pending:
 
 
 def counts(numbers: Any) -> bool:
-    """Whether all are whole numbers that a shape may hold."""
+    """Tell whether all are whole numbers that a shape may hold."""
     return all(type(number) is int and 0 <= number < _LARGEST for number in numbers)
 
 

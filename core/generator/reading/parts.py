@@ -47,7 +47,7 @@ def module(record: Record, path: str) -> Record:
 
 
 def has_module(record: Record, name: str) -> bool:
-    """Whether a torch module has such a part."""
+    """Tell whether a torch module has a part of this name."""
     parts = record.state.get("_modules")
     return isinstance(parts, dict) and isinstance(parts.get(name), Record)
 
@@ -62,7 +62,7 @@ def numbers(record: Record, name: str) -> Tensor:
 
 
 def has_numbers(record: Record, name: str) -> bool:
-    """Whether a torch module has such a parameter or buffer."""
+    """Tell whether a torch module has a parameter or buffer of this name."""
     return any(isinstance((record.state.get(kind) or {}).get(name), Tensor) for kind in ("_parameters", "_buffers"))
 
 
@@ -77,7 +77,7 @@ def option(record: Record, name: str, default: Any = None) -> Any:
 
 
 def dense(record: Record) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a fully connected layer with their learning-rate multipliers taken in."""
+    """Take a fully connected layer's weight and bias, multiplied by their learning-rate multipliers."""
     weight, bias = numbers(record, "weight") * float(option(record, "weight_gain", 1)), torch.zeros(())
     if has_numbers(record, "bias"):
         bias = numbers(record, "bias") * float(option(record, "bias_gain", 1))
@@ -103,7 +103,7 @@ def variables(network: Record) -> dict[str, Tensor]:
 
 
 def variables_flat(network: Record) -> dict[str, Tensor]:
-    """Those of a component, which has no components of its own."""
+    """Collect the variables of a component that has no components of its own."""
     return variables(Record(network.name, {"variables": network.state.get("variables")}))
 
 

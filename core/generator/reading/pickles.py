@@ -95,7 +95,7 @@ class DataUnpickler(pickle.Unpickler):
 
 
 def _storage(content: Any) -> Storage:
-    """What torch keeps of a storage inside a plain pickle: a file of its older format, which torch would unpickle freely."""
+    """Read a storage inside a plain pickle: a file of torch's older format, which torch itself would unpickle freely."""
     found = read_legacy(io.BytesIO(content)) if isinstance(content, bytes) else None
     if not isinstance(found, Storage):
         raise ModelRefused(reason="a tensor in it is malformed")
@@ -153,7 +153,7 @@ def settled(tree: Any) -> Any:
 
 
 def _settled(tree: Any, done: dict[int, Any], depth: int) -> Any:
-    """What is found in several places is settled once (`done`, by identity): it may refer to itself, or double at each level."""
+    """Settle a tree, each part once (`done`, by identity): it may refer to itself, or double at each level."""
     if id(tree) in done:
         return done[id(tree)]
     if depth > _DEEPEST:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from core.edit import Editor, InPhoto, KnownFace, Models, PhotoEditor, Variant
 from core.edit.found import Found
+from core.edit.looking import PARTS
 from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
 from core.executor import (
     Animate,
@@ -53,16 +53,11 @@ class EditorWorkbench:
         self.photos = PhotoEditor(editor)
 
     def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
-        looking, parts = self.editor.looking(request.photo, alone=request.alone), itertools.count(1)
-        while True:
-            try:
-                next(looking)
-            except StopIteration as end:
-                photo, faces = end.value
-                break
-            yield Progress(next(parts), 5)
-        shown = [face for face in faces if face.standing != "barred"]
-        yield FoundFaces(tuple(self._found(photo, face) for face in shown), len(faces) - len(shown))
+        looking = self.editor.looking(request.photo, alone=request.alone)
+        for part in looking.run():
+            yield Progress(part, PARTS + 1)
+        shown = [face for face in looking.faces if face.standing != "barred"]
+        yield FoundFaces(tuple(self._found(looking.photo, face) for face in shown), len(looking.faces) - len(shown))
 
     def _found(self, photo: Photo, face: Face) -> FoundFace:
         crop = photo.in_srgb(align(photo.pixels, face.landmarks, THUMBNAIL).image)  # to choose by: of a crowd each is cut small

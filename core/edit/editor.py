@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections import OrderedDict
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from core.directions.direction import apply
 from core.edit.found import Found
 from core.edit.judge import Measured, measure_result, verdict
 from core.edit.learning import learn
+from core.edit.looking import Judged, Looking
 from core.edit.models import Models
 from core.edit.scale import Pull, Scale
 from core.edit.seen import check_mouth
@@ -34,7 +33,6 @@ from core.projecting import start_projection
 from core.projection import Projecting
 from core.reach.ease import lift_of, own_step, reach_of
 
-_REMEMBERED = 32  # files: a request looks at its photo two or three times, the next press once more
 _LOOKS = "parts, all faces"  # how the gates look; a face that was kept when they looked otherwise is looked at again
 _BESIDE = ", beside one refused"  # noted of a face that passed, of a photo that shows another that did not
 
@@ -73,7 +71,7 @@ class Editor:
     def __init__(self, models: Models, *, strangers: bool = False) -> None:
         self.models, self._strangers = models, strangers
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
-        self._judged: OrderedDict[str, frozenset[int]] = OrderedDict()  # by a file's digest: the faces refused of it
+        self._judged = Judged()
 
     @property
     def checks(self) -> str:
@@ -89,7 +87,7 @@ class Editor:
         return self._gates is None or known == self.checks
 
     def load(self, source: bytes | Path) -> Photo:
-        """The photo alone, unseen. Raises UnreadablePhoto, PhotoTooLarge."""
+        """Decode a photo, which nobody looks at yet. Raises UnreadablePhoto, PhotoTooLarge."""
         return load_photo(source, self.models.settings, own=not self._strangers)
 
     def look(self, source: bytes | Path, *, alone: bool = False) -> tuple[Photo, list[Face]]:
@@ -99,56 +97,27 @@ class Editor:
         The gates say the same of the same file, so one that they have judged a while ago is not shown to them again.
         """
         looking = self.looking(source, alone=alone)
-        while True:
-            try:
-                next(looking)
-            except StopIteration as end:
-                photo, faces = end.value
-                return photo, faces
+        for _ in looking.run():
+            pass
+        return looking.photo, looking.faces
 
-    def looking(self, source: bytes | Path, *, alone: bool = False) -> Generator[None, None, tuple[Photo, list[Face]]]:
-        """`look` in parts: yields wherever it can be left for a while."""
-        photo = self.load(source)
-        refused = self._judged.get(photo.sha256)
-        gates = None if refused is not None else self._gates
-        seen = photo.srgb
-        yield
-        if gates is not None:
-            gates.check_photo(seen)
-            yield
-        faces = self.models.finder.find(seen)
-        yield
-        if gates is not None:
-            young = gates.young(seen, faces)
-            refused = frozenset(young if alone else itertools.islice(young, 1))
-            yield
-            if alone or not refused:
-                self._judge(photo.sha256, refused)
-        if refused and not alone:
-            raise LooksYoung(age=ADULT)
-        usable = self.models.finder.usable([_standing(face, refused) for face in faces] if refused else faces)
-        if all(face.standing == "barred" for face in usable):
-            raise LooksYoung(age=ADULT)
-        return photo, usable
-
-    def _judge(self, name: str, refused: frozenset[int] = frozenset()) -> None:
-        self._judged[name] = refused
-        while len(self._judged) > _REMEMBERED:
-            self._judged.popitem(last=False)
+    def looking(self, source: bytes | Path, *, alone: bool = False) -> Looking:
+        """Begin to `look`: iterate its `run()`, then read its `photo` and `faces`. Raises UnreadablePhoto, PhotoTooLarge."""
+        return Looking(self.load(source), self.models.finder, self._gates, self._judged, alone=alone)
 
     def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:
-        """Hold a kept face ws [1, num_ws, w_dim] whose photo is gone against the checks, if it passed others or none.
+        """Check a kept face ws [1, num_ws, w_dim] whose photo is gone, if it passed other checks than today's, or none.
 
-        They look at it as it is drawn. Raises PhotoRefused.
+        The gates look at it as it is drawn. Raises PhotoRefused.
         """
         name = hashlib.sha256(ws.tobytes()).hexdigest()
-        if self._gates is None or self.holds(found, alone=True) or name in self._judged:
+        if self._gates is None or self.holds(found, alone=True) or self._judged.of(name) is not None:
             return
         picture = self.reconstructed(ws)
         self._gates.check_whole(picture)
         if self._gates.looks_young(picture):
             raise LooksYoung(age=ADULT)
-        self._judge(name)
+        self._judged.note(name)
 
     @staticmethod
     def pick(faces: Sequence[Face], number: int) -> Face:
@@ -160,7 +129,7 @@ class Editor:
         return faces[number - 1]
 
     def align(self, photo: Photo, face: Face | Found) -> Aligned:
-        """The face as FFHQ aligns, at the generator's resolution."""
+        """Cut out the face as FFHQ aligns, at the generator's resolution."""
         aligned = align(photo.pixels, face.landmarks, self.models.generator.resolution)
         return replace(aligned, image=photo.in_srgb(aligned.image))
 
@@ -178,7 +147,7 @@ class Editor:
         *,
         judge: bool = True,
     ) -> list[Variant]:
-        """The face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, drawn in one batch.
+        """Draw the face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, in one batch.
 
         `expression`: the default one, if none is given. `scale` as `scale()` measures it; without one it is measured now,
         on the face as the generator draws it. Not to `judge` saves the time of the scores, which are nan then.
@@ -203,14 +172,14 @@ class Editor:
         ]
 
     def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
-        """How this face answers to the expression, measured with about ten pictures.
+        """Measure with about ten pictures how this face answers to the expression.
 
         With the face as it was aligned, uint8 [R, R, 3], it is measured as it will look in its photo, else as drawn.
         """
         return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
 
     def original(self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None) -> Original:
-        """What all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
+        """Prepare what all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
         They are edits of `shown`, the photo made smaller, where that is given. Raises as `things` does.
         """
@@ -226,7 +195,7 @@ class Editor:
         return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
 
     def things(self, photo: Photo, face: Face | Found, aligned: Aligned) -> NDArray[np.float32]:
-        """Where something lies before the face: probabilities [M, M] over its `aligned` picture.
+        """Mark what lies before the face: probabilities [M, M] over its `aligned` picture.
 
         Raises MouthHidden and MouthCut where so much of the mouth can't be seen that nobody could tell how it looks.
         """
@@ -235,14 +204,14 @@ class Editor:
         return found
 
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
-        """Where the face is in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
+        """Find the face's landmarks in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
         drawn = None if ws is None else self.landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
         if isinstance(face, Found):
             return replace(face, drawn=drawn)
         return Found(face.landmarks, drawn, self.checks + (_BESIDE if face.standing == "beside" else ""))
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
-        """The variant laid back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
+        """Lay the variant back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
 
         Only what the edit changes comes from the generator; beyond the face no pixel changes, and at step 0 none at
         all. The score becomes that of the face in the photo, or nan if it is not to be judged.
@@ -256,7 +225,7 @@ class Editor:
         return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
 
     def judged(self, original: Original, variant: Variant, before: float) -> Variant:
-        """The variant in the photo as `into_photo` lays it, measured; where that is doubtful, in a second way if it is better.
+        """Lay the variant into the photo and measure it; where that is doubtful, try a second way and take the better one.
 
         What is no good in either says in `told` why. `before`: the score of the photo. Raises FaceLost.
         """
@@ -271,7 +240,7 @@ class Editor:
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
 
     def _measured(self, original: Original, variant: Variant, edited: Rendered) -> tuple[Variant, Measured | None]:
-        """The variant laid into the photo its way, and what is measured of it; None where no face is left."""
+        """Lay the variant into the photo its way, and measure it; None where no face is left."""
         expression, parts = variant.expression, self.parts(variant.expression, variant.pull)
         pixels = original.edit(edited, parts, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points)
@@ -283,7 +252,7 @@ class Editor:
         return replace(variant, pixels=pixels, score=score), measured
 
     def landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
-        """A picture of the generator, and where the face is in it. Raises FaceLost, which names the `strength`."""
+        """Find the face in a picture of the generator's. Raises FaceLost, which names the `strength`."""
         face = self.models.finder.aligned(picture)
         if face is None:
             raise FaceLost(strength=f"{strength:g}")
@@ -291,29 +260,29 @@ class Editor:
 
     @staticmethod
     def resized(picture: np.ndarray, side: int) -> np.ndarray:
-        """uint8 [R, R, 3] -> [side, side, 3]."""
+        """Resize a picture: uint8 [R, R, 3] -> [side, side, 3]."""
         if picture.shape[0] == side:
             return picture
         return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
 
     def score(self, picture: np.ndarray, expression: Expression) -> float:
-        """How much the face in an aligned picture, uint8 [R, R, 3], shows of the expression, 0..1; nan if none is seen."""
+        """Score how much of the expression an aligned picture, uint8 [R, R, 3], shows, 0..1; nan if no face is seen."""
         face = self.models.finder.aligned(self.resized(picture, SCORE_SIDE), precise=False)
         return float("nan") if face is None else expression.of(face.blendshapes)
 
     def reconstructed(self, ws: np.ndarray) -> np.ndarray:
-        """The face ws [1, num_ws, w_dim] as it was projected: uint8 [R, R, 3]."""
+        """Draw the face ws [1, num_ws, w_dim] as it was projected: uint8 [R, R, 3]."""
         picture: np.ndarray = self.models.renderer.images(ws)[0]
         return picture
 
     def draw(
         self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull] | None = None
     ) -> np.ndarray:
-        """The face ws [1, num_ws, w_dim] moved by each step, in units of what moves it, and pulled: uint8 [N, R, R, 3]."""
+        """Draw the face ws [1, num_ws, w_dim] moved by each step, in units of what moves it, and pulled: uint8 [N, R, R, 3]."""
         return self.models.renderer.images(self._moved(ws, steps, expression, pulls or [()] * len(steps)))
 
     def sketch(self, ws: np.ndarray, step: float, expression: Expression, pull: Pull) -> np.ndarray:
-        """The same of one step as a small picture: uint8 [SCORE_SIDE, SCORE_SIDE, 3].
+        """Draw it after one step as a small picture: uint8 [SCORE_SIDE, SCORE_SIDE, 3].
 
         By the preview head where there is one, in two fifths of the time: what is measured in it differs by 0.01 in scores
         (0.1 at most, between half a smile and none) and by 0.1 % of the side in landmarks.
@@ -328,22 +297,17 @@ class Editor:
         return self.resized(picture, SCORE_SIDE)
 
     def _moved(self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull]) -> torch.Tensor:
-        """The latent after each step and pull: [N, num_ws, w_dim]."""
+        """Move the latent by each step and pull: [N, num_ws, w_dim]."""
         base, maps = torch.from_numpy(ws).expand(len(steps), -1, -1), self.models.maps
         whole = [step + own_step(pull, maps) for step, pull in zip(steps, pulls, strict=True)]
         moved = apply(self.models.mover(expression), base, torch.tensor(whole, dtype=torch.float32))
         return moved if maps is None else moved + torch.from_numpy(np.stack([maps.offset(pull) for pull in pulls]))
 
     def parts(self, expression: Expression, pull: Pull) -> Parts:
-        """How far parts of the photo's face follow an edit with this pull: brows and lids whole where it means them to."""
+        """Choose how far parts of the photo's face follow an edit with this pull: brows and lids wholly where it moves them."""
         maps = self.models.maps
         if maps is None or not any(pull):
             return expression.parts
         upper, lower = reach_of(maps, pull)
         lower = 1.0 if own_step(pull, maps) else lower
         return expression.parts.eased(upper, lower, lift_of(pull, maps))
-
-
-def _standing(face: Face, refused: Collection[int]) -> Face:
-    """A face of a photo of which the gates refuse the faces with these indices."""
-    return replace(face, standing="barred" if face.index in refused else "beside")

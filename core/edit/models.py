@@ -64,7 +64,7 @@ class Models:
 
     @cached_property
     def maps(self) -> Maps | None:
-        """What moves each score of a face; None where nobody learned that of this generator."""
+        """The maps of what moves each score of a face; None where nobody learned them for this generator."""
         file = find_part(self.settings, self.generator, MAPS)
         return None if file is None else Maps.load(file, self.generator.digest)
 
@@ -80,15 +80,15 @@ class Models:
         return load_trained(Preview.shaped_for(self.generator), file, self.generator)
 
     def direction(self, name: str) -> Direction:
-        """Raises NoSuchDirection, WeightsUnfit."""
+        """Load a direction once. Raises NoSuchDirection, WeightsUnfit."""
         if name not in self._directions:
             self._directions[name] = load_direction(name, self.settings, self.generator)
         return self._directions[name]
 
     def mover(self, expression: Expression) -> Direction:
-        """What moves a face to the expression. Raises as `direction` does."""
+        """Load the direction that moves a face to the expression. Raises as `direction` does."""
         return self.direction(expression.move.direction)
 
     def moved_by(self, expression: Expression) -> str:
-        """Digest of all that moves a face to the expression: a scale measured with anything else is of no use."""
+        """Hash all that moves a face to the expression: a scale measured with anything else is of no use."""
         return self.mover(expression).digest + (self.maps.digest if self.maps is not None else "")

@@ -46,7 +46,7 @@ class Trials:
     def __init__(
         self, editor: Drawing, ws: NDArray[np.float32], expression: Expression, aligned: NDArray[np.uint8] | None
     ) -> None:
-        """With the face as it was aligned, uint8 [R, R, 3], it is tried as it will look in its photo, else as drawn."""
+        """Try `ws` with the face as it was aligned, uint8 [R, R, 3], as it will look in its photo; without, as it is drawn."""
         self._editor, self._ws, self._expression = editor, ws, expression
         self._small = None if aligned is None else editor.resized(aligned, SCORE_SIDE)
         self._face = None if self._small is None else editor.models.finder.aligned(self._small)

@@ -1,4 +1,5 @@
 # make demo    edit the sample photo to four smiles; the pictures land in out/demo
+# make play    the same by hand: a page on this machine, at the address that is shown
 # make test    ruff, mypy, the layers of imports, pytest on the real weights
 # make test-long  what takes minutes in its full length; its short form is part of make test
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
@@ -27,7 +28,7 @@ SMILES := --smile -1.5 --neutral --smile 1.5 --smile 3
 # Nothing installed or configured outside .venv may change what is in it.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
 
-.PHONY: demo test test-long check bot bench-bot soak setup lock fresh clean
+.PHONY: demo play test test-long check bot bench-bot soak setup lock fresh clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -35,6 +36,10 @@ demo: setup
 	@photo=$$($(BIN)/python -c 'from importlib.resources import files; print(files("skimage") / "data/astronaut.png")') \
 	  && $(BIN)/egao edit "$$photo" $(SMILES) --force -o out/demo
 	@echo "The pictures are in $(CURDIR)/out/demo:" && ls out/demo
+
+play: setup
+	@$(BIN)/egao models pull
+	@$(BIN)/egao play
 
 test: check
 	@$(BIN)/egao models pull --group eval

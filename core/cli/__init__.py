@@ -18,8 +18,8 @@ from core.errors import EgaoError
 from core.system import stop_on_windows
 
 VERBS = (
-    "edit", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train", "models",
-    "keys", "db", "doctor",
+    "edit", "play", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train",
+    "models", "keys", "db", "doctor",
 )  # fmt: skip
 _GROUP = "egao.commands"
 

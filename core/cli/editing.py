@@ -12,14 +12,14 @@ import numpy as np
 from rich.progress import Progress
 
 from core.cli.kept import KeptFaces
-from core.cli.written import SUFFIXES, Folder, kind_for
+from core.cli.written import Folder, kind_for
 from core.composite import Original
 from core.edit import Editor, PhotoEditor, Scale, Variant
 from core.errors import BadSetting
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Face, Photo
 from core.latents import to_npz
-from core.pictures import PictureKind, animate, contact_sheet, encode
+from core.pictures import SUFFIXES, PictureKind, animate, contact_sheet, encode
 
 SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
 SWEEP_SIDE = 512  # pixels

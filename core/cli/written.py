@@ -12,9 +12,8 @@ import numpy as np
 from core.cli.folder import make_folder
 from core.errors import BadSetting, WouldOverwrite
 from core.faces import Photo
-from core.pictures import PictureKind, encode
+from core.pictures import SUFFIXES, PictureKind, encode
 
-SUFFIXES: Final[dict[PictureKind, str]] = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif", "heic": "heic"}
 OWN: Final = "own"  # the kind that the photo is of
 # of the files in a folder, those that are taken for photos
 PHOTOS: Final = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"}

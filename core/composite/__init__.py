@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.composite.between import between
 from core.composite.original import Original, Rendered
 
-__all__ = ["Original", "Rendered"]
+__all__ = ["Original", "Rendered", "between"]

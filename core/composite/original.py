@@ -246,4 +246,4 @@ def _column(values: NDArray[np.floating[Any]]) -> Tensor:
 
 def _tensor(pixels: Picture) -> Tensor:
     """uint8 [H, W, 3] -> float32 [1, 3, H, W], 0..255."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float()
+    return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: what Pillow hands out must not be written to

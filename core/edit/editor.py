@@ -24,7 +24,7 @@ from core.edit.seen import check_mouth
 from core.edit.trials import SCORE_SIDE, Trials
 from core.errors import FaceBarred, FaceLost, LooksYoung, NoSuchFace, ResultError
 from core.expressions import NEUTRAL, Expression, Parts, Strength, default
-from core.faces import Aligned, Face, Photo, align, ffhq_matrix, load_photo
+from core.faces import Aligned, Face, Photo, align, check_size, ffhq_matrix, load_photo
 from core.fast.preview import FEATURE_SIDE
 from core.gates import ADULT
 from core.generator.protocol import with_features
@@ -89,6 +89,10 @@ class Editor:
     def load(self, source: bytes | Path) -> Photo:
         """Decode a photo, which nobody looks at yet. Raises UnreadablePhoto, PhotoTooLarge."""
         return load_photo(source, self.models.settings, own=not self._strangers)
+
+    def check_size(self, size: int) -> None:
+        """Refuse a photo's file of so many bytes before it is read. Raises PhotoTooLarge."""
+        check_size(size, self.models.settings, own=not self._strangers)
 
     def look(self, source: bytes | Path, *, alone: bool = False) -> tuple[Photo, list[Face]]:
         """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
@@ -178,21 +182,28 @@ class Editor:
         """
         return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
 
-    def original(self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None) -> Original:
+    def original(
+        self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None, drawn: Rendered | None = None
+    ) -> Original:
         """Prepare what all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
 
-        They are edits of `shown`, the photo made smaller, where that is given. Raises as `things` does.
+        They are edits of `shown`, the photo made smaller, where that is given; with pictures of the generator that are as
+        large as `drawn`, a reconstruction to take in place of the whole one. Raises as `things` does.
         """
         aligned = align(photo.pixels, found.landmarks, SCORE_SIDE)
         things = self.things(photo, found, replace(aligned, image=photo.in_srgb(aligned.image)))
-        shown, landmarks, picture = shown or photo, found.landmarks, self.reconstructed(ws)
-        matrix = ffhq_matrix(landmarks, len(picture))
+        shown, landmarks, drawn = shown or photo, found.landmarks, drawn or self._reconstructed(ws, found)
+        matrix = ffhq_matrix(landmarks, len(drawn.pixels))
         if shown is not photo:
             shrink = np.array(shown.pixels.shape[1::-1]) / photo.pixels.shape[1::-1]
             landmarks = (landmarks * shrink).astype(np.float32)
             matrix = np.diag([*shrink, 1.0]) @ matrix
-        drawn = self.landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
         return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
+
+    def _reconstructed(self, ws: np.ndarray, found: Found) -> Rendered:
+        """Draw the face as it was projected, with its landmarks as they were found or, if they were not, are. Raises FaceLost."""
+        picture = self.reconstructed(ws)
+        return self.landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
 
     def things(self, photo: Photo, face: Face | Found, aligned: Aligned) -> NDArray[np.float32]:
         """Mark what lies before the face: probabilities [M, M] over its `aligned` picture.

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from core.faces.align import Aligned, align, ffhq_matrix, ffhq_quad
 from core.faces.landmarks import Face, FaceFinder
-from core.faces.photo import Photo, load_photo
+from core.faces.photo import Photo, check_size, load_photo
 
-__all__ = ["Aligned", "Face", "FaceFinder", "Photo", "align", "ffhq_matrix", "ffhq_quad", "load_photo"]
+__all__ = ["Aligned", "Face", "FaceFinder", "Photo", "align", "check_size", "ffhq_matrix", "ffhq_quad", "load_photo"]

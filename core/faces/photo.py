@@ -89,10 +89,9 @@ def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -
     Raises UnreadablePhoto (no such file, another format, cut off, damaged) and PhotoTooLarge (bytes or pixels beyond
     `settings.max_bytes`, `settings.max_pixels`).
     """
-    most = max(settings.max_bytes, _OWN_BYTES * settings.max_pixels) if own else settings.max_bytes
+    most = _byte_limit(settings, own=own)
     data = source if isinstance(source, bytes) else _read(source, most)
-    if len(data) > most:
-        raise PhotoTooLarge(size=_amount(len(data), "B"), limit=_amount(most, "B"))
+    check_size(len(data), settings, own=own)
     container = opened(data)
     if container is None:
         raise UnreadablePhoto(reason="it is none of these formats, or damaged from the start")
@@ -103,6 +102,13 @@ def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -
     seen = pixels if layered is None else colours.laid_on_white(layered)
     left_out = ("the map for screens of high dynamic range",) if container.gain_map else ()
     return Photo(seen, hashlib.sha256(data).hexdigest(), Manner.of(manner, profile, len(data)), layered, left_out)
+
+
+def check_size(size: int, settings: Settings, *, own: bool = False) -> None:
+    """Refuse a file of so many bytes, as `load_photo` would: for whoever need not have read it. Raises PhotoTooLarge."""
+    most = _byte_limit(settings, own=own)
+    if size > most:
+        raise PhotoTooLarge(size=_amount(size, "B"), limit=_amount(most, "B"))
 
 
 def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8], bytes | None, Manner]:
@@ -149,6 +155,10 @@ def _read(path: Path, most: int) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         reason = getattr(error, "strerror", None) or "it can't be opened"
         raise UnreadablePhoto(reason=reason[0].lower() + reason[1:]) from None
+
+
+def _byte_limit(settings: Settings, *, own: bool) -> int:
+    return max(settings.max_bytes, _OWN_BYTES * settings.max_pixels) if own else settings.max_bytes
 
 
 def _pixel_limit(settings: Settings) -> int:

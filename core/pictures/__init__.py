@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.pictures.animation import AnimationKind, animate
-from core.pictures.encode import PLAIN, Manner, PictureKind, Source, encode
+from core.pictures.encode import PLAIN, SUFFIXES, Manner, PictureKind, Source, encode
 from core.pictures.sheet import contact_sheet
 
-__all__ = ["PLAIN", "AnimationKind", "Manner", "PictureKind", "Source", "animate", "contact_sheet", "encode"]
+__all__ = ["PLAIN", "SUFFIXES", "AnimationKind", "Manner", "PictureKind", "Source", "animate", "contact_sheet", "encode"]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 PictureKind = Literal["png", "jpeg", "webp", "avif", "heic"]
+SUFFIXES: Final[dict[PictureKind, str]] = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif", "heic": "heic"}
 Source = Literal["edited", "generated", "photo"]
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/

@@ -1,0 +1,97 @@
+"""Who may ask: the page that was opened with the token, and nobody else on this machine or in this browser.
+
+- The token is the first part of every path. It is never logged, and no Referer carries it (Referrer-Policy).
+- Host must be this server's own address: a name of somebody else's that leads to 127.0.0.1 (DNS rebinding) is refused.
+- Origin, where a browser sends one, must be this server too, and so must what a browser says of where a request comes from
+  (Sec-Fetch-Site); only being led to the page by a link is let through, which needs the token all the same.
+- What is answered may load nothing from elsewhere, and nobody may frame it or read it (CSP and its neighbours).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from core.errors import EgaoError, InternalError, PhotoTooLarge
+from core.play.refusal import Refusal, no_such_page, not_the_page
+
+log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), browsing-topics=()",
+}
+
+
+class Guard:
+    """Holds the token, and lets in who has it and comes from the page."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_urlsafe(32)
+        self.port = 0  # known once the server listens
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """What Host may say."""
+        return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
+
+    def check(self, request: web.Request) -> None:
+        """Raises Refusal for whoever may not ask."""
+        first = request.raw_path.split("?")[0].removeprefix("/").split("/")[0]
+        host, headers = request.headers.get("Host", ""), request.headers
+        led = headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
+        if not (
+            secrets.compare_digest(first.encode(), self.token.encode())
+            and host in self.hosts
+            and all(origin == f"http://{host}" for origin in headers.getall("Origin", ()))
+            and (led or headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"))
+        ):
+            raise not_the_page()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Check, answer, and turn whatever goes wrong into one sentence."""
+        try:
+            self.check(request)
+            return await handler(request)
+        except Refusal as refusal:
+            return told(refusal.status, refusal.code, refusal.sentence)
+        except EgaoError as error:
+            return told(status_of(error), error.code, str(error))
+        except web.HTTPException as error:  # no such route, or not by this method
+            nothing = no_such_page()
+            return told(error.status if error.status in (405, 413) else nothing.status, nothing.code, nothing.sentence)
+        except Exception as error:
+            log.error("%s", "".join(traceback.format_exception(error)).replace(self.token, "[token]"))
+            return told(500, "InternalError", str(InternalError()))
+
+    @staticmethod
+    async def mark(_: web.Request, response: web.StreamResponse) -> None:
+        """Put the headers on whatever is answered."""
+        response.headers.update(HEADERS)
+        response.headers.popall("Server", None)
+
+
+def status_of(error: EgaoError) -> int:
+    """The status that goes with a sentence of core's."""
+    return 413 if isinstance(error, PhotoTooLarge) else 500 if isinstance(error, InternalError) else 422
+
+
+def told(status: int, code: str, sentence: str) -> web.Response:
+    """An answer that says why there is no other."""
+    return web.json_response({"error": code, "sentence": sentence}, status=status)

@@ -1,0 +1,49 @@
+"""A face drawn at a few strengths when it is learned, so that a slider need not wait for the generator.
+
+On two cores without a GPU the generator alone takes longer than a hand that drags is ready to wait. Between two strengths
+that were drawn a face's points lie as good as on straight lines, so what is between is made from those two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.composite import Original, Rendered, between
+from core.edit import Editor, Scale
+from core.errors import FaceLost
+from core.expressions import Expression
+
+STRENGTHS = (-3.0, -2.0, -1.0, 0.5, 1.0, 2.0, 3.0)  # where most happens they lie close together
+
+
+@dataclass(eq=False)
+class Quick:
+    """One face and one expression: small pictures by the step that was moved for them."""
+
+    original: Original  # the face in the small copy of its photo, with a sketch of it as it was projected
+    scale: Scale
+    expression: Expression
+    drawn: dict[float, Rendered] = field(default_factory=dict)
+
+    def draw(self, editor: Editor, ws: np.ndarray) -> Iterator[None]:
+        """Draw the face at each strength, yielding after each; one at which it stops being a face is left out."""
+        self.drawn[0.0] = self.original.reconstructed
+        for strength in STRENGTHS:
+            step, pull = self.scale.step(strength), self.scale.pull(strength)
+            with contextlib.suppress(FaceLost):
+                self.drawn[step] = editor.landmarked(editor.sketch(ws, step, self.expression, pull), strength)
+            yield
+
+    def at(self, step: float) -> Rendered:
+        """The face at a step, the nearest that was drawn beyond them all."""
+        steps = sorted(self.drawn)
+        place = bisect_right(steps, step)
+        if place in (0, len(steps)):
+            return self.drawn[steps[min(place, len(steps) - 1)]]
+        low, high = steps[place - 1], steps[place]
+        return between(self.drawn[low], self.drawn[high], (step - low) / (high - low))

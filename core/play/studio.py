@@ -1,0 +1,232 @@
+"""The edits of a page: the way that `egao edit` goes, in parts between which others may be served, and quick looks.
+
+Everything here runs on one thread. What takes long is an iterator: whoever runs it may stop between two of its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import PurePath
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.composite import Original
+from core.edit import Editor, KnownFace, PhotoEditor, Variant
+from core.edit.found import Found
+from core.expressions import NEUTRAL, named
+from core.faces import Photo, align
+from core.pictures import PictureKind, Source, encode
+from core.play import quick
+from core.play.held import Choice, Held, Result, Verdict
+from core.play.refusal import not_learned
+
+THUMBNAIL = 192  # pixels of a face to choose by
+EVERY = 0.7  # seconds between two pictures of a face that is being learned: often enough to see it come nearer
+_PROJECTED, _SCALED = 0.65, 0.75  # shares of the time that learning a face takes
+SAMPLE: Final = "astronaut.png"  # NASA's portrait of Eileen Collins, public domain; comes with scikit-image
+
+
+@dataclass(frozen=True)
+class Learning:
+    """A face is being learned."""
+
+    share: float  # of the whole that is done, 0..1, as far as that can be told
+    eta: float  # seconds that are left of the projection
+    picture: bytes | None = None  # JPEG of what is known so far, now and then
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A face can be edited."""
+
+    neutral: float  # the strength at which it shows nothing of the expression
+    now: float  # its score in the photo, 0..1
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result is there. `verdicts` are in the order of the choices that were asked for."""
+
+    version: int
+    choices: tuple[Choice, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def sample() -> bytes | None:
+    """The sample photo, where scikit-image is installed."""
+    return (files("skimage") / "data" / SAMPLE).read_bytes() if find_spec("skimage") is not None else None
+
+
+class Studio:
+    """Edits held photos."""
+
+    def __init__(self, photos: PhotoEditor, steps: int | None = None) -> None:
+        """`steps` of a projection at most; as many as pay if not given."""
+        self._photos, self._editor, self._steps = photos, photos.editor, steps
+
+    @property
+    def editor(self) -> Editor:
+        """What edits."""
+        return self._editor
+
+    def warm(self) -> None:
+        """Load what every edit needs, so that the first photo does not wait for it. Raises WeightsError."""
+        models = self._editor.models
+        _ = models.renderer, models.finder, models.features, models.things, models.maps, models.preview, models.mover(named(""))
+
+    def open(self, data: bytes, name: str) -> Iterator[Held | None]:
+        """Look at a photo's file; the last thing yielded is the photo. Raises PhotoError."""
+        looking = self._editor.looking(data)
+        for _ in looking.run():
+            yield None
+        yield Held(looking.photo, looking.faces, PurePath(name).stem[:80] or "photo")
+
+    def thumbnail(self, held: Held, number: int) -> bytes:
+        """A face of the photo to choose by, JPEG. Raises NoSuchFace."""
+        face = Editor.pick(held.faces, number + 1)
+        return encode(held.photo.in_srgb(align(held.photo.pixels, face.landmarks, THUMBNAIL).image), "jpeg", source="photo")
+
+    def shown(self, held: Held) -> bytes:
+        """The photo as it was given, JPEG."""
+        return encode(held.shown.srgb, "jpeg", source="photo")
+
+    def learn(self, held: Held, number: int, expression: str) -> Iterator[Learning | Learned]:
+        """Project a face, unless that was done before, and measure how it answers to the expression.
+
+        Raises NoSuchFace, NoSuchExpression, MouthHidden, MouthCut and what a projection raises.
+        """
+        face, wanted = Editor.pick(held.faces, number + 1), named(expression)
+        known, found, aligned = held.known.get(number), self._editor.found(face), self._editor.align(held.photo, face).image
+        if known is None:
+            known = yield from self._project(held, found)
+        held.known[number] = known = self._photos.learn(known, wanted, aligned, None if known.learned.found else found)
+        scale = self._photos.scale(known, wanted)
+        yield Learning(_SCALED, 0.0)
+        drawn = self._editor.landmarked(self._editor.sketch(known.ws, 0.0, wanted, ()), 0.0)
+        original = self._editor.original(held.photo, self._found(held, number), known.ws, held.small, drawn)
+        made = quick.Quick(original, scale, wanted)
+        for index, _ in enumerate(made.draw(self._editor, known.ws)):
+            yield Learning(_SCALED + (1 - _SCALED) * (index + 1) / len(quick.STRENGTHS), 0.0)
+        held.quick[number, wanted.name] = made
+        yield Learned(scale.neutral, scale.score(0.0))
+
+    def _project(self, held: Held, found: Found) -> Generator[Learning, None, KnownFace]:
+        begun = self._photos.begin(held.photo, found, steps=self._steps)
+        shown = -EVERY
+        for step in begun.projecting.run():
+            picture = None
+            if step.seconds - shown > EVERY:
+                shown, picture = step.seconds, self._drawn_small(begun.projecting.ws)
+            yield Learning(_PROJECTED * step.step / step.steps, step.eta, picture)
+        yield Learning(_PROJECTED, 0.0, self._drawn_small(begun.projecting.ws))
+        return KnownFace(begun.projecting.ws)
+
+    def _drawn_small(self, ws: np.ndarray) -> bytes:
+        return encode(Editor.resized(self._editor.reconstructed(ws), THUMBNAIL), "jpeg")
+
+    def glance(self, held: Held, choices: Sequence[Choice], number: int) -> bytes:
+        """A small picture of the photo with these edits, unjudged, JPEG; face `number` is the one that is being changed.
+
+        Raises NoSuchFace, and Refusal where a face was not learned yet.
+        """
+        began = tuple(one for one in choices if one.face != number)
+        if held.others is None or held.others[0] != began:
+            pixels = held.small.pixels
+            for one in began:
+                pixels = self._laid_quickly(held, one, pixels)
+            held.others = began, pixels
+        pixels = held.others[1]
+        for one in choices:
+            pixels = self._laid_quickly(held, one, pixels) if one.face == number else pixels
+        return encode(held.small.in_srgb(pixels), "jpeg", source=_source(choices))
+
+    def _laid_quickly(self, held: Held, choice: Choice, onto: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The small copy with one face edited, between the strengths at which it was drawn."""
+        _known(held, choice.face)
+        face = held.quick.get((choice.face, named(choice.expression).name))
+        if face is None:
+            raise not_learned()
+        strength = face.scale.neutral if choice.asked == NEUTRAL else choice.asked
+        step, pull = face.scale.rest if choice.asked == NEUTRAL else face.scale.step(strength), face.scale.pull(strength)
+        if step == 0 and not any(pull):
+            return onto
+        return face.original.edit(face.at(step), self._editor.parts(face.expression, pull), onto)
+
+    def picture(self, held: Held, choices: Sequence[Choice]) -> Iterator[Made | None]:
+        """Make the photo with these edits in full quality, each judged as `egao edit` judges it; the last yielded tells of it.
+
+        A face whose edit is not good enough stays as it was. Raises as `glance` does, and FaceLost.
+        """
+        pixels = held.photo.pixels
+        kept: list[Choice] = []
+        verdicts: list[Verdict] = []
+        for choice in choices:
+            variant, original = self._drawn(held, choice), self._original(held, choice.face)
+            yield None
+            verdict, judged = held.verdicts.get(choice), None
+            if verdict is None:
+                before = self._photos.scale(held.known[choice.face], variant.expression).score(0.0)
+                judged = self._editor.judged(original, variant, before)
+                verdict = held.verdicts[choice] = Verdict(judged.told, judged.lips_anew, before, judged.score)
+                yield None
+            verdicts.append(verdict)
+            if verdict.told is None and not variant.untouched:
+                if judged is None or kept:
+                    way = replace(variant, lips_anew=verdict.lips_anew)
+                    judged = self._editor.into_photo(original, way, pixels, judge=False)
+                    yield None
+                pixels = judged.pixels
+                kept.append(choice)
+        held.version += 1
+        held.result = Result(pixels, tuple(kept))
+        yield Made(held.version, tuple(kept), tuple(verdicts))
+
+    def result_shown(self, held: Held) -> bytes:
+        """The result as large as a page shows it, JPEG."""
+        assert held.result is not None
+        small = Photo(held.result.pixels, "", held.photo.manner).at_most(max(held.shown.pixels.shape[:2]))
+        return encode(small.srgb, "jpeg", source=_source(held.result.choices))
+
+    def file(self, held: Held, kind: PictureKind | None) -> tuple[bytes, str, PictureKind]:
+        """The result as a file of this kind, by default the photo's own; its name without suffix, and its kind."""
+        assert held.result is not None
+        own, result = kind or held.photo.manner.own, held.result
+        content = encode(held.photo.finished(result.pixels), own, source=_source(result.choices), manner=held.photo.manner)
+        label = result.choices[0].label if len(result.choices) == 1 else "edited"
+        return content, f"{held.name}-{label}", own
+
+    def _drawn(self, held: Held, choice: Choice) -> Variant:
+        """The face at a strength, as the generator draws it."""
+        known, expression = _known(held, choice.face), named(choice.expression)
+        scale = self._photos.scale(known, expression)
+        return self._editor.variants(known.ws, [choice.asked], expression, scale, judge=False)[0]
+
+    def _original(self, held: Held, number: int) -> Original:
+        """A face in its photo; made once."""
+        if number not in held.originals:
+            ws = _known(held, number).ws
+            held.originals[number] = self._editor.original(held.photo, self._found(held, number), ws)
+        return held.originals[number]
+
+    def _found(self, held: Held, number: int) -> Found:
+        """Where a face that was learned is in its photo, and in its reconstruction if that has one."""
+        return Found.load(_known(held, number).learned.found) or self._editor.found(Editor.pick(held.faces, number + 1))
+
+
+def _known(held: Held, number: int) -> KnownFace:
+    """A face that was learned. Raises NoSuchFace, and Refusal for one that was not learned yet."""
+    Editor.pick(held.faces, number + 1)
+    known = held.known.get(number)
+    if known is None:
+        raise not_learned()
+    return known
+
+
+def _source(choices: Sequence[Choice]) -> Source:
+    """What a file says of itself: with no face edited every pixel is the camera's."""
+    return "edited" if any(one.strength != 0 for one in choices) else "photo"

@@ -1,0 +1,58 @@
+"""The one thread on which networks run, a part of the work at a time, while the event loop answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar, cast
+
+from core.play.refusal import too_busy
+
+T = TypeVar("T")
+MOST = 64  # parts that may wait: a page asks for three at most, and for what belongs to its photo
+_END: Final = object()
+
+
+class Worker:
+    """Runs whatever it is given in turn, on one thread of its own.
+
+    An iterator comes back to the end of the queue after each of its parts, so a page that drags a slider waits for one step
+    of another page's projection and not for all of it.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="egao-play")
+        self._waiting = 0
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """The result of a function. Raises what the function raises, and Refusal where too much waits already."""
+        if self._waiting >= MOST:
+            raise too_busy()
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self._waiting -= 1
+
+    async def parts(self, work: Iterator[T]) -> AsyncGenerator[T, None]:
+        """Each thing that an iterator yields. Whoever stops reading stops the work; what is under way ends first."""
+        try:
+            while (part := await self.call(lambda: next(cast(Iterator[Any], work), _END))) is not _END:
+                yield cast(T, part)
+        finally:
+            close = getattr(work, "close", None)
+            if close is not None:
+                self._thread.submit(close)
+
+    async def last(self, work: Iterator[T]) -> T:
+        """The last thing that an iterator yields."""
+        found: Any = _END
+        async for part in self.parts(work):
+            found = part
+        assert found is not _END
+        return cast(T, found)
+
+    async def close(self) -> None:
+        """End the thread once what runs there has ended; what waits is dropped."""
+        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)

@@ -90,10 +90,10 @@ async function open(ask) {
   }
   show("work");
   offerFaces(signal);
-  says(photo.left_out.length ? `Left out of the result: ${photo.left_out.join(", ")}.` : "");
+  $("left-out").textContent = photo.left_out.length ? `The result leaves out ${photo.left_out.join(", ")}.` : "";
   if (photo.faces.length === 1) await choose(0);
   else {
-    announce(`${photo.faces.length} faces were found. Choose one.`);
+    says(`${photo.faces.length} faces were found. Choose one; each keeps its own strength.`);
     $("faces").firstChild.focus();
   }
 }
@@ -101,6 +101,7 @@ async function open(ask) {
 /* ---- whose face, which expression ---- */
 
 function offerFaces(signal) {
+  $("people").hidden = photo.faces.length === 1;
   const buttons = photo.faces.map((_, number) => {
     const button = document.createElement("button");
     button.type = "button";

@@ -22,7 +22,7 @@ FOUND = next(filter(None, map(shutil.which, [os.environ["EGAO_CHROMIUM"]] if "EG
 needs_chromium = pytest.mark.skipif(
     FOUND is None, reason="no Chromium is here: apt-get install chromium (or EGAO_CHROMIUM=/path) to test the page in one"
 )
-PATIENCE = 90.0  # seconds that a test waits for something on the page, however busy the machine
+PATIENCE = 60.0  # seconds that a test waits for something on the page, however busy the machine
 
 
 class Tab:
@@ -139,7 +139,7 @@ class Tab:
         """Drag a file from outside onto an element and let it go."""
         x, y = await self.place(selector)
         data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
-        for kind in ("dragEnter", "dragOver", "drop"):
+        for kind in ("dragEnter", "dragOver", "dragOver", "drop"):
             await self.call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 
     async def spoken(self) -> list[tuple[str, str]]:

@@ -47,6 +47,8 @@ class PhotoCog(commands.Cog):
         except Exception as error:
             if isinstance(error, (Blocked, RoleNeeded, WebhookPhoto)) and not self._words.may(message.author.id):
                 return  # they were told
+            if isinstance(error, EgaoError):
+                log.info("the author of message %d is told %s %s", message.id, error.code, error.facts)
             say = Speaker("en")
             with contextlib.suppress(EgaoError):  # the store may be what fails
                 say = (await self.bot.asker_of(message)).say

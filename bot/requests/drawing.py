@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from core.executor import Animate, Executor, FullSize, Render
 from core.expressions import NEUTRAL, Strength, named
 from core.store import FaceAndLatent, Store
 
+log = logging.getLogger(__name__)
 REQUEST_BYTES: Final = 25 * 2**20  # all files of one message
 GALLERY_KIND: Final = "jpeg"
 GALLERY_SIDE: Final = 2048  # pixels of the photo's longer side: more is for the download
@@ -52,6 +54,8 @@ class Pictures:
         good, troubles = [one for one in made if one.trouble is None], [one.trouble for one in made if one.trouble is not None]
         if troubles and not good:
             raise troubles[-1]
+        for one in troubles:
+            log.info("request R%d in message %s leaves out %s %s", run.job_id, run.answer.message_id, one.code, one.facts)
         if good and run.ask.strength not in (None, NEUTRAL):
             files += [Attached(name) for name in shown if name.startswith("neutral.")]
         named_as = zip(("neutral", "edited")[-len(made) :], made, strict=False)

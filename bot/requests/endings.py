@@ -52,7 +52,7 @@ class Ends:
         finish, refund = self._store.jobs.finish, own_failure(error) and not run.spent
         if not await self._store.run(finish, run.job_id, "failed", error=known.code, facts=known.facts, refund=refund):
             return
-        log.info("request R%d ends with %s %s", run.job_id, known.code, known.facts)
+        log.info("request R%d in message %s ends with %s %s", run.job_id, run.answer.message_id, known.code, known.facts)
         await self.tell(run, trouble(run.ask.say, error, f"R{run.job_id}"))
 
     async def cut_short(self, run: Run, why: str) -> None:

@@ -185,14 +185,13 @@ async def test_the_admins_can_set_one_language_for_all(world: World) -> None:
 
 async def test_every_command_answers_a_japanese_member_in_japanese(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.consent(world.boss)
-    calls: dict[str, dict[str, Any]] = {
+    needed: dict[str, dict[str, Any]] = {
         **{load(name).said("en").name: {"strength": 1.0} for name in expressions()},
-        "neutral": {}, "animate": {}, "faces": {}, "queue": {}, "privacy": {}, "forget": {},
-        "export": {}, "help": {}, "visibility": {"show": "private"}, "egao settings": {}, "egao status": {},
-        "egao block": {"member": world.ben}, "egao unblock": {"member": world.ben}, "egao purge": {},
+        "visibility": {"show": "private"}, "egao block": {"member": world.ben}, "egao unblock": {"member": world.ben},
     }  # fmt: skip
     menus = {load(name).said("en").menu for name in expressions()} | {"Make it neutral"}
-    assert set(calls) == set(world.boss.available_commands(world.channel)) - menus
+    calls = {name: needed.get(name, {}) for name in world.boss.available_commands(world.channel) if name not in menus}
+    assert len(calls) >= 15
     with speaking(monkeypatch, {world.boss.id: "ja"}):
         for name, options in calls.items():
             answer = await world.boss.slash(world.channel, name, **options)

@@ -9,7 +9,7 @@ import pytest
 from bot.requests.ask import Ask
 from bot.text.speaker import Speaker
 from core.errors import EgaoError, FaceTooSmall, InternalError, JobTimedOut, NoSuchFace, OwnShareFull, UnreadablePhoto
-from tests.bot.kit import World, text
+from tests.bot.kit import World, last_in, text
 from tests.bot.workbench import photo
 
 ERRORS: list[EgaoError] = [
@@ -65,7 +65,30 @@ async def test_what_a_member_is_told_is_one_line_of_the_log_under_its_request(
     await world.ann.send(world.channel, attachments=[("secret-name.png", photo(fail="FaceTooSmall"))])
     assert "30 pixels" in text(world.channel.last_message)
     (line,) = [record.getMessage() for record in caplog.records if "ends with" in record.getMessage()]
-    assert line.partition(" ends with ")[0].startswith("request R")
+    assert line.startswith("request R")
+    assert f" in message {last_in(world.channel).id} ends with " in line, "which the link to the message names"
     assert line.endswith("FaceTooSmall {'pixels': 30, 'limit': 64}")
     assert "secret-name" not in caplog.text
     assert str(world.ann.id) not in line
+
+
+async def test_why_a_picture_is_left_out_is_in_the_log_under_its_message(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    world.consent(world.ann)
+    world.open()
+    await world.ann.send(world.channel, attachments=[("me.png", photo(fail="NotWhole", at="render"))])
+    assert "At strength +1 the mouth" in text(world.channel.last_message)
+    (line,) = [record.getMessage() for record in caplog.records if "leaves out" in record.getMessage()]
+    assert line.endswith(f"in message {last_in(world.channel).id} leaves out NotWhole {{'strength': '+1'}}")
+
+
+async def test_why_a_photo_was_not_taken_in_is_in_the_log_under_its_message(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    world.consent(world.ann)
+    world.open()
+    world.store.members.block(world.guild.id, world.ann.id)
+    sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    lines = [record.getMessage() for record in caplog.records]
+    assert f"the author of message {sent.id} is told Blocked {{}}" in lines

@@ -12,11 +12,11 @@ SMALL = ("bias", "noise_strength", "noise.weight", "Noise/weight", "apply_noise.
 
 
 def numbers(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
-    """Standard normal, a tenth of that for biases and the like; positive for magnitudes; a slight turn for transforms."""
+    """Standard normal, a tenth of that for biases and the like; positive for variances; a slight turn for transforms."""
     drawn = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(tuple(shape)).astype(np.float32)
     if name.endswith("transform"):
         return np.eye(3, dtype=np.float32) + drawn * np.float32(0.02)
-    if name.endswith("magnitude_ema"):
+    if name.endswith(("magnitude_ema", "running_var")):
         return np.abs(drawn) + np.float32(0.5)
     if name.endswith("lod"):
         return np.zeros(shape, dtype=np.float32)

@@ -2,6 +2,10 @@
 
 What the published code draws with the very same numbers is in `published/*.npz`; `published/*.json` tells how each network is
 built. Modules of the names that such files ask for are made up here, and hold nothing.
+
+A new case of a torch state dict is two files: NAME.json with {"form": "state", "shapes": {key: shape}}, made small, and
+NAME.npz with z [2, z_dim], c [2, 0], w [2, w_dim] and the image [2, 3, R, R] that the published module draws once
+`numbers(key, shape)` is loaded into it.
 """
 
 from __future__ import annotations

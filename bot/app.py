@@ -125,7 +125,7 @@ async def _connect(parts: Parts, token: str) -> None:
 
 
 async def _once(parts: Parts, token: str, *, content: bool) -> None:
-    """One client's life. discord.py itself reconnects after a lost connection."""
+    """Run one client to its end. discord.py itself reconnects after a lost connection."""
     bot = EgaoBot(parts, content=content)
     async with contextlib.AsyncExitStack() as stack:
         if parts.settings.http_port:
@@ -160,5 +160,5 @@ async def _alone(store: Store) -> None:
 
 
 def _generator(settings: Settings) -> str:
-    """The digest that latents of the chosen generator are kept under. Raises NoSuchGenerator, WeightsMissing."""
+    """Find the digest that latents of the chosen generator are kept under. Raises NoSuchGenerator, WeightsMissing."""
     return chosen(settings).digest

@@ -17,7 +17,7 @@ def command() -> None:
 
 
 def checks(settings: Settings, online: bool) -> Iterator[Finding]:
-    """The token; with `online`, what Discord says about it, the intents and the permissions in each known server."""
+    """Check the token; with `online`, what Discord says about it, the intents and the permissions in each known server."""
     from bot.doctor import checks as of_the_bot
 
     yield from of_the_bot(settings, online)

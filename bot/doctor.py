@@ -21,7 +21,7 @@ SECONDS: Final = 30.0  # for all that is asked of Discord
 
 
 def checks(settings: Settings, online: bool) -> Iterator[Finding]:
-    """The token of the settings; with `online`, everything that can be asked with it."""
+    """Check the token of the settings; with `online`, everything that can be asked with it."""
     if settings.discord_token is None:
         yield Finding("token", "wrong", f"DISCORD_TOKEN is not set: make a bot at {HELP}, copy its token into .env")
     elif online:
@@ -62,7 +62,7 @@ async def online_findings(client: discord.Client, settings: Settings) -> AsyncIt
 
 
 def _known_servers(settings: Settings) -> dict[int, tuple[int, ...]]:
-    """The servers that the bot has noted, with the channels that it is to speak in by itself.
+    """List the servers that the bot has noted, with the channels that it is to speak in by itself.
 
     None where there is no store, or one that can't be opened (told elsewhere).
     """
@@ -77,7 +77,7 @@ def _known_servers(settings: Settings) -> dict[int, tuple[int, ...]]:
 
 
 async def _server(client: discord.Client, guild_id: int, channels: Sequence[int]) -> list[Finding]:
-    """The bot's own permissions in one server, and in its channels where they are others."""
+    """Check the bot's own permissions in one server, and in its channels where they are others."""
     assert client.user is not None
     try:
         guild = await client.fetch_guild(guild_id, with_counts=False)

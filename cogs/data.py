@@ -81,7 +81,7 @@ class DataCog(commands.Cog):
 
 
 async def _show(interaction: Interaction, page: Page, *, first: bool) -> None:
-    """The first page in the place of "thinking", others after it."""
+    """Show the first page in the place of "thinking", others after it."""
     if first:
         await interaction.edit_original_response(view=page.view, attachments=page.files())
     else:

@@ -77,7 +77,7 @@ class PhotoCog(commands.Cog):
             await self._reply(message, say, notice(say("trouble.place")))
 
     def _source(self, message: discord.Message) -> discord.Message | None:
-        """The message with the photo: this one, or the one that it answers with a mention of the bot."""
+        """Find the message with the photo: this one, or the one that it answers with a mention of the bot."""
         source = pictured(message)
         return source if source is message or self._spoken_to(message) else None
 

@@ -67,7 +67,7 @@ class ReportCog(commands.Cog):
         await answer(interaction, notice(say("report.thanks" if passed_on else "report.nowhere")))
 
     async def handled(self, press: Press) -> None:
-        """An admin has looked after it: it is erased, and its notice says by whom. Anyone else may press in vain."""
+        """Close a report that an admin has looked after: it is erased, and its notice says by whom. Raises AdminsOnly."""
         guild_id = require_admin(press.interaction)
         (number,) = press.numbers(1)
         store = self.bot.store

@@ -103,7 +103,7 @@ class SettingsCog(commands.Cog):
 
 
 def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool = False) -> Page:
-    """The settings as they stand and their controls."""
+    """Show the settings as they stand and their controls."""
     channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
         custom_id=custom_id("set", "channels"), placeholder=say("admin.channels.pick"), min_values=0,
         max_values=MOST_CHANNELS, channel_types=TEXT_CHANNELS,
@@ -135,7 +135,7 @@ def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool =
 
 
 def _refused(say: Speaker, settings: GuildSettings) -> Any:
-    """The switch of what a face bars that the checks refuse."""
+    """Make the switch of what a face bars that the checks refuse."""
     other = REFUSED[settings.refused_face == "photo"]
     return button(say("admin.button.refused", state=say(f"admin.refused.{settings.refused_face}")), "set", "refused", other)
 

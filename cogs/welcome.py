@@ -28,7 +28,7 @@ class WelcomeCog(commands.Cog):
             await self._greet(guild)
 
     async def _greet(self, guild: discord.Guild) -> None:
-        """One try. `/help` tells admins the same, so nobody is written to again and again."""
+        """Greet once, without a second try. `/help` tells admins the same, so nobody is written to again and again."""
         say = speaker(guild.preferred_locale)
         page = notice(say("welcome", server=discord.utils.escape_markdown(guild.name)))
         try:
@@ -40,7 +40,7 @@ class WelcomeCog(commands.Cog):
             log.info("server %d joined, its admins greeted", guild.id)
 
     def _channel(self, guild: discord.Guild) -> discord.TextChannel | None:
-        """The server's own choice for such messages, if there is one and the bot may write there."""
+        """Find the server's own channel for such messages, if there is one and the bot may write there."""
         channel = guild.system_channel
         if channel is None:
             return None

@@ -18,6 +18,6 @@ SCOPES: Final = ("bot", "applications.commands")
 
 
 def invite_link(application_id: int) -> str:
-    """The page of Discord's where somebody adds the bot to a server of theirs."""
+    """Write the address of Discord's page where somebody adds the bot to a server of theirs."""
     permissions = discord.Permissions(**dict.fromkeys(NEEDED, True))
     return discord.utils.oauth_url(application_id, permissions=permissions, scopes=SCOPES)

@@ -81,7 +81,7 @@ async def require_own_message(store: Store, interaction: discord.Interaction[Any
 
 
 def check_strength(strength: float, settings: GuildSettings) -> float:
-    """The strength, rounded to the hundredths that buttons carry. Raises StrengthOverLimit."""
+    """Check a strength against the server's limit, rounded to the hundredths that buttons carry. Raises StrengthOverLimit."""
     high = settings.strength_max
     if not -high <= strength <= high:  # also refuses NaN
         raise StrengthOverLimit(low=-high, high=high)
@@ -89,7 +89,7 @@ def check_strength(strength: float, settings: GuildSettings) -> float:
 
 
 def clamp_strength(strength: float, settings: GuildSettings) -> float:
-    """The strength, or the limit that is nearest to it: for buttons, which go as far as they may."""
+    """Bring a strength within the server's limit: for buttons, which go as far as they may."""
     return round(max(-settings.strength_max, min(settings.strength_max, strength)), 2)
 
 

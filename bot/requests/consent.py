@@ -157,12 +157,12 @@ def asks(message: discord.Message) -> bool:
 
 
 def _source(caller: Caller) -> int:
-    """The message with the photo; 0 if there is none."""
+    """Find the message with the photo; 0 if there is none."""
     return caller.message.id if isinstance(caller, MessageCaller) else 0
 
 
 def question(say: Speaker, member_id: int, message_id: int, retention_hours: int, once: str) -> Page:
-    """The notice with its two buttons, meant for one member. `once` is what the row of the request will be called."""
+    """Make the notice with its two buttons, meant for one member. `once` is what the row of the request will be called."""
     ids = (CONSENT_VERSION, member_id, message_id)
     return notice(
         say("consent.notice", retention=retention_hours),

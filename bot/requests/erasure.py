@@ -90,7 +90,7 @@ class Erasure:
         return await self._erase(scope, self._store.forget_source_message, *sorted(message_ids))
 
     async def edited(self, message_id: int, attachment_ids: frozenset[int]) -> Erased:
-        """A message was edited and has these files now: erase what came from it if its photo is not there any more.
+        """Erase what came from a message that was edited and has these files now, if its photo is not among them.
 
         Raises StoreError.
         """

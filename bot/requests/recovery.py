@@ -142,7 +142,7 @@ def _orphan(guild: discord.Guild, channel: Any) -> bool:
 
 
 async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
-    """A request as it stood, from its row; None if the row doesn't say enough (an older version wrote it)."""
+    """Rebuild a request from its row; None if the row doesn't say enough (an older version wrote it)."""
     if job.request is None or job.owner.member_id is None:
         return None
     try:

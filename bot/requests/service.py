@@ -329,7 +329,7 @@ class Service:
     # -- ended by others
 
     async def cancel(self, owner: Owner, job_id: int) -> Run | None:
-        """A member wants it no more. The run that was ended, or None if there was none of theirs."""
+        """End a request that its member wants no more: the run that was ended, None if there was none of theirs."""
         if not await self._store.run(self._store.jobs.cancel, owner, job_id):
             return None
         waiting = self.choosing.pop(job_id, None)
@@ -364,7 +364,7 @@ class Service:
                 self.ends.tell_meanwhile(run, notice(run.ask.say("faces.expired")))
 
     def held(self) -> set[int]:
-        """The requests that this process has in hand."""
+        """List the requests that this process has in hand."""
         return self.runs.keys() | self.choosing.keys() | self._entering | self.ends.telling.keys()
 
     def place(self, job_id: int) -> Progress | None:

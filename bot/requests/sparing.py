@@ -41,7 +41,7 @@ class Sparing:
         self._done: OrderedDict[Hashable, list[float]] = OrderedDict()
 
     def wait(self, key: Hashable) -> float:
-        """Seconds until it may be done again; 0 if it may now, which is then noted."""
+        """Count the seconds until it may be done again; 0 if it may now, which is then noted."""
         now = self._clock()
         done = [at for at in self._done.get(key, ()) if at > now - self._seconds]
         if len(done) >= self._most:

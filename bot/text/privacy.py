@@ -67,6 +67,6 @@ CHECKS: Final[dict[Language, str]] = {
 
 
 def privacy(language: Language, retention_hours: int, *, checks: bool) -> str:
-    """The statement, with the numbers that hold where it is asked for. `checks`: photos are looked at by core.gates."""
+    """Write the statement, with the numbers that hold where it is asked for. `checks`: photos are looked at by core.gates."""
     told = CHECKS[language].format(age=ADULT) if checks else ""
     return TEXT[language].format(checks=told, retention=retention_hours, version=CONSENT_VERSION, age=ADULT)

@@ -21,7 +21,7 @@ _SIDES, _SIDE = re.compile(r"(\d+) x (\d+) pixels"), re.compile(r"(\d+) a side")
 
 
 def in_japanese(fact: str) -> str:
-    """The fact in Japanese; one that is not known here as it is."""
+    """Translate a fact of an error; one that is not known here stays as it is."""
     if found := _ANSWER.fullmatch(fact):
         return f"サーバーの応答：{found[1]}"
     if found := _PIXELS.fullmatch(fact):

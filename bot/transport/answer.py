@@ -122,7 +122,7 @@ class Answer:
             await self._channel().send(view=notice(text).view, **self._once)
 
     async def files_now(self) -> Sequence[discord.Attachment]:
-        """The files of the message as it stands; read from Discord after a restart."""
+        """List the files of the message as it stands; read from Discord after a restart."""
         if not self.current and self.message_id is not None:
             try:
                 self.current = (await self._fetch(self.message_id)).attachments

@@ -15,9 +15,9 @@ class BotBase(commands.Bot):
     """discord.py's bot with the two questions that handlers ask."""
 
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
-        """The language to answer in."""
+        """Choose the language to answer in."""
         raise NotImplementedError
 
     async def pressed(self, press: Press) -> None:
-        """A component of ours was used."""
+        """Handle a press of a component of ours."""
         raise NotImplementedError

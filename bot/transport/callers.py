@@ -54,7 +54,7 @@ class Caller(Protocol):
         ...
 
     async def reply(self, page: Page, nonce: str) -> Answer:
-        """The first visible reply; the answer to come is edited into it.
+        """Post the first visible reply; the answer to come is edited into it.
 
         Raises discord.HTTPException where the bot may not reply. A Discord that fails just now is no reason to give
         up: the answer is posted when it is ready.
@@ -62,7 +62,7 @@ class Caller(Protocol):
         ...
 
     async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
-        """A further message beside the first, `about` the message with the photo. Raises as `reply` does."""
+        """Post a further message beside the first, `about` the message with the photo. Raises as `reply` does."""
         ...
 
 

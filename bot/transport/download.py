@@ -42,7 +42,7 @@ class Downloader:
             await self._session.close()
 
     async def photo(self, url: str, declared: int | None = None) -> bytes:
-        """The bytes at `url`; `declared` is the size that Discord told, checked before anything is fetched.
+        """Fetch the bytes at `url`; `declared` is the size that Discord told, checked before anything is fetched.
 
         Raises PhotoTooLarge, PhotoGone (404, or the signed link ran out) or PhotoUnreachable.
         """
@@ -88,7 +88,7 @@ class Downloader:
 
 
 def mebibytes(size: int) -> str:
-    """A file size as people read it."""
+    """Write a file size as people read it."""
     return f"{size / 2**20:.1f} MiB"
 
 

@@ -31,7 +31,7 @@ class PhotoRef(PhotoPlace):
 
     @classmethod
     def of(cls, attachment: discord.Attachment, message: discord.Message | None = None, author_id: int | None = None) -> Self:
-        """A picture that came with a message or a command. Raises NoPhoto for another file, ExplicitPhoto.
+        """Refer to a picture that came with a message or a command. Raises NoPhoto for another file, ExplicitPhoto.
 
         `author_id`: who posted it, if that is not who posted the message.
         """
@@ -59,7 +59,7 @@ class PhotoReader:
         self._bot, self._photos, self._gone = bot, photos, gone
 
     async def of_face(self, stored: StoredFace) -> bytes | None:
-        """The photo that a kept face came from; None where it is not there any more."""
+        """Fetch the photo that a kept face came from; None where it is not there any more."""
         if stored.source is None:
             return None
         with contextlib.suppress(PhotoError):
@@ -87,7 +87,7 @@ class PhotoReader:
 
 
 async def message_with_photo(bot: discord.Client, channel_id: int, message_id: int, gone: Gone) -> discord.Message:
-    """A message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails. The faces of a deleted one go."""
+    """Read a message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails. The faces of a deleted one go."""
     try:
         message: discord.Message = await bot.get_partial_messageable(channel_id).fetch_message(message_id)
     except discord.NotFound:  # deleted while nobody listened: what is kept of it goes too
@@ -123,7 +123,7 @@ def _attached(message: discord.Message) -> list[discord.Attachment]:
 
 
 def pictured(message: discord.Message) -> discord.Message | None:
-    """The message with the pictures: this one, or the one that it answers; None if neither has any."""
+    """Find the message with the pictures: this one, or the one that it answers; None if neither has any."""
     if pictures(message):
         return message
     answered = message.reference.resolved if message.reference is not None else None
@@ -131,7 +131,7 @@ def pictured(message: discord.Message) -> discord.Message | None:
 
 
 async def photo_in(bot: discord.Client, message: discord.Message) -> PhotoRef:
-    """The first picture of a message. Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto where Discord
+    """Take the first picture of a message. Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto where Discord
     doesn't tell whose it is."""
     found = pictures(message)
     if not found:

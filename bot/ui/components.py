@@ -27,7 +27,7 @@ Handler = Callable[["Press"], Awaitable[None]]
 
 
 def custom_id(verb: str, *arguments: int | str) -> str:
-    """The custom_id of a verb and its ids."""
+    """Write the custom_id of a verb and its ids."""
     text = ":".join((PREFIX, verb, *map(str, arguments)))
     assert len(text) <= LIMIT, text
     return text
@@ -50,7 +50,7 @@ class Press:
         return message is not None and any(_named(one) == wanted for one in _custom_ids(message.components))
 
     def numbers(self, count: int) -> tuple[int, ...]:
-        """The first `count` arguments as numbers; a forged or outdated custom_id raises Outdated."""
+        """Read the first `count` arguments as numbers. Raises Outdated for a forged or outdated custom_id."""
         try:
             found = tuple(int(argument) for argument in self.arguments[:count])
         except ValueError:
@@ -60,21 +60,21 @@ class Press:
         return found
 
     def choice(self) -> int | None:
-        """The number that was chosen in a select, if it is one."""
+        """Read the number that was chosen in a select; None if it is none."""
         return whole(self.chosen[0]) if self.chosen else None
 
     def argument(self, index: int, otherwise: str) -> str:
-        """An argument as it stands; `otherwise` where the custom_id is of a version that had none there."""
+        """Take an argument as it stands; `otherwise` where the custom_id is of a version that had none there."""
         return self.arguments[index] if index < len(self.arguments) else otherwise
 
 
 def _named(identity: str) -> tuple[str, ...]:
-    """The verb of a custom_id and what it is about."""
+    """Read the verb of a custom_id and what it is about."""
     return tuple(identity.split(":")[1 : 2 + NAMED])
 
 
 def _custom_ids(components: Iterable[Any]) -> Iterator[str]:
-    """The custom_ids of a message's components, nested ones too."""
+    """List the custom_ids of a message's components, nested ones too."""
     for component in components:
         identity = getattr(component, "custom_id", None)
         if identity is not None:
@@ -86,7 +86,7 @@ def _custom_ids(components: Iterable[Any]) -> Iterator[str]:
 
 
 def whole(text: str) -> int | None:
-    """The number that somebody wrote; None for anything else, and for more digits than any number of ours or Discord's has."""
+    """Read a number that somebody wrote; None for anything else, and for more digits than any of ours or Discord's has."""
     number = int(text) if len(text) <= DIGITS and text.isdecimal() else NUMBERS
     return number if number < NUMBERS else None
 
@@ -146,7 +146,7 @@ class Form(ui.Modal):
 
 
 def form_press(interaction: discord.Interaction[Any]) -> Press | None:
-    """The press that a sent form is, or None if the form is not one of ours."""
+    """Make a press of a sent form; None if the form is not one of ours."""
     data: Any = interaction.data or {}
     text = str(data.get("custom_id", ""))
     if not PressItem.__discord_ui_compiled_template__.fullmatch(text):
@@ -174,7 +174,7 @@ def button(
     emoji: str | None = None,
     disabled: bool = False,
 ) -> PressItem:
-    """A button of ours."""
+    """Make a button of ours."""
     return PressItem(ui.Button(label=label, custom_id=custom_id(verb, *arguments), style=style, emoji=emoji, disabled=disabled))
 
 

@@ -43,7 +43,7 @@ class Page:
     attached: tuple[Attached, ...] = ()
 
     def files(self) -> list[discord.File]:
-        """The new files, as discord.py sends them; made anew for each attempt, since sending uses them up."""
+        """Make the new files, as discord.py sends them, anew for each attempt: sending uses them up."""
         return [discord.File(BytesIO(part.data), part.name) for part in self.attached if part.data is not None]
 
     @property

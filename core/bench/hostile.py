@@ -87,7 +87,7 @@ def _told(waits: Waits) -> dict[str, Any]:
 
 
 async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projected, seconds: float) -> Waits:
-    """One member draws a kept face now and then, one sends photos, each on a server of their own."""
+    """Have one member draw a kept face now and then and one send photos, each on a server of their own."""
     waits, end = Waits(), time.monotonic() + seconds
 
     async def go_on(times: list[float], work: Callable[[], Awaitable[object]]) -> None:
@@ -136,7 +136,7 @@ class _Attack:
 
     @classmethod
     async def of(cls, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> Self:
-        """An attack with pictures made of a photo's face."""
+        """Prepare an attack with pictures made of a photo's face."""
         head = _head(photo, face)
         close_up = _jpeg(head.resize((CLOSE_UP, CLOSE_UP), Image.Resampling.BICUBIC))
         (there, *_) = (await executor.submit(FindFaces(close_up), BEFORE)).faces
@@ -145,7 +145,7 @@ class _Attack:
         return cls(executor, close_up, _jpeg(_crowd(head)), kept, learned)
 
     async def run(self, number: int) -> None:
-        """One after the other, beginning with another one each."""
+        """Send one after the other, beginning with another one each."""
         for make in itertools.islice(itertools.cycle(self._kinds()), number, None):
             request = make()
             name = type(request).__name__
@@ -174,7 +174,7 @@ class _Attack:
 
 
 def _head(photo: bytes, face: FoundFace) -> Image.Image:
-    """A square of the photo with the face and something around it."""
+    """Cut a square of the photo with the face and something around it."""
     x0, y0, x1, y1 = face.box
     side, x, y = 0.75 * max(x1 - x0, y1 - y0), (x0 + x1) / 2, (y0 + y1) / 2
     with Image.open(io.BytesIO(photo)) as image:

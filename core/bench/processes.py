@@ -28,7 +28,7 @@ print(json.dumps({"seconds": time.time() - began, "megabytes": peak}))
 
 
 def bench_processes(settings: Settings, photo: Path, rounds: int) -> dict[str, Any]:
-    """A worker of the bot until it is ready, and `egao edit` of a photo from nothing to its four pictures."""
+    """Time a worker of the bot until it is ready, and `egao edit` of a photo from nothing to its four pictures."""
     with tempfile.TemporaryDirectory() as folder:
         surroundings = {**os.environ, "EGAO_CACHE": str(settings.cache), "PYTHONPATH": os.pathsep.join(sys.path)}
         ready = [_worker({**surroundings, "EGAO_HOME": folder}) for _ in range(rounds)]

@@ -86,7 +86,7 @@ def _project_all(
 
 
 def _run(editor: Editor, portrait: Portrait, method: str, steps: int | None, stops: Collection[int]) -> list[Kept]:
-    """The latents at some steps, and the last one."""
+    """Project, and keep the latents at some steps and the last one."""
     began, kept, last = time.perf_counter(), [], (0, 0.0)
     projecting = editor.projecting(portrait.aligned.image, method, steps)
     for step in projecting.run():
@@ -104,7 +104,7 @@ def _stops(steps: int) -> set[int]:
 
 
 def _medians(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a method: medians over the photos."""
+    """Give each method one row: medians over the photos."""
     made = []
     for name in dict.fromkeys(row["method"] for row in rows):
         of = [row for row in rows if row["method"] == name]
@@ -134,7 +134,7 @@ def _goals(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _seconds_to_beat(mine: dict[str, Any], other: dict[str, Any]) -> float:
-    """Seconds at the first kept step at which all four measures are better than the other's last; infinite if never."""
+    """Find the seconds at the first kept step at which all four measures beat the other's last; infinite if never."""
     for at in mine["curve"]:
         if all(at[key] < other[key] for key in MEASURES):
             return float(at["seconds"])

@@ -35,7 +35,7 @@ Draw = Callable[[Tensor], np.ndarray]  # ws [1, num_ws, w_dim] -> [1, 3, R, R] o
 
 
 def bench_rendering(settings: Settings, editor: Editor, rounds: int) -> dict[str, Any]:
-    """Seconds, ratios to OpenVINO in float32, and decibels against this generator in float32.
+    """Measure seconds, ratios to OpenVINO in float32, and decibels against this generator in float32.
 
     Code that was compiled ahead is a peer where there is some (`egao models compile`). Raises ExtraMissing.
     """
@@ -93,7 +93,7 @@ def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[
 
 
 def openvino_ways(settings: Settings) -> dict[str, Draw]:
-    """The published files in the published runtime, as the package they come from runs them. They take one w [1, w_dim]."""
+    """Offer the published files in the published runtime, as the package they come from runs them. They take one w [1, w_dim]."""
     core, file = extra("openvino").Core(), str(weight_path(settings, "generator-ir") / "SynthesisNetwork.xml")
 
     def way(precision: str) -> Draw:
@@ -111,7 +111,7 @@ def decibels(image: np.ndarray, exact: np.ndarray) -> float:
 
 
 def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
-    """Four strengths against one: drawn as the editor draws them, in one batch, and in their photo.
+    """Time four strengths against one: drawn as the editor draws them, in one batch, and in their photo.
 
     The last is all that a member waits for: from the photo's file to the edited files, nothing kept from before.
     """

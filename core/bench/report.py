@@ -22,7 +22,7 @@ _SIZE = 5.0, 4.0  # inches a panel
 
 
 def tables(report: dict[str, Any]) -> Iterator[Table]:
-    """One for each part of the report that is there."""
+    """Make a table for each part of the report that is there."""
     if "render" in report:
         yield from _rendering(report["render"])
     if "project" in report:
@@ -115,7 +115,7 @@ def _medians(curves: list[list[dict[str, float]]], key: str) -> Iterator[tuple[f
 
 
 def draw_rendering(render: dict[str, Any], file: Path) -> Path:
-    """A bar for each way of drawing a picture."""
+    """Draw a bar for each way of drawing a picture."""
     matplotlib = extra("matplotlib")
     matplotlib.use("Agg")
     pyplot = extra("matplotlib.pyplot")

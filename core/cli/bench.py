@@ -44,13 +44,13 @@ def register(app: typer.Typer) -> None:
 
 
 def render(rounds: Rounds = 15, out: Out = DEFAULT_OUT, named: GeneratorOption = None) -> None:
-    """One picture by every way of drawing it, and four strengths of a face."""
+    """Time one picture by every way of drawing it, and four strengths of a face."""
     settings, editor = _prepare(named)
     _report({"render": bench_rendering(settings, editor, rounds)}, out)
 
 
 def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None) -> None:
-    """Quality beside time: fast, w, w+ in as many steps, w+ in ten times the seconds."""
+    """Measure quality beside time: fast, w, w+ in as many steps, w+ in ten times the seconds."""
     settings, editor = _prepare(named)
     _report({"project": bench_projecting(settings, editor, photos, w_steps, _say)}, out)
 
@@ -61,7 +61,7 @@ def process(
     out: Out = DEFAULT_OUT,
     named: GeneratorOption = None,
 ) -> None:
-    """Processes started afresh: seconds until a worker is ready, a whole edit, and the most memory they held."""
+    """Measure processes started afresh: seconds until a worker is ready, a whole edit, and the most memory they held."""
     _report({"process": bench_processes(settings_for(named), photo, rounds)}, out)
 
 
@@ -78,7 +78,7 @@ def hostile(
 def everything(
     photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None
 ) -> None:
-    """All of them but the bot and the hostile member."""
+    """Run all of them but the bot and the hostile member."""
     settings, editor = _prepare(named)
     report = {"process": bench_processes(settings, photos[0], 2)}
     report["render"] = bench_rendering(settings, editor, rounds)
@@ -87,7 +87,7 @@ def everything(
 
 
 def bot(out: Out = DEFAULT_OUT) -> None:
-    """The bot's own process against a Discord on loopback. Needs a source checkout: that Discord belongs to the tests."""
+    """Measure the bot's own process against a Discord on loopback. Needs a source checkout: that Discord belongs to the tests."""
     if not ROOT.joinpath(*BOT.split(".")).with_suffix(".py").is_file():
         raise BadSetting(name="egao bench bot", reason="it needs a source checkout, because its Discord is part of the tests")
     make_folder(out)

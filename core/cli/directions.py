@@ -148,7 +148,7 @@ def _at_equal_gain(
 
 
 def _refuse_known(seeds: list[int], directions: list[Direction]) -> None:
-    """A direction must be judged on faces that it was not fitted to."""
+    """Refuse seeds that a direction was fitted to: it must be judged on others. Raises BadSeeds."""
     for direction in directions:
         first, last = direction.provenance["seeds"]
         if any(first <= seed <= last for seed in seeds):

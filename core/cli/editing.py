@@ -158,7 +158,7 @@ class _Edit:
         return judged
 
     def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant]) -> bytes:
-        """The photo and its good edits above, what the generator drew for them below."""
+        """Lay out the photo and its good edits above, what the generator drew for them below."""
         above, below = [("photo", self._shown(self.photo.pixels))], [("projected", projected)]
         for laid, one in zip(variants, drawn, strict=True):
             if laid.told is None:
@@ -167,12 +167,12 @@ class _Edit:
         return encode(contact_sheet([above, below], SHEET_SIDE), "png")
 
     def _shown(self, pixels: np.ndarray) -> np.ndarray:
-        """A picture of the photo's as small as a sheet needs, in sRGB."""
+        """Make a picture of the photo's as small as a sheet needs, in sRGB."""
         small = Photo(pixels, "", self.photo.manner).at_most(SHEET_SIDE)
         return small.srgb
 
     def _animations(self, face: Face, ws: np.ndarray, scale: Scale) -> list[str]:
-        """A sweep over the strengths in the photo, made smaller, or of the face alone, as WebP and GIF."""
+        """Animate a sweep over the strengths in the photo, made smaller, or of the face alone, as WebP and GIF."""
         basic, task = self.bench.editor.editor, self.task
         drawn = basic.variants(ws, [float(one) for one in SWEEP], task.expression, scale, judge=False)
         if task.crop:
@@ -188,7 +188,7 @@ class _Edit:
 
 
 def _plain(variant: Variant) -> str:
-    """The label as names of files have it."""
+    """Write a label as names of files have it."""
     return variant.label.replace(" ", "")
 
 

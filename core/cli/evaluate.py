@@ -119,7 +119,7 @@ def _from_photo(editor: Editor, faces: KeptFaces, path: Path) -> Subject:
 def _try_all(
     trial: Trial, subjects: Iterator[Subject | tuple[str, str]], expressions: list[Expression], out: Path
 ) -> tuple[list[Row], dict[str, str]]:
-    """Every way to the expression on every subject, and a sheet of each; the rows' pictures are dropped once drawn."""
+    """Try every way to the expression on every subject, and draw a sheet of each; the rows' pictures are dropped then."""
     rows: list[Row] = []
     refused: dict[str, str] = {}
     for subject in subjects:

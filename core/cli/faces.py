@@ -74,7 +74,7 @@ def delete_faces(
 
 
 def described(face: StoredFace) -> dict[str, Any]:
-    """A face for people and programs: without its owner, times in words."""
+    """Describe a face for people and programs: without its owner, times in words."""
     about = asdict(face)
     del about["owner"]
     for name in ("created", "last_used", "expires"):

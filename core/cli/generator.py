@@ -14,6 +14,6 @@ GeneratorOption = Annotated[
 
 
 def settings_for(generator: str | None) -> Settings:
-    """The settings of the environment, with this generator in place of theirs if one is named."""
+    """Read the settings of the environment, with this generator in place of theirs if one is named."""
     settings = Settings.load()
     return settings if generator is None else settings.model_copy(update={"generator": generator})

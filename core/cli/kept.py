@@ -43,7 +43,10 @@ class KeptFaces:
     def face(
         self, photo: Photo, face: Face, label: str, checkpoint: Path | None = None, *, bars: Progress | None = None
     ) -> KeptFace:
-        """A face of the photo. `label` stands beside the progress of its projection, which goes on from `checkpoint`."""
+        """Project a face of the photo, or take it as it was kept.
+
+        `label` stands beside the progress of its projection, which goes on from `checkpoint`.
+        """
         key, faces = method_key(self._method, self._steps), self._store().faces
         known = faces.find(OWNER, photo.sha256, face.index, generator=self._generator.digest, method=key)
         if known is not None:
@@ -61,7 +64,7 @@ class KeptFaces:
         return KeptFace(known.id, KnownFace(ws), {"project": seconds})
 
     def learn(self, kept: KeptFace, expression: Expression, aligned: np.ndarray) -> KeptFace:
-        """The face with its scale for the expression, measured now and kept if it was not known."""
+        """Give a face its scale for the expression, measured now and kept if it was not known."""
         began = time.perf_counter()
         face = self._editor.learn(kept.face, expression, aligned)
         if face.learned == kept.face.learned:

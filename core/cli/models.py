@@ -112,5 +112,5 @@ def compile_models(
 
 
 def _up_to(group: Group) -> tuple[Group, ...]:
-    """A group and those it builds on."""
+    """List a group and those it builds on."""
     return GROUPS[: GROUPS.index(group) + 1]

@@ -20,7 +20,7 @@ PHOTOS: Final = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".gif", ".a
 
 
 def photos_of(given: Iterable[Path]) -> list[Path]:
-    """The files given, and the photos in the folders given, each once and in order of their names.
+    """List the files given, and the photos in the folders given, each once and in order of their names.
 
     Raises BadSetting for a folder without any.
     """
@@ -39,7 +39,7 @@ def _is_photo(file: Path, folder: Path) -> bool:
 
 
 def checked_format(name: str) -> str:
-    """The name of a kind as `--format` takes it. Raises BadSetting."""
+    """Check the name of a kind as `--format` takes it. Raises BadSetting."""
     for kind, suffix in SUFFIXES.items():
         if name.lower() in (kind, suffix):
             return kind
@@ -49,7 +49,7 @@ def checked_format(name: str) -> str:
 
 
 def kind_for(photo: Photo, asked: str) -> PictureKind:
-    """The kind of the results of a photo, as `--format` asks."""
+    """Choose the kind of a photo's results, as `--format` asks."""
     return photo.manner.own if asked == OWN else next(kind for kind in SUFFIXES if kind == asked)
 
 

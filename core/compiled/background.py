@@ -64,7 +64,7 @@ def kept_for(settings: Settings, digest: str = "") -> Kept | None:
 
 
 def compiler() -> str | None:
-    """The C++ compiler that would be called, if there is one."""
+    """Find the C++ compiler that would be called, if there is one."""
     return shutil.which(os.environ.get("CXX") or "g++")
 
 
@@ -91,7 +91,7 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
 
 
 async def _run(order: Order, settings: Settings) -> tuple[int, list[str]]:
-    """The exit status, and the lines that were printed at last. The process and its own children are gone then."""
+    """Run the process: its exit status, and the lines that it printed last. It and its own children are gone then."""
     environment = worker_environment(settings.model_copy(update={"threads": 1}), "cpu")
     command = (sys.executable, "-P", "-W", "ignore", "-m", "core.compiled.building", json.dumps(asdict(order)))
     theirs, ours = os.pipe()  # nothing is written: it closes when this process is gone, however it goes

@@ -45,7 +45,7 @@ class Order:
 
 
 def main(order: Order) -> int:
-    """The exit status: 0 when something was published, be it only why nothing is used."""
+    """Build and publish. Returns the exit status: 0 when something was published, be it only why nothing is used."""
     _confine(order)
     own = {"EGAO_CACHE": order.cache, "EGAO_HOME": order.home, "EGAO_GENERATOR": order.chosen}
     settings = Settings.load({**own, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"})

@@ -97,7 +97,7 @@ class Compiled:
 
 
 def open_library(file: Path, weights: dict[str, Tensor]) -> Library:
-    """The library, reading these weights: the caller holds them for as long as it draws. Raises Unfit, RuntimeError.
+    """Open the library, reading these weights: the caller holds them for as long as it draws. Raises Unfit, RuntimeError.
 
     The one place that runs code from a file. See core.compiled.kept for whose file it has to be.
     """

@@ -98,12 +98,12 @@ class CodeCache:
 
 
 def compiled_folder(settings: Settings) -> Path:
-    """The folder below EGAO_CACHE that holds compiled code. It need not exist."""
+    """Name the folder below EGAO_CACHE that holds compiled code. It need not exist."""
     return settings.cache / "compiled"
 
 
 def key_of(digest: str) -> str:
-    """A name for all that code for this generator depends on: its weights, torch, the processor, our own sources."""
+    """Make a name for all that code for this generator depends on: its weights, torch, the processor, our own sources."""
     capability = os.environ.get("ATEN_CPU_CAPABILITY", "")  # by which a person makes torch use less of the processor
     parts = (digest, version("torch"), platform.machine(), _processor(), capability, _sources())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -154,7 +154,7 @@ def read(cache: CodeCache, key: str) -> Kept | None:
 
 
 def library_of(folder: Path, kept: Kept) -> Path:
-    """The library, after every byte of it was compared with its hash. Raises Unfit."""
+    """Find the library, and compare every byte of it with its hash. Raises Unfit."""
     file = folder / kept.library
     try:
         if not own(file, stat.S_ISREG):

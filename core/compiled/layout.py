@@ -13,13 +13,13 @@ PREFIX = "generator."  # of the names of weights in a library: those of `Drawing
 
 
 def weights_of(network: Generator) -> dict[str, Tensor]:
-    """The weights under the names that a library knows them by. They are the network's own, not copies."""
+    """List the weights under the names that a library knows them by. They are the network's own, not copies."""
     assert isinstance(network, nn.Module)
     return {PREFIX + name: tensor.detach() for name, tensor in network.state_dict().items()}
 
 
 def layout_of(network: Generator) -> str:
-    """A digest of every weight's type, shape and order in memory, and of what goes in and comes out."""
+    """Compute a digest of every weight's type, shape and order in memory, and of what goes in and comes out."""
     weights = {
         name: (str(tensor.dtype), list(tensor.shape), list(tensor.stride())) for name, tensor in weights_of(network).items()
     }

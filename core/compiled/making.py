@@ -77,7 +77,7 @@ def make(generator: Generator, cache: CodeCache, work: Path, threads: int) -> Ke
 
 
 def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:
-    """A library: ws [1, num_ws, w_dim] of this type -> uint8 [1, R, R, 3]. In `work`. Raises whatever torch raises."""
+    """Compile a library: ws [1, num_ws, w_dim] of this type -> uint8 [1, R, R, 3]. In `work`. Raises whatever torch raises."""
     with torch.no_grad():
         exported = torch.export.export(Drawing(network), (ws,), strict=False)
     options = {**OPTIONS, "aot_inductor.output_path": str(work / "out" / "drawing.so")}

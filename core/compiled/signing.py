@@ -34,7 +34,7 @@ def make_keys(home: Path) -> None:
 
 
 def sign(home: Path, text: bytes) -> str:
-    """The signature of this machine's key over a text, in hex; a missing key is made. Raises OSError."""
+    """Make the signature of this machine's key over a text, in hex; a missing key is made. Raises OSError."""
     make_keys(home)
     return _secret(home).sign(text).hex()
 
@@ -59,7 +59,7 @@ def _secret(home: Path) -> Ed25519PrivateKey:
 
 
 def _read(file: Path, closed: int) -> bytes | None:
-    """The 32 bytes of a file of this user's that is closed to others as it should be."""
+    """Read the 32 bytes of a file of this user's that is closed to others as it should be."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

@@ -32,6 +32,6 @@ def still(things: Tensor, size: float) -> Still:
 
 
 def _wider(mask: Tensor, reach: float) -> Tensor:
-    """The largest value within so many pixels."""
+    """Take the largest value within so many pixels."""
     side = 2 * max(1, round(reach)) + 1
     return F.max_pool2d(mask, side, stride=1, padding=side // 2)

@@ -11,7 +11,7 @@ from core.composite.warp import Raster, grid, sample
 
 
 def between(one: Rendered, other: Rendered, share: float) -> Rendered:
-    """The face `share` (0 to 1) of the way from one picture to another, of one size.
+    """Draw the face `share` (0 to 1) of the way from one picture to another, of one size.
 
     Points go along straight lines; each picture is bent to where they are then, so that no feature is seen twice, and the
     two are mixed. It is right where both look alike but for their shape: a face at two strengths not far apart.

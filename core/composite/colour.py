@@ -35,12 +35,12 @@ def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, 
 
 
 def broad(made: Tensor, size: float) -> Tensor:
-    """The part of a change that is wider than a fold."""
+    """Take the part of a change that is wider than a fold."""
     return blur(made, _BROAD * size)
 
 
 def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
-    """The factor that gives `picture` the light and complexion of the photo."""
+    """Compute the factor that gives `picture` the light and complexion of the photo."""
     return _factor(blur(photo, _LIGHT * size), blur(picture, _LIGHT * size))
 
 
@@ -96,7 +96,7 @@ def bearded(beard: Tensor, skin: Tensor, lips: Tensor, size: float) -> float:
 
 
 def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size: float) -> Tensor:
-    """The factor that gives the inside of the `edited` mouth the photo's light, as `skin` and `lips` [1, 1, H, W] show it.
+    """Compute the factor that gives the inside of the `edited` mouth the photo's light, as `skin` and `lips` [1, 1, H, W] show.
 
     Whichever of the two is lit better counts: a beard is darker than what it surrounds, and so is lipstick. It hardly
     brightens, for teeth are the lightest of a face already and would lose their shape, and hardly tints: eyes see teeth

@@ -40,7 +40,7 @@ _RIM_TOP, _RIM_CHIN = 0.01, 0.09  # in face sizes
 
 
 def face_size(points: Points) -> float:
-    """The side of a square as large as the face's oval, in pixels: the unit in which this package gives lengths."""
+    """Measure the side of a square as large as the face's oval, in pixels: the unit in which this package gives lengths."""
     x, y = np.asarray(points, dtype=np.float64)[list(OVAL)].T
     return float(np.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2))
 
@@ -58,7 +58,7 @@ def rim_margin(size: float) -> NDArray[np.float64]:
 
 
 def with_rim(points: Points) -> Points:
-    """The mesh's points and the rim's, [468 + 36, 2], from 468 or more landmarks."""
+    """Join the mesh's points and the rim's, [468 + 36, 2], from 468 or more landmarks."""
     inner = np.asarray(points, dtype=np.float64)[:COUNT]
     oval = inner[list(OVAL)]
     away = oval - oval.mean(axis=0)

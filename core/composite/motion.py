@@ -42,7 +42,7 @@ _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
 
 
 def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts) -> Points:
-    """The photo's landmarks after the edit, [468, 2], from three sets of landmarks [478, 2] in photo pixels."""
+    """Compute the photo's landmarks after the edit, [468, 2], from three sets of landmarks [478, 2] in photo pixels."""
     photo, reconstructed, edited = (np.asarray(points, dtype=np.float64)[:COUNT] for points in (photo, reconstructed, edited))
     size = face_size(photo)
     motion = without_head(reconstructed, edited) - reconstructed
@@ -59,7 +59,7 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
 
 
 def without_head(reconstructed: Points, edited: Points) -> Points:
-    """The edited landmarks with the head put back: a similarity fitted on STEADY, the nose free to slide as a turn lets it.
+    """Put the head back in the edited landmarks: a similarity fitted on STEADY, the nose free to slide as a turn lets it.
 
     An affine map would fit the forehead better and carry its errors to the chin, where nothing holds it.
     """

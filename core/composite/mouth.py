@@ -73,7 +73,7 @@ def shown(photo: Points, height: int, width: int, size: float) -> Tensor:
 
 
 def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
-    """The photo's teeth as dark as those of the edited picture: lips that come down throw a shadow."""
+    """Make the photo's teeth as dark as those of the edited picture: lips that come down throw a shadow."""
 
     def mean(image: Tensor) -> Tensor:
         grey = image.mean(dim=1, keepdim=True)

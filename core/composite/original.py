@@ -71,7 +71,7 @@ class Original:
         return with_rim(self.reconstructed_points)
 
     def to_photo(self, points: Points) -> Points:
-        """Pixels of the aligned crop [N, 2] -> pixels of the photo."""
+        """Map pixels of the aligned crop [N, 2] -> pixels of the photo."""
         result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         return result
 
@@ -80,7 +80,7 @@ class Original:
         return target_points(self.points, self.reconstructed_points, self.to_photo(edited.landmarks), parts)
 
     def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
-        """The photo with this face edited, or `onto` (the photo with other faces of it edited already): a new array.
+        """Edit this face in the photo, or in `onto`, the photo with other faces of it edited already: a new array.
 
         `parts`: how far parts of the face follow the edit. `lips_anew`: the lips are the generator's too, as the inside of
         an opened mouth is, for where the photo's own can't be brought into the edited shape whole.
@@ -110,7 +110,7 @@ class _Edit:
         self.corner = np.array([x0, y0], dtype=np.float64)
 
     def pixels(self) -> tuple[Picture, NDArray[np.bool_]]:
-        """The window's pixels [h, w, 3] and which of them [h, w] the edit may have changed."""
+        """Return the window's pixels [h, w, 3] and which of them [h, w] the edit may have changed."""
         x0, y0, x1, y1 = self.window
         height, width = y1 - y0, x1 - x0
         photo = _tensor(self.original.photo[y0:y1, x0:x1])
@@ -177,7 +177,7 @@ class _Edit:
         return move * (1 - kept), to_edited, added, light, rest
 
     def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor]:
-        """The motion without that of things before the face and of what is beside them, and where the photo stays as it is."""
+        """Take the motion of things before the face and beside them out, and mark where the photo stays as it is."""
         things = self.original.things
         if things is None or not things.any():
             return move, torch.zeros_like(move[:, :1])
@@ -224,7 +224,7 @@ class _Edit:
         return grid(height, width) / _column(per) + _column(self.corner)
 
     def _sample_crop(self, pixels: Picture, where: Tensor, scale: float) -> Tensor:
-        """A picture of the generator at photo coordinates [1, 2, h, w], for a grid of `scale` pixels to a photo pixel."""
+        """Sample a picture of the generator at photo coordinates [1, 2, h, w], for a grid of `scale` pixels to a photo pixel."""
         density = scale * np.sqrt(abs(np.linalg.det(self.original.matrix[:2, :2])))  # grid pixels to a pixel of the picture
         image, side = _tensor(pixels), len(pixels)
         if density < 0.95:  # averaged first, or fine detail would break up
@@ -233,7 +233,7 @@ class _Edit:
         return self._sample(image, where, side / len(pixels))
 
     def _sample(self, image: Tensor, where: Tensor, share: float) -> Tensor:
-        """An aligned picture [1, C, S, S], of `share` times the generator's pixels a side, at photo coordinates [1, 2, h, w]."""
+        """Sample an aligned picture [1, C, S, S], of `share` times the generator's pixels, at photo places [1, 2, h, w]."""
         inverse = np.linalg.inv(self.original.matrix)
         inverse[:2] *= share
         turn = torch.tensor(inverse[:2, :2], dtype=torch.float32)

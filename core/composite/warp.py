@@ -81,7 +81,7 @@ def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDA
 
 
 def grid(height: int, width: int) -> Tensor:
-    """The centres of a grid's pixels, float32 [1, 2, H, W]: x, then y."""
+    """List the centres of a grid's pixels, float32 [1, 2, H, W]: x, then y."""
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     return torch.stack([x, y])[None].float()
 

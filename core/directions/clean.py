@@ -108,7 +108,7 @@ class Learning:
             yield Lesson(index + 1, float(missed.detach().mean()), parts.detach())
 
     def _try(self) -> tuple[Tensor, Tensor]:
-        """A batch of faces moved: squared misses of the score [N], what else moved [N, 4]."""
+        """Try a batch of faces moved: squared misses of the score [N], what else moved [N, 4]."""
         ws = self._faces()
         with torch.no_grad():
             before = self.drawing(ws)

@@ -74,7 +74,7 @@ def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:
 
 
 def names(settings: Settings) -> list[str]:
-    """Every direction that can be loaded: those fitted on this machine and those that ship, the default first."""
+    """List every direction that can be loaded: those fitted on this machine and those that ship, the default first."""
     digest = chosen_digest(settings)
     found = {path.name.removesuffix(SUFFIX) for folder in _folders(settings, digest) for path in folder.glob(f"*{SUFFIX}")}
     return sorted(found, key=lambda name: (name != DEFAULT, name))
@@ -99,7 +99,7 @@ def load_direction(name: str, settings: Settings, generator: Generator | None = 
 
 
 def read_direction(path: Path) -> Direction:
-    """A direction from its file, whatever generator it belongs to."""
+    """Read a direction from its file, whatever generator it belongs to."""
     with read_as_data(path.name), safe_open(path, framework="numpy") as file:
         about = json.loads(file.metadata()["direction"])
         vector, styles = file.get_tensor("vector"), file.get_tensor("styles")
@@ -121,7 +121,7 @@ def save_direction(direction: Direction, folder: Path) -> Path:
 
 
 def fitted_folder(settings: Settings, whose: Named) -> Path:
-    """The folder that `egao directions fit` writes to."""
+    """Name the folder that `egao directions fit` writes to."""
     return made_folder(settings, whose) / _FOLDER
 
 

@@ -92,7 +92,7 @@ class Subjects:
 
 
 def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Subjects, Subjects]:
-    """The neutral ones of the seeds and those that show the expression; the others are left out."""
+    """Pick the neutral ones of the seeds and those that show the expression; the others are left out."""
     ws = bench.generator.broadcast(seed_w(bench.generator, seeds, truncation))
     looks = bench.look(ws)
     parts = [

@@ -129,7 +129,7 @@ def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | Non
 
 
 def _refuse_few(task: Task, split: Split) -> None:
-    """Every fold needs some of each class; a useful direction needs hundreds, so this only stops the pointless."""
+    """Refuse too few of a class: every fold needs some of each. A useful direction needs hundreds. Raises BadSeeds."""
     positive = task.part(split.train)[1]
     fewest = min(int(positive.sum()), int((~positive).sum()))
     if fewest < LEAST:
@@ -175,7 +175,7 @@ def _solver(kind: str, c: float) -> LinearSVC | LogisticRegression:
 
 
 def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """The cut that puts most of the values [N] on their side; the mean methods have none of their own."""
+    """Find the cut that puts most of the values [N] on their side; the mean methods have none of their own."""
     order = np.argsort(values, kind="stable")
     right_above = positive.sum() - np.concatenate([[0], np.cumsum(positive[order])])
     right_below = np.concatenate([[0], np.cumsum(~positive[order])])
@@ -185,7 +185,7 @@ def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) ->
 
 
 def _cross_validated(method: Method, c: float | None, task: Task, w: NDArray[np.float64]) -> dict[str, Any]:
-    """Every seed judged by a plane that was fitted without its fold: the narrowest honest interval of a small set."""
+    """Judge every seed by a plane that was fitted without its fold: the narrowest honest interval of a small set."""
     index, positive = task.part(np.arange(len(w)))
     x, hits = w[index], 0
     for fitted, held in StratifiedKFold(FOLDS, shuffle=True, random_state=1).split(x, positive):

@@ -66,5 +66,5 @@ class Ridge:
 
 
 def logit(score: Tensor) -> Tensor:
-    """A score of 0..1 on an even scale, -5..5: there a half-open smile and a broad one are as far apart as rest and half."""
+    """Put a score of 0..1 on an even scale, -5..5: there a half-open smile and a broad one are as far apart as rest and half."""
     return torch.logit(score, eps=0.0067)

@@ -37,7 +37,7 @@ def report(
     truncation: float,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any]:
-    """One object that JSON can hold: per direction its provenance and effects, and the cosines between all.
+    """Make one object that JSON can hold: per direction its provenance and effects, and the cosines between all.
 
     `seeds` must not be among those that the directions were fitted to. Neutral ones are moved by the positive
     STRENGTHS and those that show the expression by the negative. Calls `on_progress` with the share of the work that is done.
@@ -68,7 +68,7 @@ def _start(faces: Subjects) -> dict[str, Any]:
 
 
 def tables(made: dict[str, Any]) -> list[Table]:
-    """The report for a terminal: how each was learned, what it does, and how alike they are."""
+    """Make the report for a terminal: how each was learned, what it does, and how alike they are."""
     return [_learned(made), _effects(made), _blendshapes(made), _cosines(made)]
 
 
@@ -134,7 +134,7 @@ def _cosines(made: dict[str, Any]) -> Table:
 def sweep(
     direction: Direction, bench: Bench, truncation: float, seeds: Sequence[int] = SWEEP_SEEDS, size: int = 256
 ) -> NDArray[np.uint8]:
-    """A picture, uint8 [H,W,3]: a row for each seed, a column for each strength of SWEEP, `size` pixels a face."""
+    """Draw a picture, uint8 [H,W,3]: a row for each seed, a column for each strength of SWEEP, `size` pixels a face."""
     strengths = torch.tensor(SWEEP, dtype=torch.float32)
     rows = []
     for seed, w in zip(seeds, seed_w(bench.generator, seeds, truncation), strict=True):

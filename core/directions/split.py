@@ -26,7 +26,7 @@ class Split:
 
     @classmethod
     def of(cls, count: int) -> Split:
-        """The one split of `count` seeds. It looks at no label, so relabelling moves no seed between the parts."""
+        """Make the one split of `count` seeds. It looks at no label, so relabelling moves no seed between the parts."""
         order = np.random.RandomState(SPLIT_SEED).permutation(count)
         test, validation = round(count * TEST), round(count * VALIDATION)
         parts = np.split(order, [test, test + validation])

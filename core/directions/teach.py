@@ -79,7 +79,7 @@ def _drawing(generator: Generator, settings: Settings) -> Drawing:
 def _judges(
     drawing: Drawing, seeds: SeedSet, lesson: np.ndarray, taught: Taught, say: Callable[[str], None]
 ) -> tuple[Ridge, Stillness]:
-    """The judge of the expression, and of all that should stay, from the labels of the seeds `lesson`, drawn here."""
+    """Make the judge of the expression, and of all that should stay, from the labels of the seeds `lesson`, drawn here."""
     mouths, faces = [], []
     with torch.no_grad():
         for part in np.array_split(lesson, max(1, len(lesson) // _BATCH)):

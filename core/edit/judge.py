@@ -89,7 +89,7 @@ def measure_result(
 
 
 def _around(lips: NDArray[np.float64]) -> Image.Image:
-    """The mouth and a little around it, from an outline in pixels of a picture of SIDE."""
+    """Cut the mouth and a little around it, by an outline in pixels of a picture of SIDE."""
     mask = Image.new("L", (SIDE, SIDE))
     wide = lips.mean(axis=0) + _WIDER * (lips - lips.mean(axis=0))
     ImageDraw.Draw(mask).polygon([(x, y) for x, y in wide.tolist()], fill=255, outline=255)

@@ -26,7 +26,7 @@ _LIFTS = 0.5, 1.0  # how far that is tried, in the unit of core.expressions.Part
 
 
 def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
-    """The face's scale, with about ten pictures, a few more where there is something to ease."""
+    """Measure the face's scale with about ten pictures, a few more where there is something to ease."""
     ease, shown = _eased(trials, expression, maps) if maps is not None else ((), trials.now)
     now = float("nan") if shown is None else expression.of(shown)
 
@@ -58,7 +58,7 @@ def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Sc
 
 
 def _lifted(trials: Trials, maps: Maps, step: float, pull: Pull, most: float) -> Pull:
-    """The pull with as little of a lift of the brows as takes them to a score of `most` after the step, if any does.
+    """Add to the pull as little of a lift of the brows as takes them to a score of `most` after the step, if any does.
 
     Brows are lifted in the photo itself: with lowered brows the generator takes beards and years along.
     """

@@ -68,7 +68,7 @@ class PhotoEditor:
         self._placed: OrderedDict[tuple[str, int, str, int | None], InPhoto] = OrderedDict()
 
     def look(self, photo: bytes, face: int, found: str = "", *, alone: bool = False) -> tuple[Photo, Found]:
-        """The photo, a file, and face number `face` (from 0) of it. Raises PhotoError, NoSuchFace.
+        """Read a photo, a file, and find face number `face` (from 0) of it. Raises PhotoError, NoSuchFace.
 
         It is looked for unless what was `found` at an earlier look at this very photo says where it is, and the checks
         that have to be made were made then. `alone`: a face that they refuse bars itself, and not all of the photo.
@@ -91,7 +91,7 @@ class PhotoEditor:
     def learn(
         self, face: KnownFace, expression: Expression, aligned: np.ndarray | None = None, found: Found | None = None
     ) -> KnownFace:
-        """The face with its scale for the expression and, if it was `found` in a photo, where its reconstruction has it.
+        """Give a face its scale for the expression and, if it was `found` in a photo, where its reconstruction has it.
 
         Measured as it will look in its photo where the `aligned` face is given, uint8 [R, R, 3], else as drawn. Nothing
         that is known already is measured again.
@@ -136,7 +136,7 @@ class PhotoEditor:
         *,
         judge: bool = True,
     ) -> list[Variant]:
-        """The face at each strength: in its photo, judged (see `Editor.judged`) or not to save the time, or as drawn where
+        """Draw the face at each strength: in its photo, judged (see `Editor.judged`) or not to save the time, or as drawn where
         there is no photo."""
         scale = self.scale(face, expression)
         if original is None:
@@ -153,7 +153,7 @@ class PhotoEditor:
         return [untouched if one == 0 else laid(next(drawn)) for one in asked]
 
     def scale(self, face: KnownFace, expression: Expression) -> Scale:
-        """The scale that `learn` measured; measured now where it did not."""
+        """Read the scale that `learn` measured; measure it now where it did not."""
         known = face.learned.scale(expression.name, self._moved_by(expression))
         return self.scale(self.learn(face, expression), expression) if known is None else Scale.by(known, expression)
 

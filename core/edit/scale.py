@@ -64,7 +64,7 @@ class Scale:
         return tuple(round(float(np.interp(strength, places, column)), 4) for column in pulls.T)
 
     def step(self, strength: float) -> float:
-        """The step that this strength asks for, within the calibration's reach. 0 for 0."""
+        """Compute the step that a strength asks for, within the calibration's reach. 0 for 0."""
         by = self.calibration
         steps, scores = np.array(self.steps), np.array(self.scores)
         now, least, most = float(np.interp(0.0, steps, scores)), scores.min(), min(by.most, scores.max())
@@ -76,12 +76,12 @@ class Scale:
         return float(np.clip(step, -by.reach, by.reach))
 
     def strength(self, step: float) -> float:
-        """The strength that leads to this step: the inverse of `step`, within -LIMIT to LIMIT."""
+        """Compute the strength that leads to a step: the inverse of `step`, within -LIMIT to LIMIT."""
         strengths = np.linspace(-LIMIT, LIMIT, 201)
         return float(np.interp(step, [self.step(one) for one in strengths], strengths))
 
     def score(self, step: float) -> float:
-        """The score to be expected at a step."""
+        """Interpolate the score to be expected at a step."""
         return float(np.interp(step, self.steps, self.scores))
 
     def known(self, expression: Expression, of: str) -> KnownScale:
@@ -93,7 +93,7 @@ class Scale:
 
     @classmethod
     def by(cls, known: KnownScale, expression: Expression) -> Self:
-        """The scale that was kept of a face."""
+        """Make the scale that was kept of a face."""
         return cls(known.steps, known.scores, known.rest, expression.calibration, known.ease, known.full, known.calm)
 
 
@@ -115,7 +115,7 @@ def _scale(known: dict[float, float], rest: float, calibration: Calibration) -> 
 
 
 def _monotone(known: dict[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and scores in order; no score falls, going away from 0, and steps without a face are left out."""
+    """Order steps and scores; no score falls, going away from 0, and steps without a face are left out."""
     steps = np.array(sorted(step for step, score in known.items() if not np.isnan(score)))
     scores = np.array([known[step] for step in steps])
     middle = int(np.searchsorted(steps, 0.0))
@@ -125,7 +125,7 @@ def _monotone(known: dict[float, float]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _rest(known: dict[float, float], calibration: Calibration) -> float:
-    """The step nearest to 0 at which the expression is gone, linear between its neighbours; its least if it never is."""
+    """Find the step nearest to 0 at which the expression is gone, linear between its neighbours; its least if it never is."""
     steps, scores = _monotone(known)
     middle = int(np.searchsorted(steps, 0.0))
     if scores[middle] <= calibration.rest:

@@ -41,7 +41,7 @@ def check_mouth(photo: Photo, landmarks: NDArray[np.floating], aligned: Aligned,
 
 
 def _to_edge(points: NDArray[np.float64]) -> float:
-    """The least distance of the lips from the outline of the face, in face sizes."""
+    """Measure the least distance of the lips from the outline of the face, in face sizes."""
     start = points[list(OVAL)]
     along = np.roll(start, -1, axis=0) - start
     away = points[_LIPS][:, None] - start  # [lips, oval, 2]

@@ -59,7 +59,7 @@ class Trials:
         return self._scores(self._editor.resized(self._editor.reconstructed(self._ws), SCORE_SIDE))  # whole: all hangs on it
 
     def at(self, step: float, pull: Pull = ()) -> Scores | None:
-        """The scores after a step and a pull; None where no face is seen."""
+        """Draw and score the face after a step and a pull; None where no face is seen."""
         drawn = self._drawn(step, pull)
         if self._face is None:
             return self._scores(drawn)

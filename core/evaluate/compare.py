@@ -22,7 +22,7 @@ def compare(
     directions: Sequence[Direction], generator: Generator, renderer: Renderer, looker: Looker, seeds: Sequence[int],
     truncation: float, on_progress: Callable[[float], None] = lambda share: None,
 ) -> list[Row]:  # fmt: skip
-    """Every direction at each of STRENGTHS on every seed: rows for `summary`. Reports the share that is done."""
+    """Try every direction at each of STRENGTHS on every seed: rows for `summary`. Reports the share that is done."""
     rows: list[Row] = []
     for index, w in enumerate(seed_w(generator, seeds, truncation)):
         ws = generator.broadcast(w[None])

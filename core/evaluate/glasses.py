@@ -41,7 +41,7 @@ def changed(before: float, after: float) -> int:
 
 
 def _upright(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The face as FFHQ aligns it by its eyes, grey, [256, 256]."""
+    """Cut the face as FFHQ aligns it by its eyes, grey, [256, 256]."""
     left, right = (landmarks[index].astype(np.float64) for index in _OUTER)
     turn = complex(*(right - left)) / complex(*(_RIGHT - _LEFT))  # square pixels -> picture pixels
     x, y = left - [(turn * complex(*_LEFT)).real, (turn * complex(*_LEFT)).imag]

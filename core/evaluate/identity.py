@@ -14,7 +14,7 @@ from core.weights.cache import weight_path
 
 
 def extra(module: str) -> Any:
-    """A module that only the extra `eval` installs. Raises ExtraMissing."""
+    """Import a module that only the extra `eval` installs. Raises ExtraMissing."""
     try:
         return import_module(module)
     except ImportError:

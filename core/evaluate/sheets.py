@@ -16,7 +16,7 @@ _SIDE = 256  # pixels of a face
 
 
 def draw_sheet(subject: Subject, rows: Sequence[Row], out: Path) -> Path:
-    """One picture of a subject: a row for each direction and surface, the photo first, then every strength."""
+    """Draw one picture of a subject: a row for each direction and surface, the photo first, then every strength."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.direction, row.surface), []).append(row)

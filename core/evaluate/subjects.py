@@ -14,7 +14,7 @@ from core.generator import seed_w
 
 
 def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterator[Subject]:
-    """A subject for each seed in whose picture a face is found."""
+    """Yield a subject for each seed in whose picture a face is found."""
     generator = editor.models.generator
     for seed in seeds:
         ws = generator.broadcast(seed_w(generator, [seed], truncation)).numpy()

@@ -19,7 +19,7 @@ _MEANS = ("identity", "turned", "yaw", "pitch", "roll", "eyes", "skin")
 
 
 def summary(rows: Sequence[Row], expression: Expression) -> list[dict[str, Any]]:
-    """One entry for each direction and surface, in the order in which they first come."""
+    """Make one entry for each direction and surface, in the order in which they first come."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.direction, row.surface), []).append(row)
@@ -79,7 +79,7 @@ def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
 
 
 def _at(strengths: list[dict[str, Any]], score: float) -> dict[str, Any] | None:
-    """The means where the mean score is `score`, between the two strengths around it; None where none reaches it."""
+    """Interpolate the means where the mean score is `score`, between the two strengths around it; None where none reaches it."""
     for low, high in pairwise(strengths):
         first, last = low["score"], high["score"]
         if None not in (first, last) and first <= score <= last and first < last:
@@ -139,7 +139,7 @@ def _of_method(method: dict[str, Any], by: Expression) -> Table:
 
 
 def equal_gain(made: list[dict[str, Any]], expression: Expression) -> Table:
-    """All methods where the mean score is the same: what each pays for it."""
+    """Set all methods side by side where the mean score is the same: what each pays for it."""
     table = Table(
         title="At equal gain", caption="means over faces, interpolated to the strength at which the mean score is reached"
     )

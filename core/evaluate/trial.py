@@ -65,7 +65,7 @@ class Row:
     picture: Picture = field(repr=False)  # the aligned face, small
 
     def as_json(self) -> dict[str, Any]:
-        """All but the picture; NaN as null."""
+        """Write all but the picture; NaN as null."""
         made = {key: value for key, value in vars(self).items() if key not in ("picture", "changes")} | self.changes
         return {key: _number(value) for key, value in made.items()}
 
@@ -85,7 +85,7 @@ class Trial:
         self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
 
     def run(self, subject: Subject, expression: Expression) -> Iterator[Row]:
-        """One row for each strength and surface; strengths at which the face is lost are left out."""
+        """Yield one row for each strength and surface; strengths at which the face is lost are left out."""
         before = self.looker.look(subject.aligned.image)
         began = time.perf_counter()
         scale = self.editor.scale(subject.ws, expression, subject.aligned.image)

@@ -38,7 +38,7 @@ class Crowd:
     items: Collection[WorkItem]
 
     def refusal(self, forecast: Mapping[WorkItem, Place]) -> QueueFull:
-        """The error, with the time until the first of the items in the way will be done."""
+        """Make the error, with the time until the first of the items in the way will be done."""
         first = min((forecast[item].eta_seconds for item in self.items if item in forecast), default=1.0)
         return self.cause(seconds=whole_seconds(first))
 

@@ -26,7 +26,7 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def devices(settings: Settings) -> tuple[str, ...]:
-    """One name for each worker: "cuda:0", "cuda:1", ... for every usable GPU, or "cpu" alone.
+    """Name the device of each worker: "cuda:0", "cuda:1", ... for every usable GPU, or "cpu" alone.
 
     Asks the driver's own tool, so that the bot's process need not load torch. Blocks for up to some seconds.
     """
@@ -58,7 +58,7 @@ def _count_gpus() -> int:
 
 
 def worker_settings(settings: Settings, device: str, workers: int) -> Settings:
-    """The settings as a worker may see them: no token, no key, its own device and its share of the threads."""
+    """Make the settings that a worker may see: no token, no key, its own device and its share of the threads."""
     threads = settings.threads
     if not threads and workers > 1:
         threads = max(1, usable_cores() // workers)
@@ -67,7 +67,7 @@ def worker_settings(settings: Settings, device: str, workers: int) -> Settings:
 
 
 def worker_environment(settings: Settings, device: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of a worker. `settings` are the worker's own."""
+    """Make the environment of a worker. `settings` are the worker's own."""
     environment = {name: value for name, value in inherited.items() if _harmless(name)}
     environment["PYTHONPATH"] = os.pathsep.join(_import_paths(sys.path))
     environment["PYTHONUNBUFFERED"] = "1"

@@ -75,7 +75,7 @@ class Estimates:
         return self.line(request).predict(self.units(request))
 
     def elapsed(self, request: Request, units: int) -> float:
-        """Seconds by the clock that `units` of such work take, sharing its worker with as much else as lately."""
+        """Estimate the seconds by the clock that `units` of such work take, sharing its worker with as much else as lately."""
         return self.line(request).predict(units) * self._stretch.get(_key(request), 1.0)
 
     def observe(self, request: Request, units: int, seconds: float, elapsed: float) -> None:

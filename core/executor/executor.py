@@ -318,7 +318,7 @@ class Executor:
         item.step(progress)
 
     def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float) -> None:
-        """An item is done, in `seconds` of work."""
+        """Note that an item is done, in `seconds` of work, and hand its answer to who asked."""
         if seconds > 0 and not isinstance(answer, EgaoError):
             units = item.units if item.kind.mode is Mode.STEPS else self._estimates.units(item.request)
             self._estimates.observe(item.request, units, seconds, monotonic() - (item.started or monotonic()))
@@ -326,7 +326,7 @@ class Executor:
         self._settle(item, answer, seconds)
 
     def given_up(self, item: WorkItem, seconds: float) -> None:
-        """An item has stopped, after `seconds` of work: it was cancelled, or it has to give way and goes on later."""
+        """Note that an item has stopped, after `seconds` of work: it was cancelled, or it has to give way and goes on later."""
         self._charge(item, seconds)
         if self._closing:
             self._finish(item, ShuttingDown())
@@ -334,11 +334,11 @@ class Executor:
             self._schedule.put_back(item)
 
     def lane_freed(self) -> None:
-        """A lane of a worker has nothing to do."""
+        """Begin what waits: a lane of a worker has nothing to do."""
         self._pump()
 
     def worker_lost(self, blamed: Sequence[WorkItem], bystanders: Sequence[WorkItem], hung: bool) -> None:
-        """A worker is gone. The items it went down by are retried once more, alone; the others simply again."""
+        """Note that a worker is gone. The items it went down by are retried once more, alone; the others simply again."""
         for item in blamed:
             item.attempts += 1
         again = []

@@ -114,7 +114,7 @@ class WorkItem:
             log.exception("a progress callback of request %d failed", self.id)
 
     def remaining(self, usual: float) -> float:
-        """Seconds until a begun request is done, from its own pace if there is one, else from what is usual."""
+        """Estimate the seconds until a begun request is done, from its own pace if there is one, else from what is usual."""
         now = monotonic()
         due = self._due if self._due is not None else (self.started or now) + usual
         return max(0.1, due - now)

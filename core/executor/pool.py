@@ -29,7 +29,7 @@ def make_pool(
     dispatcher: Dispatcher,
     launcher: Launcher,
 ) -> list[Supervisor]:
-    """One worker for each device, or two where the work is split: one for what is quick, one for what may take long.
+    """Make one worker for each device, or two where the work is split: one for what is quick, one for what may take long.
 
     Nobody knows how long a photo of a stranger's takes before it was looked at, so that is done where it keeps no picture
     waiting. On a processor a step of a projection takes many times as long as a picture. Two processes that the system weighs

@@ -83,7 +83,7 @@ class Precedence:
         return self._least < self._of(member) * (1.0 if self._asks_much(member) else HALF)
 
     def _of(self, member: Hashable) -> float:
-        """Seconds of work that a member has had in the last `LATELY` seconds, and asks for."""
+        """Count the seconds of work that a member has had in the last `LATELY` seconds, and asks for."""
         if member not in self._takes:
             asked = sum(map(self._seconds, self._unfinished.get(member, {}).values()))
             self._takes[member] = self._spending.of_member(member, LATELY) + asked

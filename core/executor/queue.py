@@ -95,7 +95,7 @@ class _Turns:
         return gone
 
     def merge(self, queues: dict[Hashable, Iterator[_Entry[Item]]]) -> Iterator[tuple[Hashable, _Entry[Item]]]:
-        """All entries of all queues in the order in which they would be served if nobody else came."""
+        """Merge the entries of all queues in the order in which they would be served if nobody else came."""
         parties = list(queues)
         order = [(*self._served[party], number) for number, party in enumerate(parties)]
         later = max((since for _, _, since, _ in order), default=0)
@@ -171,7 +171,7 @@ class FairQueue(Generic[Item]):
         return queue
 
     def order(self) -> Iterator[Item]:
-        """All items in the order in which they are to be served, the next one first."""
+        """List all items in the order in which they are to be served, the next one first."""
         queues = {name: guild.order() for name, guild in self._guilds.items() if guild.members}
         return (entry.item for _, entry in self._turns.merge(queues))
 

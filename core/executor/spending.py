@@ -38,17 +38,17 @@ class Spending:
             self._spent.popitem(last=False)
 
     def of_member(self, member_id: Hashable, within: float = WINDOW) -> float:
-        """Seconds of work for this member in the last `within` seconds, on all servers and in direct messages."""
+        """Sum the seconds of work for this member in the last `within` seconds, on all servers and in direct messages."""
         after = self._clock() - within
         newest_first = reversed(self._spent.get(("member", member_id), ()))
         return math.fsum(seconds for _, seconds in itertools.takewhile(lambda entry: entry[0] > after, newest_first))
 
     def member_wait(self, owner: Tenant, most: float) -> float:
-        """Seconds until this member has had less than `most` in the last `WINDOW`; 0 if that is so now."""
+        """Count the seconds until this member has had less than `most` in the last `WINDOW`; 0 if that is so now."""
         return self._wait(("member", owner.member_id), most)
 
     def server_wait(self, owner: Tenant, most: float) -> float:
-        """Seconds until the member's server has had less than `most`; 0 in direct messages, where there is none."""
+        """Count the seconds until the member's server has had less than `most`; 0 in direct messages, where there is none."""
         return 0.0 if owner.guild_id is None else self._wait(("server", owner.guild_id), most)
 
     def _wait(self, party: Hashable, most: float) -> float:

@@ -211,7 +211,7 @@ class Supervisor:
                     await asyncio.wait_for(self._closing.wait(), delay)
 
     async def _live(self) -> None:
-        """One worker from its start to its end."""
+        """See one worker from its start to its end."""
         self.state, self._verdict, self._working_on = "starting", "", ()
         self._heard = self.since = monotonic()
         if not self.failures:

@@ -72,7 +72,7 @@ def ffhq_matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float6
 
 
 def _around(pixels: NDArray[np.uint8], quad: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The photo around the square, averaged over blocks where it is finer than the crop, and the map [3, 3] into it."""
+    """Take the photo around the square, averaged over blocks where it is finer than the crop, and the map [3, 3] into it."""
     extent = np.array([pixels.shape[1], pixels.shape[0]])
     side = float(np.hypot(*(quad[3] - quad[0])))
     # at least a pixel of photo, even under a square that lies beside it
@@ -85,7 +85,7 @@ def _around(pixels: NDArray[np.uint8], quad: NDArray[np.float64], size: int) -> 
 
 
 def _padded(pixels: NDArray[np.uint8], quad: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The picture, mirrored, blurred and faded as far as the square reaches over its edges.
+    """Extend the picture, mirrored, blurred and faded as far as the square reaches over its edges.
 
     Returns it with the coordinates [2] of its corner in the picture.
     """

@@ -18,7 +18,7 @@ Picture = NDArray[np.uint8]
 
 
 def usable(profile: bytes | None) -> bytes | None:
-    """The ICC profile if it is one of RGB that leads to sRGB and back, else None: viewers ignore what does not fit as well."""
+    """Return the ICC profile if it is one of RGB that leads to sRGB and back, else None: viewers ignore what does not fit too."""
     return profile if profile and _transform(profile, "RGB", True) and _transform(profile, "RGB", False) else None
 
 
@@ -42,7 +42,7 @@ def laid_on_white(pixels: Picture) -> Picture:
 
 
 def lifted_off_white(seen: Picture, before: Picture, layered: Picture) -> Picture:
-    """The inverse of `laid_on_white`: `layered` [H, W, 4] with the pixels of `seen` [H, W, 3] that differ from `before`.
+    """Undo `laid_on_white`: `layered` [H, W, 4] with the pixels of `seen` [H, W, 3] that differ from `before`.
 
     Where nothing differs not a bit changes, not even the hidden colours of what can't be seen. How transparent a pixel is
     never changes.

@@ -53,7 +53,7 @@ class Container:
 
 
 def opened(data: bytes) -> Container | None:
-    """The picture that a file begins with; None for other kinds of files."""
+    """Open the picture that a file begins with; None for other kinds of files."""
     kind = _kind(data)
     if kind is None:
         return None
@@ -143,7 +143,7 @@ def all_scans(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """The markers of a JPEG with the place behind each; last the end, or `_JUNK` where too much lies between them."""
+    """Yield the markers of a JPEG with the place behind each; last the end, or `_JUNK` where too much lies between them."""
     place, junk = 2, 0
     while (marker := data.find(b"\xff", place)) >= 0:
         junk += marker - place
@@ -201,7 +201,7 @@ def _gif(data: bytes) -> tuple[int | None, int, int]:
 
 
 def _still(data: bytes) -> bytes:
-    """A GIF of one frame: the header, the colours, the first frame with what says how it is laid down, and an end."""
+    """Write a GIF of one frame: the header, the colours, the first frame with what says how it is laid down, and an end."""
     place = start = _after_header(data)
     control = b""
     while data[place] == 0x21:
@@ -223,7 +223,7 @@ def _pixels_of(data: bytes, place: int) -> int:
 
 
 def _past_blocks(data: bytes, place: int) -> tuple[int, int]:
-    """The place behind a row of blocks, beyond the file if it has no end, and how many there are, counted as far as matters."""
+    """Find the place behind a row of blocks, beyond the file if it has no end, and count them as far as matters."""
     count = 0
     while place < len(data) and count <= BLOCKS:
         size = data[place]

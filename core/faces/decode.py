@@ -29,7 +29,7 @@ Picture = NDArray[np.uint8]
 
 
 def image_of(container: Container) -> Image.Image:
-    """The picture with its header read and nothing decoded."""
+    """Open the picture with its header read and nothing decoded."""
     if container.kind == "heic":
         from pillow_heif import HeifImageFile  # its native decoder is loaded by the process that decodes, and no other
 
@@ -68,7 +68,7 @@ def _loaded(image: Image.Image, container: Container) -> Image.Image:
 
 
 def _without_end(data: bytes) -> Image.Image:
-    """The picture of a JPEG whose end marker is missing, or a byte of it. Raises UnreadablePhoto if more than that is.
+    """Read the picture of a JPEG whose end marker is missing, or a byte of it. Raises UnreadablePhoto if more than that is.
 
     The decoder makes up what is missing. So the picture is whole if each of its scans is there and what might follow the
     last byte makes no difference: then nothing of the last scan was left to come.
@@ -110,7 +110,7 @@ def _turned(pixels: Picture, mirrored: bool, turns: int) -> Picture:
 
 
 def _upright(image: Image.Image, convert: colours.Converter, mirrored: bool, turns: int) -> Picture:
-    """The loaded picture converted and turned into a new array, strip by strip."""
+    """Convert the loaded picture and turn it upright into a new array, strip by strip."""
     width, height = image.size
     layered = image.has_transparency_data and any(_transparent(convert(one)) for _, one in _strips(image))
     shape = (width, height) if turns % 2 else (height, width)
@@ -134,7 +134,7 @@ def _transparent(layer: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF (or, failing that, XMP) orientation, 1 to 8; 1 where the metadata is missing or damaged."""
+    """Read the EXIF (or, failing that, XMP) orientation, 1 to 8; 1 where the metadata is missing or damaged."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # a photo with broken metadata is still a photo; every viewer shows it unturned

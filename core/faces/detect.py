@@ -48,7 +48,7 @@ class Find:
         return 2 * float(np.hypot(*self.right))
 
     def matrix(self, widths: float, size: int) -> NDArray[np.float64]:
-        """The matrix (square pixels -> photo pixels) of an upright square of `widths` face widths."""
+        """Compute the matrix (square pixels -> photo pixels) of an upright square of `widths` face widths."""
         return square_matrix(self.centre, self.right * widths, size)
 
 
@@ -56,7 +56,7 @@ Detector = Callable[[NDArray[np.uint8]], list[Find]]  # uint8 [H, W, 3] -> finds
 
 
 def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
-    """Every face of uint8 [H, W, 3] once, widest first, passers-by left out; at most `MOST`, the wider ones.
+    """Find every face of uint8 [H, W, 3] once, widest first, passers-by left out; at most `MOST`, the wider ones.
 
     The levels go from large faces to small, so what a crowd's limit leaves out is narrow.
     """
@@ -83,7 +83,7 @@ def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
 
 
 def _sides(height: int, width: int) -> list[float]:
-    """The sides of the windows of each level, in photo pixels, from large to small."""
+    """List the sides of the windows of each level, in photo pixels, from large to small."""
     long, short = max(height, width), min(height, width)
     sides = [long / 2**level for level in range(LEVELS)]
     if long <= _LONG * short:
@@ -95,7 +95,7 @@ def _sides(height: int, width: int) -> list[float]:
 
 
 def look_again(detector: Detector, pixels: NDArray[np.uint8], find: Find) -> Find | None:
-    """The face at a find, upright, more precisely placed and scored; None if there is none."""
+    """Find the face at a find, upright, more precisely placed and scored; None if there is none."""
     views = []
     for widths in _LOOKS:
         matrix = find.matrix(widths, _LOOK)
@@ -155,5 +155,5 @@ def _starts(length: int, window: int) -> list[int]:
 
 
 def _moved(find: Find, matrix: NDArray[np.float64]) -> Find:
-    """A find through an affine map [3, 3]."""
+    """Move a find through an affine map [3, 3]."""
     return Find(through(matrix, find.centre[None])[0], matrix[:2, :2] @ find.right, find.score)

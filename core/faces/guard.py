@@ -19,7 +19,7 @@ _PIXEL = 4  # of Pillow's own picture
 
 
 def bytes_per_pixel(image: Image.Image) -> int:
-    """The most that is held at once for each pixel, once an opened picture is decoded."""
+    """Bound the most that is held at once for each pixel, once an opened picture is decoded."""
     if image.format == "WEBP":
         # of an animation: two canvases of the decoder's, what it hands out, Pillow's picture; a still one is OpenCV's
         return 4 * _PIXEL if getattr(image, "is_animated", False) else 2 * _PIXEL

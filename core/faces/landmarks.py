@@ -69,7 +69,7 @@ class FaceFinder:
         self._native.close()
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """Faces of uint8 [H, W, 3], left to right; empty where there is none.
+        """Find faces of uint8 [H, W, 3], left to right; empty where there is none.
 
         Passers-by, a sixth as wide as the widest face or less, are not counted.
         """
@@ -83,7 +83,7 @@ class FaceFinder:
         return _numbered(found)
 
     def require(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces that an edit can use, numbered left to right. Raises as `usable` does."""
+        """Return the faces that an edit can use, numbered left to right. Raises as `usable` does."""
         return self.usable(self.find(pixels))
 
     @staticmethod
@@ -103,7 +103,7 @@ class FaceFinder:
         return _numbered(usable)
 
     def aligned(self, pixels: NDArray[np.uint8], *, precise: bool = True) -> Face | None:
-        """The face of uint8 [R, R, 3] aligned as FFHQ does, whose place is known: a third of the time of `find`, a sixth
+        """Find the face of uint8 [R, R, 3] aligned as FFHQ does, whose place is known: a third of the time of `find`, a sixth
         if not `precise` (points within 0.5 % of the side, scores within 0.04). None where there is no face.
         """
         side = pixels.shape[0]
@@ -113,11 +113,11 @@ class FaceFinder:
         return face if face is not None else max(self.find(pixels), key=lambda one: one.width, default=None)
 
     def beside(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> Face | None:
-        """The face of uint8 [H, W, 3] that is where another picture has these landmarks [478, 2]; None if there is none."""
+        """Find the face of uint8 [H, W, 3] that is where another picture has these landmarks [478, 2]; None if there is none."""
         return self._measure(pixels, _around(np.asarray(landmarks, dtype=np.float64)))
 
     def _measure(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
-        """The face at a find; None where the landmarker sees none, which drops what the detector took for one.
+        """Measure the face at a find; None where the landmarker sees none, which drops what the detector took for one.
 
         Measured twice, the second time in a window laid by the first's points: that halves what the points owe to
         the window (corners of the aligned square 0.15 % of its side instead of 0.30 %).
@@ -126,7 +126,7 @@ class FaceFinder:
         return None if rough is None else self._in_window(pixels, _as_find(rough)) or rough
 
     def _in_window(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
-        """The face that the landmarker sees nearest the middle of the window at a find."""
+        """Find the face that the landmarker sees nearest the middle of the window at a find."""
         matrix = find.matrix(_WIDTHS, _WINDOW)
         seen = self._native.landmarks(cut(pixels, matrix, _WINDOW))
         middle = np.array([_WINDOW, _WINDOW]) / 2
@@ -149,7 +149,7 @@ def _around(points: NDArray[np.float64]) -> Find:
 
 
 def _face(raw: RawFace, matrix: NDArray[np.float64]) -> Face:
-    """A face measured in a window, in the photo's coordinates. `matrix`: window pixels -> photo pixels."""
+    """Make a face measured in a window, in the photo's coordinates. `matrix`: window pixels -> photo pixels."""
     landmarks = through(matrix, raw.landmarks).astype(np.float32)
     x0, y0 = landmarks.min(axis=0).tolist()
     x1, y1 = landmarks.max(axis=0).tolist()
@@ -173,7 +173,7 @@ def _pose(transformation: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _numbered(faces: list[Face]) -> list[Face]:
-    """The faces left to right with their places."""
+    """Number the faces left to right with their places."""
     ordered = sorted(faces, key=lambda face: (float(face.centre[0]), float(face.centre[1])))
     return [replace(face, index=index) for index, face in enumerate(ordered)]
 

@@ -73,7 +73,7 @@ class Native:
         return finds
 
     def landmarks(self, pixels: NDArray[np.uint8]) -> list[RawFace]:
-        """Faces in a window uint8 [H, W, 3] around one face."""
+        """Find faces in a window uint8 [H, W, 3] around one face."""
         result = self._landmarker.detect(self._image(pixels))
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
         found = zip(result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True)

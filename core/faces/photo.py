@@ -52,19 +52,19 @@ class Photo:
         return self.in_srgb(self.pixels)
 
     def in_srgb(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture uint8 [H, W, 3] in this photo's encoding -> sRGB."""
+        """Convert a picture uint8 [H, W, 3] in this photo's encoding -> sRGB."""
         return colours.to_srgb(pixels, self.manner.profile)
 
     def encoded(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture uint8 [H, W, 3] in sRGB -> this photo's encoding."""
+        """Convert a picture uint8 [H, W, 3] in sRGB -> this photo's encoding."""
         return colours.from_srgb(pixels, self.manner.profile)
 
     def finished(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """An edit of `pixels` -> the picture for a file: [H, W, 4] where the photo is transparent, else as it is."""
+        """Turn an edit of `pixels` -> the picture for a file: [H, W, 4] where the photo is transparent, else as it is."""
         return pixels if self.layered is None else colours.lifted_off_white(pixels, self.pixels, self.layered)
 
     def at_most(self, side: int | None) -> Photo:
-        """The photo made smaller, to that many pixels on its longer side; itself where it is no larger."""
+        """Make the photo smaller, to that many pixels on its longer side; itself where it is no larger."""
         height, width = self.pixels.shape[:2]
         scale = min(1.0, (side or np.inf) / max(height, width))
         if scale == 1:
@@ -143,7 +143,7 @@ def _check(image: Image.Image, container: Container, settings: Settings) -> None
 
 
 def _read(path: Path, most: int) -> bytes:
-    """The file, or as much of it as tells that it is too large."""
+    """Read the file, or as much of it as tells that it is too large."""
     try:
         if path.exists() and not path.is_file():
             raise UnreadablePhoto(reason="it is not a file")  # opening a pipe would wait for ever
@@ -162,7 +162,7 @@ def _byte_limit(settings: Settings, *, own: bool) -> int:
 
 
 def _pixel_limit(settings: Settings) -> int:
-    """The setting's ceiling, or Pillow's own where that is lower."""
+    """Choose the setting's ceiling, or Pillow's own where that is lower."""
     return min(settings.max_pixels, Image.MAX_IMAGE_PIXELS or settings.max_pixels)
 
 
@@ -176,7 +176,7 @@ def _reason(error: Exception) -> str:
 
 
 def _amount(count: int, unit: str) -> str:
-    """A count for a sentence: 25 MiB, 50 million pixels."""
+    """Write a count for a sentence: 25 MiB, 50 million pixels."""
     if unit == "B":
         return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
     return f"{count / 1e6:.1f} million {unit}" if count >= 1e6 else f"{count} {unit}"

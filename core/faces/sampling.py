@@ -10,7 +10,7 @@ OUTSIDE = (128, 128, 128)  # where there is no photo: no edge against most of wh
 
 
 def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """The similarity float64 [3, 3] from the pixels of a `size` x `size` square to the photo's.
+    """Compute the similarity float64 [3, 3] from the pixels of a `size` x `size` square to the photo's.
 
     `centre` [2] is the square's centre and `right` [2] half its upper edge, both in photo pixels. The square's y axis
     is `right` turned a quarter clockwise, so it is never mirrored.
@@ -27,7 +27,7 @@ def through(matrix: NDArray[np.float64], points: NDArray[np.floating]) -> NDArra
 
 
 def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """The square uint8 [size, size, 3] that `matrix` (square pixels -> photo pixels) lays over uint8 [H, W, 3].
+    """Cut the square uint8 [size, size, 3] that `matrix` (square pixels -> photo pixels) lays over uint8 [H, W, 3].
 
     What is coarser in the square than in the photo is averaged: by whole blocks first, then from a square of twice
     the size. Outside the photo the square is grey.
@@ -50,7 +50,7 @@ def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
 
 
 def _around(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of the photo under the square, with a margin for the filters, and the coordinates of its corner.
+    """Take the part of the photo under the square, with a margin for the filters, and the coordinates of its corner.
 
     A square that lies beside the photo gets one grey pixel.
     """

@@ -24,7 +24,7 @@ _loaded: WeakKeyDictionary[nn.Module, tuple[Encoder | None, Curvature]] = WeakKe
 
 
 def fast_parts(generator: Generator, settings: Settings) -> tuple[Encoder | None, Curvature]:
-    """The trained parts of this generator, loaded once; it may have no encoder. Raises PartMissing, GeneratorLacks."""
+    """Load the trained parts of this generator, once; there may be no encoder. Raises PartMissing, GeneratorLacks."""
     assert isinstance(generator, nn.Module)
     if generator not in _loaded:
         encoder_file = find_part(settings, generator, f"{FOLDER}/{ENCODER}")
@@ -34,7 +34,7 @@ def fast_parts(generator: Generator, settings: Settings) -> tuple[Encoder | None
 
 
 def nearest_seed(generator: Generator, features: Features, settings: Settings) -> Start:
-    """A start where no encoder was trained: the seed that looks most like the photo. Raises PartMissing, WeightsUnfit."""
+    """Find a start where no encoder was trained: the seed that looks most like the photo. Raises PartMissing, WeightsUnfit."""
     table = load_table(generator, table_file(settings, generator))
 
     def start(images: Tensor) -> Tensor:

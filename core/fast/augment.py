@@ -18,7 +18,7 @@ from core.fast.data import to_bytes, to_unit
 
 
 def augment(images: Tensor, random: np.random.RandomState) -> Tensor:
-    """[N, 3, H, H] of -1..1 -> the same shape, each image spoiled in its own way; repeatable from `random`."""
+    """Spoil each image [N, 3, H, H] of -1..1 in its own way, as photographs are; repeatable from `random`."""
     images = _reframe(images, random)
     parts = [_compress(_sharpness(_colour(image[None], random), random), random) for image in images]
     return torch.cat([_occlude(part, random) for part in parts]).contiguous(memory_format=torch.channels_last)
@@ -32,7 +32,7 @@ def spoil(images: Tensor, planes: Tensor, random: np.random.RandomState) -> tupl
 
 
 def _reframe(images: Tensor, random: np.random.RandomState) -> Tensor:
-    """Imperfect alignment: up to 3 % of shift, 4 % of scale and 3 degrees."""
+    """Align imperfectly: up to 3 % of shift, 4 % of scale and 3 degrees."""
     n = len(images)
     angle, scale = np.radians(random.uniform(-3, 3, n)), random.uniform(0.96, 1.04, n)
     shift = random.uniform(-0.06, 0.06, (n, 2))  # in half sides
@@ -43,7 +43,7 @@ def _reframe(images: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def _colour(image: Tensor, random: np.random.RandomState) -> Tensor:
-    """Exposure, white balance, contrast, saturation; now and then no colour at all."""
+    """Vary exposure, white balance, contrast and saturation; now and then take all colour."""
     x = (image + 1) / 2
     x = x.clamp(1e-4, 1) ** float(random.uniform(0.85, 1.18))
     gains = random.normal(1, 0.04, 3) * random.uniform(0.92, 1.08)
@@ -56,7 +56,7 @@ def _colour(image: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def _sharpness(image: Tensor, random: np.random.RandomState) -> Tensor:
-    """Small originals, blur and the noise of a sensor."""
+    """Blur, as small originals are, and add the noise of a sensor."""
     side = image.shape[-1]
     if random.rand() < 0.4:
         small = int(side * random.uniform(0.35, 1))
@@ -79,7 +79,7 @@ def _compress(image: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def _occlude(image: Tensor, random: np.random.RandomState) -> Tensor:
-    """A hand, a microphone, a frame's edge: one ellipse or rectangle of one colour over one face in six."""
+    """Cover one face in six by an ellipse or rectangle of one colour, as a hand, a microphone or a frame's edge would."""
     if random.rand() > 1 / 6:
         return image
     side = image.shape[-1]

@@ -49,7 +49,7 @@ class Encoder(nn.Module):
 
     @classmethod
     def untrained(cls, generator: Generator, trunk: Features) -> Encoder:
-        """An encoder that still answers nearly the average face, its trunk the published one."""
+        """Make an encoder that still answers nearly the average face, its trunk the published one."""
         encoder = cls(generator.num_ws, generator.w_dim, trunk)
         z = torch.randn(10_000, generator.z_dim, generator=torch.Generator().manual_seed(123))
         with torch.inference_mode():

@@ -40,7 +40,7 @@ class Preview(nn.Module):
 
     @classmethod
     def shaped_for(cls, generator: FeatureGenerator) -> Preview:
-        """An untrained head of the generator's sizes."""
+        """Make an untrained head of the generator's sizes."""
         with torch.inference_mode():
             features = generator.features(generator.broadcast(generator.w_average()[None]), FEATURE_SIDE)
         # a style at 128 pixels before the block's end belongs to the features; the rest of 128 feeds the next block's up

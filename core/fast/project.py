@@ -44,7 +44,7 @@ class FastOptions:
 
     @classmethod
     def of(cls, steps: int | None) -> FastOptions:
-        """All steps in all, the start counted as the first; None for as many as pay."""
+        """Count all steps in all, the start counted as the first; None for as many as pay."""
         return cls() if steps is None else cls(most=max(0, steps - 1))
 
 
@@ -100,7 +100,7 @@ class FastProjection:
             yield Step(self.done, self.steps, self._descent.loss, self._distance, seconds, eta)
 
     def _advance(self) -> bool:
-        """One step; False at the end."""
+        """Take one step; False at the end."""
         if not self._losses:
             self._descent.look(self._evaluate)
             return True
@@ -131,7 +131,7 @@ class FastProjection:
         return float(loss.detach()), gradient
 
     def checkpoint(self) -> bytes:
-        """All that `resume` needs to go on with the very same steps."""
+        """Pack all that `resume` needs to go on with the very same steps."""
         descent = self._descent
         tensors = {"x": descent.x, "gradient": descent.gradient, "losses": torch.tensor(self._losses, dtype=torch.double)}
         for name, pairs in (("move", descent.moves), ("bend", descent.bends)):
@@ -154,7 +154,7 @@ class FastProjection:
         descent.loss = self._losses[-1] if self._losses else float("nan")
 
     def _identity(self) -> str:
-        """A hash over everything that decides where the steps lead."""
+        """Compute a hash over everything that decides where the steps lead."""
         facts = repr(self.options) + self.generator.digest + hashlib.sha256(self.target.tobytes()).hexdigest()
         for part in (self._start, self.curvature.slopes, self.curvature.directions, self.curvature.bends):
             facts += hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()

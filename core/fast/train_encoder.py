@@ -33,7 +33,7 @@ _RIDGE = 1.0  # in mean squared lengths of a feature vector over the number of f
 
 
 def encoder_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Faces drawn by the preview head, averaged down to the encoder's 128 pixels: a tenth of the cost of whole ones."""
+    """Prepare faces drawn by the preview head, averaged down to the encoder's 128 pixels: a tenth of the cost of whole ones."""
     head = load_trained(Preview.shaped_for(generator), head_file, generator)
 
     def draw(ws: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def head_set(generator: FeatureGenerator, folder: Path, faces: int = FACES) -> D
 
 
 def dtype_of(network: object) -> torch.dtype:
-    """The precision of a network's weights."""
+    """Read the precision of a network's weights."""
     assert isinstance(network, nn.Module)
     return next(network.parameters()).dtype
 
@@ -77,7 +77,7 @@ def head_loss(generator: FeatureGenerator, drawn: DrawnSet, batch: int) -> Loss:
 
 
 def train_head(generator: FeatureGenerator, folder: Path, schedule: Schedule = SCHEDULE, faces: int = FACES) -> Training:
-    """The training, ready to run, in `folder` (its set is drawn first; a checkpoint there is taken up)."""
+    """Prepare the training in `folder`: its set is drawn first, and a checkpoint there is taken up."""
     drawn = head_set(generator, folder / "exact", faces)
     for _ in drawn.fill():
         pass

@@ -60,12 +60,12 @@ class _Graph:
         return self.value(self.ids[name])
 
     def constant_of(self, node: str) -> np.ndarray:
-        """The one constant that feeds an operation."""
+        """Find the one constant that feeds an operation."""
         (key,) = [source for source in self.inputs[node] if self.kind(source) == "Const"]
         return self.value(key)
 
     def next(self, node: str, kind: str) -> str:
-        """The operation of this kind that follows, passing over nothing but shape bookkeeping."""
+        """Find the operation of this kind that follows, passing over nothing but shape bookkeeping."""
         (key,) = [target for target in self.outputs[node] if self.kind(target) == kind]
         return key
 
@@ -106,7 +106,7 @@ def _mapping(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _bias_after(graph: _Graph, node: str) -> np.ndarray:
-    """The bias passes through a Reshape in the mapping network before it is added."""
+    """Find the bias that is added after an operation; in the mapping network it passes through a Reshape before."""
     (reshape,) = [key for key in graph.inputs[graph.next(node, "Add")] if key != node]
     return graph.constant_of(reshape) if graph.kind(reshape) == "Reshape" else graph.value(reshape)
 
@@ -166,7 +166,7 @@ def _synthesis(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _modulated(graph: _Graph, prefix: str) -> str:
-    """The Reshape node that ends a modulation."""
+    """Find the Reshape node that ends a modulation."""
     return graph.next(graph.next(graph.next(graph.ids[f"{prefix}.modulation.weight"], "MatMul"), "Add"), "Reshape")
 
 

@@ -58,7 +58,7 @@ def import_generator(settings: Settings, file: Path, name: str | None = None) ->
 
 
 def recognise(tree: Any) -> tuple[str, Converted]:
-    """The family of what a published file holds, and its form of it. Raises ModelRefused."""
+    """Find the family of what a published file holds, and its form of it. Raises ModelRefused."""
     for kind in FAMILIES:
         with _as_refusal():
             converted = family(kind).convert(tree)

@@ -64,7 +64,7 @@ class Mapping(nn.Module):
 
 
 def activated(x: Tensor, name: str) -> Tensor:
-    """One of ACTIVATIONS, without its gain."""
+    """Apply one of ACTIVATIONS, without its gain."""
     if name == "linear":
         return x
     return F.leaky_relu(x, SLOPE) if name == "lrelu" else F.relu(x)

@@ -155,7 +155,7 @@ class ToImage(Modulation):
         return _twice_inverse_haar(F.conv2d(self.modulate(x, w), self.weight, self.bias))
 
     def halved(self, x: Tensor, w: Tensor) -> Tensor:
-        """The image averaged over 2x2 pixels: the low band alone, the others cancel."""
+        """Draw the image averaged over 2x2 pixels: the low band alone, the others cancel."""
         low, bias = self.weight[:3], self.bias[:3]
         if len(x) == 1:
             return F.conv2d(x, low * self.style(w)[0, :, None, None], bias)

@@ -36,7 +36,7 @@ def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:
 
 
 def separable(kernel: Tensor) -> Tensor:
-    """The [K] whose outer product with itself is the kernel [K, K], if there is one; else the kernel as it is."""
+    """Find the [K] whose outer product with itself is the kernel [K, K], if there is one; else the kernel as it is."""
     if kernel.ndim == 1:
         return kernel
     line = kernel.sum(dim=0)

@@ -64,7 +64,7 @@ class ProGAN(FileGenerator):
 
 
 def convert(tree: Any) -> Converted | None:
-    """The PyTorch form that genforce published."""
+    """Convert the PyTorch form that genforce published."""
     state = state_dict(tree)
     if state is None or "layer0.wscale.bias" not in state or "output0.wscale.bias" not in state:
         return None

@@ -57,7 +57,7 @@ class NoisyGenerator(Generator, Protocol):
     """A generator whose layers add noise, which a projection may choose. Where noise is fixed, a family isn't one of these."""
 
     def noise_maps(self) -> list[Tensor]:
-        """The noise that is kept in the file: [side, side] for each layer that takes any."""
+        """List the noise that is kept in the file: [side, side] for each layer that takes any."""
         ...
 
     def synthesis(self, ws: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
@@ -84,14 +84,14 @@ class StyledGenerator(Generator, Protocol):
 
 
 def with_features(generator: Generator) -> FeatureGenerator:
-    """The generator as one whose inside can be looked at. Raises GeneratorLacks."""
+    """Return the generator as one whose inside can be looked at. Raises GeneratorLacks."""
     if not isinstance(generator, FeatureGenerator):
         raise GeneratorLacks(name=generator.name, what="features to look at")
     return generator
 
 
 def with_styles(generator: Generator) -> StyledGenerator:
-    """The generator as one that tells how its styles come from w. Raises GeneratorLacks."""
+    """Return the generator as one that tells how its styles come from w. Raises GeneratorLacks."""
     if not isinstance(generator, StyledGenerator):
         raise GeneratorLacks(name=generator.name, what="style weights")
     return generator

@@ -28,7 +28,7 @@ def to_pixels(images: Tensor) -> np.ndarray:
 
 
 def network_in(generator: G, dtype: torch.dtype) -> G:
-    """The generator itself for float32, else a copy with its weights in `dtype`: twice as fast as casting at each layer."""
+    """Return the generator itself for float32, else a copy with weights in `dtype`: twice as fast as casting at each layer."""
     if dtype == torch.float32:
         return generator
     module: object = generator

@@ -185,7 +185,7 @@ def _layer(found: dict[str, Tensor], place: str, number: int, fused: bool) -> di
 
 
 def doubling(weight: Tensor, fused: bool) -> Tensor:
-    """The transposed convolution [O, I, 4, 4] that does what repeating each pixel 2x2 and a convolution [O, I, 3, 3] do.
+    """Make the transposed convolution [O, I, 4, 4] that does what repeating each pixel 2x2 and a convolution [O, I, 3, 3] do.
 
     A `fused` weight is a transposed convolution's already, and acts mirrored.
     """

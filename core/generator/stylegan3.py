@@ -204,7 +204,7 @@ def _layer(record: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _side(size: Any) -> int:
-    """One number of [width, height], which must be equal."""
+    """Read one number of [width, height], which must be equal."""
     sides = {int(side) for side in (size if isinstance(size, list | tuple) else [size])}
     if len(sides) != 1 or not 0 < min(sides) <= _LARGEST:
         raise ModelRefused(reason=f"a grid of {size} pixels")

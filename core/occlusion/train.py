@@ -28,7 +28,7 @@ _BARE = 0.3  # share of faces with nothing before them: most photos are so
 
 
 def things_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Faces drawn by the preview head at 256 pixels: a tenth of the cost of whole ones."""
+    """Prepare faces drawn by the preview head at 256 pixels: a tenth of the cost of whole ones."""
     head = load_trained(Preview.shaped_for(generator), head_file, generator)
 
     def draw(ws: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def things_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces
 
 
 def examples(images: np.ndarray, others: np.ndarray, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """Faces uint8 [N, 256, 256, 3] -> pictures [N, 3, 256, 256] of -1..1, spoiled as photographs are, and what lies before
+    """Paint faces uint8 [N, 256, 256, 3] -> pictures [N, 3, 256, 256] of -1..1, spoiled as photographs are, and what lies before
     them [N, 1, 128, 128], 0..1. `others`: faces to take textures from."""
     pictures, masks = [], []
     for image, other in zip(images, others, strict=True):

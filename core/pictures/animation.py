@@ -64,7 +64,7 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
 
 
 def _with_xmp(gif: bytes) -> bytes:
-    """The file with its mark in an application extension before the trailer (XMP specification, part 3, 1.1.2).
+    """Return the file with its mark in an application extension before the trailer (XMP specification, part 3, 1.1.2).
 
     The packet stands there as it is, not in blocks; the descending bytes after it lead a reader of blocks, wherever
     its last jump lands, to the terminator.

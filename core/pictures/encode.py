@@ -50,7 +50,7 @@ class Manner:
     size: int = 0  # bytes of the file
 
     def of(self, profile: bytes | None, size: int) -> Manner:
-        """The manner with the profile of the pixels, and the size of the whole file."""
+        """Take the manner with the profile of the pixels, and the size of the whole file."""
         return replace(self, profile=profile, size=size)
 
     @property
@@ -61,7 +61,7 @@ class Manner:
 
 
 def xmp(source: Source) -> bytes:
-    """The XMP packet of a picture, UTF-8."""
+    """Write the XMP packet of a picture, UTF-8."""
     kind = _SOURCE_TYPES[source]
     return _XMP.format(source="" if kind is None else _SOURCE.format(kind=kind)).encode()
 
@@ -98,7 +98,7 @@ def encode(
 
 
 def _fitted(image: Image.Image, saver: _Saver, max_bytes: int | None) -> bytes:
-    """The file at the first quality, then the first size, that is small enough."""
+    """Make the file at the first quality, then the first size, that is small enough."""
     data = saver.first(image)
     most = saver.most(max_bytes)
     for quality in saver.qualities:
@@ -133,13 +133,13 @@ class _Saver:
         return _LOWER[1:] if self.same else _QUALITIES[1:]
 
     def most(self, max_bytes: int | None) -> int | None:
-        """The most bytes that a file should have."""
+        """Tell the most bytes that a file should have."""
         if not self.same:
             return max_bytes
         return min(TIMES * self.manner.size, max_bytes or TIMES * self.manner.size)
 
     def first(self, image: Image.Image) -> bytes:
-        """The file as the photo's own is packed, where that is known, else at the best quality."""
+        """Make the file as the photo's own is packed, where that is known, else at the best quality."""
         manner = self.manner
         if self.same and manner.exact and self.kind == "webp":
             return self._saved(image, "WEBP", lossless=True, method=4)
@@ -151,7 +151,7 @@ class _Saver:
         return self.file(image, _QUALITIES[0])
 
     def file(self, image: Image.Image, quality: int) -> bytes:
-        """The file at a quality, 0 to 100."""
+        """Make the file at a quality, 0 to 100."""
         match self.kind:
             case "webp":
                 return self._saved(image, "WEBP", quality=quality, method=4)
@@ -180,7 +180,7 @@ class _Saver:
 
 
 def _profile(manner: Manner, image: Image.Image) -> bytes | None:
-    """The profile of RGB, which does not fit grey."""
+    """Take the profile of RGB, which does not fit grey."""
     return manner.profile if image.mode in ("RGB", "RGBA") else None
 
 

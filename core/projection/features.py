@@ -89,7 +89,7 @@ class Features(nn.Module):
 
     @classmethod
     def load(cls, settings: Settings) -> Features:
-        """The pulled weights, frozen. Raises WeightsMissing when they are not there."""
+        """Load the pulled weights, frozen. Raises WeightsMissing when they are not there."""
         from core.weights.cache import weight_path
 
         return cls.from_file(weight_path(settings, "features"))

@@ -51,7 +51,7 @@ class Options:
 
     @classmethod
     def of(cls, method: Method, steps: int | None = None) -> Options:
-        """The published settings for `w`; for `w+` a schedule made for dozens of steps instead of a thousand."""
+        """Choose the published settings for `w`; for `w+` a schedule made for dozens of steps instead of a thousand."""
         if method == "w":
             return cls("w", steps or 1000)
         return cls("w+", steps or 80, learning_rate=0.05, ramp_up=0.05, ramp_down=0.5, w_noise=0.0,
@@ -167,7 +167,7 @@ class Projection:
         return self.options.steps
 
     def checkpoint(self) -> bytes:
-        """All that `resume` needs to go on with the very same steps: tensors and JSON, nothing that can run."""
+        """Pack all that `resume` needs to go on with the very same steps: tensors and JSON, nothing that can run."""
         adam = self._adam.state_dict()["state"]
         tensors = {"w": self._w.detach(), "random": self._random.get_state()}
         tensors |= {f"noise.{i}": buffer.detach() for i, buffer in enumerate(self._noise)}
@@ -194,7 +194,7 @@ class Projection:
         self._done = int(about["done"])
 
     def _identity(self) -> str:
-        """A hash over everything that decides where the steps lead."""
+        """Compute a hash over everything that decides where the steps lead."""
         facts = repr(self.options) + self.generator.digest + hashlib.sha256(self.target.tobytes()).hexdigest()
         return hashlib.sha256(facts.encode()).hexdigest()
 
@@ -210,7 +210,7 @@ def read_tensors(checkpoint: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def learning_rate(options: Options, progress: float) -> float:
-    """The published schedule at `progress` 0..1: linear rise over `ramp_up`, cosine fall over `ramp_down`."""
+    """Follow the published schedule at `progress` 0..1: linear rise over `ramp_up`, cosine fall over `ramp_down`."""
     fall = min(1.0, (1 - progress) / options.ramp_down)
     rise = min(1.0, progress / options.ramp_up) if options.ramp_up else 1.0
     return options.learning_rate * (0.5 - 0.5 * math.cos(fall * math.pi)) * rise

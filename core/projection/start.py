@@ -45,7 +45,7 @@ class Table:
     generator: str  # digest
 
     def nearest(self, vector: np.ndarray) -> int:
-        """The seed whose features are closest to `vector` [D] in the space of the components."""
+        """Find the seed whose features are closest to `vector` [D] in the space of the components."""
         code = (vector - self.mean) @ self.basis
         return int(self.seeds[np.square(self.codes - code).sum(axis=1).argmin()])
 

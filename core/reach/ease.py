@@ -26,7 +26,7 @@ _PLAIN = 0.12  # change of a score from which its part of the face follows an ed
 
 
 def usual(maps: Maps, weights: Mapping[str, float], level: float, *, calm: bool = False) -> Usual:
-    """The usual range of each score MOVED beside an expression of `weights` at this `level`, 0..1.
+    """Find the usual range of each score MOVED beside an expression of `weights` at this `level`, 0..1.
 
     `calm`: among faces at rest, whose score is at most the level. Lowered brows are never unusual here: they are lifted in
     the photo, by `with_lift`.
@@ -47,7 +47,7 @@ def usual(maps: Maps, weights: Mapping[str, float], level: float, *, calm: bool 
 
 
 def wanted(scores: Mapping[str, float], ranges: Usual, held: Mapping[str, float]) -> dict[str, float]:
-    """The change of each score MOVED; all of them 0 for a face that has nothing unusual.
+    """Find the change of each score MOVED; all of them 0 for a face that has nothing unusual.
 
     `held`: scores of the expression itself, which stay as they are.
     """
@@ -71,7 +71,7 @@ def reach_of(maps: Maps, pull: Sequence[float]) -> tuple[float, float]:
 
 
 def own_step(pull: Sequence[float], maps: Maps | None) -> float:
-    """The step along the expression's own direction that stands behind a pull's K numbers; 0 where there is none."""
+    """Read the step along the expression's own direction that stands behind a pull's K numbers; 0 where there is none."""
     return float(pull[len(maps.names)]) if maps is not None and len(pull) > len(maps.names) else 0.0
 
 
@@ -82,5 +82,5 @@ def lift_of(pull: Sequence[float], maps: Maps) -> float:
 
 
 def with_lift(pull: Sequence[float], maps: Maps, lift: float) -> tuple[float, ...]:
-    """The pull with that lift."""
+    """Make the pull with that lift."""
     return (*maps.values(pull).tolist(), own_step(pull, maps), lift)

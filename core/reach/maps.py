@@ -70,7 +70,7 @@ class Maps:
         return made
 
     def values(self, pull: Sequence[float]) -> Values:
-        """The K numbers of a pull: what stands behind them left out, all of them 0 where there are none."""
+        """Take the K numbers of a pull: what stands behind them left out, all of them 0 where there are none."""
         given = np.asarray(pull, dtype=np.float32)[: len(self.names)]
         return given if len(given) else np.zeros(len(self.names), dtype=np.float32)
 

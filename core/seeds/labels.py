@@ -71,7 +71,7 @@ class SeedSet:
         return whole.hexdigest()
 
     def within(self, first: int, last: int) -> SeedSet:
-        """The seeds from `first` to `last`, both included."""
+        """Keep the seeds from `first` to `last`, both included."""
         chosen = (self.seeds >= first) & (self.seeds <= last)
         arrays = {name: getattr(self, name)[chosen] for name in (*_LABELS, "w")}
         return SeedSet(self.generator, self.truncation, expression=self.expression, **arrays)
@@ -80,7 +80,7 @@ class SeedSet:
 def load_seed_set(
     settings: Settings, generator: Generator, truncation: float = TRUNCATION, expression: Expression | None = None
 ) -> tuple[SeedSet, str]:
-    """The built set if there is one, otherwise the kept labels; and in words which of the two.
+    """Load the built set if there is one, otherwise the kept labels; and in words which of the two.
 
     Scores are of the `expression`, by default the default one.
 

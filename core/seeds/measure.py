@@ -48,7 +48,7 @@ class Measured:
 
 
 def score_of(blendshapes: dict[str, float], expression: Expression) -> float:
-    """The expression's score of these blendshapes, 0..1; NaN where there are none."""
+    """Compute the expression's score of these blendshapes, 0..1; NaN where there are none."""
     return round(expression.of(blendshapes), DECIMALS) if blendshapes else float("nan")
 
 
@@ -76,12 +76,12 @@ def _measured(seed: int, image: NDArray[np.uint8], probabilities: NDArray[np.flo
 
 
 def _main_face(faces: list[Face]) -> Face | None:
-    """The widest face: the generator sometimes draws a bystander's beside its own."""
+    """Pick the widest face: the generator sometimes draws a bystander's beside its own."""
     return max(faces, key=lambda face: face.box[2] - face.box[0], default=None)
 
 
 def landmark_measures(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The MEASURES of a face, float32 [6], from landmarks [478,2] in any unit."""
+    """Compute the MEASURES of a face, float32 [6], from landmarks [478,2] in any unit."""
     eyes = landmarks[list(_RIGHT_EYE)].mean(axis=0), landmarks[list(_LEFT_EYE)].mean(axis=0)
     scale = np.linalg.norm(eyes[0] - eyes[1])
     distances = [np.mean([np.linalg.norm(landmarks[a] - landmarks[b]) for a, b in pairs]) for pairs in MEASURES.values()]

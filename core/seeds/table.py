@@ -58,7 +58,7 @@ class SeedTable:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """The table in EGAO_HOME, made if it is not there."""
+        """Open the table in EGAO_HOME, made if it is not there."""
         return cls(settings.home / FILE)
 
     def __enter__(self) -> Self:
@@ -68,7 +68,7 @@ class SeedTable:
         self._db.close()
 
     def set_id(self, name: str, digest: str, truncation: float) -> int:
-        """The set of a generator (its name, its weights' sha256) at a truncation, made if it is new."""
+        """Find the set of a generator (its name, its weights' sha256) at a truncation, made if it is new."""
         row = {"generator": name, "digest": digest, "truncation": truncation}
         self._db.table("sets").insert(row, ignore=True)
         found = self._find(digest, truncation)
@@ -128,5 +128,5 @@ def _record(set_id: int, row: Measured, w: NDArray[np.float32]) -> dict[str, Any
 
 
 def _number(score: float) -> float | None:
-    """A float for SQLite, which has no NaN: unknown is NULL. Four decimals say all that a float32 label holds."""
+    """Make a float SQLite's, which has no NaN: unknown is NULL. Four decimals say all that a float32 label holds."""
     return None if np.isnan(score) else round(float(score), 4)

@@ -117,7 +117,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def _fresh(path: Path) -> Iterator[Path]:
-    """A private empty file beside `path`, gone at the end unless it was renamed."""
+    """Make a private empty file beside `path`, gone at the end unless it was renamed."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

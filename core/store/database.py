@@ -68,7 +68,7 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite_utils.Database]:
-        """A transaction: all of the block, or, if it raises, nothing of it. Raises StoreError classes, ShuttingDown."""
+        """Open a transaction: all of the block is written or, if it raises, nothing of it. Raises StoreError, ShuttingDown."""
         with self._lock, self._translated():
             self._check_open()
             if self._writer.conn.in_transaction:
@@ -84,7 +84,7 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite_utils.Database]:
-        """A snapshot to read from. It doesn't see what a `writing()` block around it has not yet committed."""
+        """Open a snapshot to read from. It doesn't see what a `writing()` block around it has not yet committed."""
         self._check_open()
         with self._translated():
             try:
@@ -101,7 +101,7 @@ class Database:
 
     @contextlib.contextmanager
     def wiping(self) -> Iterator[sqlite_utils.Database]:
-        """A `writing()` block that empties values: they are overwritten in the file, and leave the WAL with the next sweep."""
+        """Open a `writing()` block that empties values: those are overwritten and leave the WAL with the next sweep."""
         with self.writing() as db:
             before = db.conn.total_changes
             yield db
@@ -109,7 +109,7 @@ class Database:
 
     @contextlib.contextmanager
     def erasing(self, *, thorough: bool = True) -> Iterator[sqlite_utils.Database]:
-        """A `writing()` block after which what it deleted is overwritten in the file and gone from the WAL.
+        """Open a `writing()` block after which what it deleted is overwritten in the file and gone from the WAL.
 
         Not `thorough`, or where a vacuum would keep others waiting (`QUICK_BYTES`), one stays due for a later `scrub`. A
         block that changed nothing costs nothing.
@@ -229,7 +229,7 @@ def told(error: sqlite3.Error, path: Path) -> Exception:
 
 
 def next_id(db: sqlite_utils.Database, table: str, now: float) -> int:
-    """The number of a table's next row: a sealed value needs it before the row exists. `now` is in Unix seconds.
+    """Choose the number of a table's next row: a sealed value needs it before the row exists. `now` is in Unix seconds.
 
     Never one that was given before, so that an old button finds nothing rather than somebody's newer face. The table alone
     can't know that: an older copy may have been put in its place. So numbers follow the time.
@@ -255,7 +255,7 @@ class Hold:
 
 
 def _make_private(path: Path) -> None:
-    """The file exists and only its owner reads it before SQLite writes; its -wal and -shm take the same mode."""
+    """Make the file for its owner alone before SQLite writes to it; its -wal and -shm take the same mode."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)

@@ -98,7 +98,7 @@ def _forget_sources(database: Database, of_source: str, of_job: str, ids: Sequen
 
 
 def owners(database: Database) -> list[Owner]:
-    """Every member of a server of whom anything is kept, a face that somebody made of their photo too, with the server."""
+    """List every member of a server of whom anything is kept, a face that somebody made of their photo too, with the server."""
     tables = " union ".join(f"select guild_id, member_id from {table}" for table in PERSONAL)
     tables += " union select guild_id, author_id from faces join sources on face_id = id where author_id is not null"
     sql = f"select guild_id, member_id from ({tables}) where guild_id != ? and member_id != ? order by 1, 2"

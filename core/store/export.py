@@ -57,7 +57,7 @@ class _Archive:
         self._said += len(_json(self._places[owner])) + _ROW
 
     def size_with(self, entry: _Entry) -> int:
-        """Bytes of the file, at most, with one more entry: as if nothing of it could be made smaller."""
+        """Bound the bytes of the file with one more entry: as if nothing of it could be made smaller."""
         return self._held.tell() + self._said + len(_json(entry.about)) + sum(map(len, entry.files.values())) + self._rows(entry)
 
     def _rows(self, entry: _Entry) -> int:
@@ -77,7 +77,7 @@ class _Archive:
             self._zip.writestr(name, content)
 
     def close(self) -> bytes:
-        """The whole file."""
+        """Finish the file, and return all of it."""
         self._zip.writestr("about.json", _json({**self._about, "places": list(self._places.values())}))
         self._zip.close()
         return self._held.getvalue()
@@ -147,7 +147,7 @@ class Exporter:
         return _Entry(owner, "requests", {**_plain(about), "files": sorted(files)}, files)
 
     def _places(self, db: sqlite_utils.Database, member_id: int) -> list[Owner]:
-        """Every owner that this member is. Blocks and uses hold no id: the servers that have any are tried."""
+        """Yield every owner that this member is. Blocks and uses hold no id: the servers that have any are tried."""
         member_tables = " union ".join(f"select guild_id from {table} where member_id = :member" for table in PERSONAL)
         others = "select guild_id from blocks union select guild_id from uses"
         sure = {row[0] for row in db.execute(member_tables, {"member": member_id})}

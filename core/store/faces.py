@@ -130,38 +130,38 @@ class Faces(Part):
             return self._one(db, owner, number)
 
     def find(self, owner: Owner, photo_sha256: str, face: int, *, generator: str, method: str) -> StoredFace | None:
-        """The face of this very photo, if it is kept: no new projection is needed. If it was sent, `renew`."""
+        """Find the face of this very photo, if it is kept: no new projection is needed. If it was sent, `renew`."""
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.reading() as db:
             known = self._numbers(db, owner, key)
             return next(self._readable(db, owner, known), None)
 
     def get(self, owner: Owner, face_id: int) -> StoredFace:
-        """One face of the owner's. Raises NoSuchStoredFace, also for a face that is somebody else's."""
+        """Read one face of the owner's. Raises NoSuchStoredFace, also for a face that is somebody else's."""
         with self.database.reading() as db:
             return self._one(db, owner, face_id)
 
     def of(self, owner: Owner) -> list[StoredFace]:
-        """All faces of the owner, the one that `latest` gives first."""
+        """List all faces of the owner, the one that `latest` gives first."""
         return self._select(owner, "order by chosen desc, id desc")
 
     def numbers(self, owner: Owner) -> list[int]:
-        """The numbers of all faces of the owner."""
+        """List the numbers of all faces of the owner."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute(f"select id from faces where {_OWNED} order by id", self._who(owner))]
 
     def latest(self, owner: Owner, generator: str | None = None) -> StoredFace | None:
-        """The face last given or picked, of this generator if one is named."""
+        """Find the face last given or picked, of this generator if one is named."""
         wanted = "" if generator is None else "and generator = :generator"
         found = self._select(owner, f"{wanted} order by chosen desc, id desc", {"generator": generator})
         return found[0] if found else None
 
     def latent(self, owner: Owner, face_id: int) -> bytes:
-        """The .npz file of a face. Raises NoSuchStoredFace."""
+        """Read the .npz file of a face. Raises NoSuchStoredFace."""
         return self._blob(owner, face_id, "latent")
 
     def thumbnail(self, owner: Owner, face_id: int) -> bytes:
-        """The small picture of a face. Raises NoSuchStoredFace."""
+        """Read the small picture of a face. Raises NoSuchStoredFace."""
         return self._blob(owner, face_id, "thumbnail")
 
     def renew(
@@ -196,7 +196,7 @@ class Faces(Part):
             return self._with_latent(db, owner, known.id)
 
     def with_latent(self, owner: Owner, face_id: int) -> FaceAndLatent:
-        """A face to make pictures of. Raises NoSuchStoredFace."""
+        """Read a face to make pictures of. Raises NoSuchStoredFace."""
         with self.database.reading() as db:
             return self._with_latent(db, owner, face_id)
 
@@ -207,7 +207,7 @@ class Faces(Part):
             return self._one(db, owner, face_id)
 
     def touch(self, owner: Owner, face_id: int) -> None:
-        """A picture was made from it. Doesn't prolong its time: buttons must not keep a face for ever."""
+        """Note that a picture was made from it. Doesn't prolong its time: buttons must not keep a face for ever."""
         self._change(owner, face_id, {"last_used": self.now()})
 
     def place(self, owner: Owner, face_id: int, channel_id: int | None, message_id: int | None) -> None:
@@ -233,13 +233,13 @@ class Faces(Part):
             db.table("faces").delete(face_id)
 
     def of_message(self, message_id: int) -> list[StoredFace]:
-        """The faces of anybody whose photo was given in a message."""
+        """List the faces of anybody whose photo was given in a message."""
         sql = f"select {_ABOUT} from faces where id in (select face_id from sources where message_id = ?)"
         with self.database.reading() as db:
             return self._opened(db.query(sql, [message_id]))
 
     def sources(self, face_id: int) -> list[int]:
-        """The messages in which the photo of a face was given."""
+        """List the messages in which the photo of a face was given."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute("select message_id from sources where face_id = ?", [face_id])]
 
@@ -261,7 +261,7 @@ class Faces(Part):
         return {"photo": photo, "face": face, "generator": generator, "method": method}
 
     def _next(self, db: sqlite_utils.Database, owner: Owner) -> int:
-        """A number for a new face: small ones for whoever types them at the command line, where no button holds one."""
+        """Choose a number for a new face: small ones for whoever types them at the command line, where no button holds one."""
         if owner.member_id is not None:
             return next_id(db, "faces", self.now())
         return int(db.execute("select coalesce(max(id), 0) + 1 from faces where id < ?", [TYPED]).fetchone()[0])
@@ -286,7 +286,7 @@ class Faces(Part):
         return self._opened(rows)
 
     def _opened(self, rows: Iterable[Mapping[str, Any]]) -> list[StoredFace]:
-        """The faces of these rows, without those that are damaged: these can only be erased."""
+        """Open the faces of these rows, without those that are damaged: these can only be erased."""
         faces = []
         for row in rows:
             try:
@@ -335,7 +335,7 @@ class Faces(Part):
         return {"created": now, "last_used": now, "expires": expires, "chosen": self._after_all(db, owner)}
 
     def _after_all(self, db: sqlite_utils.Database, owner: Owner) -> float:
-        """A time of choice later than any other of the owner's, even if the clock was set back."""
+        """Choose a time of choice later than any other of the owner's, even if the clock was set back."""
         sql = f"select coalesce(max(chosen), 0) from faces where {_OWNED}"
         last: float = db.execute(sql, self._who(owner)).fetchone()[0]
         return max(self.now(), last + 0.001)
@@ -368,7 +368,7 @@ class Faces(Part):
 
 
 def _unpacked(extras: bytes | None) -> dict[str, Any]:
-    """The inverse of `_known`, as fields of a StoredFace."""
+    """Read what `_known` wrote, as fields of a StoredFace."""
     if extras is None:
         return {"source": None, "learned": NOTHING}
     data = json.loads(extras)

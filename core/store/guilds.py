@@ -51,7 +51,7 @@ class GuildSettings(BaseModel):
 
     @classmethod
     def bounds(cls, name: str) -> tuple[float, float]:
-        """The smallest and largest value of a numeric setting."""
+        """Tell the smallest and largest value of a numeric setting."""
         schema = cls.model_json_schema()["properties"][name]
         return schema["minimum"], schema["maximum"]
 
@@ -68,7 +68,7 @@ class Guilds(Part):
     """Reads and changes the settings of servers."""
 
     def get(self, guild_id: int | None) -> GuildSettings:
-        """The settings as they stand; the defaults for a server that set nothing and for None (direct messages)."""
+        """Read the settings as they stand; the defaults for a server that set nothing and for None (direct messages)."""
         if guild_id is None:
             return GuildSettings()
         with self.database.reading() as db:
@@ -99,7 +99,7 @@ class Guilds(Part):
         return known is None
 
     def all(self) -> dict[int, GuildSettings]:
-        """The settings of every server that set something."""
+        """Read the settings of every server that set something."""
         with self.database.reading() as db:
             rows = list(db.query("select guild_id, settings from guilds"))
         return {row["guild_id"]: _parsed(row["settings"], row["guild_id"]) for row in rows}

@@ -110,7 +110,7 @@ class Jobs(Part):
             return self._running(job_id, {"checkpoint": sealed})
 
     def worked(self, job_id: int, blob: bytes) -> bool:
-        """The work is over and its answer is left to be given; `blob` is the checkpoint that says so. False as for `renew`.
+        """Note that the work is over and its answer still to be given; `blob`: the checkpoint that says so. False as for `renew`.
 
         What happens from here on isn't the work's fault, so it doesn't count as an attempt.
         """
@@ -152,7 +152,7 @@ class Jobs(Part):
             return True
 
     def told(self, job_id: int) -> bool:
-        """The member has the answer; what was needed to give it is wiped. True the first time only."""
+        """Note that the member has the answer, and wipe what was needed to give it. True the first time only."""
         with self.database.wiping() as db:
             return _wipe(db, job_id)
 
@@ -169,13 +169,13 @@ class Jobs(Part):
         return self._update(job_id, {"channel_id": channel_id, "message_id": message_id})
 
     def retoken(self, job_id: int, token: str, expires: float) -> bool:
-        """A newer token to answer with."""
+        """Note a newer token to answer with."""
         with self.database.writing() as db:
             sealed = self._sealed(db, job_id, "token", token.encode())
             return self._update(job_id, {"token": sealed, "token_expires": expires})
 
     def get(self, job_id: int) -> Job | None:
-        """A job by its number, for the machinery; a member's own are in `of`."""
+        """Read a job by its number, for the machinery; a member's own are in `of`."""
         with self.database.reading() as db:
             return self._one(db, job_id)
 
@@ -186,25 +186,25 @@ class Jobs(Part):
         return "no" if found is None else "told" if found[0] else "open"
 
     def of(self, owner: Owner) -> list[Job]:
-        """A member's jobs that have not ended, oldest first."""
+        """List a member's jobs that have not ended, oldest first."""
         guild, member = owner.columns
         with self.database.reading() as db:
             where = "guild_id = :guild and member_id = :member and finished is null"
             return self._select(db, where, guild=guild, member=member)
 
     def about(self, message_id: int) -> list[Job]:
-        """The jobs of anybody about the photo in a message that have not ended."""
+        """List the jobs of anybody about the photo in a message that have not ended."""
         with self.database.reading() as db:
             return self._select(db, "source_message_id = :message and finished is null", message=message_id)
 
     def kept(self, owner: Owner) -> list[Job]:
-        """All of a member's jobs that still have a row, ended or not."""
+        """List all of a member's jobs that still have a row, ended or not."""
         guild, member = owner.columns
         with self.database.reading() as db:
             return self._select(db, "guild_id = :guild and member_id = :member", guild=guild, member=member)
 
     def numbers(self, owner: Owner) -> list[int]:
-        """The numbers of all of a member's jobs that still have a row, ended or not."""
+        """List the numbers of all of a member's jobs that still have a row, ended or not."""
         with self.database.reading() as db:
             sql = "select id from jobs where guild_id = ? and member_id = ? order by id"
             return [row[0] for row in db.execute(sql, owner.columns)]
@@ -274,7 +274,7 @@ class Jobs(Part):
         return [row[0] for row in rows]
 
     def _sealed(self, db: sqlite_utils.Database, job_id: int, column: str, plain: bytes) -> bytes | None:
-        """A value for the row of this job; None if there is none any more."""
+        """Seal a value for the row of this job; None if there is none any more."""
         for row in db.query("select id, guild_id, member_id from jobs where id = ?", [job_id]):
             return self._seal(plain, "jobs", column, row)
         return None
@@ -309,7 +309,7 @@ class Jobs(Part):
         )
 
     def _read(self, row: Mapping[str, Any], column: str) -> bytes | None:
-        """A value of a job; None, as if it had been wiped, for one that is damaged: it costs this job alone."""
+        """Open a value of a job; None, as if it had been wiped, for one that is damaged: it costs this job alone."""
         try:
             return None if row[column] is None else self._open(row[column], "jobs", column, row)
         except StoreDamaged as error:

@@ -34,7 +34,7 @@ class Keys:
 
 
 def new_key() -> str:
-    """A fresh key as text: 32 random bytes in URL-safe base64."""
+    """Make a fresh key as text: 32 random bytes in URL-safe base64."""
     return base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
@@ -44,7 +44,7 @@ def key_file(settings: Settings) -> Path:
 
 
 def read_keys(settings: Settings, *, create: bool) -> Keys:
-    """The keys of these settings; with `create`, a missing key file is made first.
+    """Read the keys of these settings; with `create`, a missing key file is made first.
 
     Raises BadSetting (not a key), KeyExposed (file open to others), WrongKey (no file, but a store that has a key).
     """
@@ -77,7 +77,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def parse_key(text: str, name: str) -> bytes:
-    """The secret that a key's text stands for. Raises BadSetting."""
+    """Read the secret that a key's text stands for. Raises BadSetting."""
     try:
         secret = base64.b64decode(text.strip(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -88,7 +88,7 @@ def parse_key(text: str, name: str) -> bytes:
 
 
 def unlock(database: Database, settings: Settings) -> Vault:
-    """The vault of a store, of whichever key it was last sealed with; a new store takes the first. Raises WrongKey."""
+    """Find the vault of a store, of whichever key it was last sealed with; a new store takes the first. Raises WrongKey."""
     check = _check(database)
     keys = read_keys(settings, create=check is None)
     if check is None:
@@ -101,7 +101,7 @@ def unlock(database: Database, settings: Settings) -> Vault:
 
 
 def choose(check: bytes, keys: Keys, path: Path) -> Vault:
-    """The vault that opens the sealed word of the store at `path`. Raises WrongKey."""
+    """Find the vault that opens the sealed word of the store at `path`. Raises WrongKey."""
     for vault in map(Vault, keys.secrets):
         with contextlib.suppress(Unopened):
             vault.open(check, _PLACE)

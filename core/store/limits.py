@@ -95,7 +95,7 @@ class Limits(Part):
 
 
 def in_words(seconds: float) -> str:
-    """A span as "3 h 20 min", rounded up to the minute."""
+    """Write a span as "3 h 20 min", rounded up to the minute."""
     minutes = max(1, math.ceil(seconds / 60))
     hours, rest = divmod(minutes, 60)
     return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))

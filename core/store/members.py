@@ -51,7 +51,7 @@ class Members(Part):
         return Member(member_id)
 
     def consent(self, member_id: int, version: int, locale: str) -> Member:
-        """The member agreed to this version of the notice, read in this language."""
+        """Note that the member agreed to this version of the notice, read in this language."""
         return self._set(member_id, consent_version=version, consent_at=self.now(), consent_locale=locale)
 
     def withdraw(self, member_id: int) -> Member:
@@ -68,7 +68,7 @@ class Members(Part):
         return agreed is not None and agreed >= version
 
     def require(self, owner: Owner, version: int) -> Member:
-        """The member, who may use the bot here. Raises Blocked or ConsentNeeded."""
+        """Let only those through who may use the bot here: the member. Raises Blocked or ConsentNeeded."""
         assert owner.member_id is not None
         if self.is_blocked(owner.guild_id, owner.member_id):
             raise Blocked

@@ -149,7 +149,7 @@ def _kinds(db: sqlite_utils.Database) -> None:
 
 @steps(name="010 what nothing uses")
 def _unused(db: sqlite_utils.Database) -> None:
-    """A register of directions, and a language wished for, that no version ever wrote."""
+    """Drop a register of directions, and a language wished for, that no version ever wrote."""
     db.execute("drop table directions")
     db.execute("alter table members drop column locale")
 
@@ -177,7 +177,7 @@ def _answers(db: sqlite_utils.Database) -> None:
 
 
 def sealed_steps(vault: Vault | None) -> Migrations:
-    """Steps that look into sealed values: taken once the key is known, after all others.
+    """Collect the steps that look into sealed values: taken once the key is known, after all others.
 
     A value that does not open is left as it is: it costs its own row, not the store.
     """
@@ -221,6 +221,6 @@ def place(table: str, column: str, row: Mapping[str, Any]) -> str:
 
 
 def names() -> list[str]:
-    """Every step that this version knows."""
+    """List every step that this version knows."""
     with sqlite_utils.Database(memory=True) as nothing:
         return [step.name for known in (steps, sealed_steps(None)) for step in known.pending(nothing)]

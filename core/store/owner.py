@@ -23,17 +23,17 @@ class Owner:
 
     @classmethod
     def local(cls) -> Self:
-        """The person at the command line."""
+        """Name the person at the command line."""
         return cls(None, None)
 
     @classmethod
     def direct(cls, member_id: int) -> Self:
-        """A member in direct messages."""
+        """Name a member in direct messages."""
         return cls(None, member_id)
 
     @classmethod
     def of_columns(cls, guild_id: int, member_id: int) -> Self:
-        """The owner that a row names."""
+        """Read the owner that a row names."""
         return cls(guild_id or None, member_id or None)
 
     @property

@@ -40,12 +40,12 @@ def in_row(owner: Owner, number: int) -> dict[str, int]:
 
 
 def photo_index(vault: Vault, owner: Owner, sha256: str) -> bytes:
-    """The keyed hash of a photo of this owner's."""
+    """Compute the keyed hash of a photo of this owner's."""
     return vault.index("photo", *owner.columns, sha256)
 
 
 def member_index(vault: Vault, purpose: str, guild_id: int, member_id: int) -> bytes:
-    """The keyed hash of a member in a server (0: everywhere, or direct messages), for one purpose."""
+    """Compute the keyed hash of a member in a server (0: everywhere, or direct messages), for one purpose."""
     return vault.index(purpose, guild_id, member_id)
 
 

@@ -44,14 +44,14 @@ class Reports(Part):
             return number
 
     def of(self, guild_id: int | None, limit: int = 10) -> list[Report]:
-        """The newest open reports of a server (None: of direct messages)."""
+        """List the newest open reports of a server (None: of direct messages)."""
         with self.database.reading() as db:
             sql = "select * from reports where guild_id = ? order by id desc limit ?"
             rows = list(db.query(sql, [guild_id or NOBODY, limit]))
         return [self._opened(row) for row in rows]
 
     def by(self, owner: Owner) -> list[Report]:
-        """The open reports that a member made in one place."""
+        """List the open reports that a member made in one place."""
         with self.database.reading() as db:
             rows = list(db.query("select * from reports where guild_id = ? and member_id = ?", owner.columns))
         return [self._opened(row) for row in rows]
@@ -62,7 +62,7 @@ class Reports(Part):
             return int(db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0])
 
     def close(self, guild_id: int | None, report_id: int) -> Report | None:
-        """An admin has dealt with it: erase it. Returns what it was; None if it isn't of this server, or is closed."""
+        """Erase a report that an admin has dealt with. Returns what it was; None if it isn't of this server, or is closed."""
         which = [report_id, guild_id or NOBODY]
         with self.database.erasing() as db:
             found = [self._opened(row) for row in db.query("select * from reports where id = ? and guild_id = ?", which)]
@@ -70,7 +70,7 @@ class Reports(Part):
         return found[0] if found else None
 
     def _opened(self, row: Mapping[str, Any]) -> Report:
-        """A row of the table as a report."""
+        """Read a row of the table as a report."""
         try:
             reason = self._open(row["reason"], "reports", "reason", row).decode()
         except StoreDamaged as error:  # where the picture is can still be told, and the report closed

@@ -127,7 +127,7 @@ class Store:
         return erasure.forget_guild(self.database, guild_id, settings_too=False)
 
     def forget_source_message(self, *message_ids: int) -> Erased:
-        """The messages that held the photos were deleted: erase the faces and the requests about them."""
+        """Erase the faces and the requests about the photos that these messages held, which were deleted."""
         return erasure.forget_messages(self.database, *message_ids)
 
     def forget_channel(self, *channel_ids: int) -> Erased:
@@ -146,7 +146,7 @@ class Store:
             return {Owner.of_columns(*row) for row in db.execute(sql, {"id": message_id}).fetchall()}
 
     def owners(self) -> list[Owner]:
-        """Every member of a server of whom anything is kept."""
+        """List every member of a server of whom anything is kept."""
         return erasure.owners(self.database)
 
     def channels(self) -> list[tuple[int, int]]:
@@ -160,7 +160,7 @@ class Store:
         return expired
 
     def export_member(self, member_id: int, most: int) -> Iterator[bytes]:
-        """All that is kept of a member everywhere, as zips of at most `most` bytes, each made when it is asked for."""
+        """Yield all that is kept of a member everywhere, as zips of at most `most` bytes, each made when it is asked for."""
         return self._exporter.of_member(member_id, most)
 
     def backup(self, path: Path) -> None:
@@ -182,7 +182,7 @@ class Store:
         return backup.problems(self.database, self.vault)
 
     def size(self) -> int:
-        """Bytes on disk, with the WAL."""
+        """Count bytes on disk, with the WAL."""
         path = self.database.path
         return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
 

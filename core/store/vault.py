@@ -44,7 +44,7 @@ class Vault:
         return _VERSION + self.name + nonce + self._cipher.encrypt(nonce, plain, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """The plain bytes. Raises Unopened."""
+        """Decrypt a sealed value. Raises Unopened."""
         header = len(_VERSION) + _NAME
         if sealed[:header] != _VERSION + self.name:
             raise Unopened(f"{place} is sealed with another key")
@@ -54,7 +54,7 @@ class Vault:
             raise Unopened(f"{place} does not open") from None
 
     def index(self, *parts: int | str) -> bytes:
-        """A keyed hash (16 bytes) of the parts, to look up by."""
+        """Compute a keyed hash (16 bytes) of the parts, to look up by."""
         message = "\x1f".join(str(part) for part in parts).encode()
         return hmac.new(self._hash_key, message, hashlib.sha256).digest()[:16]
 

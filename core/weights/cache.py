@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 def weights_folder(settings: Settings) -> Path:
-    """The folder below EGAO_CACHE that holds the weights. It need not exist."""
+    """Name the folder below EGAO_CACHE that holds the weights. It need not exist."""
     return settings.cache / "weights"
 
 
@@ -42,7 +42,7 @@ def state(settings: Settings, weight: Weight) -> State:
 
 
 def weight_path(settings: Settings, name: str) -> Path:
-    """The file (or folder, for a weight of several files) of a manifest entry. No network, no hashing.
+    """Find the file (or folder, for a weight of several files) of a manifest entry. No network, no hashing.
 
     Raises WeightsMissing if it was never pulled and WeightsCorrupt if its size is not the manifest's.
     """
@@ -56,7 +56,7 @@ def weight_path(settings: Settings, name: str) -> Path:
 
 
 def weight_bytes(settings: Settings, name: str) -> bytes:
-    """The bytes of a weight of one file, compared with the manifest's hash: for formats that native code takes apart.
+    """Read the bytes of a weight of one file, compared with the manifest's hash: for formats that native code takes apart.
 
     What was hashed is what is used: nothing is read twice. Raises WeightsMissing, WeightsCorrupt.
     """
@@ -101,5 +101,5 @@ def pull_lock(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _size(file: Path) -> int | None:
-    """Bytes of a regular file, None if there is none."""
+    """Count bytes of a regular file, None if there is none."""
     return file.stat().st_size if file.is_file() else None

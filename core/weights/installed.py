@@ -30,7 +30,7 @@ class Installed:
 
 
 def installed(settings: Settings) -> list[Installed]:
-    """Every generator that `--generator` and EGAO_GENERATOR take, the default first. Loads nothing."""
+    """List every generator that `--generator` and EGAO_GENERATOR take, the default first. Loads nothing."""
     weight = load_manifest().weight("generator")
     found = [Installed(DEFAULT, load_manifest().generator_digest, settings.cache / "weights" / weight.file, "egao models pull")]
     root = made_in(settings)
@@ -42,7 +42,7 @@ def installed(settings: Settings) -> list[Installed]:
 
 
 def chosen(settings: Settings) -> Installed:
-    """The generator that the settings name. Reads no weights, only whether they are there.
+    """Find the generator that the settings name. Reads no weights, only whether they are there.
 
     Raises NoSuchGenerator, WeightsMissing, and WeightsCorrupt where the file's size is wrong.
     """
@@ -58,7 +58,7 @@ def chosen(settings: Settings) -> Installed:
 
 
 def chosen_digest(settings: Settings) -> str:
-    """The digest of the generator that the settings name, whether or not its weights are there. Raises NoSuchGenerator."""
+    """Find the digest of the generator that the settings name, whether or not its weights are there. Raises NoSuchGenerator."""
     for entry in installed(settings):
         if entry.name == settings.generator:
             return entry.digest

@@ -17,7 +17,7 @@ GROUPS: tuple[Group, ...] = ("core", "eval")
 
 
 def _plain_name(name: str) -> str:
-    """A name that can only ever be a direct child of the folder it is put in."""
+    """Check that a name can only ever be a direct child of the folder it is put in."""
     if name in ("", ".", "..") or "/" in name or "\\" in name or name.startswith("."):
         raise ValueError(f"{name!r} is not a plain file name")
     return name
@@ -112,7 +112,7 @@ class Manifest(_Entry):
         return tuple(weight for archive in self.archives for weight in archive.weights)
 
     def weight(self, name: str) -> Weight:
-        """The weight of that name; raises WeightsMissing if the manifest has none."""
+        """Find the weight of that name; raises WeightsMissing if the manifest has none."""
         for weight in self.weights:
             if weight.name == name:
                 return weight
@@ -124,7 +124,7 @@ class Manifest(_Entry):
         return self.weight("generator").contents[0][2]
 
     def of_groups(self, groups: tuple[Group, ...]) -> tuple[Weight, ...]:
-        """The weights that belong to any of the groups."""
+        """List the weights that belong to any of the groups."""
         return tuple(weight for weight in self.weights if weight.group in groups)
 
 

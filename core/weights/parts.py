@@ -39,7 +39,7 @@ class Named(Protocol):
 
 
 def made_in(settings: Settings) -> Path:
-    """The folder in EGAO_HOME that holds one folder for each generator. It need not exist."""
+    """Name the folder in EGAO_HOME that holds one folder for each generator. It need not exist."""
     return settings.home / "generators"
 
 
@@ -62,12 +62,12 @@ def write_about(folder: Path, about: dict[str, str]) -> None:
 
 
 def find_made(settings: Settings, digest: str) -> Path | None:
-    """The folder of what was made on this machine for this generator."""
+    """Find the folder of what was made on this machine for this generator."""
     return _folder_of(made_in(settings), digest)
 
 
 def shipped_folder(digest: str) -> Path | None:
-    """The folder of the parts that ship for this generator."""
+    """Name the folder of the parts that ship for this generator."""
     return _folder_of(SHIPPED, digest)
 
 
@@ -77,7 +77,7 @@ def _folder_of(root: Path, digest: str) -> Path | None:
 
 
 def find_part(settings: Settings, whose: Named, part: str) -> Path | None:
-    """The file of a part such as `fast/encoder.safetensors`; None where nobody made it for this generator."""
+    """Find the file of a part such as `fast/encoder.safetensors`; None where nobody made it for this generator."""
     for folder in (find_made(settings, whose.digest), shipped_folder(whose.digest)):
         if folder is not None and (folder / part).is_file():
             return folder / part
@@ -85,7 +85,7 @@ def find_part(settings: Settings, whose: Named, part: str) -> Path | None:
 
 
 def made_folder(settings: Settings, whose: Named) -> Path:
-    """The folder on this machine for new parts of this generator, made if it is not there."""
+    """Name the folder on this machine for new parts of this generator, made if it is not there."""
     if (found := find_made(settings, whose.digest)) is not None:
         return found
     folder = made_in(settings) / whose.name

@@ -112,7 +112,7 @@ def check_platform() -> None:
 
 
 def make_venv(fault: str) -> None:
-    """An empty .venv, in place of one that can't be used."""
+    """Make an empty .venv, in place of one that can't be used."""
     if fault:
         if not (VENV / "pyvenv.cfg").exists() and any(VENV.iterdir()):
             stop(f"{VENV} is no Python environment: move it out of the way")
@@ -148,7 +148,7 @@ def install(pip: Pip, options: argparse.Namespace) -> None:
 
 
 def sections() -> dict[str, str]:
-    """The lock's parts by their headings."""
+    """Read the lock's parts by their headings."""
     parts = re.split(r"^# -- (.+)\n", LOCK.read_text(), flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -161,7 +161,7 @@ def locked(name: str, part: str, hashes: str) -> list[str]:
 
 
 def without_torch() -> Path:
-    """The constraints, less torch and what only its default build brings."""
+    """Return the constraints, less torch and what only its default build brings."""
     file = VENV / "constraints.txt"
     lines = (ROOT / "data/constraints.txt").read_text().splitlines()
     file.write_text("\n".join(line for line in lines if not line.startswith(("torch==", "nvidia-", "cuda-", "triton"))))

@@ -54,25 +54,25 @@ def main() -> None:
 
 
 def entries(packages: list[dict[str, Any]]) -> Iterator[str]:
-    """The requirement and hashes of each package."""
+    """List the requirement and hashes of each package."""
     for one in packages:
         marker = f" ; {one['marker']}" if "marker" in one else ""
         yield from entry(f"{one['name']}=={one['version']}{marker}", [file["hashes"]["sha256"] for file in files(one)])
 
 
 def entry(requirement: str, hashes: list[str]) -> list[str]:
-    """One requirement with its hashes, a line each, as pip reads them."""
+    """Write one requirement with its hashes, a line each, as pip reads them."""
     lines = [requirement, *(f"    --hash=sha256:{one}" for one in sorted(set(hashes)))]
     return [line + " \\" for line in lines[:-1]] + lines[-1:]
 
 
 def files(package: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every wheel, and the source archive."""
+    """List every wheel, and the source archive."""
     return [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
 
 
 def sizes(torch: list[dict[str, Any]], rest: list[dict[str, Any]]) -> Iterator[str]:
-    """A line for each platform and Python: how many megabytes come. Ends the program where a package has no wheel."""
+    """Write a line for each platform and Python: how many megabytes come. Ends the program where a package has no wheel."""
     for (system, machine), oldest in PLATFORMS.items():
         for python in PYTHONS:
             mb = [sum(size(one, system, machine, oldest, python) for one in some) / 1e6 for some in (torch, rest)]
@@ -81,7 +81,7 @@ def sizes(torch: list[dict[str, Any]], rest: list[dict[str, Any]]) -> Iterator[s
 
 
 def size(package: dict[str, Any], system: str, machine: str, oldest: tuple[int, int], python: tuple[int, int]) -> int:
-    """Bytes of the file that pip would take there; 0 where the package isn't wanted."""
+    """Find bytes of the file that pip would take there; 0 where the package isn't wanted."""
     version = ".".join(map(str, python))
     where = {
         "python_version": version, "python_full_version": f"{version}.0", "sys_platform": system,
@@ -101,7 +101,7 @@ def size(package: dict[str, Any], system: str, machine: str, oldest: tuple[int, 
 
 
 def tags(system: str, machine: str, oldest: tuple[int, int], python: tuple[int, int]) -> Iterator[Tag]:
-    """The tags of wheels that fit there, best first."""
+    """List the tags of wheels that fit there, best first."""
     if system == "darwin":
         platforms = list(mac_platforms(oldest, machine))
     else:

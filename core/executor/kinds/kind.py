@@ -111,12 +111,12 @@ def register(kind: Kind) -> Kind:
 
 
 def carried(name: str) -> type | None:
-    """The request or answer class of this name, of any kind."""
+    """Look up the request or answer class of this name, of any kind; None if there is none."""
     return _CARRIED.get(name)
 
 
 def kind_of(request: Request) -> Kind:
-    """The kind of a request. Raises TypeError for what is no request."""
+    """Look up the kind of a request. Raises TypeError for what is no request."""
     kind = _KINDS.get(type(request))
     if kind is None:
         raise TypeError(f"{type(request).__name__} is no registered kind of work")
@@ -124,10 +124,10 @@ def kind_of(request: Request) -> Kind:
 
 
 def kinds() -> tuple[Kind, ...]:
-    """All kinds that this process knows."""
+    """List all kinds that this process knows."""
     return tuple(_KINDS.values())
 
 
 def modules() -> tuple[str, ...]:
-    """The modules that a worker imports to know the same kinds."""
+    """List the modules that a worker imports to know the same kinds."""
     return tuple(dict.fromkeys(kind.request.__module__ for kind in _KINDS.values()))

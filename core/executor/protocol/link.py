@@ -30,7 +30,7 @@ class Link(Protocol):
         ...
 
     async def receive(self) -> FromWorker | None:
-        """The next message; None once the worker is gone. Raises BadFrame."""
+        """Wait for the next message; None once the worker is gone. Raises BadFrame."""
         ...
 
     def alive(self) -> bool:
@@ -50,7 +50,7 @@ class Launcher(Protocol):
     """Starts workers."""
 
     async def launch(self, name: str, setup: Setup, environment: Mapping[str, str]) -> Link:
-        """A link to a new worker that is sent its setup. Raises OSError."""
+        """Start a worker and send it its setup. Raises OSError."""
         ...
 
     async def close(self) -> None:

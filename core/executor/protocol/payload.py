@@ -40,7 +40,7 @@ def flatten(value: Any) -> list[Any]:
 
 
 def rebuild(tree: Any) -> Any:
-    """The inverse of `flatten`. Raises ValueError."""
+    """Make an object of what `flatten` gave. Raises ValueError."""
     if not isinstance(tree, list) or len(tree) != 2 or not isinstance(tree[0], str):
         raise ValueError("a payload is a name and its fields")
     name, fields = tree

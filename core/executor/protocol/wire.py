@@ -38,7 +38,7 @@ _MESSAGES: Final[dict[str, type]] = {kind.__name__: kind for kind in (*get_args(
 
 
 def encode(message: Message) -> list[bytes]:
-    """A frame, as buffers to be sent one after the other. Raises BadFrame for what is not plain, such as arrays."""
+    """Make a frame of a message, as buffers to be sent one by one. Raises BadFrame for what is not plain, such as arrays."""
     parts: list[bytes] = []
 
     def put(value: object) -> object:
@@ -61,7 +61,7 @@ def encode(message: Message) -> list[bytes]:
 
 
 def decode(header: bytes, parts: Sequence[bytes], expected: Any) -> Any:
-    """The message, one of the union `expected`, made of a header and its parts. Raises BadFrame."""
+    """Make the message, one of the union `expected`, of a header and its parts. Raises BadFrame."""
     try:
         tree = json.loads(
             header,
@@ -100,7 +100,7 @@ def _small(text: str) -> int:
 
 
 def _nan(text: str) -> float:
-    """A score may be unknown; nothing is endless."""
+    """Read NaN, for a score may be unknown. Raises ValueError for anything else, such as Infinity."""
     if text != "NaN":
         raise ValueError(f"{text} is no number")
     return math.nan
@@ -115,7 +115,7 @@ def _shallow(tree: object, levels: int) -> None:
 
 
 def checked(message: FromWorker) -> list[bytes]:
-    """A frame that the other side will accept. Raises BadFrame."""
+    """Make a frame that the other side will accept. Raises BadFrame."""
     frame = encode(message)
     head = _HEAD.unpack_from(frame[0])
     decode(frame[0][-head[0] :], frame[1:], FromWorker)
@@ -148,7 +148,7 @@ def _sizes(packed: bytes) -> tuple[int, ...]:
 
 
 async def read(reader: asyncio.StreamReader) -> FromWorker | None:
-    """The next message of a worker; None when it has hung up. Raises BadFrame."""
+    """Read the next message of a worker; None when it has hung up. Raises BadFrame."""
     try:
         size, count = _lengths(await reader.readexactly(_HEAD.size))
         sizes = _sizes(await reader.readexactly(8 * count))
@@ -174,7 +174,7 @@ async def write(sock: socket.socket, message: ToWorker) -> None:
 
 
 def read_blocking(sock: socket.socket, expected: Any = ToWorker) -> Any:
-    """The next message for a worker; None when the other side has hung up. Raises BadFrame."""
+    """Read the next message for a worker; None when the other side has hung up. Raises BadFrame."""
     if (head := _exactly(sock, _HEAD.size)) is None:
         return None
     size, count = _lengths(head)

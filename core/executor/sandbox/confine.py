@@ -31,7 +31,7 @@ def confine(setup: Setup) -> None:
 
 
 def leave_no_core() -> None:
-    """A crash writes no image of the memory: it would hold photos, faces and keys. For this process and its children."""
+    """Have no crash of this process and its children write an image of the memory: it would hold photos, faces and keys."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

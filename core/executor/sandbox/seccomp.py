@@ -84,7 +84,7 @@ def restrict() -> None:
 
 
 def _program(machine: str, pid: int) -> bytes:
-    """The filter. Each test either returns or goes on with the next."""
+    """Write the filter's program. Each test either returns or goes on with the next."""
     column = list(_ARCHITECTURES).index(machine)
     deny = _FAIL | errno.EPERM
     lines = [_line(_LOAD, _ARCHITECTURE), _line(_EQUAL, _ARCHITECTURES[machine], 1, 0), _line(_RETURN, _KILL)]
@@ -107,5 +107,5 @@ def _program(machine: str, pid: int) -> bytes:
 
 
 def _line(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
-    """A struct sock_filter. `then` and `otherwise` are how many lines a test skips."""
+    """Pack a struct sock_filter. `then` and `otherwise` are how many lines a test skips."""
     return struct.pack("=HBBI", code, then, otherwise, value)

@@ -60,7 +60,7 @@ def lacks() -> str:
 
 
 def allowed(settings: Settings, modules: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
-    """The paths that a worker reaches, with its rights there. EGAO_HOME is never among them, wherever it lies."""
+    """List the paths that a worker reaches, with its rights there. EGAO_HOME is never among them, wherever it lies."""
     home = settings.home.resolve()
     cache = settings.cache.resolve()
     kept = [cache / "weights", cache / "compiled"]  # by name too: either may be a link to another disk
@@ -87,7 +87,7 @@ def _libraries() -> Iterator[Path]:
 
 
 def _own_code(modules: Iterable[str]) -> Iterator[Path]:
-    """The packages of egao and of the modules, not the folder that they lie in: that may be anybody's."""
+    """List the packages of egao and of the modules, not the folder that they lie in: that may be anybody's."""
     for name in {"core", "data", *(module.partition(".")[0] for module in modules)}:
         if (spec := importlib.util.find_spec(name)) is None:
             continue
@@ -97,7 +97,7 @@ def _own_code(modules: Iterable[str]) -> Iterator[Path]:
 
 
 def _without(path: Path, secret: Path) -> Iterator[Path]:
-    """The path, or where the secret folder lies below it, everything else that does."""
+    """Yield the path or, where the secret folder lies below it, everything else that does."""
     if path == secret:
         return
     if not secret.is_relative_to(path):

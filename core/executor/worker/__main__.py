@@ -64,7 +64,7 @@ class ChannelHandler(logging.Handler):
 
 
 def build(setup: Setup) -> object:
-    """The workbench that the setup names, and every kind of work that the bot knows."""
+    """Make the workbench that the setup names, and load every kind of work that the bot knows."""
     for name in setup.kinds:
         importlib.import_module(name)
     module, _, function = setup.factory.partition(":")
@@ -80,7 +80,7 @@ def _wall_in(setup: Setup) -> None:
 
 
 def main(fd: int) -> None:
-    """The life of the process."""
+    """Run the worker until it is told to stop, or the bot is gone."""
     faulthandler.enable()
     sock = socket.socket(fileno=fd)
     sock.set_inheritable(False)

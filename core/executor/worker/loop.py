@@ -102,7 +102,7 @@ class WorkLoop:
                 self._step(min(going, key=lambda one: one.turn))
 
     def _going(self) -> list[Stepwise]:
-        """The stepwise requests that are not held."""
+        """List the stepwise requests that are not held."""
         return [one for one in self._stepwise if one.item not in self._on_hold]
 
     def _take_in(self) -> bool:
@@ -250,7 +250,7 @@ class WorkLoop:
 
 
 def right_answer(kind: Kind, answer: object) -> Result | EgaoError:
-    """The answer if it is one of this kind, or an error."""
+    """Pass an answer on if it is one of this kind or an EgaoError; anything else becomes an InternalError."""
     if isinstance(answer, kind.answer | EgaoError):
         return answer
     log.error("the workbench answered a %s with %s", kind.name, type(answer).__name__)

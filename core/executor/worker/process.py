@@ -150,7 +150,7 @@ class ProcessLink:
             log.debug("%s printed %d more lines just before", self.name, len(lines) - _BURST)
 
     def alive(self) -> bool:
-        """An ended process is left for `finish` to bury."""
+        """Tell whether the process runs; one that ended is left for `finish` to bury."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return not self._buried()
         with contextlib.suppress(ChildProcessError):
@@ -207,7 +207,7 @@ def _shown(text: str) -> str:
 
 
 def describe(status: int) -> str:
-    """An exit status (minus the signal's number) in words."""
+    """Say an exit status (minus the signal's number) in words."""
     if status >= 0:
         return f"exit status {status}"
     with contextlib.suppress(ValueError):

@@ -128,25 +128,25 @@ def _dtype(given: Any) -> Dtype:
 
 
 def scalar(dtype: Any, data: Any) -> float | int:
-    """One number of numpy's."""
+    """Make one number of numpy's."""
     number: float | int = _dtype(dtype).array(data, ()).item()
     return number
 
 
 def from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    """An array [shape] of numpy's, as pickle protocol 5 writes it: one buffer of bytes, in C or Fortran order."""
+    """Make an array [shape] of numpy's, as pickle protocol 5 writes it: one buffer of bytes, in C or Fortran order."""
     return _dtype(dtype).array(data, shape, order == "F")
 
 
 def encoded(text: Any, encoding: Any = "latin1") -> bytes:
-    """Bytes of the second protocol, which has none of its own."""
+    """Make bytes of the second protocol, which has none of its own."""
     if not isinstance(text, str) or encoding != "latin1":
         raise ModelRefused(reason="bytes in it are malformed")
     return text.encode("latin1")
 
 
 def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
-    """A view of a storage that stays inside of it and repeats nothing; a copy, so that no two share numbers."""
+    """Make a tensor of a view that stays inside its storage and repeats nothing; a copy, so that no two share numbers."""
     if not isinstance(storage, Storage) or not isinstance(size, tuple) or not isinstance(stride, tuple):
         raise ModelRefused(reason="a tensor in it is malformed")
     if len(size) != len(stride) or not counts((offset, *size, *stride)):
@@ -159,21 +159,21 @@ def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor
 
 
 def parameter(data: Any, *_: Any) -> Tensor:
-    """A trained tensor."""
+    """Make a trained tensor."""
     if not isinstance(data, Tensor):
         raise ModelRefused(reason="a parameter in it is no tensor")
     return data
 
 
 def persistent_object(meta: Any) -> Record:
-    """An object that was kept with its class's source code (NVIDIA's torch_utils.persistence). The code is dropped."""
+    """Make an object that was kept with its class's source code (NVIDIA's torch_utils.persistence). The code is dropped."""
     if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str) or not isinstance(meta.get("state"), dict):
         raise ModelRefused(reason="an object in it is malformed")
     return Record(meta["class_name"], meta["state"])
 
 
 def reconstructed(cls: Any, *_: Any) -> Any:
-    """An object of the oldest protocols."""
+    """Make an object of the oldest protocols."""
     if not isinstance(cls, type) or not issubclass(cls, Plain | Network):
         raise ModelRefused(reason="an object in it is malformed")
     return cls()

@@ -15,13 +15,13 @@ Tree = dict[str, Any]
 
 
 def averaged(tree: Any) -> Record | None:
-    """The generator of an NVIDIA PyTorch pickle whose weights are averages over training (`G_ema`), if it is one."""
+    """Find the generator of an NVIDIA PyTorch pickle whose weights are averages over training (`G_ema`), if it is one."""
     found = tree.get("G_ema") if isinstance(tree, dict) else tree
     return found if type(found) is Record and "_modules" in found.state else None
 
 
 def tensorflow(tree: Any) -> Record | None:
-    """The averaged generator of an NVIDIA TensorFlow pickle: the last of (G, D, Gs), if it is one."""
+    """Find the averaged generator of an NVIDIA TensorFlow pickle: the last of (G, D, Gs), if it is one."""
     found = tree[-1] if isinstance(tree, tuple) and len(tree) == 3 else tree
     return found if isinstance(found, Record) and "variables" in found.state else None
 
@@ -37,7 +37,7 @@ def state_dict(tree: Any, *keys: str) -> dict[str, Tensor] | None:
 
 
 def module(record: Record, path: str) -> Record:
-    """A part of a torch module, such as "synthesis.b4". Raises ModelRefused where there is none."""
+    """Take a part of a torch module, such as "synthesis.b4". Raises ModelRefused where there is none."""
     for name in path.split("."):
         found = record.state.get("_modules", {}).get(name) if isinstance(record.state.get("_modules"), dict) else None
         if not isinstance(found, Record):
@@ -53,7 +53,7 @@ def has_module(record: Record, name: str) -> bool:
 
 
 def numbers(record: Record, name: str) -> Tensor:
-    """A parameter or buffer of a torch module, float32. Raises ModelRefused where there is none."""
+    """Take a parameter or buffer of a torch module, float32. Raises ModelRefused where there is none."""
     for kind in ("_parameters", "_buffers"):
         group = record.state.get(kind)
         if isinstance(group, dict) and isinstance(group.get(name), Tensor):
@@ -67,7 +67,7 @@ def has_numbers(record: Record, name: str) -> bool:
 
 
 def option(record: Record, name: str, default: Any = None) -> Any:
-    """A plain attribute of an object: a number, text, list or nothing. Raises ModelRefused for anything else."""
+    """Take a plain attribute of an object: a number, text, list or nothing. Raises ModelRefused for anything else."""
     value = record.state.get(name, default)
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -85,7 +85,7 @@ def dense(record: Record) -> tuple[Tensor, Tensor]:
 
 
 def variables(network: Record) -> dict[str, Tensor]:
-    """The variables of a TensorFlow network and of its components ("mapping/...", "synthesis/..."), float32."""
+    """Collect the variables of a TensorFlow network and of its components ("mapping/...", "synthesis/..."), float32."""
     found: dict[str, Tensor] = {}
     own = network.state.get("variables")
     for entry in own if isinstance(own, list) else ():
@@ -108,7 +108,7 @@ def variables_flat(network: Record) -> dict[str, Tensor]:
 
 
 def wanted(tensors: dict[str, Tensor], name: str) -> Tensor:
-    """A tensor by name, float32. Raises ModelRefused where there is none."""
+    """Take a tensor by name, float32. Raises ModelRefused where there is none."""
     if name not in tensors:
         raise ModelRefused(reason=f"its generator has no numbers {name}")
     return tensors[name].detach().float()

@@ -148,7 +148,7 @@ def read_legacy(file: IO[bytes]) -> Any:
 
 
 def settled(tree: Any) -> Any:
-    """The tree with every array in the place where it was made. Raises ModelRefused where the tree is too deep."""
+    """Return the tree with every array in the place where it was made. Raises ModelRefused where the tree is too deep."""
     return _settled(tree, {}, 0)
 
 

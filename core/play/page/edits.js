@@ -98,6 +98,7 @@ export class Edits {
     this.stage.steady(true);
     this.told("");
     this.says("");
+    this.made((this.version = null)); // what could be downloaded is not what is seen any more
     this.wanted = { choices: this.choices, face: this.active };
     if (!this.following) this.following = this.#follow().finally(() => (this.following = null));
   }
@@ -134,7 +135,6 @@ export class Edits {
   async #make() {
     const { signal } = (this.drawing = new AbortController());
     const choices = this.choices;
-    this.made((this.version = null));
     this.says("Drawing in full quality…", true);
     try {
       const { version, edited, faces } = await this.api.make(choices, signal);

@@ -22,7 +22,7 @@ FOUND = next(filter(None, map(shutil.which, [os.environ["EGAO_CHROMIUM"]] if "EG
 needs_chromium = pytest.mark.skipif(
     FOUND is None, reason="no Chromium is here: apt-get install chromium (or EGAO_CHROMIUM=/path) to test the page in one"
 )
-PATIENCE = 60.0  # seconds that a test waits for something on the page, however busy the machine
+PATIENCE = 120.0  # seconds that a test waits for something on the page, however busy the machine
 
 
 class Tab:

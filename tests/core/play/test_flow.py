@@ -33,7 +33,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def server(editor: Editor) -> AsyncIterator[PlayServer]:
-    async with PlayServer(Counting(PhotoEditor(editor), steps=3)) as made:
+    async with PlayServer(Counting(PhotoEditor(editor), steps=1)) as made:
         yield made
 
 
@@ -52,7 +52,7 @@ def face(astronaut: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def learned(editor: Editor, face: NDArray[np.uint8]) -> Known:
     """That photo with its face learned, which takes seconds, and all that was told meanwhile."""
-    studio = Studio(PhotoEditor(editor), steps=3)
+    studio = Studio(PhotoEditor(editor), steps=1)
     held = list(studio.open(png(face), 'me.of/../course".png'))[-1]
     assert held is not None
     return held, list(studio.learn(held, 0, ""))
@@ -105,7 +105,7 @@ async def test_a_face_is_learned_looked_at_and_edited(server: PlayServer, face: 
         assert (await page.ask("GET", f"file/{made['version']}?kind=exe"))[0] == 400
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("few")
 async def test_faces_of_one_photo_are_edited_together(server: PlayServer, face: NDArray[np.uint8], learned: Known) -> None:
     both = np.ascontiguousarray(np.concatenate([face, face], axis=1))
@@ -199,7 +199,7 @@ async def test_delete_leaves_nothing(server: PlayServer, face: NDArray[np.uint8]
         assert [one() for one in traces] == [None] * len(traces), "neither photo nor face is in memory"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_deleting_stops_the_learning_and_a_closed_page_is_forgotten(editor: Editor, face: NDArray[np.uint8]) -> None:
     async with PlayServer(Counting(PhotoEditor(editor))) as server:
         async with opened(server) as page:

@@ -33,7 +33,7 @@ from core.projecting import start_projection
 from core.projection import Projecting
 from core.reach.ease import lift_of, own_step, reach_of
 
-_LOOKS = "parts, all faces"  # how the gates look; a face that was kept when they looked otherwise is looked at again
+_LOOKS = "parts, all faces, uncovered"  # how the gates look; a face that was kept when they looked otherwise is looked at again
 _BESIDE = ", beside one refused"  # noted of a face that passed, of a photo that shows another that did not
 
 
@@ -107,7 +107,8 @@ class Editor:
 
     def looking(self, source: bytes | Path, *, alone: bool = False) -> Looking:
         """Begin to `look`: iterate its `run()`, then read its `photo` and `faces`. Raises UnreadablePhoto, PhotoTooLarge."""
-        return Looking(self.load(source), self.models.finder, self._gates, self._judged, alone=alone)
+        gates = None if self._gates is None else (self._gates, self.models.things.find)
+        return Looking(self.load(source), self.models.finder, gates, self._judged, alone=alone)
 
     def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:
         """Check a kept face ws [1, num_ws, w_dim] whose photo is gone, if it passed other checks than today's, or none.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Final
 
 from core.errors import LooksYoung
 from core.faces import Face, FaceFinder, Photo
-from core.gates import ADULT, Gates
+from core.gates import ADULT, Gates, Things
 
 PARTS: Final = 4  # colours, the photo's check, faces, their check
 _REMEMBERED: Final = 32  # files: a request looks at its photo two or three times, the next press once more
@@ -36,8 +35,13 @@ class Judged:
 class Looking:
     """One look at a photo: iterate `run`, then read the usable `faces`, left to right."""
 
-    def __init__(self, photo: Photo, finder: FaceFinder, gates: Gates | None, judged: Judged, *, alone: bool) -> None:
-        """`gates`: None to check nothing. `alone`: a face that they refuse bars itself, else the whole photo."""
+    def __init__(
+        self, photo: Photo, finder: FaceFinder, gates: tuple[Gates, Things] | None, judged: Judged, *, alone: bool
+    ) -> None:
+        """`gates`: with what marks things before faces; None to check nothing.
+
+        `alone`: a face that they refuse bars itself, else the whole photo.
+        """
         self.photo = photo
         self.faces: list[Face] = []
         self._finder, self._gates, self._judged, self._alone = finder, gates, judged, alone
@@ -49,7 +53,7 @@ class Looking:
         """
         name, seen = self.photo.sha256, self.photo.srgb
         refused = self._judged.of(name)
-        gates = None if refused is not None else self._gates
+        gates, things = (None, None) if refused is not None or self._gates is None else self._gates
         yield 1
         if gates is not None:
             gates.check_photo(seen)
@@ -57,10 +61,14 @@ class Looking:
         found = self._finder.find(seen)
         yield 3
         if gates is not None:
-            young = gates.young(seen, found)
-            refused = frozenset(young if self._alone else itertools.islice(young, 1))
-            if self._alone or not refused:
-                self._judged.note(name, refused)
+            young: set[int] = set()
+            for one in gates.young(seen, found, things):
+                young |= set() if one is None else {one}
+                if young and not self._alone:
+                    raise LooksYoung(age=ADULT)
+                yield 3
+            refused = frozenset(young)
+            self._judged.note(name, refused)
         yield PARTS
         self.faces = self._usable(found, refused or frozenset())
 

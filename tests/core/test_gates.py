@@ -34,6 +34,7 @@ from core.rendering import Renderer
 from core.settings import Settings
 from core.store import Owner, Store
 from core.workbench import EditorWorkbench, create
+from tests.core.occlusion.things import before
 
 CHILDREN = (5018, 5024, 5059, 5107, 5111, 5136)  # from toddlers to about twelve
 ADULTS = (5000, 5001, 5002, 5003, 5006, 5007, 5008, 5009, 5011, 5012)
@@ -108,6 +109,22 @@ def test_explicit_is_a_matter_of_what_is_seen(gates: Gates, astronaut: NDArray[n
     with pytest.raises(LooksExplicit):
         gates.check_photo(shown)
     gates.check_photo(astronaut)
+
+
+@pytest.mark.parametrize(
+    ("thing", "caught", "wrong"), [("letters", 6, 0), ("fingers", 6, 1), ("mask", 4, 1), ("microphone", 5, 0)]
+)
+def test_what_lies_before_a_face_makes_nobody_younger_or_older(
+    gates: Gates, models: Models, people: dict[int, NDArray[np.uint8]], thing: str, caught: int, wrong: int
+) -> None:
+    """Letters over the mouth made children of two in three adults; a microphone, fingers or a mask made adults of children."""
+    told = {}
+    for seed, picture in people.items():
+        small = np.asarray(Image.fromarray(picture).resize((256, 256), Image.Resampling.BOX))
+        covered, _ = before(small, thing, (128, 179), 52)
+        told[seed] = gates.looks_young(covered, models.things.find(covered))
+    assert sum(told[seed] for seed in ADULTS) <= wrong
+    assert sum(told[seed] for seed in CHILDREN) >= caught
 
 
 @pytest.mark.parametrize("degrees", [40, 90, 180, 250])

@@ -52,6 +52,7 @@ PROMISES = {
     "squares": (r"up to (\d+) squares", r"最大(\d+)個の正方形", 2 * gates._SQUARES - 1),
     "crowd": (r"beyond the (\d+) widest", r"大きい順に(\d+)を超える", MOST_FACES),
     "young": (r"where ([\d.]+) of the age estimate", r"年齢推定の([\d.]+)以上", DEFAULTS.gate_young),
+    "covered": (r"and refused from ([\d.]+)\)", r"埋めて見て、([\d.]+)以上", round(DEFAULTS.gate_young * gates.COVERED_EASE, 6)),
     "adult": (r"people under (\d+)", r"それぞれの顔が(\d+)歳未満", ADULT),
     "grown up": (r"at least (\d+)\.", r"(\d+)歳以上の人だけ", ADULT),
     "retention": (r"(\d+) hours after the photo was last given", r"最後に写真を送ってから(\d+)時間", GUILD.retention_hours),

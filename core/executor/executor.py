@@ -115,7 +115,8 @@ class Executor:
         for item, place in self._schedule.forecast(self._workers).items():
             if place.place or place.eta_seconds > grace:
                 self._abandon(item, ShuttingDown())
-        self._look_if_idle()
+        if not self._items:
+            self._rest()
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:
@@ -258,7 +259,8 @@ class Executor:
         if item.finish(answer):
             del self._items[item.id]
             self._precedence.left(item)
-            self._look_if_idle()
+            if not self._items:
+                self._rest()
 
     def _settle(self, item: WorkItem, answer: Result | EgaoError, work: float = 0.0) -> None:
         """Give a request the answer of its work, or the reason why there is none, and count it."""
@@ -275,8 +277,12 @@ class Executor:
         self._schedule.settle(item, seconds)
         self.spending.charge(item.owner, seconds)
 
-    def _look_if_idle(self) -> None:
-        if self._closing and not self._items:
+    def _rest(self) -> None:
+        """Nothing is left to do, nor to look after."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        if self._closing:
             self._idle.set()
 
     def _tell_soon(self) -> None:

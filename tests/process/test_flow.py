@@ -1,7 +1,7 @@
 """The real bot, `python -m bot` with the real weights, in front of a Discord on loopback: what a member goes through.
 
 One process serves the tests in the order in which they stand; Ann's result of the first is what the later ones change.
-Projections take two or a few steps: enough for a face that smiles as it is told to, not for one that anybody knows.
+Projections take a few steps: enough for a face that smiles as it is told to, not for one that anybody knows.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from tests.discord.stage import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-STEPS, LONG_STEPS = 2, 4  # of a projection; the long ones are interrupted
-STEP = re.compile(rf"Step [1-{LONG_STEPS - 1}] of {LONG_STEPS}\b")
+STEPS = 3  # of a projection; some are interrupted in the middle
+STEP = re.compile(rf"Step [1-{STEPS - 1}] of {STEPS}\b")
 Score = Callable[[bytes], float]
 
 
@@ -235,14 +235,7 @@ async def _all_gone(pids: list[int]) -> None:
     raise AssertionError(f"workers outlived the bot: {[pid for pid in pids if alive(pid)]}")
 
 
-async def _restart_with_long_projections(stage: Stage) -> None:
-    stage.bot.environ_now["EGAO_PROJECTION_STEPS"] = str(LONG_STEPS)
-    assert await stage.bot.stop(60) == 0
-    await stage.restart()
-
-
 async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_restart(stage: Stage, astronaut_png: bytes) -> None:
-    await _restart_with_long_projections(stage)
     cleo = stage.guild.member("Cleo")
     reply = await stage.drop(cleo, astronaut_png)
     await _interrupted(stage, reply)
@@ -258,8 +251,6 @@ async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_re
 
 
 async def test_sigkill_in_the_middle_of_a_projection_and_the_answer_after_the_restart(stage: Stage, astronaut_png: bytes) -> None:
-    if stage.bot.environ_now["EGAO_PROJECTION_STEPS"] != str(LONG_STEPS):  # run without the test before
-        await _restart_with_long_projections(stage)
     dan = stage.guild.member("Dan")
     used = dan.slash("smile", stage.photos, strength=1.5, photo=astronaut_png)
     asked = await used.wait_message(within=WORKING)

@@ -10,7 +10,7 @@ from tests.discord.soak import soak
 
 pytestmark = pytest.mark.slow
 
-SHORT, FULL = (0.75, 75), (1.5, 150)  # minutes and requests
+SHORT, FULL = (0.4, 40), (1.5, 150)  # minutes and requests
 
 
 @pytest.mark.parametrize(("minutes", "requests"), [SHORT, pytest.param(*FULL, marks=pytest.mark.long)])

@@ -54,7 +54,7 @@ def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(set
         assert same[key] < near[key] < other[key], key
 
 
-@pytest.mark.parametrize("fast_steps", [4, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize("fast_steps", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_projections_are_compared_on_one_photo(
     settings: Settings, editor: Editor, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast_steps: int
 ) -> None:

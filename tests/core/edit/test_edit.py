@@ -119,7 +119,7 @@ def test_egao_edit_from_photo_to_pictures(
 ) -> None:
     monkeypatch.setenv("EGAO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
-    call = ["edit", str(astronaut_path), "--steps", "16", "--smile", "-1.5", "--smile", "1.5", "--neutral",
+    call = ["edit", str(astronaut_path), "--steps", "4", "--smile", "-1.5", "--smile", "1.5", "--neutral",
             "--json", "-o", str(tmp_path / "out")]  # fmt: skip
     result = CliRunner().invoke(app, call, catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -145,6 +145,18 @@ def test_shipped_parts_are_small(settings: Settings, generator: MobileStyleGAN) 
     assert sum(trained_file(settings, generator, name).stat().st_size for name in (PREVIEW, ENCODER, CURVATURE)) <= 16_000_000
 
 
+def test_fast_comes_nearer_with_every_step(
+    generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray
+) -> None:
+    projection = FastProjection(generator, features, encoder, curvature, face, FastOptions(most=5))
+    losses = [step.loss for step in projection.run()]
+    assert losses == sorted(losses, reverse=True)
+    with torch.inference_mode():
+        start, end = whole(generator, encoder(unit(face))), whole(generator, torch.from_numpy(projection.ws))
+    assert squared_error(end, unit(face)) < 0.5 * squared_error(start, unit(face))
+
+
+@pytest.mark.long
 def test_fast_reaches_the_astronaut(
     settings: Settings, generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray
 ) -> None:
@@ -179,7 +191,7 @@ def test_fast_stops_when_nothing_is_gained(
 def test_fast_goes_on_from_a_checkpoint(
     generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray
 ) -> None:
-    options = FastOptions(most=4)
+    options = FastOptions(most=3)
 
     def begin(target: np.ndarray = face, with_options: FastOptions = options) -> FastProjection:
         return FastProjection(generator, features, encoder, curvature, target, with_options)
@@ -187,10 +199,10 @@ def test_fast_goes_on_from_a_checkpoint(
     straight, broken, resumed = begin(), begin(), begin()
     list(straight.run())
     for step in broken.run():
-        if step.step == 3:
+        if step.step == 2:
             break
     resumed.resume(broken.checkpoint())
-    assert resumed.done == 3
+    assert resumed.done == 2
     list(resumed.run())
     assert np.abs(resumed.ws - straight.ws).max() < 1e-4
     with pytest.raises(LatentUnreadable):
@@ -239,35 +251,35 @@ def assert_same_weights(a: nn.Module, b: nn.Module, of: nn.Module) -> None:
 
 
 def test_training_of_the_head_resumes_to_the_same_weights(generator: MobileStyleGAN, tmp_path: Path) -> None:
-    schedule = Schedule(steps=4, batch=2, rate=1e-3, checkpoint_every=2)
-    list(head_set(generator, tmp_path / "exact", 8).fill())
+    schedule = Schedule(steps=3, batch=2, rate=1e-3, checkpoint_every=1)
+    list(head_set(generator, tmp_path / "exact", 4).fill())
 
     def begin() -> Training:
-        return train_head(generator, tmp_path, schedule, 8)
+        return train_head(generator, tmp_path, schedule, 4)
 
     untouched = copy.deepcopy(begin().module)
     straight = train(begin())
     (tmp_path / "preview-head.pt").unlink()
-    train(begin(), until=3)
+    train(begin(), until=2)
     resumed = begin()
     assert resumed.done == 2
     assert_same_weights(straight, train(resumed), untouched)
-    assert train_head(generator, tmp_path, schedule, 12).done == 0, "a checkpoint of another set is none of this training"
+    assert train_head(generator, tmp_path, schedule, 6).done == 0, "a checkpoint of another set is none of this training"
 
 
 def test_training_of_the_encoder_resumes_to_the_same_weights(
     settings: Settings, generator: MobileStyleGAN, features: Features, tmp_path: Path
 ) -> None:
     head_file = trained_file(settings, generator, PREVIEW)
-    schedule = Schedule(steps=4, batch=4, rate=1e-4, checkpoint_every=2)
+    schedule = Schedule(steps=3, batch=2, rate=1e-4, checkpoint_every=1)
 
     def begin() -> Training:
-        return train_encoder(generator, features, tmp_path, head_file, schedule, 16)
+        return train_encoder(generator, features, tmp_path, head_file, schedule, 8)
 
     untouched = copy.deepcopy(begin().module)
     straight = train(begin())
     (tmp_path / "encoder.pt").unlink()
-    train(begin(), until=3)
+    train(begin(), until=2)
     resumed = begin()
     assert resumed.done == 2
     assert_same_weights(straight, train(resumed), untouched)

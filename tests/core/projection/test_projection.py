@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -56,18 +57,16 @@ def test_schedule_is_the_published_one() -> None:
 def test_a_projection_comes_closer_and_repeats_itself(
     generator: Generator, features: Features, drawn: NDArray[np.uint8], method: str
 ) -> None:
-    def run() -> tuple[list[float], NDArray[np.float32]]:
+    def run(steps: int) -> tuple[list[float], NDArray[np.float32]]:
         options = Options.of(method, 12)  # type: ignore[arg-type]
         projection = Projection(generator, features, drawn, generator.w_average(), options)
-        return [step.distance for step in projection.run()], projection.ws
+        return [step.distance for step in itertools.islice(projection.run(), steps)], projection.ws
 
-    distances, ws = run()
+    distances, ws = run(12)
     assert distances[-1] < 0.75 * distances[0]
     assert ws.shape == (1, generator.num_ws, 512)
     assert (ws == ws[:, :1]).all() == (method == "w"), "only w+ frees the styles"
-    again, same = run()
-    assert again == distances
-    assert np.array_equal(ws, same)
+    assert run(4)[0] == distances[:4]
 
 
 @pytest.mark.slow
@@ -76,17 +75,17 @@ def test_a_checkpoint_goes_on_with_the_same_steps(
     generator: Generator, features: Features, drawn: NDArray[np.uint8], method: str
 ) -> None:
     def fresh() -> Projection:
-        return Projection(generator, features, drawn, generator.w_average(), Options.of(method, 6))  # type: ignore[arg-type]
+        return Projection(generator, features, drawn, generator.w_average(), Options.of(method, 4))  # type: ignore[arg-type]
 
     whole = fresh()
     list(whole.run())
     first = fresh()
     for step in first.run():
-        if step.step == 3:
+        if step.step == 2:
             break
     second = fresh()
     second.resume(first.checkpoint())
-    assert [step.step for step in second.run()] == [4, 5, 6]
+    assert [step.step for step in second.run()] == [3, 4]
     assert np.array_equal(second.ws, whole.ws)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli.folder import make_folder
+from core.cli.shared.folder import make_folder
 from core.faces import FaceFinder, align, load_photo
 from core.pictures import encode
 from core.settings import Settings

@@ -18,8 +18,8 @@ from core.bench.processes import bench_processes
 from core.bench.projecting import bench_projecting
 from core.bench.rendering import bench_rendering
 from core.bench.report import draw_quality, draw_rendering, tables
-from core.cli.folder import make_folder
-from core.cli.generator import GeneratorOption, settings_for
+from core.cli.shared.folder import make_folder
+from core.cli.shared.generator import GeneratorOption, settings_for
 from core.edit import Editor, Models
 from core.errors import BadSetting
 from core.settings import Settings

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from core.cli.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.directions import Direction, load_direction, names, save_direction
 from core.directions.direction import fitted_folder

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.editing import ALL, PROMINENT, Bench, Task
-from core.cli.generator import GeneratorOption, settings_for
-from core.cli.kept import KeptFaces
-from core.cli.projecting import progress_bars
-from core.cli.written import OWN, Folder, checked_format, photos_of
+from core.cli.shared.editing import ALL, PROMINENT, Bench, Task
+from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.kept import KeptFaces
+from core.cli.shared.projecting import progress_bars
+from core.cli.shared.written import OWN, Folder, checked_format, photos_of
 from core.edit import Editor, Models, PhotoEditor
 from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from core.cli.folder import make_folder
-from core.cli.generator import GeneratorOption, settings_for
-from core.cli.kept import KeptFaces
+from core.cli.shared.folder import make_folder
+from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.kept import KeptFaces
 from core.edit import Editor, Models, PhotoEditor
 from core.errors import BadSetting, FaceLost, PhotoError
 from core.evaluate.look import Looker

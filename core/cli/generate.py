@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from core.cli.folder import make_folder
-from core.cli.generator import GeneratorOption, settings_for
+from core.cli.shared.folder import make_folder
+from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.generator import load_generator, seed_w
 from core.pictures import encode

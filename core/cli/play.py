@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import GeneratorOption, settings_for
 from core.edit import Editor, Models, PhotoEditor
 from core.play import PlayServer, Studio
 

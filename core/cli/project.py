@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from core.cli.folder import make_folder
-from core.cli.generator import GeneratorOption, settings_for
-from core.cli.projecting import project_with_progress
+from core.cli.shared.folder import make_folder
+from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.projecting import project_with_progress
 from core.edit import Editor, Models
 from core.latents import to_npz
 from core.methods import DEFAULT_METHOD

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from core.cli.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.emotion import EMOTIONS, EmotionClassifier
 from core.faces.landmarks import FaceFinder

@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 import typer
 
-from core.cli.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import choose_device, use_threads
 from core.emotion import EmotionClassifier
 from core.faces import FaceFinder

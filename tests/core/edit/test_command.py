@@ -14,8 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from core.cli import app
-from core.cli.editing import ALL, PROMINENT, chosen_of
-from core.cli.written import Folder, photos_of
+from core.cli.shared.editing import ALL, PROMINENT, chosen_of
+from core.cli.shared.written import Folder, photos_of
 from core.errors import BadSetting, EgaoError, WouldOverwrite
 from core.faces import Face, Photo, load_photo
 from core.settings import Settings

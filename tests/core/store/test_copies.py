@@ -11,7 +11,6 @@ import stat
 import threading
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,6 @@ from tests.core.store.kit import ALICE, BOB, HOUR, LEARNED, OTHER_SERVER, PHOTO,
 
 HERE = Owner(SERVER, ALICE)
 LARGEST = 2**30
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    with Store.open(settings_at(tmp_path), now=clock) as opened:
-        yield opened
 
 
 def test_a_backup_made_in_use_restores_to_what_was(store: Store, tmp_path: Path, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,17 +36,6 @@ from tests.core.store.kit import (
 
 HERE = Owner(SERVER, ALICE)
 PHOTO_MESSAGE, REPLY, CHANNEL = 0x3344_5566_7788_99AA, 0x4455_6677_8899_AABB, 0x5566_7788_99AA_BBCC
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    with Store.open(settings_at(tmp_path), now=clock) as opened:
-        yield opened
 
 
 def live(store: Store, owner: Owner, message: int, channel: int, reply: int) -> dict[str, Any]:

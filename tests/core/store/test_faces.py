@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +32,6 @@ from tests.core.store.kit import (
 
 HERE = Owner(SERVER, ALICE)
 STRANGERS = (Owner(SERVER, BOB), Owner(OTHER_SERVER, ALICE), Owner.direct(ALICE), Owner.local())
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    with Store.open(settings_at(tmp_path), now=clock) as opened:
-        yield opened
 
 
 def test_everything_given_comes_back(store: Store) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,17 +12,6 @@ from core.store import GuildSettings, Job, Owner, Store
 from tests.core.store.kit import ALICE, BOB, DAY, OTHER_SERVER, SERVER, Clock, rows, settings_at, traces
 
 HERE = Owner(SERVER, ALICE)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    with Store.open(settings_at(tmp_path), now=clock) as opened:
-        yield opened
 
 
 def accept(store: Store, owner: Owner = HERE, **facts: object) -> Job:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,6 @@ from core.store.limits import in_words
 from tests.core.store.kit import ALICE, BOB, DAY, HOUR, OTHER_SERVER, SERVER, Clock, rows, settings_at, traces
 
 HERE = Owner(SERVER, ALICE)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    with Store.open(settings_at(tmp_path), now=clock) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("ids", [(SERVER, None), (0, ALICE), (None, 0)])

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from core.cli.folder import make_folder
+from core.cli.shared.folder import make_folder
 from core.errors import BadSetting, WouldOverwrite
 from core.faces import Photo
 from core.pictures import SUFFIXES, PictureKind, encode

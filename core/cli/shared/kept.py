@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from rich.progress import Progress
 
-from core.cli.projecting import project_with_progress
+from core.cli.shared.projecting import project_with_progress
 from core.edit import KnownFace, PhotoEditor
 from core.expressions import Expression
 from core.faces import Face, Photo

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from core.cli.kept import KeptFaces
-from core.cli.written import Folder, kind_for
+from core.cli.shared.kept import KeptFaces
+from core.cli.shared.written import Folder, kind_for
 from core.composite import Original
 from core.edit import Editor, PhotoEditor, Scale, Variant
 from core.errors import BadSetting

@@ -280,7 +280,8 @@ def test_a_face_whose_photo_is_gone_is_held_against_the_checks_of_today(
     adult, child = bench.render(unchecked)  # of a version that did not look, or looked in another way
     assert isinstance(adult, Rendered)
     assert isinstance(child, FaceRefused)
-    assert isinstance([*EditorWorkbench(Editor(models)).render(unchecked[1:])][0], Rendered), "one's own, at the command line"
+    (own,) = EditorWorkbench(Editor(models)).render(unchecked[1:])
+    assert isinstance(own, Rendered), "at the command line"
     strict.finder.close()
 
 

@@ -18,16 +18,16 @@ from core.settings import Settings
 def test_the_first_step_is_shown_at_once_and_the_others_now_and_then(
     settings: Settings, astronaut_png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench, asked = workbench.create(settings), Project(astronaut_png, 0, "fast", 3)
+    bench, asked = workbench.create(settings), Project(astronaut_png, 0, "fast", 2)
     monkeypatch.setattr(workbench, "PREVIEW_SECONDS", 0.0)
-    assert all(isinstance(one, Progress) and one.preview for one in itertools.islice(bench.project(asked), 3))
+    assert all(isinstance(one, Progress) and one.preview for one in itertools.islice(bench.project(asked), 2))
     monkeypatch.setattr(workbench, "PREVIEW_SECONDS", 3600.0)
     first, *others, projected = bench.project(asked)
     assert isinstance(projected, Projected)
     assert isinstance(first, Progress)
     assert first.step == 1
     assert first.preview is not None, "the learned start is a picture already"
-    assert len(others) == 2
+    assert len(others) == 1
     assert all(isinstance(one, Progress) and one.preview is None for one in others)
     pictures = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in (first.preview, projected.thumbnail)]
     start, end = (np.asarray(picture, dtype=float) for picture in pictures)

@@ -88,10 +88,10 @@ class Guard:
 
 
 def status_of(error: EgaoError) -> int:
-    """The status that goes with a sentence of core's."""
+    """Choose the status that goes with a sentence of core's."""
     return 413 if isinstance(error, PhotoTooLarge) else 500 if isinstance(error, InternalError) else 422
 
 
 def told(status: int, code: str, sentence: str) -> web.Response:
-    """An answer that says why there is no other."""
+    """Answer with the reason why there is no other answer."""
     return web.json_response({"error": code, "sentence": sentence}, status=status)

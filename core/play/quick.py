@@ -40,7 +40,7 @@ class Quick:
             yield
 
     def at(self, step: float) -> Rendered:
-        """The face at a step, the nearest that was drawn beyond them all."""
+        """Make the face at a step; beyond all that were drawn, take the nearest."""
         steps = sorted(self.drawn)
         place = bisect_right(steps, step)
         if place in (0, len(steps)):

@@ -14,32 +14,32 @@ class Refusal(Exception):
 
 
 def not_the_page() -> Refusal:
-    """Whoever asks does not come from the page that was opened."""
+    """Refuse whoever does not come from the page that was opened."""
     return Refusal(403, "Forbidden", _FORBIDDEN)
 
 
 def no_such_page() -> Refusal:
-    """Nothing is at this address."""
+    """Say that nothing is at this address."""
     return Refusal(404, "NoSuchPage", "There is nothing at this address.")
 
 
 def malformed() -> Refusal:
-    """The page never sends this."""
+    """Refuse what the page never sends."""
     return Refusal(400, "Malformed", "egao does not understand this request. Reload the page.")
 
 
 def not_held() -> Refusal:
-    """The page's photo was deleted, pushed out by others, or never given."""
+    """Say that the page's photo was deleted, pushed out by others, or never given."""
     return Refusal(404, "NotHeld", "This photo is in memory no more. Give it once again.")
 
 
 def not_learned() -> Refusal:
-    """A face is to be drawn that was not projected."""
+    """Refuse to draw a face that was not projected."""
     return Refusal(409, "NotLearned", "This face was not learned yet. Choose it first.")
 
 
 def too_busy() -> Refusal:
-    """More is asked for at once than one person's pages ask."""
+    """Refuse what is more at once than one person's pages ask."""
     return Refusal(503, "TooBusy", "Too much is asked for at once. Close other pages of egao, or try again in a moment.")
 
 

@@ -108,7 +108,7 @@ class PlayServer:
         return self._sent(request.match_info["name"])
 
     def _sent(self, name: str) -> web.Response:
-        """A file of the page. They are read once, at the start: no path of a request ever reaches the disk."""
+        """Answer with a file of the page. They are read once, at the start: no path of a request ever reaches the disk."""
         if name not in self._files:
             raise no_such_page()
         kind = _TYPES[name.rpartition(".")[2]]
@@ -225,14 +225,14 @@ class PlayServer:
         return self.tabs.held(request.match_info["tab"])
 
     def _made(self, request: web.Request) -> Held:
-        """The photo, if its result is still the one that is asked for. Raises Refusal."""
+        """Look up the photo, if its result is still the one that is asked for. Raises Refusal."""
         held = self._of(request)
         if held.result is None or held.version != int(request.match_info["version"]):
             raise no_such_page()
         return held
 
     async def _still_held(self, request: web.Request, held: Held, work: Iterator[Part]) -> AsyncGenerator[Part, None]:
-        """The parts of the work on a photo, for as long as the page holds it. Raises Refusal once it does not."""
+        """Run the work on a photo in parts, for as long as the page holds it. Raises Refusal once it does not."""
         async with aclosing(self.worker.parts(work)) as parts:
             async for part in parts:
                 if self._of(request) is not held:
@@ -241,7 +241,7 @@ class PlayServer:
 
 
 async def _read(request: web.Request, kind: type[Asked]) -> Asked:
-    """A request's JSON. Raises Refusal."""
+    """Read a request's JSON. Raises Refusal."""
     try:
         return kind.model_validate_json(await request.read())
     except ValidationError:

@@ -58,7 +58,7 @@ class Made:
 
 
 def sample() -> bytes | None:
-    """The sample photo, where scikit-image is installed."""
+    """Read the sample photo; None where scikit-image is not installed."""
     return (files("skimage") / "data" / SAMPLE).read_bytes() if find_spec("skimage") is not None else None
 
 
@@ -87,12 +87,12 @@ class Studio:
         yield Held(looking.photo, looking.faces, PurePath(name).stem[:80] or "photo")
 
     def thumbnail(self, held: Held, number: int) -> bytes:
-        """A face of the photo to choose by, JPEG. Raises NoSuchFace."""
+        """Cut a face out of the photo to choose by: JPEG. Raises NoSuchFace."""
         face = Editor.pick(held.faces, number + 1)
         return encode(held.photo.in_srgb(align(held.photo.pixels, face.landmarks, THUMBNAIL).image), "jpeg", source="photo")
 
     def shown(self, held: Held) -> bytes:
-        """The photo as it was given, JPEG."""
+        """Encode the photo as it was given: JPEG."""
         return encode(held.shown.srgb, "jpeg", source="photo")
 
     def learn(self, held: Held, number: int, expression: str) -> Iterator[Learning | Learned]:
@@ -130,7 +130,7 @@ class Studio:
         return encode(Editor.resized(self._editor.reconstructed(ws), THUMBNAIL), "jpeg")
 
     def glance(self, held: Held, choices: Sequence[Choice], number: int) -> bytes:
-        """A small picture of the photo with these edits, unjudged, JPEG; face `number` is the one that is being changed.
+        """Make a small picture of the photo with these edits, unjudged: JPEG. Face `number` is the one that is being changed.
 
         Raises NoSuchFace, and Refusal where a face was not learned yet.
         """
@@ -146,7 +146,7 @@ class Studio:
         return encode(held.small.in_srgb(pixels), "jpeg", source=_source(choices))
 
     def _laid_quickly(self, held: Held, choice: Choice, onto: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The small copy with one face edited, between the strengths at which it was drawn."""
+        """Edit one face in the small copy, between the strengths at which it was drawn."""
         _known(held, choice.face)
         face = held.quick.get((choice.face, named(choice.expression).name))
         if face is None:
@@ -187,13 +187,13 @@ class Studio:
         yield Made(held.version, tuple(kept), tuple(verdicts))
 
     def result_shown(self, held: Held) -> bytes:
-        """The result as large as a page shows it, JPEG."""
+        """Encode the result as large as a page shows it: JPEG."""
         assert held.result is not None
         small = Photo(held.result.pixels, "", held.photo.manner).at_most(max(held.shown.pixels.shape[:2]))
         return encode(small.srgb, "jpeg", source=_source(held.result.choices))
 
     def file(self, held: Held, kind: PictureKind | None) -> tuple[bytes, str, PictureKind]:
-        """The result as a file of this kind, by default the photo's own; its name without suffix, and its kind."""
+        """Encode the result in this kind, by default the photo's own. Returns the file, its name without suffix, and its kind."""
         assert held.result is not None
         own, result = kind or held.photo.manner.own, held.result
         content = encode(held.photo.finished(result.pixels), own, source=_source(result.choices), manner=held.photo.manner)
@@ -201,25 +201,25 @@ class Studio:
         return content, f"{held.name}-{label}", own
 
     def _drawn(self, held: Held, choice: Choice) -> Variant:
-        """The face at a strength, as the generator draws it."""
+        """Draw the face at a strength."""
         known, expression = _known(held, choice.face), named(choice.expression)
         scale = self._photos.scale(known, expression)
         return self._editor.variants(known.ws, [choice.asked], expression, scale, judge=False)[0]
 
     def _original(self, held: Held, number: int) -> Original:
-        """A face in its photo; made once."""
+        """Prepare a face in its photo, or take what was prepared before."""
         if number not in held.originals:
             ws = _known(held, number).ws
             held.originals[number] = self._editor.original(held.photo, self._found(held, number), ws)
         return held.originals[number]
 
     def _found(self, held: Held, number: int) -> Found:
-        """Where a face that was learned is in its photo, and in its reconstruction if that has one."""
+        """Tell where a face that was learned is in its photo, and in its reconstruction if it was found there."""
         return Found.load(_known(held, number).learned.found) or self._editor.found(Editor.pick(held.faces, number + 1))
 
 
 def _known(held: Held, number: int) -> KnownFace:
-    """A face that was learned. Raises NoSuchFace, and Refusal for one that was not learned yet."""
+    """Look up a face that was learned. Raises NoSuchFace, and Refusal for one that was not learned yet."""
     Editor.pick(held.faces, number + 1)
     known = held.known.get(number)
     if known is None:
@@ -228,5 +228,5 @@ def _known(held: Held, number: int) -> KnownFace:
 
 
 def _source(choices: Sequence[Choice]) -> Source:
-    """What a file says of itself: with no face edited every pixel is the camera's."""
+    """Choose what a file says of itself: with no face edited every pixel is the camera's."""
     return "edited" if any(one.strength != 0 for one in choices) else "photo"

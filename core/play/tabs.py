@@ -27,7 +27,7 @@ class Tabs:
         return sum(one is not None for one in self._held.values())
 
     def open(self) -> str:
-        """A new page's name. Raises Refusal."""
+        """Begin a new page and return its name. Raises Refusal."""
         if len(self._held) >= MOST_TABS:
             raise too_busy()
         name = secrets.token_urlsafe(12)
@@ -48,7 +48,7 @@ class Tabs:
             self._held[name] = None
 
     def held(self, tab: str) -> Held:
-        """A page's photo. Raises Refusal."""
+        """Look up a page's photo. Raises Refusal."""
         self._known(tab)
         found = self._held[tab]
         if found is None:

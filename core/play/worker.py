@@ -26,7 +26,7 @@ class Worker:
         self._waiting = 0
 
     async def call(self, work: Callable[[], T]) -> T:
-        """The result of a function. Raises what the function raises, and Refusal where too much waits already."""
+        """Run a function on the thread and return its result. Raises what it raises, and Refusal where too much waits."""
         if self._waiting >= MOST:
             raise too_busy()
         self._waiting += 1
@@ -36,7 +36,7 @@ class Worker:
             self._waiting -= 1
 
     async def parts(self, work: Iterator[T]) -> AsyncGenerator[T, None]:
-        """Each thing that an iterator yields. Whoever stops reading stops the work; what is under way ends first."""
+        """Yield each thing that an iterator yields. Whoever stops reading stops the work; what is under way ends first."""
         try:
             while (part := await self.call(lambda: next(cast(Iterator[Any], work), _END))) is not _END:
                 yield cast(T, part)
@@ -46,7 +46,7 @@ class Worker:
                 self._thread.submit(close)
 
     async def last(self, work: Iterator[T]) -> T:
-        """The last thing that an iterator yields."""
+        """Run an iterator to its end and return the last thing that it yields."""
         found: Any = _END
         async for part in self.parts(work):
             found = part

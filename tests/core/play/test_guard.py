@@ -182,7 +182,8 @@ async def begun(server: PlayServer, head: str, *parts: bytes) -> bytes:
     """The first line that answers a request that never ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.guard.port)
     writer.writelines([head.encode(), *parts])
-    line = await reader.readline()
+    async with asyncio.timeout(60):  # whoever waits for the whole of it waits for ever
+        line = await reader.readline()
     writer.close()
     return line
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import aiohttp
 
 from core.edit import Editor, Models, PhotoEditor
 from core.play import PlayServer, Studio
-from core.play.held import Held
-from core.play.studio import Learned, Learning
+from core.play.held import Choice, Held
+from core.play.studio import Learned, Learning, Made
 from core.settings import Settings
 
 
 class Counting(Studio):
-    """The studio, and how many parts of learning it has done."""
+    """The studio, and how many parts of learning and of making pictures it has done."""
 
-    parts = 0
+    parts = made = 0
 
     def learn(self, held: Held, number: int, expression: str) -> Iterator[Learning | Learned]:
         for part in super().learn(held, number, expression):
             self.parts += 1
+            yield part
+
+    def picture(self, held: Held, choices: Sequence[Choice]) -> Iterator[Made | None]:
+        for part in super().picture(held, choices):
+            self.made += 1
             yield part
 
 

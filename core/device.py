@@ -14,7 +14,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 def choose_device(settings: Settings) -> torch.device:
-    """The GPU if there is one and the setting allows it, else the CPU. Raises BadSetting when a GPU is demanded in vain."""
+    """Choose the GPU if there is one and the setting allows it, else the CPU. Raises BadSetting if one is demanded in vain."""
     if settings.device == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
@@ -45,7 +45,7 @@ def keep_memory() -> None:
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware multiplies it natively, float16 on CUDA, else float32."""
+    """Choose bfloat16 where the hardware multiplies it natively, float16 on CUDA, else float32."""
     if device.type == "cuda":
         return torch.float16
     # without AVX-512 BF16 (or AMX) torch emulates bfloat16, which is slower than float32

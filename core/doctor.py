@@ -89,7 +89,7 @@ def _wall(settings: Settings) -> Finding:
 
 
 def _weights(settings: Settings) -> str:
-    """Every file of the group that an edit and the bot need, read through. Raises WeightsMissing, WeightsCorrupt."""
+    """Check every file of the group that an edit and the bot need, read through. Raises WeightsMissing, WeightsCorrupt."""
     wanted = load_manifest().of_groups(("core",))
     for weight in wanted:
         check(settings, weight)
@@ -153,7 +153,7 @@ def _compiled(settings: Settings) -> Finding:
 
 
 def _libraries() -> Finding:
-    """MediaPipe is linked against the system's OpenGL, even where it computes on the CPU."""
+    """Check that the system has OpenGL: MediaPipe is linked against it, even where it computes on the CPU."""
     try:
         library = "libmediapipe.dylib" if sys.platform == "darwin" else "libmediapipe.so"
         ctypes.CDLL(str(files("mediapipe") / "tasks/c" / library))
@@ -189,7 +189,7 @@ def _trained(settings: Settings) -> Iterator[Finding]:
 
 
 def _generator_of(file: Path) -> str | None:
-    """The digest in the metadata of a trained part, a direction or a table of starts."""
+    """Read the digest in the metadata of a trained part, a direction or a table of starts."""
     from safetensors import safe_open
 
     from core.untrusted import read_as_data

@@ -50,7 +50,7 @@ class EmotionClassifier:
         self._network.eval().requires_grad_(False)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities of the EMOTIONS, float32 [N,7], each row summing to 1.
+        """Compute the probabilities of the EMOTIONS, float32 [N,7], each row summing to 1.
 
         `images`: uint8 [N,S,S,3], faces aligned as FFHQ aligns, any size S.
         """
@@ -87,7 +87,7 @@ class MiniXception(nn.Module):
         self.head = nn.Conv2d(128, len(EMOTIONS), 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,1,64,64] in -1..1 -> logits [N,7]."""
+        """Classify [N,1,64,64] in -1..1 -> logits [N,7]."""
         x = self.first_norm(self.first(x)).relu()
         x = self.second_norm(self.second(x)).relu()
         for block in self.blocks:
@@ -118,7 +118,7 @@ class _Block(nn.Module):
 
 
 def _halve(x: Tensor) -> Tensor:
-    """Max-pool 3x3 with stride 2 under Keras's 'same' padding, which for an even side pads only right and below."""
+    """Pool by maxima, 3x3 with stride 2 under Keras's 'same' padding, which for an even side pads only right and below."""
     left = x.shape[-1] % 2  # sides 60, 30, 8 need one column in all; 15 needs two
     return functional.max_pool2d(functional.pad(x, (left, 1, left, 1), value=float("-inf")), 3, stride=2)
 
@@ -147,7 +147,7 @@ def convert_hdf5(hdf5: Path, out: Path) -> None:
 
 
 def _layers() -> dict[str, tuple[str, str]]:
-    """Our module -> (Keras layer, name of its kernel). Keras numbers layers in the order in which they were made."""
+    """Map each part of our module -> (Keras layer, name of its kernel). Keras numbers layers as they were made."""
     names = {"first": ("conv2d_1", "kernel"), "first_norm": ("batch_normalization_1", "")}
     names |= {"second": ("conv2d_2", "kernel"), "second_norm": ("batch_normalization_2", "")}
     for block in range(4):
@@ -164,7 +164,7 @@ def _layers() -> dict[str, tuple[str, str]]:
 
 
 def _arrays(layer: Mapping[str, Any], kernel: str) -> dict[str, Tensor]:
-    """The tensors of one Keras layer under torch's names: a convolution's if `kernel` is named, else a norm's."""
+    """Read the tensors of one Keras layer under torch's names: a convolution's if `kernel` is named, else a norm's."""
     inner = _within(layer, next(iter(layer)))  # one nested group repeats the layer's name
     if not kernel:
         keras = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
@@ -178,7 +178,7 @@ def _arrays(layer: Mapping[str, Any], kernel: str) -> dict[str, Tensor]:
 
 
 def _array(group: Any, name: str) -> Tensor:
-    """A data set of this file; one that is kept in another file is refused, as is one larger than the whole network."""
+    """Read a data set of this file; one that is kept in another file is refused, as is one larger than the whole network."""
     found = _within(group, f"{name}:0")
     if found.external or found.is_virtual or found.nbytes > _LARGEST:
         raise ValueError(f"{name} is kept elsewhere, or too large")
@@ -186,7 +186,7 @@ def _array(group: Any, name: str) -> Tensor:
 
 
 def _within(group: Any, name: str) -> Any:
-    """A group's member; HDF5 would follow a link into any file of this machine."""
+    """Read a group's member; HDF5 would follow a link into any file of this machine."""
     import h5py
 
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):

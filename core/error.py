@@ -19,7 +19,7 @@ class _Filler(string.Formatter):
 
 
 def fill(template: str, facts: Mapping[str, Any]) -> str:
-    """The template with its `{names}` replaced by facts. Raises KeyError for a fact that is missing or no plain name."""
+    """Fill facts into the template's `{names}`. Raises KeyError for a fact that is missing or no plain name."""
     return _Filler().vformat(template, (), facts)
 
 
@@ -47,7 +47,7 @@ def _plain(fact: Any) -> Fact:
 
 
 def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = EgaoError) -> EgaoError:
-    """The error of this code below `base`, made again from its facts; InternalError where it can't be.
+    """Make the error of this code below `base` again from its facts; InternalError where it can't be.
 
     Code and facts may come from a damaged row or from a worker in strange hands: nothing but an error of core is made of
     them.
@@ -60,7 +60,7 @@ def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = E
 
 
 def _below(kind: type[EgaoError]) -> Iterator[type[EgaoError]]:
-    """A class and all under it that stand in core."""
+    """List a class and all under it that stand in core."""
     if kind.__module__.partition(".")[0] == "core" and kind is not EgaoError:
         yield kind
     for one in kind.__subclasses__():

@@ -91,7 +91,7 @@ class Gates:
             yield face.index if self.looks_young(aligned, before) else None
 
     def looks_young(self, aligned: NDArray[np.uint8], before: NDArray[np.float32] | None = None) -> bool:
-        """Whether an aligned face uint8 [S, S, 3] may be of somebody under 18.
+        """Tell whether an aligned face uint8 [S, S, 3] may be of somebody under 18.
 
         Where things lie `before` it, probabilities [M, M], it is looked at with these places filled from around them.
         """
@@ -147,7 +147,7 @@ def _parts(pixels: NDArray[np.uint8]) -> Iterator[tuple[Image.Image, float]]:
 
 
 def _seen(picture: Image.Image, side: int) -> NDArray[np.float32]:
-    """A picture of 256 pixels square as the network sees it, [224, 224, 3]: its middle of 224 out of `side` pixels a side."""
+    """Cut a picture of 256 pixels square as the network sees it, [224, 224, 3]: its middle of 224 out of `side` pixels a side."""
     buffer = io.BytesIO()  # the network was fitted to what a JPEG file gives back; without its blocks scores differ by a few 0.01
     picture.save(buffer, "jpeg")
     given: Image.Image = Image.open(buffer)
@@ -171,7 +171,7 @@ def _covered(before: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
 
 
 def _network(settings: Settings, name: str) -> cv2.dnn.Net:
-    """The network on the CPU. OpenCV runs it because ONNX Runtime (1.32) sends telemetry and writes a device's id.
+    """Load the network on the CPU. OpenCV runs it because ONNX Runtime (1.32) sends telemetry and writes a device's id.
 
     A network may name other files that its numbers stand in, and OpenCV (5.1) reads them, whichever they are: so only
     the very bytes of the manifest are given to it. Raises WeightsMissing, WeightsCorrupt.

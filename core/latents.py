@@ -15,7 +15,7 @@ LARGEST = 1 << 24  # bytes, also unpacked; the largest latent of StyleGAN's fami
 
 
 def to_npz(ws: np.ndarray) -> bytes:
-    """ws [1, num_ws, w_dim] -> the bytes of a latent file; the same ws gives the same bytes."""
+    """Write ws [1, num_ws, w_dim] -> the bytes of a latent file; the same ws gives the same bytes."""
     assert ws.ndim == 3, ws.shape
     assert len(ws) == 1, ws.shape
     buffer = io.BytesIO()
@@ -24,7 +24,7 @@ def to_npz(ws: np.ndarray) -> bytes:
 
 
 def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
-    """A latent file -> ws float32 [1, num_ws, w_dim]; a single w [1, 512] or [1, 1, 512] is broadcast.
+    """Read a latent file -> ws float32 [1, num_ws, w_dim]; a single w [1, 512] or [1, 1, 512] is broadcast.
 
     Never unpickles. Raises LatentUnreadable, and LatentOfAnotherModel when the number of styles does not fit.
     """

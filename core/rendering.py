@@ -51,7 +51,7 @@ class Renderer:
             self._compiled = Compiled(compiled, self._network, self.dtype)
 
     def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
-        """ws [N, num_ws, w_dim] -> uint8 [n, R, R, 3] a batch at a time, so that a caller may stop or show progress."""
+        """Render ws [N, num_ws, w_dim] -> uint8 [n, R, R, 3] a batch at a time, so that a caller may stop or show progress."""
         ws = torch.as_tensor(ws, dtype=torch.float32)
         for part in torch.split(ws, batch_size(self.device)):
             with torch.inference_mode():
@@ -62,5 +62,5 @@ class Renderer:
         return to_pixels(self._network.synthesis(ws)) if pixels is None else pixels.numpy()
 
     def images(self, ws: Tensor | np.ndarray) -> np.ndarray:
-        """ws [N, num_ws, w_dim] float32 -> uint8 [N, R, R, 3] RGB; any N of at least 1."""
+        """Render ws [N, num_ws, w_dim] float32 -> uint8 [N, R, R, 3] RGB; any N of at least 1."""
         return np.concatenate(list(self.batches(ws)))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 
 def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each peer in each of `rounds` rounds; two calls before them, which are not counted, warm a peer up."""
+    """Time each peer, in seconds, in each of `rounds` rounds; two calls before them, which are not counted, warm a peer up."""
     for call in peers.values():
         call()
         call()

@@ -155,5 +155,5 @@ def _small(pixels: np.ndarray, source: Source) -> bytes:
 
 
 def _kind(picture: bytes) -> str:
-    """The encoder may step down from PNG to fit; the file's own first bytes say what it became."""
+    """Tell the kind of a file: the encoder may step down from PNG to fit, and the file's own first bytes say what it became."""
     return {b"\x89P": "png", b"\xff\xd8": "jpeg"}.get(picture[:2], "webp")

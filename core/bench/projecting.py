@@ -41,7 +41,7 @@ def bench_projecting(
     say: Callable[[str], None],
     fast_steps: int | None = None,
 ) -> dict[str, Any]:
-    """Projects each photo by `fast`, `w` (in `w_steps` steps, its schedule shortened to them), `w+` in as many steps as
+    """Project each photo by `fast`, `w` (in `w_steps` steps, its schedule shortened to them), `w+` in as many steps as
     `fast`, and `w+` in ten times its seconds.
 
     Latents are kept along the way and measured afterwards, so that no measuring is in the seconds. Raises PhotoError,

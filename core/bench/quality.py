@@ -38,14 +38,14 @@ class SecondDistance:
         self._network = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def look(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """uint8 [R, R, 3] -> normalised features [H, W, C], one for each resolution."""
+        """Turn uint8 [R, R, 3] -> normalised features [H, W, C], one for each resolution."""
         small = np.asarray(Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float32)
         found = list(self._network((small[..., ::-1] - _MEAN)[None]).values())[1:]
         return [tap[0] / np.maximum(np.linalg.norm(tap[0], axis=-1, keepdims=True), 1e-6) for tap in found]
 
     @staticmethod
     def between(a: list[NDArray[np.float32]], b: list[NDArray[np.float32]]) -> float:
-        """0 for equal pictures."""
+        """Measure the distance to another picture; 0 for equal pictures."""
         return float(sum(np.square(x - y).sum(axis=-1).mean() for x, y in zip(a, b, strict=True)))
 
 
@@ -57,11 +57,11 @@ class Judge:
         self.features, self.second, self.identity = features, SecondDistance(settings), Identity(settings)
 
     def of(self, target: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Comparison:
-        """`target` is an aligned face uint8 [R, R, 3], `landmarks` [478, 2] its points."""
+        """Compare with `target`, an aligned face uint8 [R, R, 3], `landmarks` [478, 2] its points."""
         return Comparison(self, target, landmarks)
 
     def unit(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
-        """uint8 [R, R, 3] -> [1, 3, 256, 256] of -1..1."""
+        """Turn uint8 [R, R, 3] -> [1, 3, 256, 256] of -1..1."""
         image = torch.tensor(pixels, device=self.renderer.device).permute(2, 0, 1)[None].float() / 127.5 - 1
         return area_downsample(image).contiguous(memory_format=torch.channels_last)
 
@@ -78,7 +78,7 @@ class Comparison:
         self._person = judge.identity.descriptor(target, self._box)
 
     def __call__(self, ws: NDArray[np.float32]) -> dict[str, float]:
-        """MEASURES of the picture of ws [1, num_ws, w_dim]: 0 at best."""
+        """Measure all MEASURES of the picture of ws [1, num_ws, w_dim]: 0 at best."""
         judge, pixels = self._judge, self._judge.renderer.images(ws)[0]
         image = judge.unit(pixels)
         with torch.inference_mode():

@@ -105,7 +105,7 @@ def draw_quality(project: dict[str, Any], file: Path) -> Path:
 
 
 def _medians(curves: list[list[dict[str, float]]], key: str) -> Iterator[tuple[float, float]]:
-    """(seconds, measure) at the steps that all curves share, and at their ends."""
+    """Interpolate (seconds, measure) at the steps that all curves share, and at their ends."""
     shared = set.intersection(*({at["step"] for at in curve} for curve in curves))
     for step in sorted(shared):
         at = [next(point for point in curve if point["step"] == step) for curve in curves]

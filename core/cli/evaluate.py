@@ -98,7 +98,7 @@ def _surfaces(name: str) -> tuple[Surface, ...]:
 def _subjects(
     editor: Editor, settings: Settings, photos: list[Path], seeds: str | None, method: str
 ) -> Iterator[Subject | tuple[str, str]]:
-    """Subjects, and for each photo that was refused its name and the reason."""
+    """Read the subjects, and for each photo that was refused its name and the reason."""
     with Store.open(settings) as store:
         faces = KeptFaces(PhotoEditor(editor), lambda: store, method)
         for path in photos:
@@ -138,5 +138,5 @@ def _try_all(
 
 
 def _say(text: str) -> None:
-    """Progress, where it does not mix with --json."""
+    """Show progress, where it does not mix with --json."""
     typer.echo(text, err=True)

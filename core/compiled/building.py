@@ -80,7 +80,7 @@ def _confine(order: Order) -> None:
 
 
 def _end_with_parent() -> None:
-    """Standard input closes when the parent is gone, however it went; the compiler, a child of this process, goes too.
+    """End this process and its compiler when standard input closes, which it does once the parent is gone, however it went.
 
     The kernel's own signal at a parent's death, as workers have it, would end this process alone and leave the compiler.
     """

@@ -43,7 +43,7 @@ class Compiled:
         self._next = 0.0
 
     def draw(self, ws: Tensor) -> Tensor | None:
-        """ws [1, num_ws, w_dim] in the network's precision -> uint8 [1, R, R, 3]; None where eager is to draw it."""
+        """Draw ws [1, num_ws, w_dim] in the network's precision -> uint8 [1, R, R, 3]; None where eager is to draw it."""
         self._look()
         takes = (1, self._network.num_ws, self._network.w_dim)  # it does not look itself
         if self._library is None or (ws.shape, ws.dtype) != (takes, self._dtype):

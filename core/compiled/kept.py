@@ -131,7 +131,7 @@ def _sources() -> str:
 
 
 def told_in(folder: Path, key: str) -> Path:
-    """Path of the JSON file that describes the compiled code of a key."""
+    """Name the JSON file that describes the compiled code of a key."""
     return folder / f"{key}.json"
 
 

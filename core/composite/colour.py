@@ -45,7 +45,7 @@ def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
 
 
 def _factor(wanted: Tensor, present: Tensor) -> Tensor:
-    """wanted / present, its tint taken by half: two complexions differ by more than light, and lips and teeth less so."""
+    """Divide `wanted` by `present`, its tint taken by half: two complexions differ by more than light, lips and teeth less."""
     factor = ((wanted + 8) / (present + 8)).clamp(0.4, 1.6)
     grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
     return (factor * grey.clamp(0.4, 1.6)).sqrt()

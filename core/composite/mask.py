@@ -40,7 +40,7 @@ def point_weights(points: Points, brows: float = 0.0, wide: float = 0.0) -> NDAr
 
 
 def significance(change: Tensor, size: float) -> Tensor:
-    """1 where the edit's change [1, 3, H, W] in levels of 255 is seen, 0 where it is but noise."""
+    """Mark the pixels (1) where the edit's change [1, 3, H, W] in levels of 255 is seen, 0 where it is but noise."""
     return smoothstep(blur(change.abs().mean(dim=1, keepdim=True), 0.02 * size), *_SEEN)
 
 
@@ -63,7 +63,7 @@ def chin(height: Tensor, wide: float) -> Tensor:
 
 
 def solid(photo: Tensor, height: Tensor, size: float) -> Tensor:
-    """1 on what is harder than any fold of the skin: the rims of glasses, a strand of hair. [1, 1, H, W].
+    """Mark (1) what is harder than any fold of the skin: the rims of glasses, a strand of hair. [1, 1, H, W].
 
     `height` [1, 1, H, W] is 0 at the brows and 1 on the nose; further down, lips and beards are as hard, and do change.
     """

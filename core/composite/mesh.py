@@ -52,7 +52,7 @@ def lowness() -> NDArray[np.float64]:
 
 
 def rim_margin(size: float) -> NDArray[np.float64]:
-    """Distance of the rim from each point of the oval, [36], in the unit of `size`: wide below the jaw, narrow elsewhere."""
+    """Choose the distance of the rim from each point of the oval, [36], in the unit of `size`: wide below the jaw."""
     margin: NDArray[np.float64] = (_RIM_TOP + (_RIM_CHIN - _RIM_TOP) * lowness()) * size
     return margin
 
@@ -68,7 +68,7 @@ def with_rim(points: Points) -> Points:
 
 @cache
 def triangles() -> NDArray[np.intp]:
-    """[T, 3] indices into the points of `with_rim`, eyes and mouth filled. The mouth's come first, then the eyes'."""
+    """List [T, 3] indices into the points of `with_rim`, eyes and mouth filled. The mouth's come first, then the eyes'."""
     from mediapipe.tasks.python.vision import FaceLandmarksConnections
 
     edges = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three edges a triangle, one after the other
@@ -94,7 +94,7 @@ def neighbours() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def smooth(values: NDArray[np.float64], fixed: NDArray[np.bool_], rounds: int) -> NDArray[np.float64]:
-    """Values [468, K] averaged with their neighbours' mean, `rounds` times; points that are `fixed` [468] keep theirs."""
+    """Average values [468, K] with their neighbours' mean, `rounds` times; points that are `fixed` [468] keep theirs."""
     start, end = neighbours()
     count = np.bincount(start, minlength=COUNT)[:, None]
     for _ in range(rounds):
@@ -105,7 +105,7 @@ def smooth(values: NDArray[np.float64], fixed: NDArray[np.bool_], rounds: int) -
 
 
 def _strip(above: tuple[int, ...], below: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    """Triangles between two rows of points that share their ends."""
+    """Lay triangles between two rows of points that share their ends."""
     made = []
     for i in range(len(above) - 1):
         corners = (above[i], above[i + 1], below[i + 1], below[i])

@@ -104,7 +104,7 @@ def heights(points: Points, where: Tensor) -> Tensor:
 
 
 def _down(points: Points) -> NDArray[np.float64]:
-    """Unit vector from forehead to chin."""
+    """Find the unit vector from forehead to chin."""
     axis = np.asarray(points[152] - points[10], dtype=np.float64)
     result: NDArray[np.float64] = axis / np.linalg.norm(axis)
     return result

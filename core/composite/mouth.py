@@ -83,7 +83,7 @@ def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
 
 
 def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor, inner: Tensor) -> Tensor:
-    """`drawn` no brighter than the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine.
+    """Make `drawn` no brighter than the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine.
 
     All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut, at the
     brightest that the photo has here: in a dark room teeth are dark. What is light is whitened a little: eyes expect it of
@@ -126,7 +126,7 @@ def corners(after: Points, height: int, width: int, size: float) -> Tensor:
 
 
 def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
-    """`drawn` as sharp and as grainy as the photo; both [1, 3, H, W] are compared where `around` [1, 1, H, W] is 1.
+    """Make `drawn` as sharp and as grainy as the photo; both [1, 3, H, W] are compared where `around` [1, 1, H, W] is 1.
 
     The generator's skin and the photo's, side by side, tell: edges (the strongest detail) how soft it must become, the
     quieter half of the skin how much grain it lacks; pores and hairs are no grain.
@@ -144,7 +144,7 @@ def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
 
 
 def _roughness(image: Tensor, around: Tensor) -> tuple[float, float]:
-    """Standard deviation of the finest detail, in levels, at the strongest edges of the region and in its quieter half."""
+    """Measure the deviation of the finest detail, in levels, at the strongest edges of the region and in its quieter half."""
     grey = image.mean(dim=1, keepdim=True)
     power = blur((grey - blur(grey, 1.0)).square(), 2.0)[around > 0.5]
     if power.numel() < 64:

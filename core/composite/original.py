@@ -220,7 +220,7 @@ class _Edit:
         changed[box] |= inner[:, 0] > 0.002
 
     def _photo_grid(self, height: int, width: int, per: NDArray[np.float64]) -> Tensor:
-        """Photo coordinates of the pixels of a grid over the window with `per` [2] of its pixels to a photo pixel."""
+        """List the photo coordinates of the pixels of a grid over the window with `per` [2] of its pixels to a photo pixel."""
         return grid(height, width) / _column(per) + _column(self.corner)
 
     def _sample_crop(self, pixels: Picture, where: Tensor, scale: float) -> Tensor:
@@ -245,5 +245,5 @@ def _column(values: NDArray[np.floating[Any]]) -> Tensor:
 
 
 def _tensor(pixels: Picture) -> Tensor:
-    """uint8 [H, W, 3] -> float32 [1, 3, H, W], 0..255."""
+    """Turn uint8 [H, W, 3] -> float32 [1, 3, H, W], 0..255."""
     return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: what Pillow hands out must not be written to

@@ -31,7 +31,7 @@ class Raster:
         self._weights = _barycentric(corners[self._chosen], self.inside)
 
     def interpolate(self, values: NDArray[np.float64], outside: float = 0.0) -> Tensor:
-        """Values [V, K] at the mesh's points -> float32 [1, K, H, W], linear inside each triangle."""
+        """Interpolate values [V, K] at the mesh's points -> float32 [1, K, H, W], linear inside each triangle."""
         at_corners = values[triangles()[self._chosen]]  # [N, 3, K]
         field = np.full((values.shape[1], *self.inside.shape), outside, dtype=np.float32)
         field[:, self.inside] = np.einsum("nc,nck->kn", self._weights, at_corners)
@@ -67,7 +67,7 @@ def _point(values: Points) -> Tensor:
 
 
 def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights [N, 3] of the corners [N, 3, 2] at each pixel of `inside` in turn; a pixel drawn beyond an edge is clipped."""
+    """Weigh the corners [N, 3, 2] at each pixel of `inside` in turn: [N, 3]; a pixel drawn beyond an edge is clipped."""
     y, x = np.nonzero(inside)
     here = np.stack([x, y], axis=1) + 0.5 - corners[:, 0]
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
@@ -87,20 +87,20 @@ def grid(height: int, width: int) -> Tensor:
 
 
 def sample(image: Tensor, where: Tensor, mode: str = "bicubic") -> Tensor:
-    """image [1, C, H, W] at where [1, 2, h, w], in pixels from its corner; the border goes on beyond it."""
+    """Sample the image [1, C, H, W] at where [1, 2, h, w], in pixels from its corner; the border goes on beyond it."""
     size = torch.tensor([image.shape[3], image.shape[2]], dtype=torch.float32).view(1, 2, 1, 1)
     return F.grid_sample(image, (where / size * 2 - 1).permute(0, 2, 3, 1), mode, "border", align_corners=False)
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """image [1, C, H, W] -> [1, C, height, width]: averaged when made smaller, linear when made larger."""
+    """Resize image [1, C, H, W] -> [1, C, height, width]: averaged when made smaller, linear when made larger."""
     if image.shape[2:] == (height, width):
         return image
     return F.interpolate(image, (height, width), mode="bilinear", antialias=True)
 
 
 def blur(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian of `sigma` pixels over [1, C, H, W], its border going on; wide ones are made on a smaller copy."""
+    """Blur [1, C, H, W] by a Gaussian of `sigma` pixels, its border going on; wide ones are made on a smaller copy."""
     height, width = image.shape[2:]
     shrink = int(sigma / 3)
     if shrink > 1 and min(height, width) > 4 * shrink:
@@ -123,6 +123,6 @@ def _gauss(image: Tensor, sigma: float) -> Tensor:
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
-    """0 up to `low`, 1 from `high` on, smooth between."""
+    """Rise from 0 at `low` to 1 at `high`, smooth between."""
     x = ((x - low) / (high - low)).clamp(0, 1)
     return x * x * (3 - 2 * x)

@@ -48,7 +48,7 @@ class Drawing:
         self._network = network_in(generator, dtype)
 
     def __call__(self, ws: Tensor) -> Seen:
-        """ws [N, num_ws, w_dim] -> pictures of 256 pixels and their features."""
+        """Draw ws [N, num_ws, w_dim] -> pictures of 256 pixels and their features."""
         half = self._network.features(ws.to(self.dtype), FEATURE_SIDE)
         images = self.head(half.float(), ws).contiguous(memory_format=torch.channels_last)
         return Seen(images, self.features(images))
@@ -125,7 +125,7 @@ class Learning:
         return lacking.square(), self.still(before, after)
 
     def _faces(self) -> Tensor:
-        """[BATCH, num_ws, w_dim]: half plain, a quarter mixed of two faces, a quarter jittered style by style."""
+        """Draw [BATCH, num_ws, w_dim]: half plain, a quarter mixed of two faces, a quarter jittered style by style."""
         count = self.drawing.generator.num_ws
         chosen = self.w[self._random.randint(0, len(self.w), BATCH)]
         ws: Tensor = self.drawing.generator.broadcast(chosen).clone()

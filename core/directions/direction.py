@@ -66,7 +66,7 @@ class Direction:
 
 
 def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:
-    """ws [N,num_ws,w_dim] moved by `strength` units: one number for all, or a tensor [N] with one for each face."""
+    """Move ws [N,num_ws,w_dim] by `strength` units: one number for all, or a tensor [N] with one for each face."""
     step = torch.from_numpy(direction.step()).to(ws)
     assert ws.shape[1:] == step.shape, (ws.shape, step.shape)
     amount = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)

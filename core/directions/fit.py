@@ -138,14 +138,14 @@ def _refuse_few(task: Task, split: Split) -> None:
 
 
 def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -> NDArray[np.float64]:
-    """[w_dim], from the mean neutral face of a part to the mean one that shows the expression: what a unit is measured by."""
+    """Compute the way [w_dim] from a part's mean neutral face to the mean one that shows it: what a unit is measured by."""
     showing, neutral = part[seeds.showing[part]], part[seeds.neutral[part]]
     gap: NDArray[np.float64] = w[showing].mean(axis=0) - w[neutral].mean(axis=0)
     return gap
 
 
 def _choose_c(method: Method, w: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    """C with the best mean accuracy over the folds, the smallest of equals; None where a method has none."""
+    """Choose the C with the best mean accuracy over the folds, the smallest of equals; None where a method has none."""
     if method.kind == "mean" or method.c is not None:
         return method.c
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)

@@ -21,14 +21,14 @@ _FINE, _COARSE = 2, 3  # taps of the feature network with 32 and 16 cells a side
 
 
 def mouth_inputs(taps: Sequence[Tensor]) -> Tensor:
-    """Features around the mouth, [N, K], of the feature network's taps."""
+    """Pool the features around the mouth, [N, K], of the feature network's taps."""
     rows, columns = _MOUTH
     cells = [F.avg_pool2d(taps[_FINE], 2), taps[_COARSE]]
     return torch.cat([part[:, :, rows, columns].flatten(1) for part in cells], dim=1)
 
 
 def face_inputs(taps: Sequence[Tensor]) -> Tensor:
-    """Features of the whole picture, on a coarser grid, [N, K]."""
+    """Pool the features of the whole picture, on a coarser grid, [N, K]."""
     return F.avg_pool2d(taps[_COARSE], 2).flatten(1)
 
 
@@ -43,7 +43,7 @@ class Ridge:
 
     @classmethod
     def fit(cls, inputs: Tensor, targets: Tensor, held_out: Tensor) -> Ridge:
-        """inputs [N, K], targets [N, T]; the penalty is the one that is best on `held_out`, a mask [N]."""
+        """Fit inputs [N, K], targets [N, T]; the penalty is the one that is best on `held_out`, a mask [N]."""
         x, y = inputs[~held_out].double(), targets[~held_out].double()
         centre, offset = x.mean(dim=0), y.mean(dim=0)
         x, y = x - centre, y - offset

@@ -23,7 +23,7 @@ SWEEP_SEEDS = (5000, 5001, 5003, 5004)
 
 
 def cosines(directions: Sequence[Direction]) -> NDArray[np.float64]:
-    """Cosine between what each pair of directions adds to ws, [N,N]; 1 where they are the same but for the unit."""
+    """Compute the cosine between what each pair of directions adds to ws, [N,N]; 1 where they are the same but for the unit."""
     flat = np.stack([direction.step().ravel().astype(np.float64) for direction in directions])
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     result: NDArray[np.float64] = flat @ flat.T
@@ -146,5 +146,5 @@ def sweep(
 
 
 def _small(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Shrunk at once, so that a sheet never holds all its faces at full size."""
+    """Shrink a picture at once, so that a sheet never holds all its faces at full size."""
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))

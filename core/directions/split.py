@@ -78,7 +78,7 @@ class Plane:
 
 
 def share(hits: int, of: int) -> dict[str, Any]:
-    """hits/of with its 95 % score interval (Wilson 1927), which stays honest near 0 and 1; of nothing it is 0..1."""
+    """Tell hits/of with its 95 % score interval (Wilson 1927), which stays honest near 0 and 1; of nothing it is 0..1."""
     z = 1.959964  # two-sided 95 % of the normal distribution
     part = hits / of if of else 0.5
     centre = (hits + z * z / 2) / (of + z * z)

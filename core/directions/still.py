@@ -33,7 +33,7 @@ PARTS = ("pixels", "features", "tone", "traits")
 
 
 def ellipse(shape: tuple[int, int, int, int], side: int = SIDE) -> Tensor:
-    """[1, 1, side, side]: 1 inside, 0 outside, soft over a fifth of the way."""
+    """Mark a region [1, 1, side, side]: 1 inside, 0 outside, soft over a fifth of the way."""
     x, y, a, b = (value * side / SIDE for value in shape)
     line = torch.arange(side) + 0.5
     radius = (((line - x) / a).square()[None, :] + ((line - y) / b).square()[:, None]).sqrt()
@@ -61,7 +61,7 @@ class Stillness:
         self.tone = F.avg_pool2d(tone, _BLOCK)
 
     def __call__(self, before: Seen, after: Seen) -> Tensor:
-        """[N, 4], one column for each of PARTS; 0 where nothing changed."""
+        """Measure [N, 4], one column for each of PARTS; 0 where nothing changed."""
         difference = after.images - before.images
         pixels = (self.pixels * _charbonnier(difference)).mean(dim=(1, 2, 3))
         tone = (self.tone * _charbonnier(F.avg_pool2d(difference, _BLOCK))).mean(dim=(1, 2, 3))

@@ -82,7 +82,7 @@ class Editor:
         return f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}, {_LOOKS}"
 
     def holds(self, found: Found | None, *, alone: bool) -> bool:
-        """Whether a face need not be shown to the gates any more. `alone`: whatever they say of other faces of its photo."""
+        """Tell whether a face need not be shown to the gates any more. `alone`: whatever they say of other faces of its photo."""
         known = None if found is None else found.checked.removesuffix(_BESIDE if alone else "")
         return self._gates is None or known == self.checks
 
@@ -95,7 +95,7 @@ class Editor:
         check_size(size, self.models.settings, own=not self._strangers)
 
     def look(self, source: bytes | Path, *, alone: bool = False) -> tuple[Photo, list[Face]]:
-        """The photo and its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
+        """Decode a photo and find its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
 
         A face that they refuse bars the whole photo or, if it is to stand `alone`, itself: it is "barred" then.
         The gates say the same of the same file, so one that they have judged a while ago is not shown to them again.

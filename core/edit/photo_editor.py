@@ -110,7 +110,7 @@ class PhotoEditor:
     def place(
         self, photo: bytes, number: int, face: KnownFace, side: int | None = None, *, alone: bool = False
     ) -> tuple[InPhoto, KnownFace]:
-        """Face `number` (from 0) in its photo of at most `side` pixels, and the face with where that is.
+        """Find face `number` (from 0) in its photo of at most `side` pixels, and the face with where that is.
 
         `alone` as for `look`. Raises as `look` does, and FaceLost.
         """

@@ -34,7 +34,7 @@ def glasses_score(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -
 
 
 def changed(before: float, after: float) -> int:
-    """+1 where glasses were put on, -1 where they were taken off, 0 otherwise."""
+    """Tell whether glasses were put on (+1) or taken off (-1); 0 otherwise."""
     if np.isnan(before) or np.isnan(after) or abs(after - before) < CLEAR or (before > LIMIT) == (after > LIMIT):
         return 0
     return 1 if after > before else -1

@@ -44,6 +44,6 @@ class Identity:
         return self._dlib.rectangle(round(x0), round(y0 + 0.1 * (y1 - y0)), round(x1), round(y1))
 
     def descriptor(self, pixels: NDArray[np.uint8], box: Any) -> NDArray[np.float64]:
-        """[128]."""
+        """Describe the person in the face as dlib does: [128]."""
         shape = self._points(pixels, box)
         return np.array(self._network.compute_face_descriptor(pixels, shape))

@@ -58,7 +58,7 @@ class Looker:
         self._lab = extra("skimage.color").rgb2lab
 
     def look(self, picture: NDArray[np.uint8], box: Any = None) -> Look:
-        """uint8 [S, S, 3]; `box` as in the picture that this one is compared with (`Look.box`)."""
+        """Judge uint8 [S, S, 3]; `box` as in the picture that this one is compared with (`Look.box`)."""
         small = np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX))
         emotions = self._classifier.probabilities(small[None])[0].astype(np.float64)
         face = self._finder.aligned(small)

@@ -66,7 +66,7 @@ def _neutral(rows: list[Row], by: Expression) -> dict[str, Any]:
 
 
 def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
-    """Means over faces: of signed changes their size, for a turn to the left and one to the right are two turns."""
+    """Average over faces: of signed changes their size, for a turn to the left and one to the right are two turns."""
     made: dict[str, Any] = {key: _mean(abs(row.changes[key]) for row in rows) for key in _MEANS}
     made["worst_identity"] = _worst(row.changes["identity"] for row in rows)
     made["emotions"] = {name: _mean(row.changes[name] for row in rows) for name in EMOTIONS if name != by.judged.emotion}

@@ -33,7 +33,7 @@ class CostLine:
             self._sums[place] += weight / (n * n) * term  # errors grow with n: what counts is the relative one
 
     def coefficients(self) -> tuple[float, float]:
-        """a and b. Where the data would make one of them negative, the best line through the other alone."""
+        """Fit a and b. Where the data would make one of them negative, the best line through the other alone."""
         weight, n, nn, s, ns = self._sums
         spread = weight * nn - n * n
         mean = s / weight
@@ -89,7 +89,7 @@ class Estimates:
             self._stretch[key] = 0.8 * self._stretch.get(key, 1.0) + 0.2 * ratio
 
     def table(self) -> dict[str, tuple[float, float]]:
-        """a and b of every line that has been asked for, by kind."""
+        """List a and b of every line that has been asked for, by kind."""
         return {key: line.coefficients() for key, line in self._lines.items()}
 
 

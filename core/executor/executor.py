@@ -133,7 +133,7 @@ class Executor:
     async def submit(
         self, request: Asks[Answer], owner: Tenant, on_progress: OnProgress | None = None, *, longest_wait: float | None = None
     ) -> Answer:
-        """`enqueue` and wait for the result. Cancelling the awaiting task cancels the request."""
+        """Submit with `enqueue` and wait for the result. Cancelling the awaiting task cancels the request."""
         item = self.enqueue(request, owner, on_progress, longest_wait=longest_wait)
         try:
             return cast(Answer, await item.result())
@@ -278,7 +278,7 @@ class Executor:
         self.spending.charge(item.owner, seconds)
 
     def _rest(self) -> None:
-        """Nothing is left to do, nor to look after."""
+        """Tell whether nothing is left to do, nor to look after."""
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None

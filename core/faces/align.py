@@ -42,7 +42,7 @@ class Aligned:
 
 
 def ffhq_quad(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """478 landmarks [478, 2] in photo pixels -> the corners [4, 2] of the aligned square, as in `Aligned.quad`."""
+    """Turn landmarks [478, 2] in photo pixels -> the corners [4, 2] of the aligned square, as in `Aligned.quad`."""
     return through(ffhq_matrix(landmarks, 1), np.array([[0, 0], [0, 1], [1, 1], [1, 0]]))
 
 
@@ -58,7 +58,7 @@ def align(pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int 
 
 
 def ffhq_matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float64]:
-    """Crop pixels -> photo pixels for a crop of `size` x `size`."""
+    """Map crop pixels -> photo pixels for a crop of `size` x `size`."""
     points = np.asarray(landmarks, dtype=np.float64)
     assert points.shape == (478, 2), points.shape
     left, right = points[list(EYE_LEFT)].mean(axis=0), points[list(EYE_RIGHT)].mean(axis=0)
@@ -117,7 +117,7 @@ def _fade(padded: NDArray[np.uint8], before: NDArray[np.int64], after: NDArray[n
 
 
 def _outside(length: int, before: int, after: int, side: float) -> NDArray[np.float32]:
-    """Depth in the padding along one side: 0 where the photo begins, 1 at the rim, below 0 within the photo.
+    """Measure the depth in the padding along one side: 0 where the photo begins, 1 at the rim, below 0 within the photo.
 
     Within, FFHQ counts in units of the padding too, and so blurs the half of a face that was cut in two. Here the
     unit within is the least padding, whatever the padding is: the blur begins a tenth of the side before the edge.

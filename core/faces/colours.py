@@ -23,17 +23,17 @@ def usable(profile: bytes | None) -> bytes | None:
 
 
 def to_srgb(pixels: Picture, profile: bytes | None) -> Picture:
-    """uint8 [H, W, 3] in the profile's encoding -> sRGB; the very array where there is nothing to convert."""
+    """Convert uint8 [H, W, 3] in the profile's encoding -> sRGB; the very array where there is nothing to convert."""
     return _converted(pixels, None if profile is None or _is_srgb(profile) else _transform(profile, "RGB", True))
 
 
 def from_srgb(pixels: Picture, profile: bytes | None) -> Picture:
-    """uint8 [H, W, 3] in sRGB -> the profile's encoding; the very array where there is nothing to convert."""
+    """Convert uint8 [H, W, 3] in sRGB -> the profile's encoding; the very array where there is nothing to convert."""
     return _converted(pixels, None if profile is None or _is_srgb(profile) else _transform(profile, "RGB", False))
 
 
 def laid_on_white(pixels: Picture) -> Picture:
-    """uint8 [H, W, 4] -> [H, W, 3], as a viewer shows it."""
+    """Lay uint8 [H, W, 4] -> [H, W, 3], as a viewer shows it."""
     result = np.empty((*pixels.shape[:2], 3), dtype=np.uint8)
     for rows in strips(pixels):
         layer = Image.fromarray(np.ascontiguousarray(pixels[rows]), "RGBA")
@@ -57,7 +57,7 @@ def lifted_off_white(seen: Picture, before: Picture, layered: Picture) -> Pictur
 
 
 def strips(pixels: Picture) -> list[slice]:
-    """Rows of a picture, about `STRIP` pixels at a time."""
+    """Yield the rows of a picture, about `STRIP` pixels at a time."""
     height, width = pixels.shape[:2]
     step = max(1, STRIP // max(1, width))
     return [slice(top, min(top + step, height)) for top in range(0, height, step)]

@@ -113,7 +113,7 @@ def is_exact_webp(data: bytes) -> bool:
 
 
 def _jpeg(data: bytes) -> tuple[int | None, int, int]:
-    """Where its end marker is past, and how many segments it has; too many for too much between them."""
+    """Find where a JPEG's end marker is past, and count its segments; too many for too much between them."""
     count = 0
     for kind, place in _segments(data):
         if kind == _JUNK:

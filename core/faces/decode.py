@@ -93,7 +93,7 @@ def _fingerprint(image: Image.Image) -> int:
 
 
 def _still_webp(data: bytes, size: tuple[int, int]) -> Picture:
-    """OpenCV decodes it into one array; Pillow holds it four times, as it would an animation."""
+    """Decode with OpenCV into one array; Pillow holds it four times, as it would an animation."""
     import cv2  # for the process that decodes, as above
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -132,7 +132,7 @@ def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.
 
 
 def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterator[Find]:
-    """Finds in overlapping windows of `side` photo pixels."""
+    """Yield finds in overlapping windows of `side` photo pixels."""
     height, width = pixels.shape[:2]
     scale = max(1.0, side / _VIEW)
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
@@ -147,7 +147,7 @@ def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterato
 
 
 def _starts(length: int, window: int) -> list[int]:
-    """Evenly spaced starts of windows that overlap by about half and reach both ends."""
+    """List evenly spaced starts of windows that overlap by about half and reach both ends."""
     if length <= window:
         return [0]
     count = int(np.ceil((length - window) / (window / 2))) + 1

@@ -159,7 +159,7 @@ def _face(raw: RawFace, matrix: NDArray[np.float64]) -> Face:
 
 
 def _pose(transformation: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees from the landmarker's [4, 4] (canonical face -> camera; x right, y up, z to the viewer).
+    """Compute yaw, pitch, roll in degrees of the landmarker's [4, 4] (canonical face -> camera; x right, y up, z to the viewer).
 
     Positive: the nose points to the right of the picture, upwards, the head leans clockwise. A mirrored picture has
     the opposite yaw and roll and the same pitch. The rotation is taken apart as roll * yaw * pitch, the order in which

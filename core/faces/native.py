@@ -59,7 +59,7 @@ class Native:
             _close(self._detector, self._landmarker)
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Find]:
-        """Finds in uint8 [H, W, 3], any size; the network sees 128 pixels of it."""
+        """Find faces in uint8 [H, W, 3], any size; the network sees 128 pixels of it."""
         finds = []
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
         for detection in self._detector.detect(self._image(pixels)).detections:

@@ -21,7 +21,7 @@ def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size:
 
 
 def through(matrix: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Points [N, 2] through an affine [3, 3]."""
+    """Move points [N, 2] through an affine [3, 3]."""
     moved: NDArray[np.float64] = np.asarray(points, dtype=np.float64) @ matrix[:2, :2].T + matrix[:2, 2]
     return moved
 

@@ -48,7 +48,7 @@ class Curvature(nn.Module):
         return load_trained(cls(generator), file, generator)
 
     def within_styles(self) -> Tensor:
-        """[num_ws, w_dim, w_dim]: upper triangular R with R R' = the inverse of the first part, for each style."""
+        """Compute [num_ws, w_dim, w_dim]: upper triangular R with R R' = the inverse of the first part, for each style."""
         if self._roots is None:
             matrices = []
             for layer, slopes in zip(self._layers, torch.split(self.slopes, [len(layer) for layer in self._layers]), strict=True):
@@ -69,5 +69,5 @@ class Curvature(nn.Module):
         return torch.einsum("nsd,sed->nse", flat.view_as(y), self.within_styles())
 
     def flatten(self, slopes: Tensor) -> Tensor:
-        """Gradients for ws [N, num_ws, w_dim] -> for coordinates in which only the first part is taken out."""
+        """Turn gradients for ws [N, num_ws, w_dim] -> for coordinates in which only the first part is taken out."""
         return torch.einsum("nse,sed->nsd", slopes, self.within_styles())

@@ -25,7 +25,7 @@ Draw = Callable[[Tensor], Tensor]  # ws [N, num_ws, w_dim] float32 -> images [N,
 
 
 def training_ws(generator: Generator, numbers: range) -> Tensor:
-    """ws [n, num_ws, w_dim] of faces by number: half plain w, a quarter mixed of two w, a quarter jittered per style.
+    """Make ws [n, num_ws, w_dim] of faces by number: half plain w, a quarter mixed of two w, a quarter jittered per style.
 
     The last two lie outside W, where photographs are projected to.
     """
@@ -95,16 +95,16 @@ class DrawnSet:
         temporary.replace(self._state)
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """(ws float32 [n, num_ws, w_dim], images float32 [n, 3, side, side] of -1..1) of these rows."""
+        """Read (ws float32 [n, num_ws, w_dim], images float32 [n, 3, side, side] of -1..1) of these rows."""
         device = self.generator.w_average().device
         return torch.from_numpy(self.ws[rows].astype(np.float32)).to(device), to_unit(self.images[rows]).to(device)
 
 
 def to_bytes(images: Tensor) -> np.ndarray:
-    """[N, 3, H, W] of -1..1 -> uint8 [N, H, W, 3]."""
+    """Convert [N, 3, H, W] of -1..1 -> uint8 [N, H, W, 3]."""
     return (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def to_unit(images: np.ndarray) -> Tensor:
-    """uint8 [N, H, W, 3] -> float32 [N, 3, H, W] of -1..1, channels_last."""
+    """Convert uint8 [N, H, W, 3] -> float32 [N, 3, H, W] of -1..1, channels_last."""
     return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1  # a copy: decoded images are read-only

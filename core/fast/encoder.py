@@ -72,14 +72,14 @@ class Encoder(nn.Module):
         return w[:, None] + offsets
 
     def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(w [N, w_dim], offsets [N, num_ws, w_dim]), whose sum is ws."""
+        """Predict (w [N, w_dim], offsets [N, num_ws, w_dim]), whose sum is ws."""
         x = self.levels(images)
         hidden = F.gelu(self.hidden(x))
         w = self.average + self.direct(x) + self.correct(hidden)
         return w, self.offset(hidden).unflatten(1, (-1, OFFSETS)) @ self.basis
 
     def levels(self, images: Tensor) -> Tensor:
-        """Images -> the features [N, D] that the linear layers read."""
+        """Turn images -> the features [N, D] that the linear layers read."""
         if images.shape[-1] != SIDE:
             images = F.interpolate(images, (SIDE, SIDE), mode="area")
         x = F.relu6(self.stem(images))

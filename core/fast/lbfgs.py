@@ -72,7 +72,7 @@ class Lbfgs:
         self.x, self.loss, self.gradient = x, loss, gradient
 
     def _direction(self) -> Tensor:
-        """Minus the inverse Hessian, as far as it is known, times the gradient."""
+        """Compute minus the inverse Hessian, as far as it is known, times the gradient."""
         q = -self.gradient
         if not self.moves:
             return q * min(1.0, self.first_length / max(float(q.norm()), 1e-12))

@@ -171,7 +171,7 @@ def seen(network: Generator, ws: Tensor) -> Tensor:
 
 
 def face_weight(weight: float) -> Tensor:
-    """[1, 1, 256, 256], mean 1: the rim 1 against `weight` in the inner face, whose place FFHQ's alignment fixes."""
+    """Make [1, 1, 256, 256], mean 1: the rim 1 against `weight` in the inner face, whose place FFHQ's alignment fixes."""
     axis = (torch.arange(SIDE) + 0.5) / SIDE
     across, down = (axis - 0.5) / 0.2, (axis - 0.55) / 0.24  # centre and reach of eyes, nose and mouth
     bump = torch.exp(-0.5 * (down[:, None].square() + across[None].square()))

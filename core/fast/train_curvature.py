@@ -53,7 +53,7 @@ class SlopeSet:
             yield numbers.stop - self.first
 
     def all(self) -> Tensor:
-        """[faces * SAMPLES, num_ws, w_dim], face by face."""
+        """Draw [faces * SAMPLES, num_ws, w_dim], face by face."""
         return torch.cat([load_file(self._file(done))["slopes"] for done in range(0, self.faces, _CHUNK)])
 
     def _numbers(self, done: int) -> range:
@@ -65,7 +65,7 @@ class SlopeSet:
 
 
 def slopes_at(generator: StyledGenerator, features: Features, number: int) -> Tensor:
-    """Samples [SAMPLES, num_ws, w_dim] at the training face of this number; they follow from the number alone."""
+    """Draw samples [SAMPLES, num_ws, w_dim] at the training face of this number; they follow from the number alone."""
     device = generator.w_average().device
     dtype = fast_dtype(device)
     random = torch.Generator().manual_seed(number)

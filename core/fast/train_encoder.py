@@ -43,7 +43,7 @@ def encoder_set(generator: FeatureGenerator, head_file: Path, folder: Path, face
 
 
 def encoder_loss(generator: FeatureGenerator, head: Preview, drawn: DrawnSet, batch: int) -> Loss:
-    """Squared distance of ws in deviations of w, plus, for some of the batch, the difference of the images at 128 pixels."""
+    """Measure the squared distance of ws in deviations of w and, for some of the batch, the images' difference at 128 pixels."""
     variance = generator.w_deviation() ** 2
 
     def loss(encoder: nn.Module, random: np.random.RandomState) -> Tensor:

@@ -24,7 +24,7 @@ _LEAST_SQUARES_FACES = 128
 
 
 def head_set(generator: FeatureGenerator, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Whole renders, averaged down to 256 pixels as the loss of a projection sees them."""
+    """Draw whole renders, averaged down to 256 pixels as the loss of a projection sees them."""
     network = network_in(generator, fast_dtype(generator.w_average().device))
 
     def draw(ws: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def dtype_of(network: object) -> torch.dtype:
 
 
 def features_of(generator: FeatureGenerator, ws: Tensor) -> Tensor:
-    """Features at 128 pixels in the fast precision, as float32: what the head will see."""
+    """Compute the features at 128 pixels in the fast precision, as float32: what the head will see."""
     network = network_in(generator, fast_dtype(ws.device))
     return network.features(ws.to(dtype_of(network)), FEATURE_SIDE).float()
 

@@ -59,5 +59,5 @@ def load_trained(module: M, file: Path, generator: Generator) -> M:
 
 
 def file_hash(file: Path) -> str:
-    """sha256 of a file, in hex."""
+    """Compute the sha256 of a file, in hex."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

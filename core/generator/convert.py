@@ -79,7 +79,7 @@ def _band_order(channels: int) -> np.ndarray:
 
 
 def _modulation(graph: _Graph, prefix: str) -> tuple[np.ndarray, np.ndarray]:
-    """Weight [C, 512] and bias [C] of one style, with the factor that the graph multiplies in afterwards."""
+    """Read the weight [C, 512] and bias [C] of one style, with the factor that the graph multiplies in afterwards."""
     weight = graph.named(f"{prefix}.modulation.weight")
     bias = graph.named(f"{prefix}.modulation.bias").reshape(-1)
     product = graph.next(_modulated(graph, prefix), "Multiply")
@@ -89,7 +89,7 @@ def _modulation(graph: _Graph, prefix: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _convolution(graph: _Graph, node: str) -> dict[str, np.ndarray]:
-    """Noise [H, W] and bias [C] that the graph adds after a convolution node."""
+    """Read the noise [H, W] and bias [C] that the graph adds after a convolution node."""
     noise = graph.next(node, "Add")
     bias = graph.next(noise, "Add")
     return {"noise": graph.constant_of(noise)[0, 0], "bias": graph.constant_of(bias).reshape(-1)}

@@ -15,7 +15,7 @@ AVERAGE_SEED = 123
 
 
 def seed_z(seeds: Sequence[int], z_dim: int = 512) -> np.ndarray:
-    """z [N, z_dim] float32 of the seeds, drawn as the published generate.py does: RandomState(seed).randn(1, z_dim)."""
+    """Draw z [N, z_dim] float32 of the seeds, drawn as the published generate.py does: RandomState(seed).randn(1, z_dim)."""
     return np.concatenate([np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]).astype(np.float32)
 
 
@@ -25,14 +25,14 @@ def truncate(w: Tensor, w_average: Tensor, psi: float) -> Tensor:
 
 
 def seed_w(generator: Generator, seeds: Sequence[int], truncation: float = 0.7) -> Tensor:
-    """w [N, w_dim] of the seeds at the given truncation."""
+    """Compute w [N, w_dim] of the seeds at the given truncation."""
     with torch.inference_mode():
         w = generator.mapping(torch.from_numpy(seed_z(seeds, generator.z_dim)))
     return truncate(w, generator.w_average(), truncation).clone()
 
 
 def mix_styles(generator: Generator, coarse: Tensor, fine: Tensor, from_resolution: int) -> Tensor:
-    """ws [N, num_ws, w_dim] with the styles below `from_resolution` pixels of `coarse` and the rest of `fine` (both ws)."""
+    """Mix ws [N, num_ws, w_dim] with the styles below `from_resolution` pixels of `coarse` and the rest of `fine` (both ws)."""
     takes_fine = torch.tensor([side >= from_resolution for side in generator.style_resolutions], device=coarse.device)
     return torch.where(takes_fine[None, :, None], fine, coarse)
 

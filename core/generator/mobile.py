@@ -23,12 +23,12 @@ _SLOPE = 0.2  # of every LeakyReLU
 
 
 def inverse_haar(x: Tensor) -> Tensor:
-    """[N, 4C, H, W], all channels of LL, then of LH, HL, HH -> [N, C, 2H, 2W]: the orthonormal 2x2 inverse Haar transform."""
+    """Transform [N, 4C, H, W], all channels of LL, then LH, HL, HH -> [N, C, 2H, 2W]: the orthonormal 2x2 inverse Haar."""
     return _twice_inverse_haar(x / 2)
 
 
 def forward_haar(images: Tensor) -> Tensor:
-    """[N, C, 2H, 2W] -> [N, 4C, H, W]: the inverse of `inverse_haar`."""
+    """Transform [N, C, 2H, 2W] -> [N, 4C, H, W]: the inverse of `inverse_haar`."""
     return _to_bands(images / 2)
 
 
@@ -92,7 +92,7 @@ class Modulation(nn.Module):
         return F.linear(w, self.style_weight, self.style_bias)
 
     def modulate(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [N, C, H, W] times its style."""
+        """Multiply x [N, C, H, W] by its style."""
         return x * self.style(w)[:, :, None, None]
 
 
@@ -195,7 +195,7 @@ class MobileStyleGAN(nn.Module):
         return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def mapping(self, z: Tensor) -> Tensor:
-        """z [N, 512] -> w [N, 512]: PixelNorm, then eight times linear, LeakyReLU, root of two."""
+        """Map z [N, 512] -> w [N, 512]: PixelNorm, then eight times linear, LeakyReLU, root of two."""
         x = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
         for layer in self.mapping_layers:
             x = F.leaky_relu(layer(x), _SLOPE) * 2**0.5
@@ -216,7 +216,7 @@ class MobileStyleGAN(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def features(self, ws: Tensor, side: int) -> Tensor:
-        """Activations [N, C, side, side] after the block that ends at `side`: a cheap stand-in for the whole image."""
+        """Compute the activations [N, C, side, side] after the block that ends at `side`: a cheap stand-in for the image."""
         x: Tensor = self._stem(ws)
         for index, block in enumerate(self.blocks):
             x = block(x, ws[:, 1 + 3 * index : 4 + 3 * index])
@@ -237,7 +237,7 @@ class MobileStyleGAN(nn.Module):
         return self.image(x, ws[:, -1])  # type: ignore[no-any-return]
 
     def halved(self, ws: Tensor) -> Tensor:
-        """[N, 3, R / 2, R / 2]: the image averaged over 2x2 pixels, without drawing it whole."""
+        """Draw [N, 3, R / 2, R / 2]: the image averaged over 2x2 pixels, without drawing it whole."""
         return self.image.halved(self.features(ws, self.resolution // 2), ws[:, -1])
 
     def forward(self, ws: Tensor) -> Tensor:

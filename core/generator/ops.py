@@ -26,7 +26,7 @@ def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[i
 
 
 def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:
-    """Zeros between and around the pixels."""
+    """Insert zeros between and around the pixels."""
     if up > 1:
         n, channels, height, width = x.shape
         spread = x.new_zeros(n, channels, height, up, width, up)
@@ -45,7 +45,7 @@ def separable(kernel: Tensor) -> Tensor:
 
 
 def doubled(images: Tensor, kernel: Tensor) -> Tensor:
-    """Twice the side, low-passed by a kernel of even size (StyleGAN2's way to add an image to a larger one)."""
+    """Enlarge to twice the side, low-passed by a kernel of even size (StyleGAN2's way to add an image to a larger one)."""
     taps = kernel.shape[-1]
     before, after = (taps + 1) // 2, (taps - 2) // 2
     return filtered(images, kernel, up=2, pad=(before, after, before, after))

@@ -23,7 +23,7 @@ class Generator(Protocol):
     style_resolutions: tuple[int, ...]  # for each style, the side in pixels of the features that it modulates
 
     def mapping(self, z: Tensor) -> Tensor:
-        """z [N, z_dim], standard normal -> w [N, w_dim]."""
+        """Map z [N, z_dim], standard normal -> w [N, w_dim]."""
         ...
 
     def w_average(self) -> Tensor:
@@ -31,15 +31,15 @@ class Generator(Protocol):
         ...
 
     def w_deviation(self) -> float:
-        """Root of the mean squared distance of those w from their mean (the published projector's w_std)."""
+        """Compute the root of the mean squared distance of those w from their mean (the published projector's w_std)."""
         ...
 
     def broadcast(self, w: Tensor) -> Tensor:
-        """w [N, w_dim] -> ws [N, num_ws, w_dim], the same w for every style."""
+        """Repeat w [N, w_dim] -> ws [N, num_ws, w_dim], the same w for every style."""
         ...
 
     def synthesis(self, ws: Tensor) -> Tensor:
-        """ws [N, num_ws, w_dim] -> image [N, 3, resolution, resolution], about -1..1, differentiable in ws."""
+        """Draw ws [N, num_ws, w_dim] -> image [N, 3, resolution, resolution], about -1..1, differentiable in ws."""
         ...
 
 
@@ -48,7 +48,7 @@ class FeatureGenerator(Generator, Protocol):
     """A generator whose inside can be looked at."""
 
     def features(self, ws: Tensor, side: int) -> Tensor:
-        """ws [N, num_ws, w_dim] -> activations [N, C, side, side]."""
+        """Compute ws [N, num_ws, w_dim] -> activations [N, C, side, side]."""
         ...
 
 
@@ -70,7 +70,7 @@ class HalvingGenerator(Generator, Protocol):
     """A generator that draws a picture of half the side for less than the whole costs."""
 
     def halved(self, ws: Tensor) -> Tensor:
-        """ws [N, num_ws, w_dim] -> the image averaged over 2x2 pixels [N, 3, resolution / 2, resolution / 2]."""
+        """Draw ws [N, num_ws, w_dim] -> the image averaged over 2x2 pixels [N, 3, resolution / 2, resolution / 2]."""
         ...
 
 

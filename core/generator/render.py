@@ -17,7 +17,7 @@ _copies: WeakKeyDictionary[nn.Module, dict[torch.dtype, Any]] = WeakKeyDictionar
 
 
 def pixels_of(images: Tensor) -> Tensor:
-    """[N, 3, R, R] of about -1..1 -> uint8 [N, R, R, 3], with the rounding of the published generate.py."""
+    """Convert [N, 3, R, R] of about -1..1 -> uint8 [N, R, R, 3], with the rounding of the published generate.py."""
     scaled = (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
     return scaled.permute(0, 2, 3, 1).contiguous()
 

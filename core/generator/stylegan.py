@@ -194,7 +194,7 @@ def doubling(weight: Tensor, fused: bool) -> Tensor:
 
 
 def _as_tensorflow(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """genforce's names and axes -> TensorFlow's."""
+    """Rename genforce's names and axes -> TensorFlow's."""
     found = {"dlatent_avg": wanted(state, "truncation.w_avg"), "lod": state.get("synthesis.lod", torch.zeros(()))}
     outputs = sum(re.fullmatch(r"synthesis\.output\d+\.bias", name) is not None for name in state)
     layer = re.compile(r"synthesis\.layer(\d+)\.(.+)")

@@ -79,7 +79,7 @@ class Block(nn.Module):
         return [self.second] if self.first is None else [self.first, self.second]
 
     def forward(self, x: Tensor, ws: Tensor, noise: Iterator[Tensor | None], up: Tensor) -> Tensor:
-        """x of half the side, ws [N, 1 or 2, w_dim] -> features of the whole side."""
+        """Draw x of half the side, ws [N, 1 or 2, w_dim] -> features of the whole side."""
         if self.first is None:
             return self.second(x, ws[:, 0], next(noise))  # type: ignore[no-any-return]
         if self.around is None:

@@ -231,7 +231,7 @@ def _tensorflow_style(found: dict[str, Tensor], place: str) -> dict[str, Tensor]
 
 
 def _convolution(weight: Tensor) -> Tensor:
-    """[K, K, I, O] as TensorFlow keeps it -> [O, I, K, K] over the root of what feeds an output."""
+    """Turn [K, K, I, O] as TensorFlow keeps it -> [O, I, K, K] over the root of what feeds an output."""
     height, width, inputs, _ = weight.shape
     scaled: Tensor = weight.permute(3, 2, 0, 1) / float(height * width * inputs) ** 0.5
     return scaled

@@ -42,7 +42,7 @@ class Fourier(nn.Module):
         self.register_buffer("phases", torch.empty(channels))
 
     def forward(self, w: Tensor) -> Tensor:
-        """w [N, w_dim] -> [N, channels, size, size]."""
+        """Draw w [N, w_dim] -> [N, channels, size, size]."""
         turn = self._transforms(w.float())
         frequencies = self.frequencies.float() @ turn[:, :2, :2]  # [N, C, 2]
         phases = self.phases.float() + (self.frequencies.float() @ turn[:, :2, 2:])[:, :, 0]
@@ -55,7 +55,7 @@ class Fourier(nn.Module):
         return torch.einsum("oc,nchw->nohw", self.weight.float(), x).to(w.dtype)
 
     def _transforms(self, w: Tensor) -> Tensor:
-        """[N, 3, 3]: the style's rotation, then its shift, then the file's transform."""
+        """Compute [N, 3, 3]: the style's rotation, then its shift, then the file's transform."""
         t = F.linear(w, self.style.weight.float(), self.style.bias.float())
         t = t / t[:, :2].norm(dim=1, keepdim=True)
         zero, one = torch.zeros_like(t[:, 0]), torch.ones_like(t[:, 0])

@@ -43,7 +43,7 @@ class ThingNet(nn.Module):
 
 
 def seen(features: Features, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """[N, 3, R, R] of -1..1 -> the same at 256 pixels and as bright as a well lit photo, and their features."""
+    """Bring [N, 3, R, R] of -1..1 -> the same at 256 pixels and as bright as a well lit photo, and their features."""
     small = feature_input(images)
     share, levels, most = _BRIGHT
     top = torch.quantile(small.flatten(1)[:, ::7], share, dim=1)  # a seventh tells as much

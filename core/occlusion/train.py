@@ -54,7 +54,7 @@ def examples(images: np.ndarray, others: np.ndarray, random: np.random.RandomSta
 
 
 def things_loss(features: Features, drawn: DrawnSet, batch: int) -> Loss:
-    """Cross entropy, and one minus the overlap (Dice) of what is marked and what is there."""
+    """Combine cross entropy, and one minus the overlap (Dice) of what is marked and what is there."""
 
     def loss(network: nn.Module, random: np.random.RandomState) -> Tensor:
         rows = random.randint(0, drawn.faces - HELD_OUT, (2, batch))

@@ -74,7 +74,7 @@ def encode(
     source: Source = "edited",
     manner: Manner | None = None,
 ) -> bytes:
-    """uint8 [H, W, 3], or 4 with transparency -> a file of at most `max_bytes`; the same pixels give the same bytes.
+    """Encode uint8 [H, W, 3], or 4 with transparency -> a file of at most `max_bytes`; the same pixels give the same bytes.
 
     A PNG that does not fit becomes a JPEG, or a WebP where it is transparent, and one of more pixels than bytes is not tried:
     a photo's takes one to two bytes a pixel, and making it in vain takes seconds. The others step down in quality, then in

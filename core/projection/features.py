@@ -126,7 +126,7 @@ class Features(nn.Module):
 
 
 def _fold(conv: _Conv, state: dict[str, Tensor], weight: str, norm: str) -> None:
-    """y = gamma (Wx - mean) / sqrt(var + eps) + beta, written as one convolution with a bias."""
+    """Fold a normalisation in: y = gamma (Wx - mean) / sqrt(var + eps) + beta, written as one convolution with a bias."""
     scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + _EPSILON).sqrt()
     folded = state[f"{weight}.weight"] * scale[:, None, None, None], state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
     if folded[0].shape != conv.weight.shape or folded[1].shape != conv.bias.shape:  # `data` would take any
@@ -135,18 +135,18 @@ def _fold(conv: _Conv, state: dict[str, Tensor], weight: str, norm: str) -> None
 
 
 def distance(features: list[Tensor], others: list[Tensor]) -> Tensor:
-    """[N]: sum over taps of the mean over positions of squared differences of normalised features; 0 for equal images."""
+    """Compute [N]: sum over taps of the mean over positions of squared differences of normalised features; 0 for equal images."""
     parts = [(a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in zip(features, others, strict=True)]
     return torch.stack(parts).sum(dim=0)
 
 
 def area_downsample(images: Tensor, side: int = SIDE) -> Tensor:
-    """[N, 3, R, R] -> [N, 3, side, side] by averaging areas, as the published projector does above 256 pixels."""
+    """Resize [N, 3, R, R] -> [N, 3, side, side] by averaging areas, as the published projector does above 256 pixels."""
     return F.interpolate(images, size=(side, side), mode="area") if images.shape[-1] > side else images
 
 
 def feature_input(images: Tensor) -> Tensor:
-    """[N, 3, R, R] -> [N, 3, 256, 256], channels_last: averaged down, or enlarged where a generator draws less."""
+    """Resize [N, 3, R, R] -> [N, 3, 256, 256], channels_last: averaged down, or enlarged where a generator draws less."""
     if images.shape[-1] < SIDE:
         images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     return area_downsample(images).contiguous(memory_format=torch.channels_last)

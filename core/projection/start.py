@@ -51,7 +51,7 @@ class Table:
 
 
 def find_start(start: str, generator: Generator, features: Features, target: np.ndarray, settings: Settings) -> Tensor:
-    """w [w_dim] to begin from, for a target uint8 [R, R, 3].
+    """Choose w [w_dim] to begin from, for a target uint8 [R, R, 3].
 
     `start` is "mean", "nearest" or "seed:N". Raises BadSetting for anything else, PartMissing where this generator has
     no table of starts.
@@ -69,7 +69,7 @@ def find_start(start: str, generator: Generator, features: Features, target: np.
 
 
 def pooled(features: Features, images: Tensor) -> Tensor:
-    """[N, 3, R, R] of -1..1 -> [N, D] float32: the deepest tap on SIDE x SIDE positions."""
+    """Compute [N, 3, R, R] of -1..1 -> [N, D] float32: the deepest tap on SIDE x SIDE positions."""
     small = feature_input(images)
     with torch.inference_mode():
         return F.adaptive_avg_pool2d(features(small)[-1], SIDE).flatten(1).float()

@@ -26,7 +26,7 @@ class Fitted:
 
 
 def fit(drawn: Drawn, generator: Generator, ridge: float = _RIDGE) -> Fitted:
-    """Maps of faces drawn with the generator."""
+    """Learn maps of faces drawn with the generator."""
     both, scores = np.concatenate([drawn.rest, drawn.moved], axis=1).astype(np.float64), drawn.scores.astype(np.float64)
     held = np.arange(len(both)) % _HELD_OUT == 0
     missed = scores[held] - _predict(both[~held], scores[~held], both[held], ridge)
@@ -42,7 +42,7 @@ def fit(drawn: Drawn, generator: Generator, ridge: float = _RIDGE) -> Fitted:
 
 
 def _slopes(x: NDArray[np.float64], y: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
-    """[inputs, outputs] that minimise |y - x slopes|^2 + ridge |slopes|^2, both about their means."""
+    """Find [inputs, outputs] that minimise |y - x slopes|^2 + ridge |slopes|^2, both about their means."""
     centred = x - x.mean(axis=0)
     made: NDArray[np.float64] = np.linalg.solve(
         centred.T @ centred + ridge * np.eye(x.shape[1]), centred.T @ (y - y.mean(axis=0))

@@ -58,7 +58,7 @@ class Maps:
         return hashlib.sha256(b"".join(one.tobytes() for one in (self.moves, self.gram, self.faces, self.calm))).hexdigest()[:16]
 
     def pull(self, wanted: Mapping[str, float]) -> Values:
-        """[K]: what changes scores by as much as is wanted. Those of STEADY stay; others that are not named may go along."""
+        """Solve for [K]: what changes scores by as much as is wanted. Those of STEADY stay; others not named may go along."""
         steady = [name.startswith(STEADY) for name in self.names]
         free = np.array([held or name in wanted for held, name in zip(steady, self.names, strict=True)])
         change = np.array([wanted.get(name, 0.0) for name in self.names])

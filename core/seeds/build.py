@@ -23,7 +23,7 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def parse_seeds(text: str) -> list[int]:
-    """`600-2600` (both ends included), `7`, or several with commas. Raises BadSeeds for anything else."""
+    """Read `600-2600` (both ends included), `7`, or several with commas. Raises BadSeeds for anything else."""
     seeds: list[int] = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())

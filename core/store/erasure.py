@@ -107,7 +107,7 @@ def owners(database: Database) -> list[Owner]:
 
 
 def channels(database: Database) -> list[tuple[int, int]]:
-    """(server, channel or thread) of every photo of which something is kept."""
+    """List (server, channel or thread) of every photo of which something is kept."""
     sql = """
         select guild_id, sources.channel_id from sources join faces on faces.id = face_id where sources.channel_id is not null
         union select guild_id, channel_id from jobs where channel_id is not null

@@ -100,7 +100,7 @@ class Jobs(Part):
             return self._one(db, claimed[0][0]) if claimed else None
 
     def renew(self, job_id: int, lease_seconds: float = LEASE_SECONDS) -> bool:
-        """Still at it. False if the job was cancelled or erased meanwhile: the work is to stop."""
+        """Note that a job is still worked on. False if the job was cancelled or erased meanwhile: the work is to stop."""
         return self._running(job_id, {"lease": self.now() + lease_seconds})
 
     def checkpoint(self, job_id: int, blob: bytes | None) -> bool:

@@ -150,7 +150,7 @@ class Store:
         return erasure.owners(self.database)
 
     def channels(self) -> list[tuple[int, int]]:
-        """(server, channel or thread) of every photo of which something is kept."""
+        """List (server, channel or thread) of every photo of which something is kept."""
         return erasure.channels(self.database)
 
     def expire(self) -> Expired:

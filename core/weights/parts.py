@@ -44,7 +44,7 @@ def made_in(settings: Settings) -> Path:
 
 
 def read_about(folder: Path) -> dict[str, str]:
-    """`generator.toml` of a folder, every value as text; empty where there is none. Raises ModelUnreadable."""
+    """Read `generator.toml` of a folder, every value as text; empty where there is none. Raises ModelUnreadable."""
     file = folder / ABOUT
     if not file.is_file():
         return {}

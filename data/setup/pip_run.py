@@ -44,11 +44,11 @@ class Pip:
         log.write_text("")
 
     def install(self, *arguments: str) -> None:
-        """`pip install` with these arguments. Raises PipFailed; NotFound if the first package is nowhere."""
+        """Run `pip install` with these arguments. Raises PipFailed; NotFound if the first package is nowhere."""
         self.run("install", "--progress-bar=off", *arguments)
 
     def run(self, *arguments: str) -> None:
-        """Any command of pip. Raises PipFailed."""
+        """Run any command of pip. Raises PipFailed."""
         command = [str(self._python), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
         environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED} | {"LC_ALL": "C.UTF-8"}
         lines: list[str] = []

@@ -17,7 +17,7 @@ CHECKPOINT_EVERY = 10  # steps: what Ctrl-C loses at most
 
 
 def progress_bars() -> Progress:
-    """Bars on stderr that vanish at the end; shown on a terminal only. What is printed meanwhile goes where it should."""
+    """Make bars on stderr that vanish at the end; shown on a terminal only. What is printed meanwhile goes where it should."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
 

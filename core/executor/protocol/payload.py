@@ -31,7 +31,7 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def flatten(value: Any) -> list[Any]:
-    """[name, fields] of a request, an answer or an error. Raises ValueError for anything else."""
+    """Flatten to [name, fields] of a request, an answer or an error. Raises ValueError for anything else."""
     if isinstance(value, EgaoError):
         return [_ERROR, [value.code, _cut(value.facts)]]
     if carried(type(value).__name__) is not type(value):
@@ -58,7 +58,7 @@ def _error(fields: Any) -> EgaoError:
 
 
 def _cut(facts: dict[str, Any]) -> dict[str, Any]:
-    """Facts are short: they stand in a sentence. What does not print would only disguise it."""
+    """Keep facts short: they stand in a sentence. What does not print would only disguise it."""
     whole = list(facts.items())[:_MOST_FACTS]
     return {name: _printable(fact) if isinstance(fact, str) else fact for name, fact in whole}
 

@@ -79,7 +79,7 @@ def allowed(settings: Settings, modules: Iterable[str] = ()) -> Iterator[tuple[P
 
 
 def _libraries() -> Iterator[Path]:
-    """Python's own folders, those of installed packages, those of the system and those that the linker is told of."""
+    """List Python's own folders, those of installed packages, those of the system and those that the linker is told of."""
     yield from {Path(prefix) for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
     yield from (Path(entry) for entry in sys.path if entry and any(Path(entry).glob("*.dist-info")))
     yield from map(Path, _LIBRARIES)

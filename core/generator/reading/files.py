@@ -15,7 +15,7 @@ _LEGACY_START: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pick
 
 
 def read_published(file: Path) -> Any:
-    """Dicts, lists, numbers, arrays, tensors and Records of a published model file.
+    """Read the dicts, lists, numbers, arrays, tensors and Records of a published model file.
 
     Raises ModelRefused for whatever is no such file, asks for anything beyond data, or claims to be larger than it is.
     """

@@ -103,7 +103,7 @@ def _storage(content: Any) -> Storage:
 
 
 def storage_id(pid: Any) -> tuple[Any, str, int]:
-    """(dtype, key, count) of a persistent id of torch's. Raises ModelRefused if it is none."""
+    """Read (dtype, key, count) of a persistent id of torch's. Raises ModelRefused if it is none."""
     if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage" or not made.counts((pid[4],)):
         raise ModelRefused(reason="it refers to something that is no tensor")
     if len(pid) == 6 and pid[5] is not None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from core.errors import BadSetting
 
@@ -76,6 +76,18 @@ class Settings(BaseModel):
     )
     discord_token: SecretStr | None = Field(None, description="the bot's token, read from DISCORD_TOKEN")
 
+    @field_validator("home", "cache")
+    @classmethod
+    def _nameable(cls, folder: Path) -> Path:
+        """Refuse the name of a folder that no system could look up, wherever it is used first."""
+        try:
+            folder.lstat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass  # it may yet be made, and who may not is told by what needs it
+        except (OSError, ValueError) as error:
+            raise ValueError(getattr(error, "strerror", None) or "it holds a null character") from None
+        return folder
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, operator: bool = False) -> Self:
         """Read settings from `environ`, or from the process's environment over `.env` in the working directory.
@@ -100,7 +112,12 @@ class Settings(BaseModel):
 
 def _file(operator: bool) -> dict[str, str]:
     """Read what `.env` in the working directory says: to an `operator`'s command all, to others nothing of OPERATORS."""
-    found = {name: value for name, value in dotenv_values(".env").items() if value and name.startswith((PREFIX, *SECRETS))}
+    try:
+        values = dotenv_values(".env")
+    except (UnicodeDecodeError, OSError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8; save it as one"
+        raise BadSetting(name="file .env", reason=reason) from None
+    found = {name: value for name, value in values.items() if value and name.startswith((PREFIX, *SECRETS))}
     for name in () if operator else OPERATORS & found.keys():
         log.warning("%s is left out: .env may name it for the bot and its upkeep only. Set it in the environment.", name)
         del found[name]

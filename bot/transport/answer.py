@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 TOKEN_LIFE: Final = timedelta(minutes=14, seconds=30)  # 15 by Discord; a slow edit must still arrive within them
 UNKNOWN_MESSAGE: Final = 10008
 TOO_LARGE: Final = 40005
+THREAD_CLOSED: Final = 50083  # nothing in it can be edited until somebody opens it again
 TOKEN_GONE: Final = (10015, 50027)  # unknown webhook, invalid webhook token
 
 
@@ -96,7 +97,9 @@ class Answer:
             edited = await message.edit(view=page.view, attachments=self._files(page))
         except discord.NotFound:
             raise AnswerGone from None
-        except discord.Forbidden:  # the bot lost the channel, not the member
+        except discord.HTTPException as error:  # the bot lost the channel, or somebody closed the thread; the member is there
+            if not isinstance(error, discord.Forbidden) and error.code != THREAD_CLOSED:
+                raise
             await self._send_direct(page)
             return
         self._remember(edited)

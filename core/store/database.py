@@ -210,7 +210,7 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise told(error, self.path) from error
-        except PermissionError as error:
+        except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
             raise BadSetting(name="EGAO_HOME", reason=f"{error.strerror}: {error.filename}") from error
 
 

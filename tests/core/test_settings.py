@@ -100,6 +100,23 @@ def test_a_wrong_value_is_one_sentence_that_names_the_variable(variable: str, va
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("written", ["DISCORD_TOKEN=x\n".encode("utf-16"), b"EGAO_HOME=/d\xe9j\xe0\n", b"\0\xff" * 50])
+def test_a_file_that_is_no_text_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: bytes) -> None:
+    """As some editors save it, or half of one after a crash."""
+    (tmp_path / ".env").write_bytes(written)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSetting, match=r"file \.env .*UTF-8"):
+        Settings.load(operator=True)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+@pytest.mark.parametrize("variable", ["EGAO_HOME", "EGAO_CACHE"])
+def test_a_folder_that_cannot_be_named_is_told_at_once(tmp_path: Path, variable: str, name: str) -> None:
+    with pytest.raises(BadSetting, match=variable):
+        Settings.load({variable: f"{tmp_path}/{name}"})
+    assert Settings.load({variable: f"{tmp_path}/not/yet"})
+
+
 def test_secrets_do_not_show() -> None:
     settings = Settings.load({"DISCORD_TOKEN": "s3cret-token", "EGAO_KEY": "s3cret-key"})
     assert "s3cret" not in repr(settings) + str(settings) + settings.model_dump_json()

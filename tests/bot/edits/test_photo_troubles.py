@@ -42,6 +42,15 @@ async def test_why_not_is_said_until_discord_takes_it(world: World, monkeypatch:
     assert "can't use egao on this server" in text(world.ann.user.dm_channel.last_message)
 
 
+async def test_who_closes_their_thread_gets_the_answer_in_private(world: World) -> None:
+    """Nothing can be edited in a closed thread: no fault of egao's, and nothing to be logged as one."""
+    world.env.inject_error("PATCH", "/channels/*/messages/*", status=400, code=50083, message="Thread is archived", times=None)
+    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" in text(world.ann.user.dm_channel.last_message)
+    assert len(world.faces(world.ann)) == 1
+    assert not world.complaints()
+
+
 async def test_a_photo_deleted_while_the_first_reply_is_on_its_way_is_owned_up_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import core.store.rotation as rotation
-from core.errors import NoSuchStoredFace, StoreDamaged
+from core.errors import BadSetting, NoSuchStoredFace, StoreDamaged
 from core.store import Owner, Store
 from core.store.migrations import BOUND, SEALED
 from tests.core.store.kit import ALICE, BOB, GENERATOR, OTHER_SERVER, PHOTO, SERVER, keep_face, rows, settings_at
@@ -143,3 +143,11 @@ def test_the_key_is_rotated_around_a_damaged_value(tmp_path: Path) -> None:
         assert store.faces.latent(THEIRS, good.id) == b"good"
         assert store.faces.find(THEIRS, PHOTO, 0, generator=GENERATOR, method="w+") is not None
         store.faces.delete(HERE, bad.id)
+
+
+@pytest.mark.parametrize("name", ["egao.sqlite3", "store.lock"])
+def test_a_folder_where_a_file_should_be_is_told(tmp_path: Path, name: str) -> None:
+    """As some way of putting a backup back leaves it."""
+    (tmp_path / name).mkdir()
+    with pytest.raises(BadSetting, match="Is a directory"), Store.open(settings_at(tmp_path)):
+        pass

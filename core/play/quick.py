@@ -18,6 +18,7 @@ from core.edit import Editor, Scale
 from core.errors import FaceLost
 from core.expressions import Expression
 
+SIDE = 256  # pixels of a picture, made smaller from the whole: a sketch's shades are not true enough to be seen enlarged
 STRENGTHS = (-3.0, -2.0, -1.0, 0.5, 1.0, 2.0, 3.0)  # where most happens they lie close together
 
 
@@ -25,7 +26,7 @@ STRENGTHS = (-3.0, -2.0, -1.0, 0.5, 1.0, 2.0, 3.0)  # where most happens they li
 class Quick:
     """One face and one expression: small pictures by the step that was moved for them."""
 
-    original: Original  # the face in the small copy of its photo, with a sketch of it as it was projected
+    original: Original  # the face in the small copy of its photo, with a picture of `SIDE` pixels as it was projected
     scale: Scale
     expression: Expression
     drawn: dict[float, Rendered] = field(default_factory=dict)
@@ -36,7 +37,8 @@ class Quick:
         for strength in STRENGTHS:
             step, pull = self.scale.step(strength), self.scale.pull(strength)
             with contextlib.suppress(FaceLost):
-                self.drawn[step] = editor.landmarked(editor.sketch(ws, step, self.expression, pull), strength)
+                picture = editor.draw(ws, [step], self.expression, [pull])[0]
+                self.drawn[step] = editor.landmarked(Editor.resized(picture, SIDE), strength)
             yield
 
     def at(self, step: float) -> Rendered:

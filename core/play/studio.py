@@ -107,7 +107,7 @@ class Studio:
         held.known[number] = known = self._photos.learn(known, wanted, aligned, None if known.learned.found else found)
         scale = self._photos.scale(known, wanted)
         yield Learning(_SCALED, 0.0)
-        drawn = self._editor.landmarked(self._editor.sketch(known.ws, 0.0, wanted, ()), 0.0)
+        drawn = self._editor.landmarked(Editor.resized(self._editor.reconstructed(known.ws), quick.SIDE), 0.0)
         original = self._editor.original(held.photo, self._found(held, number), known.ws, held.small, drawn)
         made = quick.Quick(original, scale, wanted)
         for index, _ in enumerate(made.draw(self._editor, known.ws)):

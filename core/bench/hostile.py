@@ -100,10 +100,10 @@ async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projec
             times.append(time.monotonic() - began)
             await asyncio.sleep(PAUSE)
 
-    fresh = zip(_MEMBERS, _fresh(data), strict=True)
+    newcomers = zip(_MEMBERS, fresh(data), strict=True)
 
     async def send() -> None:
-        member, photo = next(fresh)
+        member, photo = next(newcomers)
         await _send(executor, photo, _Owner(SENDING, member))
 
     await asyncio.gather(go_on(waits.smile, lambda: executor.submit(_smile(data, face, kept), DRAWING)), go_on(waits.photo, send))
@@ -131,7 +131,7 @@ class _Attack:
     def __init__(self, executor: Executor, close_up: bytes, crowd: bytes, kept: Projected, learned: Learned) -> None:
         """`kept`, a face, and what was `learned` of it in the close-up, as the bot keeps it of a face that a member has."""
         self._executor, self._kept, self._learned = executor, kept, learned
-        self._close_up, self._crowd = _fresh(close_up), _fresh(crowd)
+        self._close_up, self._crowd = fresh(close_up), fresh(crowd)
         self.asked: dict[str, int] = {}  # how often for what, and how it failed
 
     @classmethod
@@ -195,6 +195,6 @@ def _jpeg(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _fresh(data: bytes) -> Iterator[bytes]:
+def fresh(data: bytes) -> Iterator[bytes]:
     """Yield the same picture as ever new files: what stands after its end is nothing to a decoder, but another digest."""
     return (data + b"%d" % number for number in itertools.count())

@@ -1,4 +1,4 @@
-"""`egao bench render | project | process | hostile | bot | all`: what it costs in seconds and memory, every peer in one run."""
+"""`egao bench ...`: what it costs in seconds and memory, every peer in one run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,7 +25,7 @@ from core.errors import BadSetting
 from core.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
-BOT = "tests.discord.bench"  # the Discord that it talks to is a part of the tests
+BOT, CHAT = "tests.discord.bench", "tests.discord.chat"  # the Discord that they talk to is a part of the tests
 
 Photos = Annotated[list[Path], typer.Argument(help="photos; the leftmost face of each is projected")]
 Rounds = Annotated[int, typer.Option(min=1, help="how often each peer has its turn")]
@@ -37,7 +37,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory and quality beside time. Needs the extra `eval`.")
-    for command in (render, project, process, hostile, bot):
+    for command in (render, project, process, hostile, bot, chat):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -88,10 +88,24 @@ def everything(
 
 def bot(out: Out = DEFAULT_OUT) -> None:
     """Measure the bot's own process against a Discord on loopback. Needs a source checkout: that Discord belongs to the tests."""
-    if not ROOT.joinpath(*BOT.split(".")).with_suffix(".py").is_file():
-        raise BadSetting(name="egao bench bot", reason="it needs a source checkout, because its Discord is part of the tests")
+    _of_the_tests("bot", BOT, out)
+
+
+def chat(
+    photo: Annotated[Path, typer.Argument(help="a photo with one face")],
+    rounds: Annotated[int, typer.Option(min=1, help="photos of one member, by turns with the work alone")] = 3,
+    members: Annotated[int, typer.Option(min=0, help="who post at once afterwards; 0 for none")] = 20,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Measure what a member waits for in the chat, beside the same work alone. Needs a source checkout, as `bot` does."""
+    _of_the_tests("chat", CHAT, out, str(photo.resolve()), "--rounds", str(rounds), "--members", str(members))
+
+
+def _of_the_tests(name: str, module: str, out: Path, *more: str) -> NoReturn:
+    if not ROOT.joinpath(*module.split(".")).with_suffix(".py").is_file():
+        raise BadSetting(name=f"egao bench {name}", reason="it needs a source checkout, because its Discord is part of the tests")
     make_folder(out)
-    command = [sys.executable, "-m", BOT, "-o", str(out.resolve() / "bot.json")]
+    command = [sys.executable, "-m", module, *more, "-o", str(out.resolve() / f"{name}.json")]
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
 

@@ -31,6 +31,7 @@ from tests.discord.fake import Member, Message, replies_to
 from tests.discord.stage import WORKING, Stage, answered, open_channel, staged, until_shown
 
 ALONE = "alone"
+WORKBENCH = "core.workbench:create"
 
 
 class Chat:
@@ -84,14 +85,14 @@ async def alone(executor: Executor, photo: bytes) -> dict[str, float]:
     return {"result": result, "smile": time.monotonic() - began, **kept.seconds}
 
 
-async def measure(photo: bytes, rounds: int, members: int) -> dict[str, Any]:
+async def measure(photo: bytes, rounds: int, members: int, workbench: str = WORKBENCH) -> dict[str, Any]:
     """All numbers: medians of `rounds`, after one that warms up, and of one run of many `members` at once."""
     report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load_before": os.getloadavg()}
     with tempfile.TemporaryDirectory() as home:
         settings = Settings.load({"EGAO_HOME": home, "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "kept"})
         environ = {"EGAO_CACHE": str(settings.cache.resolve()), "EGAO_COMPILE": "kept", "EGAO_PROGRESS_SECONDS": "1.5"}
-        environ |= {"EGAO_SERVER_SECONDS": "36000"}
-        async with staged(Path(home), **environ) as stage, Executor(settings, devices=["cpu"]) as executor:
+        environ |= {"EGAO_SERVER_SECONDS": "36000"} | ({} if workbench == WORKBENCH else {"FAKE_WORKBENCH": workbench})
+        async with staged(Path(home), **environ) as stage, Executor(settings, workbench, devices=["cpu"]) as executor:
             stage.discord.rules.answer_within = WORKING  # a late answer is a number here, no failure
             await open_channel(stage.boss, stage.photos, **LIMITS)
             chat, others = Chat(stage, photo), fresh(photo + b"alone")

@@ -24,6 +24,7 @@ from core.generator import seed_w
 from core.settings import Settings
 from core.timing import take_turns
 from tests.bot.workbench import photo
+from tests.discord.chat import measure as chat
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +100,10 @@ def test_render_is_measured_against_the_published_runtime(
     assert (tmp_path / "render.png").is_file()
 
 
-def test_the_bot_is_measured_in_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", [["bot"], ["chat", "me.jpg"]])
+def test_the_bot_is_measured_in_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: list[str]) -> None:
     monkeypatch.setattr("core.cli.bench.ROOT", tmp_path)
-    done = CliRunner().invoke(app, ["bench", "bot", "-o", str(tmp_path)])
+    done = CliRunner().invoke(app, ["bench", *what, "-o", str(tmp_path)])
     assert done.exit_code != 0
     assert "source checkout" in str(done.exception)
 
@@ -113,6 +115,16 @@ def test_second_distance_sees_what_blurring_takes(settings: Settings, astronaut:
     darker = (astronaut * 0.95).astype(np.uint8)
     seen = second.look(np.array(astronaut))
     assert second.between(seen, second.look(darker)) < 0.5 * second.between(seen, second.look(blurred))
+
+
+async def test_the_wait_in_the_chat_is_told_apart_from_the_work() -> None:
+    report = await chat(photo(steps=3, seconds=0.1), 1, 3, "tests.bot.workbench:create")
+    seen, work = report["chat"], report["alone"]
+    assert 0 < seen["reply"] <= seen["preview"] <= seen["result"]
+    assert min(work["result"], seen["result"]) > 0.3, "the steps"
+    assert report["ratio"]["smile"] == seen["smile"] / work["smile"]
+    assert report["many"]["members"] == 3
+    assert report["many"]["seconds"] >= report["many"]["result_max"]
 
 
 async def test_a_hostile_member_asks_for_everything_and_others_are_answered(tmp_path: Path) -> None:

@@ -5,15 +5,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Final
 
-_SIDED: Final = (
-    "browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint",
-    "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile", "mouthStretch", "mouthUpperUp",
-    "noseSneer",
-)  # fmt: skip
-_SINGLE: Final = (
-    "browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel", "mouthLeft",
-    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
-)  # fmt: skip
-BLENDSHAPES: Final = frozenset([*_SINGLE, *(f"{name}{side}" for name in _SIDED for side in ("Left", "Right"))])
+BLENDSHAPES: Final = frozenset(files("data").joinpath("blendshapes.txt").read_text("utf-8").split())

@@ -131,7 +131,7 @@ class Expression(_Data):
         if any(weight < 0 for weight in self.score.values()) or abs(sum(self.score.values()) - 1) > _EVEN:
             raise ValueError("the weights of a score are not negative and make 1 together")
         if unknown := ", ".join(sorted(self.score.keys() - BLENDSHAPES)):
-            raise ValueError(f"no blendshape is called {unknown}; they are in core/expressions/blendshapes.py")
+            raise ValueError(f"no blendshape is called {unknown}; they are in data/blendshapes.txt")
         if "en" not in self.words:
             raise ValueError("an expression has English words at least")
         return self

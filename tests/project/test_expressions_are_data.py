@@ -14,7 +14,6 @@ PACKAGES = ("core", "bot", "cogs", "data")
 ALLOWED = {  # what has an older name that must go on working, and words for people
     "bot/requests/ask.py",  # requests of earlier versions
     "bot/text/english.py",
-    "bot/text/japanese.py",
     "core/cli/__init__.py",  # what the program says of itself
     "core/cli/edit.py",  # the option --smile
     "core/bench/hostile.py",  # measures the command /smile

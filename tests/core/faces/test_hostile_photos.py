@@ -20,6 +20,7 @@ from core.executor import Executor, FindFaces, Patience
 from core.settings import Settings
 from tests.core.executor.kit import ANN, pid_of
 from tests.core.faces.hostile import BIG, bombs, files, saved, sound
+from tests.core.faces.hostile_boxes import box_bombs
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -111,5 +112,7 @@ async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every:
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 async def test_bombs(door: Door, face: Image.Image, every: int) -> None:
     made = await asyncio.to_thread(lambda: list(itertools.islice(bombs(face), 0, None, every)))
+    await door.pass_in(made)
+    made = await asyncio.to_thread(lambda: list(itertools.islice(box_bombs(face), 0, None, 2 * every - 1)))
     await door.pass_in(made)
     await door.pass_in(sound(face).items())  # and it still works

@@ -5,7 +5,6 @@ Seeds stand for people: the generator draws children too. Which ones look like c
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 import typer
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 from typer.testing import CliRunner
 
 import core.gates
@@ -34,10 +33,8 @@ from core.rendering import Renderer
 from core.settings import Settings
 from core.store import Owner, Store
 from core.workbench import EditorWorkbench, create
+from tests.core.gates_kit import ADULTS, CHILDREN, png, skin_tones
 from tests.core.occlusion.things import before
-
-CHILDREN = (5018, 5024, 5059, 5107, 5111, 5136)  # from toddlers to about twelve
-ADULTS = (5000, 5001, 5002, 5003, 5006, 5007, 5008, 5009, 5011, 5012)
 
 
 @pytest.fixture(scope="module")
@@ -60,24 +57,6 @@ def models(settings: Settings) -> Iterator[Models]:
 
 def with_settings(settings: Settings, **changes: object) -> Settings:
     return settings.model_copy(update=changes)
-
-
-def skin_tones() -> NDArray[np.uint8]:
-    """Blurred ellipses in the colours of skin: nothing that anybody would mind, but enough for the network."""
-    dice = np.random.RandomState(0)
-    image = Image.new("RGB", (224, 224), tuple(int(v) for v in dice.uniform(60, 250, 3)))
-    draw = ImageDraw.Draw(image)
-    for _ in range(dice.randint(2, 7)):
-        x, y, wide, high = dice.uniform((0, 0, 10, 10), (224, 224, 110, 110))
-        colour = tuple(int(v) for v in dice.uniform((190, 130, 100), (240, 180, 150)))
-        draw.ellipse([x - wide, y - high, x + wide, y + high], fill=colour)
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(4)))
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "png", compress_level=1)
-    return out.getvalue()
 
 
 def looked(bench: Workbench, photo: bytes) -> FoundFaces:

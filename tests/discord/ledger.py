@@ -69,6 +69,7 @@ class Ledger:
         self.open: list[Request] = []
         self.wrong: list[str] = []  # pictures in the wrong hands
         self.took_back: set[int] = set()  # members who deleted a photo or had everything erased
+        self.unruly: set[int] = set()  # members whose requests are in no book: only whose hands their pictures are in is watched
         self.twice: list[str] = []  # answers that were given again, and another
         self.repeated = 0  # answers that were given again as they were: a member sees no difference
         self._answers: defaultdict[int, list[Message]] = defaultdict(list)  # by the message answered
@@ -110,7 +111,8 @@ class Ledger:
     def _check_hands(self, message: Message) -> None:
         """Whose pictures are these, and who gets them?"""
         shown = is_result(message)
-        for one in message.attachments if self.marked else ():
+        pictures = [one for one in message.attachments if not one.filename.endswith(".zip")]
+        for one in pictures if self.marked else ():
             if one.sha256 not in self._marks:
                 self._marks[one.sha256] = (mark_in(one.data), strength_in(one.data))
             mark, strength = self._marks[one.sha256]
@@ -128,6 +130,8 @@ class Ledger:
 
     def _check_word(self, message: Message) -> None:
         """A last word stays, unless a press asks for another."""
+        if (hands := addressees(message)) and hands <= self.unruly:
+            return
         word = last_word(message)
         before = self._last.get(message.id)
         if before is not None and word == before:
@@ -160,6 +164,10 @@ class Ledger:
         if job is not None:
             found |= {one.id: one for one in self._nonces[job]}
         return [found[key] for key in sorted(found) if not found[key].deleted]
+
+    def answering(self, posted: Message) -> list[Message]:
+        """The living messages of the bot's that answer a message."""
+        return [one for one in self._answers[posted.id] if not one.deleted]
 
     def asking(self) -> set[int]:
         """The messages in which the bot waits for a word of its member, by id."""

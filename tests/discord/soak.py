@@ -1,5 +1,6 @@
 """`make soak`: half an hour of members and troubles in front of a Discord on loopback; nothing lost, doubled or misdirected.
 
+One of the members means harm (`tests.discord.villain`) all the while.
 The bot is the real process; its workers draw grey squares in milliseconds instead of faces (`tests.bot.workbench`), with
 the photo's mark in each, unless `--real` brings the real weights. The memory is taken from the tenth minute on: restarts
 of the whole bot come before that.
@@ -26,9 +27,11 @@ from tests.discord.fake import Delivery
 from tests.discord.process import alive
 from tests.discord.stage import WORKING
 from tests.discord.trial import Trial, inspect, nothing_left, trial
+from tests.discord.villain import Villain
 
 SERVERS, MEMBERS, REQUESTS, MINUTES = 20, 200, 3000, 30.0
 WARM = 1 / 3  # of the time: then memory is taken for the first time
+HARM = 3.0  # seconds between two attacks of the member who means harm
 EVERY = 2.0  # seconds between two looks at the memory
 LOAD = 24  # requests open at once, beyond which members wait
 TRIED_AWAY = 0.05  # share of the moments to ask at which somebody asks though the bot shows as offline
@@ -45,6 +48,11 @@ class Soak:
     troubles: Counter[str] = field(default_factory=Counter)
     memory: list[tuple[float, int, int]] = field(default_factory=list)  # seconds, bytes of the bot, of its workers
     began: float = field(default_factory=time.monotonic)
+    villain: Villain = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One of the members means harm."""
+        self.villain = Villain(self.made.crowd)
 
     @property
     def at(self) -> float:
@@ -53,7 +61,7 @@ class Soak:
 
     async def run(self) -> dict[str, Any]:
         """Load and troubles for the time given, then the reckoning."""
-        tasks = [asyncio.create_task(one) for one in (self._trouble(), self._watch_memory())]
+        tasks = [asyncio.create_task(one) for one in (self._trouble(), self._watch_memory(), self.villain.run(HARM))]
         try:
             await self._load()
         finally:
@@ -195,6 +203,7 @@ class Soak:
         made.discord.faults.clear()
         made.discord.gateway.refusing = False
         lasted, growth = self.at, self.growth()
+        await self.villain.leave(WORKING)
         await made.crowd.settle(WORKING)
         await nothing_left(made.settings, WORKING, made.crowd.ledger.asking())
         assert await made.bot.stop(60) == 0, made.bot.tail()
@@ -203,12 +212,13 @@ class Soak:
         waits = sorted(one.settled - one.at for one in made.crowd.ledger.requests if one.settled and not one.withdrawn)
         return {
             "minutes": lasted / 60, "servers": len({one.channel.guild for one in made.crowd.people}),
-            "members": len(made.crowd.people), "sent": verdict.sent, "accepted": verdict.accepted,
+            "members": len(made.crowd.people) + 1, "sent": verdict.sent, "accepted": verdict.accepted,
             "told_why_not": verdict.told, "withdrawn": verdict.withdrawn, "came_while_away": verdict.unseen,
             "lost": len(verdict.lost), "answered_twice": len(verdict.twice), "wrong_recipient": len(verdict.wrong),
             "pictures_checked": verdict.pictures, "same_answer_again": verdict.repeated,
             "wait_p50": waits[len(waits) // 2], "wait_p95": waits[len(waits) * 95 // 100],
             "kinds": dict(verdict.kinds), "reasons": dict(verdict.reasons), "troubles": dict(self.troubles),
+            "one_member_means_harm": dict(self.villain.did),
             "rest_requests": len(made.discord.requests), "unknown_routes": len(made.discord.rest.unknown), **growth,
             "failures": [*verdict.lost, *verdict.twice, *verdict.wrong][:20],
         }  # fmt: skip

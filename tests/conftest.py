@@ -27,6 +27,11 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # of the processes that tests start: 
 torch.set_num_threads(1)  # files run side by side; and sums are split by thread: one everywhere gives the same last digits
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the processes' tests first: their files take minutes, and at the end one core would wait for the other."""
+    items.sort(key=lambda item: "tests/process/" not in item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def _fixed_start() -> None:
     """No test depends on the order in which they run."""

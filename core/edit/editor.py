@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.composite import Original, Rendered
+from core.device import one_thread
 from core.directions.direction import apply
 from core.edit.found import Found
 from core.edit.judge import Measured, measure_result, verdict
@@ -181,7 +182,8 @@ class Editor:
 
         With the face as it was aligned, uint8 [R, R, 3], it is measured as it will look in its photo, else as drawn.
         """
-        return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
+        with one_thread():
+            return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
 
     def original(
         self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None, drawn: Rendered | None = None

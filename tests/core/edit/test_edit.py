@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
@@ -18,7 +20,7 @@ from typer.testing import CliRunner
 from core.cli import app
 from core.edit import NEUTRAL, Editor, Models
 from core.edit.scale import LIMIT, Scale, measure
-from core.errors import EgaoError, NoSuchExpression, NoSuchFace, WouldOverwrite
+from core.errors import EgaoError, FaceLost, NoSuchExpression, NoSuchFace, WouldOverwrite
 from core.executor import Animate, Animated, FindFaces, FoundFaces, Progress, Project, Projected, Render, Rendered
 from core.expressions import load
 from core.generator import seed_w
@@ -61,6 +63,24 @@ def test_neutral_stops_a_smile_and_leaves_a_neutral_face_alone(editor: Editor) -
     (same,) = editor.variants(_ws(editor, SOBER), [NEUTRAL])
     assert same.strength == 0
     assert same.label == "neutral"
+
+
+def test_a_strength_is_measured_on_one_thread_and_the_others_come_back(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    before = torch.get_num_threads()
+
+    def lost(*_: object) -> NoReturn:
+        seen.append(torch.get_num_threads())
+        raise FaceLost(strength="1")
+
+    monkeypatch.setattr(editor, "sketch", lost)
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(FaceLost):
+            editor.scale(_ws(editor, SOBER), SMILE)
+        assert (set(seen), torch.get_num_threads()) == ({1}, 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 def _curve(middle: float, width: float) -> Callable[[float], float]:

@@ -109,7 +109,7 @@ async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every:
     assert "EgaoError" not in door.answers
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
 async def test_bombs(door: Door, face: Image.Image, every: int) -> None:
     made = await asyncio.to_thread(lambda: list(itertools.islice(bombs(face), 0, None, every)))
     await door.pass_in(made)

@@ -232,6 +232,14 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def tell(report: dict[str, Any], output: Path | None) -> None:
+    """Print a report for people, and write it as JSON where a file is named."""
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(report, indent=2) + "\n")
+    say(table(report))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the bot against a Discord on loopback.")
     parser.add_argument("-o", "--output", type=Path, help="write the numbers here as JSON")
@@ -240,10 +248,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts")
     chosen = parser.parse_args()
     report = asyncio.run(measure(chosen.jobs, chosen.singles, chosen.only))
-    if chosen.output:
-        chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        chosen.output.write_text(json.dumps(report, indent=2) + "\n")
-    say(table(report))
+    tell(report, chosen.output)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from core.executor import Executor, FindFaces, Project, Render
 from core.expressions import NEUTRAL
 from core.settings import Settings
 from core.store import Owner
-from tests.discord.bench import LIMITS, say, spread, table
+from tests.discord.bench import LIMITS, say, spread, tell
 from tests.discord.fake import Member, Message, replies_to
 from tests.discord.stage import WORKING, Stage, answered, open_channel, staged, until_shown
 
@@ -130,10 +130,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=20, help="who post at once afterwards; 0 for none")
     chosen = parser.parse_args()
     report = asyncio.run(measure(chosen.photo.read_bytes(), chosen.rounds, chosen.members))
-    if chosen.output:
-        chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        chosen.output.write_text(json.dumps(report, indent=2) + "\n")
-    say(table(report))
+    tell(report, chosen.output)
 
 
 if __name__ == "__main__":

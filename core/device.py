@@ -36,7 +36,7 @@ def use_threads(settings: Settings) -> None:
 def one_thread() -> Iterator[None]:
     """Have torch work on one thread inside the block, for many small operations.
 
-    Threads that sleep while they wait (see `core.executor.devices`) take longer to wake than such an operation takes: what a
+    To wake a thread that sleeps while it waits (see `core.system.WAITING`) takes longer than such an operation: what a
     strength means for a face was measured in 5.4 s on two of them and in 3.5 s on one (two idle cores; 3.5 beside load too).
     """
     threads = torch.get_num_threads()

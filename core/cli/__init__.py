@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from core.errors import EgaoError
-from core.system import stop_on_windows
+from core.system import WAITING, stop_on_windows
 
 VERBS = (
     "edit", "play", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train",
@@ -56,7 +56,8 @@ def _root() -> None:
 def main() -> None:
     """Run the command line; an EgaoError becomes its sentence on stderr and exit status 1."""
     stop_on_windows()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow all other work down
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
     try:
         app(prog_name="egao")
     except EgaoError as error:

@@ -138,10 +138,12 @@ def test_each_gpu_gets_a_worker_of_its_own() -> None:
     assert "CUDA_VISIBLE_DEVICES" not in worker_environment(ours, "cpu", {})
 
 
-def test_threads_that_wait_sleep_unless_the_operator_wants_otherwise() -> None:
+def test_threads_that_wait_soon_sleep_unless_the_operator_wants_otherwise() -> None:
     ours = Settings.load({})
-    assert worker_environment(ours, "cpu", {})["OMP_WAIT_POLICY"] == "PASSIVE"
-    assert worker_environment(ours, "cpu", {"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
+    usual = worker_environment(ours, "cpu", {})
+    assert (usual["OMP_WAIT_POLICY"], usual["GOMP_SPINCOUNT"]) == ("PASSIVE", "2000")
+    theirs = worker_environment(ours, "cpu", {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "7"})
+    assert (theirs["OMP_WAIT_POLICY"], theirs["GOMP_SPINCOUNT"]) == ("ACTIVE", "7")
 
 
 def test_the_processor_gets_one_worker() -> None:

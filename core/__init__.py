@@ -1,1 +1,1 @@
-"""The part of egao that works offline: a photo in, the same face with another expression out. Knows nothing of Discord."""
+"""The part of egao that works offline: it edits the expression of a face in a photo. It knows nothing of Discord."""

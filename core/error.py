@@ -1,4 +1,4 @@
-"""What every error of egao is: a code and plain facts, from which a sentence is made in the reader's language."""
+"""The base of egao's errors: a code and plain facts, from which a sentence is made in the reader's language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Fact = str | int | float | bool | None
 
 
 class _Filler(string.Formatter):
-    """Fills a template by plain names: `{fact.attribute}` and `{fact[0]}` would reach into what a fact is made of."""
+    """A formatter that accepts plain names only: `{fact.attribute}` and `{fact[0]}` would reach into a fact's object."""
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         if not field_name.isidentifier():
@@ -19,12 +19,16 @@ class _Filler(string.Formatter):
 
 
 def fill(template: str, facts: Mapping[str, Any]) -> str:
-    """Fill facts into the template's `{names}`. Raises KeyError for a fact that is missing or no plain name."""
+    """Fill facts into the template's `{names}`. Raises KeyError for a missing fact, or a field that is not a plain name."""
     return _Filler().vformat(template, (), facts)
 
 
 class EgaoError(Exception):
-    """Base of every error that is meant for a person. Raise a class of its own, with the facts that its sentence names."""
+    """Base of every error that is meant for a person. Raise a subclass, with the facts that its sentence names as
+    keywords.
+
+    The facts become its plain values: whatever is no str, int, float, bool or None is kept as its str.
+    """
 
     sentence: ClassVar[str] = "Something went wrong inside egao. Try again; if it goes on, report what you did."
 
@@ -34,12 +38,12 @@ class EgaoError(Exception):
 
     @property
     def code(self) -> str:
-        """The key of this message in a catalogue of another language."""
+        """The class's name: the key of this error's sentence in the catalogues of other languages."""
         return type(self).__name__
 
 
 class InternalError(EgaoError):
-    """A mistake in the code: it says nothing to a person, and the log has the rest."""
+    """A mistake in the code: a person is only told that something went wrong, and the log has the rest."""
 
 
 def _plain(fact: Any) -> Fact:
@@ -47,10 +51,10 @@ def _plain(fact: Any) -> Fact:
 
 
 def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = EgaoError) -> EgaoError:
-    """Make the error of this code below `base` again from its facts; InternalError where it can't be.
+    """Make an error again from its code and facts, as a subclass of `base`; InternalError if that fails.
 
-    Code and facts may come from a damaged row or from a worker in strange hands: nothing but an error of core is made of
-    them.
+    Code and facts may come from a damaged row or from a hostile worker, so nothing but an error class of core is
+    created.
     """
     kind = next((one for one in _below(base) if one.__name__ == code), None)
     try:
@@ -60,7 +64,7 @@ def revive(code: str | None, facts: Mapping[str, Any], base: type[EgaoError] = E
 
 
 def _below(kind: type[EgaoError]) -> Iterator[type[EgaoError]]:
-    """List a class and all under it that stand in core."""
+    """List a class and all its subclasses that are defined in core, except EgaoError itself."""
     if kind.__module__.partition(".")[0] == "core" and kind is not EgaoError:
         yield kind
     for one in kind.__subclasses__():

@@ -1,4 +1,4 @@
-"""One exception tree. Each class carries the sentence that the user reads and what to do next.
+"""The errors that a person may be told, in one tree. Each class has the sentence to show, with what to do next.
 
 EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
@@ -10,16 +10,18 @@ EgaoError
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
 │                         FaceRefused, NoSuchStoredFace, NothingStored
 ├── ResultError           NotWhole, NotReached
-├── SettingsError         BadSetting, BadServerSetting, BadSeeds
+├── WouldOverwrite        a file is there already
+├── SettingsError         BadSetting, BadServerSetting, BadSeeds, ExtraMissing
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
 │                         ShuttingDown, StillBusy
-└── AccessError           ConsentNeeded, Blocked, QuotaSpent, CoolingDown, NotYours, OwnPicture,
-                          StrengthOverLimit, NotYourPhoto, PhotoOwnerUnasked, RoleNeeded, AdminsOnly, ServerOnly
+└── AccessError           ConsentNeeded, Blocked, QuotaSpent, QuotaTooSmall, CoolingDown, WorkSpent, ServerWorkSpent,
+                          ExportedLately, NotYours, OwnPicture, StrengthOverLimit, NotYourPhoto, PhotoOwnerUnasked,
+                          RoleNeeded, AdminsOnly, ServerOnly
 
-`sentence` is an English template filled from the keyword facts. Other languages look the message up under `code`
-(the class name) with the same facts, so a reply never has to parse a sentence. Code and facts are all that is kept or
-sent of an error: `revive` makes it again from them.
+`sentence` is an English template that the keyword facts fill. Other languages look their template up under `code` (the
+class's name) and fill it with the same facts, so no code ever parses a sentence. Only code and facts of an error are
+kept or sent; `revive` makes it again from them.
 """
 
 from __future__ import annotations
@@ -186,7 +188,7 @@ class NothingStored(LatentError):
 
 
 class ResultError(EgaoError):
-    """The picture was made, and is not good enough to be sent."""
+    """A picture was made but is not good enough to be sent."""
 
 
 class NotWhole(ResultError):
@@ -264,11 +266,11 @@ class KeyExposed(StoreError):
 
 
 class JobError(EgaoError):
-    """The work was not done, through no fault of the photo."""
+    """The work was not done, for a reason other than the photo."""
 
 
 class QueueFull(JobError):
-    """All members together have asked for as much as may wait. Its subclasses name another cause."""
+    """Too much work of all members together is waiting. Subclasses name other causes."""
 
     sentence = "There is too much waiting just now. Try again in about {seconds} seconds."
 
@@ -306,7 +308,7 @@ class StillBusy(JobError):
 
 
 class AccessError(EgaoError):
-    """The person may not do this, or not yet."""
+    """This person may not do this, or not yet."""
 
 
 class ConsentNeeded(AccessError):

@@ -1,15 +1,14 @@
-"""Two looks at a photo before anything is made of it: is it explicit, and may somebody in it be under 18?
+"""Two checks of a photo before any work: is it explicit, and may somebody in it be under 18?
 
-Both are small published networks and both are wrong at times; so they refuse a photo, accuse nobody, and nothing of
-what they saw is kept or logged. Measured (CPU, ten views of a face, two of a photo):
-
+Both are small published networks and both are wrong at times. So they refuse a photo without accusing anybody, and none
+of their scores is kept or logged. Measured (CPU, ten views of a face, two of a photo):
 - Explicit (Yahoo's open_nsfw): 63 photographs of people scored up to 0.40 as a whole, up to 0.55 in parts of three
-  quarters of each side and up to 0.81 in halves (threshold 0.5, 0.7 and 0.9), so none is refused; 200 generated portraits
-  (seeds 5000-5199) scored up to 0.27 as a whole. It was tried on no explicit photo.
+quarters of each side and up to 0.81 in halves (threshold 0.5, 0.7 and 0.9), so none is refused; 200 generated portraits
+(seeds 5000-5199) scored up to 0.27 as a whole. It was tried on no explicit photo.
 - Age (age-v1, dlib's ResNet-10 as ONNX): on the 122 faces of 70 photographs, of adults by the look of them, at most 0.137 of the
-  estimate lay below 18, so none is refused (one with letters over its mouth was, at 0.54, before they were filled). The
-  generator also draws children: of the 200 seeds the default refuses 30, four of which look adult, and lets through one or
-  two that may not be. It was tried on no photograph of a minor.
+estimate lay below 18, so none is refused (one with letters over its mouth was, at 0.54, before they were filled). The
+generator also draws children: of the 200 seeds the default refuses 30, four of which look adult, and lets through one or
+two that may not be. It was tried on no photograph of a minor.
 """
 
 from __future__ import annotations
@@ -69,21 +68,23 @@ class Gates:
         self._age = _network(settings, "age")
 
     def check_photo(self, pixels: NDArray[np.uint8]) -> None:
-        """Look at a whole photo, uint8 [H, W, 3], and at overlapping parts of it. Raises LooksExplicit."""
+        """Check a photo, uint8 [H, W, 3], as a whole and in overlapping parts. Raises LooksExplicit."""
         self.check_whole(pixels)
         for part, ease in _parts(pixels):
             if self._reaches(_seen(part, _SEEN), 1 - (1 - self._settings.gate_explicit) * ease):
                 raise LooksExplicit
 
     def check_whole(self, pixels: NDArray[np.uint8]) -> None:
-        """Look at a picture uint8 [H, W, 3] as a whole alone. Raises LooksExplicit."""
+        """Check a picture, uint8 [H, W, 3], as a whole only. Raises LooksExplicit."""
         if self.explicit(pixels) >= self._settings.gate_explicit:
             raise LooksExplicit
 
     def young(self, pixels: NDArray[np.uint8], faces: Sequence[Face], things: Things | None) -> Iterator[int | None]:
-        """Look at every face of the photo, each turned upright, also those that nobody asked for or could use: all are shown.
+        """Check every face of the photo, turned upright; also those that nobody asked for, since the result shows them
+        all.
 
-        Yields after each its index if it may be of somebody under 18, else None. `things` marks what lies before a face.
+        Yields after each face its index if it may be of somebody under 18, else None. `things` finds what lies in front
+        of a face; with None, or for faces under 64 pixels, nothing is taken to be there.
         """
         for face in faces:
             aligned = align(pixels, face.landmarks, _ALIGNED).image
@@ -93,7 +94,8 @@ class Gates:
     def looks_young(self, aligned: NDArray[np.uint8], before: NDArray[np.float32] | None = None) -> bool:
         """Tell whether an aligned face uint8 [S, S, 3] may be of somebody under 18.
 
-        Where things lie `before` it, probabilities [M, M], it is looked at with these places filled from around them.
+        `before` [M, M], 0..1, are probabilities that something lies in front of it. Such places are first filled from
+        around them, and the threshold is a quarter lower.
         """
         covered = None if before is None else _covered(before, len(aligned))
         if covered is None or not covered.any():
@@ -102,22 +104,27 @@ class Gates:
         return self.under_age(np.asarray(filled, dtype=np.uint8)) >= self._settings.gate_young * COVERED_EASE
 
     def explicit(self, pixels: NDArray[np.uint8]) -> float:
-        """Score how explicit a photo uint8 [H, W, 3] seems as a whole, 0..1: the mean of its middle, as the network was fitted,
-        of all of it, and of their mirror images.
+        """Score how explicit a photo uint8 [H, W, 3] seems as a whole, 0..1.
+
+        The score is the mean over the photo's middle (which the network was trained on), all of it, and the mirror
+        images of both.
         """
         squeezed = Image.fromarray(pixels).resize((_SCALED, _SCALED), Image.Resampling.BILINEAR, reducing_gap=3.0)
         views = [_seen(squeezed, _SCALED), _seen(squeezed, _SEEN)]
         return float(_run(self._explicit, np.stack([*views, *(view[:, ::-1] for view in views)]))[:, 1].mean())
 
     def _reaches(self, view: NDArray[np.float32], threshold: float) -> bool:
-        """Tell whether a view [224, 224, 3] and its mirror image reach `threshold` on average; the mirror is seen if need be."""
+        """Tell whether the mean score of a view [224, 224, 3] and its mirror image reaches `threshold`.
+
+        The mirror image is only scored if it can decide.
+        """
         score = float(_run(self._explicit, view[None])[0, 1])
         if (score + 1) / 2 < threshold:
             return False
         return (score + float(_run(self._explicit, view[None, :, ::-1])[0, 1])) / 2 >= threshold
 
     def under_age(self, aligned: NDArray[np.uint8]) -> float:
-        """Share of the age estimate that lies below 18 for an aligned face uint8 [S, S, 3], 0..1: the mean of ten views."""
+        """Estimate the probability, 0..1, that an aligned face uint8 [S, S, 3] is under 18: the mean over ten views."""
         face = Image.fromarray(aligned)
         chips = np.stack([_chip(face, *place) for place in _CHIPS])
         views = (np.concatenate([chips, chips[:, :, ::-1]]) - _RGB_MEANS) / 256
@@ -126,7 +133,7 @@ class Gates:
 
 
 def _parts(pixels: NDArray[np.uint8]) -> Iterator[tuple[Image.Image, float]]:
-    """The parts of a photo uint8 [H, W, 3] that are looked at, 256 pixels square, and the ease of each: see `_PARTS`."""
+    """Yield the parts of a photo uint8 [H, W, 3] to score, each 256 pixels square, with the ease of each: see `_PARTS`."""
     photo = Image.fromarray(pixels)
     long = max(photo.size) / min(photo.size)
     if long <= _LONG:
@@ -147,7 +154,10 @@ def _parts(pixels: NDArray[np.uint8]) -> Iterator[tuple[Image.Image, float]]:
 
 
 def _seen(picture: Image.Image, side: int) -> NDArray[np.float32]:
-    """Cut a picture of 256 pixels square as the network sees it, [224, 224, 3]: its middle of 224 out of `side` pixels a side."""
+    """Convert a picture of 256 pixels square to the network's input: float32 [224, 224, 3] BGR, the means subtracted.
+
+    It is resized to `side` pixels a side, and its middle of 224 is taken.
+    """
     buffer = io.BytesIO()  # the network was fitted to what a JPEG file gives back; without its blocks scores differ by a few 0.01
     picture.save(buffer, "jpeg")
     given: Image.Image = Image.open(buffer)
@@ -164,17 +174,17 @@ def _chip(face: Image.Image, x: float, y: float, side: float) -> NDArray[np.floa
 
 
 def _covered(before: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
-    """Where things are with more than even odds, and a little around them: uint8 [side, side], 0 or 1."""
+    """Mask where something is more likely than not, and a little around: uint8 [side, side], 0 or 1."""
     probable = Image.fromarray(before).resize((side, side), Image.Resampling.BICUBIC)
     edge = 2 * round(side / 128) + 1
     return np.asarray(cv2.dilate((np.asarray(probable) > 0.5).astype(np.uint8), np.ones((edge, edge), np.uint8)), dtype=np.uint8)
 
 
 def _network(settings: Settings, name: str) -> cv2.dnn.Net:
-    """Load the network on the CPU. OpenCV runs it because ONNX Runtime (1.32) sends telemetry and writes a device's id.
+    """Load the network on the CPU. Raises WeightsMissing, WeightsCorrupt.
 
-    A network may name other files that its numbers stand in, and OpenCV (5.1) reads them, whichever they are: so only
-    the very bytes of the manifest are given to it. Raises WeightsMissing, WeightsCorrupt.
+    OpenCV runs it because ONNX Runtime (1.32) sends telemetry and writes a device's id. An ONNX file may name other
+    files that hold its numbers, and OpenCV (5.1) would read any of them: so it only gets bytes that match the manifest.
     """
     return cv2.dnn.readNetFromONNX(np.frombuffer(weight_bytes(settings, name), dtype=np.uint8))
 

@@ -1,4 +1,4 @@
-"""Latent files: the interchange form of the field, an .npz with one array `w` of shape [1, num_ws, 512], float32."""
+"""Latent files: an .npz with one array `w`, float32 [1, num_ws, 512], as StyleGAN's tools exchange them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 1 << 24  # bytes, also unpacked; the largest latent of StyleGAN's fami
 
 
 def to_npz(ws: np.ndarray) -> bytes:
-    """Write ws [1, num_ws, w_dim] -> the bytes of a latent file; the same ws gives the same bytes."""
+    """Encode ws [1, num_ws, w_dim] as a latent file. The same ws gives the same bytes."""
     assert ws.ndim == 3, ws.shape
     assert len(ws) == 1, ws.shape
     buffer = io.BytesIO()
@@ -24,9 +24,10 @@ def to_npz(ws: np.ndarray) -> bytes:
 
 
 def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
-    """Read a latent file -> ws float32 [1, num_ws, w_dim]; a single w [1, 512] or [1, 1, 512] is broadcast.
+    """Read a latent file, bytes or a path: ws float32 [1, num_ws, w_dim].
 
-    Never unpickles. Raises LatentUnreadable, and LatentOfAnotherModel when the number of styles does not fit.
+    A single w, [1, 512] or [1, 1, 512], is repeated for every style. Never unpickles. Raises LatentUnreadable, and
+    LatentOfAnotherModel if the number of styles does not fit the generator.
     """
     name = "This" if isinstance(source, bytes) else str(source)
     try:
@@ -52,7 +53,9 @@ def _content(path: Path) -> bytes:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """The array w, float32. What it would unpack to is known before anything is unpacked."""
+    """Read the array w as float32. The unpacked size is checked before anything is unpacked. Raises ValueError and
+    whatever zip and numpy raise for damaged bytes.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as members:
         if sum(member.file_size for member in members.infolist()) > LARGEST:
             raise ValueError("it is too large")

@@ -1,6 +1,7 @@
-"""What is learned of a face beside its latent: made where pictures are drawn, kept with the face, handed back with requests.
+"""What is learned about a face beside its latent, so that later edits of it need not measure it again.
 
-Plain data: the store seals it as JSON, messages between processes carry it, the bot's process reads it without a network.
+A worker measures it, the bot stores it with the face and sends it back with each request. It is plain data without a
+network: the store encrypts it as JSON, and messages between processes carry it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final, Self
 
 @dataclass(frozen=True)
 class KnownScale:
-    """How a face's expression answers to what moves it; `core.edit.scale` says what the numbers mean."""
+    """The measured response of one face's expression to steps along a direction; `core.edit.scale` explains the numbers."""
 
     expression: str
     of: str  # digest of what moves the face: a scale of anything else is measured anew
@@ -28,31 +29,31 @@ class KnownScale:
 
 @dataclass(frozen=True)
 class Learned:
-    """All of it."""
+    """All that is known of one face beside its latent."""
 
     found: str = ""  # where the face is in its photo and its reconstruction, as `core.edit.found` packs it
     scales: tuple[KnownScale, ...] = ()  # one for each expression and what moves it
 
     def scale(self, expression: str, of: str) -> KnownScale | None:
-        """The scale of an expression made by what has the digest `of`."""
+        """Find the scale of an expression measured with the direction whose digest is `of`; None if it was never measured."""
         return next((one for one in self.scales if (one.expression, one.of) == (expression, of)), None)
 
     def neutral(self, expression: str) -> float | None:
-        """The strength at which the face shows nothing of the expression, by the scale that was measured last."""
+        """Find the strength at which the face shows nothing of the expression, by the latest scale; None if unknown."""
         return next((one.neutral for one in reversed(self.scales) if one.expression == expression), None)
 
     def with_scale(self, scale: KnownScale) -> Self:
-        """Put a scale last, in the place of an earlier one of the same expression and digest."""
+        """Return a copy with this scale last, without any earlier one of the same expression and digest."""
         others = tuple(one for one in self.scales if (one.expression, one.of) != (scale.expression, scale.of))
         return replace(self, scales=(*others, scale))
 
     def dump(self) -> dict[str, Any]:
-        """Make it what JSON can hold."""
+        """Convert to what JSON can hold."""
         return {"found": self.found, "scales": [_dumped(one) for one in self.scales]}
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `dump`. Raises KeyError, TypeError or ValueError for anything else."""
+        """Make it again from the data of `dump`. Raises KeyError, TypeError or ValueError for other data."""
         return cls(str(data["found"]), tuple(_loaded(one) for one in data["scales"]))
 
 

@@ -1,4 +1,4 @@
-"""The names of the ways to project a photo (`core.projecting` knows what they do)."""
+"""The names of the methods that project a photo; `core.projecting` begins one by its name."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ DEFAULT_METHOD: Final = "fast"
 
 
 def method_key(method: str, steps: int | None) -> str:
-    """Name what a kept latent is found again by: the method, and the steps where they are not its own number."""
+    """Make the key under which a latent is kept: the method, and the number of steps unless it is None (the method's own)."""
     return method if steps is None else f"{method}/{steps}"

@@ -1,4 +1,4 @@
-"""The part of core.errors about model files and generators."""
+"""The errors about model files and generators: the part of core.errors under WeightsError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Begins a projection by the name of its method (core.methods)."""
+"""Begins a projection by the name of its method (see core.methods)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def start_projection(
     generator: Generator, features: Features, target: np.ndarray, settings: Settings,
     method: str = DEFAULT_METHOD, steps: int | None = None, start: str = "default",
 ) -> Projecting:  # fmt: skip
-    """Begin to project `target`, an aligned face uint8 [R, R, 3].
+    """Begin to project `target`, an aligned face uint8 [R, R, 3], and return the projection to run.
 
-    `start` is "mean", "nearest", a seed as "seed:303", or "default" for the best of them. Raises BadSetting for a method
-    or start that does not exist.
+    `steps` is the number of iterations; None takes the method's own. `start` is "mean", "nearest", a seed such as
+    "seed:303", or "default" for the best of them; the method "fast" ignores it. Raises BadSetting for an unknown method
+    or start.
     """
     if method not in METHODS:
         raise BadSetting(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")

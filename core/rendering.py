@@ -1,4 +1,7 @@
-"""Renders ws to pixels: batches, precision, compiled code where there is some. Whatever only looks at pictures draws here."""
+"""Renders latents to pixels in batches, in the fastest precision, with compiled code if there is some.
+
+For use without gradients; a projection calls the generator itself.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ _MOST = 16  # images in a batch, however large the GPU
 
 
 def batch_size(device: torch.device) -> int:
-    """Images to draw at once: what half of a GPU's free memory holds.
+    """Choose how many images to draw at once: as many as fit into half of a GPU's free memory, 1 to 16; 1 on a CPU.
 
-    One on a CPU: nine tenths of the time go into layers that both cores are busy with already, and a batch of four takes
-    longer for each image because the activations leave the cache.
+    On a CPU nine tenths of the time go into layers that keep both cores busy already, and a batch of four takes longer
+    for each image because the activations no longer fit the cache.
     """
     if device.type != "cuda":
         return 1
@@ -32,11 +35,11 @@ def batch_size(device: torch.device) -> int:
 
 
 class Renderer:
-    """Renders ws without gradients.
+    """Draws pictures of latents without gradients.
 
-    precision "exact" is float32 and agrees with the published runtime; "fast" uses the half precision that the hardware
-    multiplies natively (46 dB against exact: no difference that an eye finds), or float32 where there is none.
-    `compiled` is where code is that was compiled ahead, which draws in its place what is "fast" on a CPU.
+    With precision "exact" it computes in float32 and agrees with the published runtime. "fast" uses the half precision
+    that the hardware multiplies natively (46 dB against exact: no difference that an eye finds), or float32 if there is
+    none. `compiled` is the cache of code compiled ahead of time; on a CPU, "fast" draws with that code if it is there.
     """
 
     def __init__(
@@ -51,7 +54,9 @@ class Renderer:
             self._compiled = Compiled(compiled, self._network, self.dtype)
 
     def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
-        """Render ws [N, num_ws, w_dim] -> uint8 [n, R, R, 3] a batch at a time, so that a caller may stop or show progress."""
+        """Render ws [N, num_ws, w_dim] and yield uint8 [n, R, R, 3] RGB after each batch, so that a caller can stop or
+        show progress.
+        """
         ws = torch.as_tensor(ws, dtype=torch.float32)
         for part in torch.split(ws, batch_size(self.device)):
             with torch.inference_mode():
@@ -62,5 +67,5 @@ class Renderer:
         return to_pixels(self._network.synthesis(ws)) if pixels is None else pixels.numpy()
 
     def images(self, ws: Tensor | np.ndarray) -> np.ndarray:
-        """Render ws [N, num_ws, w_dim] float32 -> uint8 [N, R, R, 3] RGB; any N of at least 1."""
+        """Render ws [N, num_ws, w_dim], N at least 1: uint8 [N, R, R, 3] RGB."""
         return np.concatenate(list(self.batches(ws)))

@@ -1,12 +1,11 @@
-"""One typed settings object. Nothing is read at import; tests pass their own mapping.
+"""The settings, as one typed object. Nothing is read at import; tests pass their own mapping.
 
     settings = Settings.load()                      # the process's environment and .env
     settings = Settings.load({"EGAO_HOME": "/x"})   # exactly this, nothing else
 
-The token and the key may also be files of those names in the folder that CREDENTIALS_DIRECTORY names: systemd's
-LoadCredential makes it. A variable of the environment goes before the file.
-
-`.env.example` lists every field; a test holds the two together.
+The token and the key may also be files of those names in the folder that CREDENTIALS_DIRECTORY names, as systemd's
+LoadCredential makes it. A variable of the environment takes precedence over such a file. `.env.example` lists every
+field, which a test checks.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def _default_cache() -> Path:
 
 
 class Settings(BaseModel):
-    """What a person may set. Field `x` is read from `EGAO_X`; only the token keeps Discord's usual name."""
+    """All settings. Field `x` is read from `EGAO_X`; only the token keeps Discord's usual name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +44,9 @@ class Settings(BaseModel):
     cache: Path = Field(default_factory=_default_cache, description="downloaded weights")
     generator: str = Field("mobilestylegan-ffhq", description="the face generator; `egao models list` shows those that are here")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run; auto takes a GPU if there is one")
-    threads: int = Field(0, ge=0, description="CPU threads per worker; 0 means all cores")
+    threads: int = Field(
+        0, ge=0, description="CPU threads per worker; 0 keeps torch's own default, a share of the cores with several workers"
+    )
     compile: Literal["auto", "kept", "off"] = Field(
         "auto", description="compiled drawing on a CPU: made in the background by the bot and used, only used, or neither"
     )
@@ -79,7 +80,7 @@ class Settings(BaseModel):
     @field_validator("home", "cache")
     @classmethod
     def _nameable(cls, folder: Path) -> Path:
-        """Refuse the name of a folder that no system could look up, wherever it is used first."""
+        """Check that the system could look up this folder's name, whether it exists or not. Raises ValueError."""
         try:
             folder.lstat()
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -90,11 +91,12 @@ class Settings(BaseModel):
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, operator: bool = False) -> Self:
-        """Read settings from `environ`, or from the process's environment over `.env` in the working directory.
+        """Read settings from `environ`, or else from the process's environment and, for what is not set there, from
+        `.env`.
 
-        `operator`: the command is one for whoever runs a bot, in the bot's own folder. For any other, the folder may be
-        anybody's, say one that a download was unpacked into: its `.env` then moves neither folders nor hosts.
-        Raises BadSetting naming the variable and what is wrong with it.
+        `.env` is read in the working directory. `operator` is for commands of whoever runs a bot, in the bot's own
+        folder. For other commands the folder may be anybody's, such as an unpacked download, so its `.env` may then set
+        neither folders nor hosts. Raises BadSetting with the variable's name and what is wrong with it.
         """
         if environ is None:
             environ = {**_file(operator), **os.environ}
@@ -111,7 +113,9 @@ class Settings(BaseModel):
 
 
 def _file(operator: bool) -> dict[str, str]:
-    """Read what `.env` in the working directory says: to an `operator`'s command all, to others nothing of OPERATORS."""
+    """Read the settings in `.env` of the working directory, without those of OPERATORS unless `operator`. Raises
+    BadSetting.
+    """
     try:
         values = dotenv_values(".env")
     except (UnicodeDecodeError, OSError) as error:
@@ -125,7 +129,9 @@ def _file(operator: bool) -> dict[str, str]:
 
 
 def _credentials(folder: str | None) -> dict[str, str]:
-    """The secrets that a service manager has laid into a folder of this process's own."""
+    """Read the secrets that a service manager has put into the folder; {} for None. Raises BadSetting for an unreadable
+    file.
+    """
     found = {}
     for name in SECRETS if folder else ():
         path = Path(folder or "", name)

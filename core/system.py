@@ -1,4 +1,4 @@
-"""Tells what the system underneath offers, where systems differ."""
+"""What the operating system offers where systems differ."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WAITING: Final = MappingProxyType({"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT
 
 
 def usable_cores() -> int:
-    """The processors that this process may use: those it is bound to, where the system can bind it (not on macOS)."""
+    """Count the processors that this process may use: those it is bound to, or all where it can't be bound (macOS)."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def own_data() -> int:
-    """Bytes of data that this process holds, as RLIMIT_DATA counts them; 0 where that can't be told, as on macOS."""
+    """Count the bytes of data that this process holds, as RLIMIT_DATA counts them; 0 if that can't be told, as on macOS."""
     try:
         return int(Path(STATM).read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
@@ -34,6 +34,6 @@ def own_data() -> int:
 
 
 def stop_on_windows() -> None:
-    """End the program with a sentence on Windows: files are locked and workers are bounded in ways that it doesn't have."""
+    """End the program on Windows with a sentence: the locks on files and the limits of workers do not exist there."""
     if os.name == "nt":
         sys.exit("egao: Windows is not supported; install egao in the Windows Subsystem for Linux (wsl --install)")

@@ -1,4 +1,4 @@
-"""Fair timing: peers take turns, in an order that changes, so that what else the machine does meets them all alike."""
+"""Fair timing: the calls to compare take turns in random order, so that other load on the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 
 def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Time each peer, in seconds, in each of `rounds` rounds; two calls before them, which are not counted, warm a peer up."""
+    """Time each call, by name, once in each of `rounds` rounds: seconds by name. Two uncounted calls warm each up first."""
     for call in peers.values():
         call()
         call()
@@ -24,5 +24,5 @@ def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[s
 
 
 def spread(seconds: list[float]) -> dict[str, float]:
-    """The median, and the fastest, which disturbances by others move least."""
+    """Compute the median and the fastest of times; the fastest is least affected by other load. Raises for an empty list."""
     return {"median": statistics.median(seconds), "fastest": min(seconds)}

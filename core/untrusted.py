@@ -1,9 +1,10 @@
-"""Model files come from outside: they are read as data, never run, and what is wrong with one becomes one sentence.
+"""Model files come from outside: they are read as data and never run, and any fault in one becomes one sentence.
 
-The formats: safetensors (tensors and strings), torch state dicts through `weights_only`, HDF5 without links to elsewhere,
-XML without a document type, ONNX from memory, arrays without pickles. `tests/core/weights/test_hostile_models.py` has a payload
-for each, and a search of the code for every way to run one. What is run is egao's own: machine code that it had compiled on
-this machine, of its own source and without any weights, under the rules in `core/compiled/kept.py`.
+The formats: safetensors (tensors and strings), torch state dicts through `weights_only`, HDF5 without links to
+elsewhere, XML without a document type, ONNX from memory, arrays without pickles.
+`tests/core/weights/test_hostile_models.py` has a payload for each, and a search of the code for every way to run one.
+The only machine code that egao loads is its own: compiled on this machine from its own source, without any weights,
+under the rules in `core/compiled/kept.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from core.errors import EgaoError, ModelUnreadable
 
 @contextmanager
 def errors_told(tell: Callable[[Exception, str], EgaoError]) -> Iterator[None]:
-    """Turn whatever foreign data makes a reader raise into the error that `tell` makes of it and of its first line.
+    """Turn any exception of the block into the error that `tell` makes of the exception and of its message's first
+    line.
 
-    An EgaoError passes, and an OSError with a number: that is the disk's.
+    An EgaoError passes unchanged, and so does an OSError with an errno, since that is a fault of the disk.
     """
     try:
         yield
@@ -32,5 +34,7 @@ def errors_told(tell: Callable[[Exception, str], EgaoError]) -> Iterator[None]:
 
 
 def read_as_data(name: str) -> AbstractContextManager[None]:
-    """Turn whatever a reader of formats raises over the file `name` into ModelUnreadable, as `errors_told` does."""
+    """Turn any exception that reading the file `name` raises into ModelUnreadable, except those that `errors_told` lets
+    pass.
+    """
     return errors_told(lambda error, first: ModelUnreadable(name=name, reason=f"{type(error).__name__}: {first}"))

@@ -1,4 +1,4 @@
-"""What a worker process does: the executor's requests answered with the editor."""
+"""The work of a worker process: the executor's requests, done with the editor."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ PREVIEW_SECONDS = 2.5  # between two previews: a message is edited no more often
 
 
 def create(settings: Settings) -> Workbench:
-    """The factory that the executor names. Loads the generator now, so that missing weights show at start."""
+    """Make the workbench of a worker process; the executor finds this function by its name.
+
+    Loads the generator, the face finder and the default direction now, so that missing weights show at the start.
+    """
     models = Models(settings)
     _ = models.renderer, models.finder, models.mover(default())
     return EditorWorkbench(Editor(models, strangers=True))
 
 
 class EditorWorkbench:
-    """The Workbench over an Editor; see core.executor.worker.workbench for what each method promises."""
+    """The Workbench that uses an Editor; core.executor.worker.workbench says what each method must do."""
 
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
@@ -102,7 +105,7 @@ class EditorWorkbench:
         return Rendered(tuple(pictures), (), kinds, strengths, face.learned, told if any(told) else ())
 
     def _file(self, one: Variant, placed: InPhoto | None, request: Render | FullSize) -> bytes:
-        """A picture as a file: in its photo with the photo's colours and transparency, or the face alone."""
+        """Encode a variant: in its photo with the photo's colours and transparency, or, without a photo, the face alone."""
         if placed is None:
             side = getattr(request, "size", None) or len(one.pixels)
             return encode(Editor.resized(one.pixels, side), request.kind, max_bytes=request.max_bytes)
@@ -122,7 +125,11 @@ class EditorWorkbench:
         yield Rendered((picture,), (), (_kind(picture),), (one.strength,), face.learned)
 
     def _known(self, request: Render | Animate | FullSize, side: int | None) -> tuple[KnownFace, InPhoto | None, Expression]:
-        """The face with all that drawing it takes, and its place in the request's photo of at most `side` pixels, if any."""
+        """Return the face with its scale, its place in the request's photo (None without one), and the expression.
+
+        The photo is made smaller to at most `side` pixels; None keeps its size. Raises FaceRefused if the face no
+        longer passes the checks.
+        """
         expression = named(request.expression)
         face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
         try:
@@ -155,5 +162,7 @@ def _small(pixels: np.ndarray, source: Source) -> bytes:
 
 
 def _kind(picture: bytes) -> str:
-    """Tell the kind of a file: the encoder may step down from PNG to fit, and the file's own first bytes say what it became."""
+    """Tell the kind of an encoded file from its first bytes: the encoder may have chosen another kind than PNG to fit a
+    size.
+    """
     return {b"\x89P": "png", b"\xff\xd8": "jpeg"}.get(picture[:2], "webp")

@@ -1,4 +1,4 @@
-"""Back into the photo: what an edit changes, laid into the person's own picture at its own resolution."""
+"""Putting an edited face back into its photo: only the changes of the edit are applied, at the photo's own resolution."""
 
 from __future__ import annotations
 

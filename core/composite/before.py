@@ -1,4 +1,4 @@
-"""Things before the face: they stay where and as they are, and so does a narrow rim of the face round them."""
+"""Things in front of the face (a hand, a cup): they stay unchanged in the photo, and so does a narrow rim around them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ _BAND = 0.04  # in face sizes: over so much the face's own motion dies away towa
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """What an edit leaves alone, [1, 1, H, W], 0..1."""
+    """Where an edit leaves the photo alone: two masks [1, 1, H, W], 0..1."""
 
     pixels: Tensor  # 1 where the photo stays as it is to the bit
     motion: Tensor  # 1 where nothing moves
 
 
 def still(things: Tensor, size: float) -> Still:
-    """Derive what stays still from the probabilities of `things` [1, 1, H, W] before a face of `size` pixels."""
+    """Derive the masks of a `Still` from the probabilities of `things` [1, 1, H, W], 0..1, in front of a face of `size`
+    pixels.
+    """
     there = _wider(smoothstep(things, *_SURE), _RIM * size)
     pixels = (1.5 * blur(_wider(there, 2 * _FADE * size), _FADE * size)).clamp(0, 1)
     motion = (1.5 * blur(_wider(there, _BAND * size), _BAND / 2 * size)).clamp(0, 1)
@@ -32,6 +34,6 @@ def still(things: Tensor, size: float) -> Still:
 
 
 def _wider(mask: Tensor, reach: float) -> Tensor:
-    """Take the largest value within so many pixels."""
+    """Take, for each pixel of the mask [1, 1, H, W], the largest value within `reach` pixels."""
     side = 2 * max(1, round(reach)) + 1
     return F.max_pool2d(mask, side, stride=1, padding=side // 2)

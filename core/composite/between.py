@@ -1,4 +1,4 @@
-"""A picture between two of one face, without asking the generator: for whoever moves a slider and will not wait."""
+"""A picture between two pictures of one face, made without the generator, so that a slider can be followed at once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from core.composite.warp import Raster, grid, sample
 
 
 def between(one: Rendered, other: Rendered, share: float) -> Rendered:
-    """Draw the face `share` (0 to 1) of the way from one picture to another, of one size.
+    """Draw the face at `share` (0..1) of the way from picture `one` to picture `other`, both of the same size.
 
-    Points go along straight lines; each picture is bent to where they are then, so that no feature is seen twice, and the
-    two are mixed. It is right where both look alike but for their shape: a face at two strengths not far apart.
+    Landmarks move along straight lines. Both pictures are warped to the moved landmarks, so that no feature is seen
+    twice, and mixed. The result is good where the two differ little but in shape, as a face does at two neighbouring
+    strengths.
     """
     height, width = one.pixels.shape[:2]
     points = one.landmarks + (other.landmarks - one.landmarks) * share

@@ -1,4 +1,6 @@
-"""The edit's change of shade, fitted to the photo. Pictures are float32 [1, 3, H, W] in levels of 255, on one mesh."""
+"""The edit's change of shade, adapted to the photo. Pictures are float32 [1, 3, H, W] in levels of 0..255, all warped
+to the same mesh. `size` is the size of the face in pixels (`mesh.face_size`).
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ _RESHAPED_WIDE = 1.0, 3.0  # the same where a whole part of the face becomes ano
 
 
 def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, size: float, wide: float) -> Tensor:
-    """Find what the edit adds to the photo's shade; in a `beard` [1, 1, H, W] less, for generators shave while they smile.
+    """Compute the change of shade [1, 3, H, W], in levels, that the edit adds to the photo.
 
-    By `wide` (0..1) as in `reshaped`, broad changes too: a cheek that is no longer raised is lit otherwise.
+    Where `beard` [1, 1, H, W], 0..1, is high less is added: generators shave a face when they make it smile. `wide`,
+    0..1, allows stronger broad changes: a cheek that is no longer raised is lit differently.
     """
     made = blur((edited - reconstructed) * light(photo, reconstructed, size), _FINEST * size)
     grey = made.mean(dim=1, keepdim=True)
@@ -35,27 +38,31 @@ def change(photo: Tensor, reconstructed: Tensor, edited: Tensor, beard: Tensor, 
 
 
 def broad(made: Tensor, size: float) -> Tensor:
-    """Take the part of a change that is wider than a fold."""
+    """Extract the part of a change [1, 3, H, W] that is wider than a fold of skin: a blur of the same shape."""
     return blur(made, _BROAD * size)
 
 
 def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
-    """Compute the factor that gives `picture` the light and complexion of the photo."""
+    """Compute the factors [1, 3, H, W] by which `picture` is multiplied to get the photo's light and complexion."""
     return _factor(blur(photo, _LIGHT * size), blur(picture, _LIGHT * size))
 
 
 def _factor(wanted: Tensor, present: Tensor) -> Tensor:
-    """Divide `wanted` by `present`, its tint taken by half: two complexions differ by more than light, lips and teeth less."""
+    """Divide `wanted` by `present` and keep half of the tint: complexions differ more than light does, lips and teeth
+    less.
+    """
     factor = ((wanted + 8) / (present + 8)).clamp(0.4, 1.6)
     grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
     return (factor * grey.clamp(0.4, 1.6)).sqrt()
 
 
 def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
-    """Mark where the change `made` is so strong in folds and edges that the photo's own must go: [1, 1, H, W], 0..1.
+    """Mark where the change `made` is so strong in folds and edges that the photo's own must be replaced: [1, 1, H, W],
+    0..1.
 
-    A fold that the photo shows deeper than the reconstruction, or a little beside it, would else stay as a ghost. By
-    `wide` (0..1) weaker changes count, and more around them: where a broad smile goes, the whole cheek is another.
+    Otherwise a fold that is deeper in the photo than in the reconstruction, or a little beside it, would remain as a
+    ghost. The higher `wide` (0..1), the weaker the changes that count and the wider the area around them: where a broad
+    smile is removed, the whole cheek changes.
     """
     strength = (made - broad(made, size)).abs().mean(dim=1, keepdim=True)
     low, high = (few + wide * (most - few) for few, most in zip(_RESHAPED, _RESHAPED_WIDE, strict=True))
@@ -64,10 +71,13 @@ def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
 
 
 def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: float) -> Tensor:
-    """Find what turns the photo, between `_DETAIL` and `_LIGHT`, into the edited picture; what is finer stays the photo's.
+    """Compute what to add to the photo [1, 3, H, W], in levels, so that it looks like the edited picture at medium
+    scale.
 
-    Lines that stand out of the detail around them are creases, and go with the shade that they belong to; `beside` the
-    mouth's corners, where all around is such a line, those that stand out of the detail that the `skin` has elsewhere.
+    Medium means detail between `_DETAIL` and `_LIGHT` wide. Finer detail (pores, hairs) stays the photo's, light that
+    varies more broadly too. Creases are the exception: fine lines that are stronger than the usual detail around them
+    are removed. Where `beside` [1, 1, H, W] (beside the corners of the mouth) is 1, all the surroundings are a crease,
+    so there "usual" is the detail of the rest of the `skin` [1, 1, H, W].
     """
     smooth = blur(photo, _DETAIL * size)
     detail = photo - smooth
@@ -79,7 +89,7 @@ def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: f
 
 
 def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
-    """Mark where the photo has much more fine detail than the smoother part of the `skin`: a beard, [1, 1, H, W], 0..1."""
+    """Mark a beard: where the photo has much more fine detail than the smoother part of the `skin`. [1, 1, H, W], 0..1."""
     # contrast, not levels: a dark beard is a beard too; where a warped photo overshoots below black there is no logarithm
     grey = (photo.mean(dim=1, keepdim=True).clamp(min=0) + 16).log() * 100
     detail = blur((grey - blur(grey, _DETAIL * size)).abs(), 0.025 * size)
@@ -90,17 +100,22 @@ def hairy(photo: Tensor, skin: Tensor, size: float) -> Tensor:
 
 
 def bearded(beard: Tensor, skin: Tensor, lips: Tensor, size: float) -> float:
-    """Judge whether the `skin` round the `lips`, but off their edges, which are detail too, has a beard: 0 (no) to 1."""
+    """Judge whether the skin around the lips has a beard: 0 (no) to 1.
+
+    `beard`, `skin` and `lips` are masks [1, 1, H, W]. The edges of the lips are left out, since they are fine detail
+    too.
+    """
     where = skin * (blur(lips, 0.04 * size) < 0.02) * blur(lips, 0.15 * size)
     return float(smoothstep((beard * where).sum() / where.sum().clamp(min=1e-6), *_BEARDED))
 
 
 def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size: float) -> Tensor:
-    """Compute the factor that gives the inside of the `edited` mouth the photo's light, as `skin` and `lips` [1, 1, H, W] show.
+    """Compute the factors [1, 3, H, W] that give the inside of the `edited` mouth the photo's light.
 
-    Whichever of the two is lit better counts: a beard is darker than what it surrounds, and so is lipstick. It hardly
-    brightens, for teeth are the lightest of a face already and would lose their shape, and hardly tints: eyes see teeth
-    as white in any light.
+    The light is measured on the `skin` and on the `lips` (masks [1, 1, H, W]) near the mouth, and the brighter of the
+    two counts: a beard is darker than the skin around it, and so is lipstick. It brightens by a tenth at most, for
+    teeth are the lightest part of a face and would lose their shape, and tints little, for eyes see teeth as white in
+    any light.
     """
 
     def mean(image: Tensor, where: Tensor) -> Tensor:

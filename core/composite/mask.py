@@ -1,4 +1,4 @@
-"""Where an edit may change the photo, and how far it does there. Weights are float32 [1, 1, H, W], 0..1."""
+"""Masks of where and how far an edit may change the photo: float32 [1, 1, H, W], 0..1. `size` is the face's, in pixels."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _NOSE_KEPT = 0.8  # share of a change of shade that is refused there
 
 
 def point_weights(points: Points, brows: float = 0.0, wide: float = 0.0) -> NDArray[np.float64]:
-    """Weigh each mesh point as skin that the edit may change, as lips and as eyes, each 0..1: [V, 3].
+    """Weigh each mesh point as skin that the edit may change, as lips and as eyes: [V, 3], each 0..1.
 
-    Skin fades to nothing at the rim, and upwards from the cheeks to the brows; by `brows` (0..1) it goes on to the middle
-    of the forehead. The tip of the nose is mostly the photo's; by `wide` (0..1), where cheeks fall, its wings are not.
+    Skin fades to 0 at the rim, and from the cheeks up to the brows; `brows` (0..1) extends it to the middle of the
+    forehead. The tip of the nose mostly stays the photo's. `wide` (0..1), for cheeks that fall, gives the wings of the
+    nose to the edit.
     """
     down = points[CHEEKS] - points[BROWS]
     height = ((points - points[BROWS]) @ down) / (down @ down)
@@ -40,14 +41,16 @@ def point_weights(points: Points, brows: float = 0.0, wide: float = 0.0) -> NDAr
 
 
 def significance(change: Tensor, size: float) -> Tensor:
-    """Mark the pixels (1) where the edit's change [1, 3, H, W] in levels of 255 is seen, 0 where it is but noise."""
+    """Mark where the edit's change [1, 3, H, W], in levels of 0..255, is visible (1) and where it is only noise (0)."""
     return smoothstep(blur(change.abs().mean(dim=1, keepdim=True), 0.02 * size), *_SEEN)
 
 
 def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float) -> Tensor:
-    """1 where photo and reconstruction, on the same mesh, show different things: a hand, a microphone, hair.
+    """Mark (1) where photo and reconstruction show different things, such as a hand, a microphone or hair: [1, 1, H,
+    W].
 
-    `skin` says where they are compared at all; a difference that the whole face shares is light.
+    Both are [1, 3, H, W] on the same mesh. They are compared where `skin` [1, 1, H, W] is high; a difference that the
+    whole face shares is taken for light and ignored.
     """
     difference = blur(photo - reconstructed, 0.02 * size)
     common = (difference * skin).sum(dim=(2, 3), keepdim=True) / skin.sum().clamp(min=1)
@@ -55,17 +58,20 @@ def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float
 
 
 def chin(height: Tensor, wide: float) -> Tensor:
-    """Weigh hairs at a `height` (as in `solid`) as a beard's: 1 everywhere, but by `wide` only below the nose's bridge.
+    """Weigh by `height` (as in `solid`) whether hairs there belong to a beard: [1, 1, H, W], 0..1.
 
-    Lashes and the lines round the eyes have as much detail.
+    With `wide` 0 the weight is 1 everywhere; with 1 it is 1 only below the bridge of the nose, since lashes and the
+    lines around the eyes have as much detail as a beard.
     """
     return 1 - wide * (1 - smoothstep(height, *_BELOW_EYES))
 
 
 def solid(photo: Tensor, height: Tensor, size: float) -> Tensor:
-    """Mark (1) what is harder than any fold of the skin: the rims of glasses, a strand of hair. [1, 1, H, W].
+    """Mark (1) edges that are harder than any fold of skin, such as the rims of glasses or a strand of hair: [1, 1, H,
+    W].
 
-    `height` [1, 1, H, W] is 0 at the brows and 1 on the nose; further down, lips and beards are as hard, and do change.
+    `height` [1, 1, H, W] is 0 at the brows and 1 on the nose. Further down nothing is marked: lips and beards have
+    edges as hard, and an edit does change them.
     """
     grey = photo.mean(dim=1, keepdim=True)
     edges = blur((grey - blur(grey, 0.02 * size)).abs(), 0.006 * size)

@@ -1,7 +1,8 @@
-"""The landmarker's 478 points as a mesh: its triangles, the holes of eyes and mouth filled, and a rim round the oval.
+"""The landmarker's 478 points as a mesh: its triangles, those that fill the eyes and the mouth, and a rim around the
+face.
 
-The rim is a copy of the oval pushed outwards. Nothing moves on it and nothing is changed beyond it, so that what the
-edit does to the jaw runs out in a band of neck or backdrop instead of stopping at a line.
+The rim is a copy of the face's outline (the oval), pushed outwards. Nothing moves on the rim and nothing changes beyond
+it, so that the motion of the jaw fades out in a band of neck or background instead of stopping at a line.
 """
 
 from __future__ import annotations
@@ -40,25 +41,27 @@ _RIM_TOP, _RIM_CHIN = 0.01, 0.09  # in face sizes
 
 
 def face_size(points: Points) -> float:
-    """Measure the side of a square as large as the face's oval, in pixels: the unit in which this package gives lengths."""
+    """Compute the square root of the oval's area, in pixels. "In face sizes" means in this unit."""
     x, y = np.asarray(points, dtype=np.float64)[list(OVAL)].T
     return float(np.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2))
 
 
 def lowness() -> NDArray[np.float64]:
-    """Tell how low each point of the oval lies: 0 from the forehead down to the ear lobes, rising to 1 along the jaw."""
+    """Tell how low each of the oval's 36 points lies: 0 from the forehead to the ear lobes, rising to 1 along the jaw."""
     steps = np.abs(np.arange(len(OVAL)) - _CHIN)  # 0 at the chin, 18 at the forehead
     return _smoothstep(1 - (steps - 4) / 5)
 
 
 def rim_margin(size: float) -> NDArray[np.float64]:
-    """Choose the distance of the rim from each point of the oval, [36], in the unit of `size`: wide below the jaw."""
+    """Compute how far the rim lies from each of the oval's points, [36], in pixels for a face of `size` pixels:
+    furthest below the jaw.
+    """
     margin: NDArray[np.float64] = (_RIM_TOP + (_RIM_CHIN - _RIM_TOP) * lowness()) * size
     return margin
 
 
 def with_rim(points: Points) -> Points:
-    """Join the mesh's points and the rim's, [468 + 36, 2], from 468 or more landmarks."""
+    """Join the first 468 of the landmarks [V, 2] and the points of the rim: [468 + 36, 2]."""
     inner = np.asarray(points, dtype=np.float64)[:COUNT]
     oval = inner[list(OVAL)]
     away = oval - oval.mean(axis=0)
@@ -68,7 +71,9 @@ def with_rim(points: Points) -> Points:
 
 @cache
 def triangles() -> NDArray[np.intp]:
-    """List [T, 3] indices into the points of `with_rim`, eyes and mouth filled. The mouth's come first, then the eyes'."""
+    """List the triangles as indices [T, 3] into the points of `with_rim`: first those in the mouth, then in the eyes,
+    then the rest.
+    """
     from mediapipe.tasks.python.vision import FaceLandmarksConnections
 
     edges = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three edges a triangle, one after the other
@@ -85,7 +90,10 @@ def triangles() -> NDArray[np.intp]:
 
 @cache
 def neighbours() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """List both ends of every edge of the surface (no rim, nothing across eyes and mouth), each edge in both directions."""
+    """List the start and the end of every edge of the surface, two arrays [E]; each edge is there in both directions.
+
+    The rim and the triangles that fill eyes and mouth are left out.
+    """
     from mediapipe.tasks.python.vision import FaceLandmarksConnections
 
     pairs = {(c.start, c.end) for c in FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION}
@@ -94,7 +102,10 @@ def neighbours() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def smooth(values: NDArray[np.float64], fixed: NDArray[np.bool_], rounds: int) -> NDArray[np.float64]:
-    """Average values [468, K] with their neighbours' mean, `rounds` times; points that are `fixed` [468] keep theirs."""
+    """Replace values [468, K], `rounds` times, by the mean of themselves and their neighbours' mean: [468, K].
+
+    Points that are `fixed` (bool [468]) keep their values.
+    """
     start, end = neighbours()
     count = np.bincount(start, minlength=COUNT)[:, None]
     for _ in range(rounds):
@@ -105,7 +116,7 @@ def smooth(values: NDArray[np.float64], fixed: NDArray[np.bool_], rounds: int) -
 
 
 def _strip(above: tuple[int, ...], below: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    """Lay triangles between two rows of points that share their ends."""
+    """List the triangles between two rows of point indices of equal length that share their first and last point."""
     made = []
     for i in range(len(above) - 1):
         corners = (above[i], above[i + 1], below[i + 1], below[i])

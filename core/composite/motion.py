@@ -1,7 +1,8 @@
-"""Where the edit takes each landmark of the photo's own face.
+"""Where the edit moves each landmark of the photo's own face.
 
-Only the expression is taken over: what turns, shifts or scales the whole head between reconstruction and edit is fitted
-on the bones of the face and taken out, and what is no more than the landmarker's noise is dropped.
+Only the expression is transferred. A turn, shift or change of size of the whole head between reconstruction and edit is
+fitted on the points that hardly move (STEADY) and removed, and so is motion that is no more than the landmarker's
+noise.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
 
 
 def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts) -> Points:
-    """Compute the photo's landmarks after the edit, [468, 2], from three sets of landmarks [478, 2] in photo pixels."""
+    """Compute where the photo's landmarks lie after the edit: [468, 2] in photo pixels.
+
+    The three sets of landmarks, [478, 2] in photo pixels, are of the photo, of its reconstruction and of the edited
+    picture.
+    """
     photo, reconstructed, edited = (np.asarray(points, dtype=np.float64)[:COUNT] for points in (photo, reconstructed, edited))
     size = face_size(photo)
     motion = without_head(reconstructed, edited) - reconstructed
@@ -59,9 +64,11 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
 
 
 def without_head(reconstructed: Points, edited: Points) -> Points:
-    """Put the head back in the edited landmarks: a similarity fitted on STEADY, the nose free to slide as a turn lets it.
+    """Undo the motion of the whole head in the `edited` landmarks [N, 2], in place of which they get the
+    reconstruction's.
 
-    An affine map would fit the forehead better and carry its errors to the chin, where nothing holds it.
+    A similarity is fitted on STEADY, with the nose free to slide as it does in a turn. An affine map would fit the
+    forehead better and carry its errors to the chin, where no point holds it.
     """
     size, centre = face_size(reconstructed), edited.mean(axis=0)
     away = edited - centre
@@ -76,18 +83,20 @@ def without_head(reconstructed: Points, edited: Points) -> Points:
 
 
 def mouth_gap(points: Points) -> float:
-    """Mean distance between the inner lips over the middle of the mouth, in pixels; 0 where they overlap."""
+    """Compute the mean distance between the inner lips over the middle of the mouth, in pixels; 0 where they overlap."""
     above, below = (np.asarray(points)[list(row[3:8])] for row in LIPS_INSIDE)
     return float(max(0.0, ((below - above) @ _down(points)).mean()))
 
 
 def relaxing(before: Points, after: Points) -> float:
-    """Measure how far the mouth goes back from a smile, 0 (not) to 1: by how much it becomes narrower."""
+    """Measure how far the mouth gives up a smile between two sets of landmarks, 0 (not) to 1: by how much narrower it
+    becomes.
+    """
     return float(np.clip(_narrower(before, after) / _RELAXED, 0, 1))
 
 
 def broadly(before: Points, after: Points) -> float:
-    """Measure how broad the smile was that goes: 0 for a plain one, 1 where cheeks were raised that no longer are."""
+    """Measure how broad a removed smile was: 0 for a plain one, 1 for one that had raised the cheeks."""
     return float(np.clip((_narrower(before, after) - _RELAXED) / (_BROAD - _RELAXED), 0, 1))
 
 
@@ -97,23 +106,27 @@ def _narrower(before: Points, after: Points) -> float:
 
 
 def heights(points: Points, where: Tensor) -> Tensor:
-    """Tell how far down the face places [1, 2, H, W], in the points' pixels, lie: [1, 1, H, W], 0 at the brows, 1 on the nose."""
+    """Tell how far down the face the places `where` [1, 2, H, W] lie: [1, 1, H, W], 0 at the brows and 1 on the nose.
+
+    Places and `points` are in the same pixels.
+    """
     down = (points[CHEEKS] - points[BROWS]).astype(np.float32)
     away = where - torch.tensor(points[BROWS], dtype=torch.float32).view(1, 2, 1, 1)
     return (away * torch.from_numpy(down / (down @ down)).view(1, 2, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def _down(points: Points) -> NDArray[np.float64]:
-    """Find the unit vector from forehead to chin."""
+    """Compute the unit vector [2] from forehead to chin."""
     axis = np.asarray(points[152] - points[10], dtype=np.float64)
     result: NDArray[np.float64] = axis / np.linalg.norm(axis)
     return result
 
 
 def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
-    """Choose how much of the motion each point takes, [468]: forehead and the face's sides none, brows and lids `parts.upper`.
+    """Choose the share (0..1) of the motion that each point takes, [468].
 
-    Where brows are meant to move the forehead gives way for them, and ends at the hair.
+    The forehead and the sides of the face take none, brows and upper lids take `parts.upper`. If brows are meant to
+    move, the forehead up to the hair gives way to them.
     """
     upper = parts.upper
     down = photo[CHEEKS] - photo[BROWS]
@@ -125,9 +138,10 @@ def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
 
 
 def _lift(photo: Points) -> NDArray[np.float64]:
-    """Raise brows that were lowered in a deep frown, [468, 2] in pixels: evenly (inner ends alone would look worried).
+    """Compute the motion [468, 2], in pixels, that raises brows lowered in a deep frown.
 
-    Eyes and the oval stay; what lies between gives way.
+    Both ends of a brow rise: raised inner ends alone would look worried. Eyes and the oval stay where they are, and the
+    skin between gives way.
     """
     up, size = -_down(photo), face_size(photo)
     held = np.zeros(COUNT, dtype=bool)
@@ -143,8 +157,12 @@ def _lift(photo: Points) -> NDArray[np.float64]:
 
 
 def _hold(motion: NDArray[np.float64], photo: Points, margin: NDArray[np.float64]) -> None:
-    """Keep every point this side of the rim, in place: motions saturate at a share of the `margin` [36] from the oval to
-    the rim, plus the way to the oval. On the far side of a turned face cheek and oval lie on one line, and would fold."""
+    """Limit the `motion` [468, 2], in place, so that no point crosses the rim.
+
+    The limit of a point is the distance to the nearest point of the oval plus a share of the `margin` [36] from there
+    to the rim, all in pixels. On the far side of a turned face cheek and oval lie on one line, and would fold over each
+    other.
+    """
     ways = np.linalg.norm(photo[:, None] - photo[list(OVAL)], axis=2)  # [468, 36]
     nearest = ways.argmin(axis=1)
     limit = _OVAL_SHARE * margin[nearest] + ways[np.arange(COUNT), nearest]
@@ -152,10 +170,11 @@ def _hold(motion: NDArray[np.float64], photo: Points, margin: NDArray[np.float64
 
 
 def _close_mouth(target: Points, photo: Points, reconstructed: Points, edited: Points) -> None:
-    """Set the inner lips so that a mouth which the edit closes is closed, in place.
+    """Place the inner lips of `target` [468, 2], in place, so that a mouth which the edit closes is really closed.
 
-    Differences of landmarks would leave it ajar wherever the photo's mouth stands further open than the reconstruction's:
-    where the edit narrows the gap, its share is taken instead. Nowhere may the lips cross.
+    Adding the landmarks' differences alone would leave the mouth ajar if it is more open in the photo than in the
+    reconstruction. So, where the edit narrows the gap, the photo's gap is narrowed by the same ratio. The lips never
+    cross.
     """
     down = _down(photo)
     rows = [np.array(row[1:-1]) for row in LIPS_INSIDE]

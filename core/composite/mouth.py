@@ -1,8 +1,9 @@
 """The inside of the mouth: the photo's own teeth where it shows them, the generator's where it does not.
 
-Teeth do not move with the lips. A mouth that closes a little slides its lips over the photo's teeth where they are; one
-that opens a little further stretches what is seen. A mouth that becomes another one is drawn by the generator, in the
-photo's light, sharpness and grain: half of each would be neither's teeth.
+Teeth do not move with the lips. If a mouth closes a little, its lips slide over the photo's teeth; if it opens a little
+further, the teeth that are seen are stretched. If it changes more, the inside is drawn by the generator in the photo's
+light, sharpness and grain: a mixture of both would be nobody's teeth. Masks are float32 [1, 1, H, W], 0..1; points are
+in the pixels of the same grid, and `size` is the face's size in these pixels.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _MOST_GRAIN = 8.0  # levels
 
 @dataclass(frozen=True)
 class Mouth:
-    """How the photo's mouth becomes the edited one; gaps between the lips in face sizes."""
+    """How far the mouth is open before and after an edit: the gap between the lips, in face sizes."""
 
     before: float
     after: float
@@ -54,26 +55,30 @@ class Mouth:
 
 
 def inside(target: Points, height: int, width: int, size: float) -> Tensor:
-    """Mark what lies inside the edited mouth, its seam included: float32 [1, 1, H, W] of 0..1; `target` in its pixels."""
+    """Mask the inside of the edited mouth and the seam along the lips: float32 [1, 1, H, W], 0..1."""
     loop = target[LOOP]
     covered: Tensor = blur(torch.maximum(polygon(loop, height, width), outline(loop, height, width, _SEAM * size)), _SOFT * size)
     return covered
 
 
 def whole(target: Points, height: int, width: int, size: float) -> Tensor:
-    """Mark the edited mouth with its lips and their edge: [1, 1, H, W] of 0..1."""
+    """Mask the edited mouth with its lips and their outer edge: [1, 1, H, W], 0..1."""
     lips = target[list(LIPS_OUTLINE)]
     covered = torch.maximum(polygon(lips, height, width), outline(lips, height, width, _LIPS_EDGE * size))
     return blur(covered, 0.3 * _LIPS_EDGE * size)
 
 
 def shown(photo: Points, height: int, width: int, size: float) -> Tensor:
-    """Mark what is surely the inside of the photo's own mouth, not its lips: [1, 1, H, W] of 0..1."""
+    """Mask what is certainly inside the photo's own mouth and no part of its lips: [1, 1, H, W], 0..1."""
     return ((blur(polygon(photo[LOOP], height, width), 2 * _SOFT * size) - 0.6) / 0.35).clamp(0, 1)
 
 
 def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
-    """Make the photo's teeth as dark as those of the edited picture: lips that come down throw a shadow."""
+    """Darken the photo's teeth `own` to the level of the `drawn` ones, both [1, 3, H, W]: lips that come down cast a
+    shadow.
+
+    Both are compared where the mask `where` is 1.
+    """
 
     def mean(image: Tensor) -> Tensor:
         grey = image.mean(dim=1, keepdim=True)
@@ -83,11 +88,11 @@ def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
 
 
 def not_brighter(drawn: Tensor, photo: Tensor, around: Tensor, inner: Tensor) -> Tensor:
-    """Make `drawn` no brighter than the brightest skin of the photo `around` [1, 1, H, W] it: teeth do not shine.
+    """Limit the brightness of the `drawn` mouth [1, 3, H, W] to that of the photo's brightest skin: teeth do not shine.
 
-    All that is `inner` is darkened alike, so that each tooth still stands out from the next; only glints are cut, at the
-    brightest that the photo has here: in a dark room teeth are dark. What is light is whitened a little: eyes expect it of
-    teeth.
+    `around` and `inner` [1, 1, H, W] mask the skin around the mouth and its inside. The whole inside is darkened by one
+    factor, so that each tooth still stands out from the next; only glints are cut off, at the brightest level of the
+    photo here, for in a dark room teeth are dark. Light parts lose some of their tint: eyes expect white teeth.
     """
     skin, teeth = photo.mean(dim=1, keepdim=True), drawn.mean(dim=1, keepdim=True).clamp(min=1)
     most = max(float(skin.max()), 1.0)
@@ -105,7 +110,7 @@ def _quantile(values: Tensor, share: float, otherwise: float) -> float:
 
 
 def ends(after: Points, height: int, width: int, size: float) -> Tensor:
-    """1 at the very corners of the mouth, where the thin triangles of the lips fold over each other: [1, 1, H, W]."""
+    """Mask the very corners of the mouth, where thin triangles of the lips fold over each other: [1, 1, H, W], 0..1."""
     made = torch.zeros(1, 1, height, width)
     for row in (LIPS_INSIDE[0], LIPS_OUTSIDE[0]):
         for point in (after[row[0]], after[row[-1]]):
@@ -114,7 +119,8 @@ def ends(after: Points, height: int, width: int, size: float) -> Tensor:
 
 
 def corners(after: Points, height: int, width: int, size: float) -> Tensor:
-    """1 beside the corners of the mouth `after` an edit, where their line would stay when it narrows: [1, 1, H, W].
+    """Mask the skin beside the corners of the edited mouth, where an old crease would remain if the mouth narrows: [1,
+    1, H, W].
 
     The lips themselves are left out.
     """
@@ -126,10 +132,10 @@ def corners(after: Points, height: int, width: int, size: float) -> Tensor:
 
 
 def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
-    """Make `drawn` as sharp and as grainy as the photo; both [1, 3, H, W] are compared where `around` [1, 1, H, W] is 1.
+    """Give `drawn` the sharpness and the grain of the photo, both [1, 3, H, W] in levels: [1, 3, H, W].
 
-    The generator's skin and the photo's, side by side, tell: edges (the strongest detail) how soft it must become, the
-    quieter half of the skin how much grain it lacks; pores and hairs are no grain.
+    They are compared where `around` [1, 1, H, W] is above 0.5. The strongest edges there tell how much to blur, the
+    quieter half of the skin how much noise to add; pores and hairs are no grain.
     """
     edges, quiet = _roughness(photo, around)
     for sigma in _SOFTER:
@@ -144,7 +150,9 @@ def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
 
 
 def _roughness(image: Tensor, around: Tensor) -> tuple[float, float]:
-    """Measure the deviation of the finest detail, in levels, at the strongest edges of the region and in its quieter half."""
+    """Measure the standard deviation of the finest detail where `around` is above 0.5, in levels: (at the strongest
+    edges, in the quieter half). Of fewer than 64 pixels it tells values that leave the picture as it is.
+    """
     grey = image.mean(dim=1, keepdim=True)
     power = blur((grey - blur(grey, 1.0)).square(), 2.0)[around > 0.5]
     if power.numel() < 64:

@@ -1,10 +1,10 @@
-"""An edited face back in the photo that it came from: only what the edit changes, at the photo's own resolution.
+"""An edited face put back into its photo: only what the edit changes, at the photo's own resolution.
 
-Three pictures are brought onto the mesh that the photo's face has after the edit: the photo itself, the reconstruction
-and the edited picture. There the photo's pixels already are where the edit wants them, so skin keeps its pores and a
-beard its hairs; what edited and reconstructed still differ by is the change of shading (folds, cheeks, lips), and is
-added, as an expression ratio image adds it (Liu, Shan and Zhang 2001). Only the inside of a mouth that the photo never
-showed is the generator's own. Beyond the mesh not a bit of the photo changes.
+Three pictures are warped onto the mesh that the photo's face has after the edit: the photo itself, the reconstruction
+and the edited picture. The warped photo already has the new shape, so skin keeps its pores and a beard its hairs. The
+remaining difference between edited picture and reconstruction is a change of shading (folds, cheeks, lips). It is
+added, as in an expression ratio image (Liu, Shan and Zhang 2001). Only the inside of a mouth that the photo does not
+show is drawn by the generator. Beyond the mesh no bit of the photo changes.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an e
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """A picture of the generator, aligned as the photo's crop, and the landmarks found in it."""
+    """A picture drawn by the generator, aligned as the photo's crop is, with the landmarks that were found in it."""
 
     pixels: Picture  # [R, R, 3]
     landmarks: Points  # [478, 2] in its own pixels
 
 
 class Original:
-    """A face in its photo, and its reconstruction: what all edits of the face share."""
+    """A face in its photo with its reconstruction: all that is shared by every edit of this face."""
 
     def __init__(
         self,
@@ -53,9 +53,13 @@ class Original:
         things: NDArray[np.float32] | None = None,
         encoded: Callable[[Picture], Picture] = lambda pixels: pixels,
     ) -> None:
-        """photo [H, W, 3]; the face's landmarks [478, 2] in it; matrix [3, 3]: pixels of its aligned crop -> of the photo;
-        `reconstructed` drawn from the face's latent; `things` [M, M], 0..1 over that crop, lie before the face and stay as
-        they are; `encoded`: the generator's sRGB -> how the photo encodes colours."""
+        """Keep what every edit needs.
+
+        `photo` is uint8 [H, W, 3], `landmarks` [478, 2] are the face's in it. `matrix` [3, 3] maps pixels of the
+        aligned crop to pixels of the photo. `reconstructed` is drawn from the face's latent. `things` [M, M], 0..1, are
+        the probabilities over the crop that something is in front of the face; such places stay unchanged. `encoded`
+        converts sRGB pixels of the generator to the photo's own colours.
+        """
         assert photo.dtype == np.uint8
         assert photo.ndim == 3
         self.photo, self.matrix, self.things, self._encoded = photo, matrix, things, encoded
@@ -67,23 +71,25 @@ class Original:
 
     @cached_property
     def reconstructed_mesh(self) -> Points:
-        """The reconstruction's mesh in photo pixels."""
+        """The reconstruction's mesh with its rim, [504, 2] in photo pixels."""
         return with_rim(self.reconstructed_points)
 
     def to_photo(self, points: Points) -> Points:
-        """Map pixels of the aligned crop [N, 2] -> pixels of the photo."""
+        """Map points [N, 2] in pixels of the aligned crop to pixels of the photo: [N, 2]."""
         result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         return result
 
     def meant(self, edited: Rendered, parts: Parts) -> Points:
-        """Move the photo's landmarks as an edit does: [468, 2] in photo pixels."""
+        """Compute where the photo's landmarks lie after the edit: [468, 2] in photo pixels."""
         return target_points(self.points, self.reconstructed_points, self.to_photo(edited.landmarks), parts)
 
     def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
-        """Edit this face in the photo, or in `onto`, the photo with other faces of it edited already: a new array.
+        """Edit this face in a copy of the photo and return the copy, uint8 [H, W, 3].
 
-        `parts`: how far parts of the face follow the edit. `lips_anew`: the lips are the generator's too, as the inside of
-        an opened mouth is, for where the photo's own can't be brought into the edited shape whole.
+        `parts` tells how far parts of the face follow the edit. `onto` is a version of the photo in which other faces
+        are edited already, to use in place of the photo. With `lips_anew` the lips are drawn by the generator too, for
+        when the photo's own would tear in the new shape. If less than 8 pixels of the face lie in the photo, nothing is
+        edited.
         """
         result = (self.photo if onto is None else onto).copy()
         made = _Edit(self, replace(edited, pixels=self._encoded(edited.pixels)), parts, lips_anew=lips_anew)
@@ -95,7 +101,7 @@ class Original:
 
 
 class _Edit:
-    """One edit of an `Original`: the window of the photo that it touches, and what it puts there."""
+    """One edit of an `Original`: which window of the photo it touches, and its new pixels."""
 
     def __init__(self, original: Original, edited: Rendered, parts: Parts, *, lips_anew: bool) -> None:
         self.original, self.edited, self.parts, self.lips_anew = original, edited, parts, lips_anew
@@ -110,7 +116,7 @@ class _Edit:
         self.corner = np.array([x0, y0], dtype=np.float64)
 
     def pixels(self) -> tuple[Picture, NDArray[np.bool_]]:
-        """Return the window's pixels [h, w, 3] and which of them [h, w] the edit may have changed."""
+        """Compute the window's pixels uint8 [h, w, 3] and the mask, bool [h, w], of those that the edit may have changed."""
         x0, y0, x1, y1 = self.window
         height, width = y1 - y0, x1 - x0
         photo = _tensor(self.original.photo[y0:y1, x0:x1])
@@ -126,9 +132,12 @@ class _Edit:
         return result[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
 
     def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Compute on the working grid [1, K, h, w] where each pixel comes from in the photo and in the edited picture (offsets in
-        photo pixels), what is added to it, the factor that gives the edited picture the photo's light, and where the photo
-        stays as it is."""
+        """Compute the edit's fields on a grid of at most `_WORKING` pixels of face size, [1, K, h, w] each:
+
+        the offsets, in photo pixels, to where each pixel comes from in the photo; the same in the edited picture; the
+        levels to add; the factors that give the edited picture the photo's light; the mask of where the photo stays
+        unchanged.
+        """
         original = self.original
         scale = min(1.0, _WORKING / original.size)
         height, width = (max(_SMALLEST, round(side * scale)) for side in photo.shape[2:])
@@ -177,7 +186,12 @@ class _Edit:
         return move * (1 - kept), to_edited, added, light, rest
 
     def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor]:
-        """Take the motion of things before the face and beside them out, and mark where the photo stays as it is."""
+        """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays
+        unchanged.
+
+        `here` [1, 2, h, w] are the grid's photo coordinates, `per` [2] its pixels per photo pixel. Returns the new
+        motion and the mask [1, 1, h, w].
+        """
         things = self.original.things
         if things is None or not things.any():
             return move, torch.zeros_like(move[:, :1])
@@ -191,7 +205,9 @@ class _Edit:
     def _fill_mouth(
         self, result: Tensor, photo: Tensor, changed: Tensor, change: mouth.Mouth, to_edited: Tensor, light: Tensor
     ) -> None:
-        """Put the inside of the mouth into `result` [1, 3, h, w] in place, at the photo's own resolution."""
+        """Draw the inside of the mouth into `result` [1, 3, h, w], in place, at the photo's own resolution, and mark it
+        in `changed`.
+        """
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner
         both = np.concatenate([target[mouth.LOOP], before[mouth.LOOP]])
@@ -220,11 +236,17 @@ class _Edit:
         changed[box] |= inner[:, 0] > 0.002
 
     def _photo_grid(self, height: int, width: int, per: NDArray[np.float64]) -> Tensor:
-        """List the photo coordinates of the pixels of a grid over the window with `per` [2] of its pixels to a photo pixel."""
+        """Compute the photo coordinates, x and y, of the pixels of a grid over the window: [1, 2, height, width].
+
+        `per` [2] is how many pixels of the grid make one pixel of the photo, along x and y.
+        """
         return grid(height, width) / _column(per) + _column(self.corner)
 
     def _sample_crop(self, pixels: Picture, where: Tensor, scale: float) -> Tensor:
-        """Sample a picture of the generator at photo coordinates [1, 2, h, w], for a grid of `scale` pixels to a photo pixel."""
+        """Sample a picture uint8 [R, R, 3] of the generator at photo coordinates [1, 2, h, w]: [1, 3, h, w].
+
+        `scale` is how many pixels of the sampling grid make one pixel of the photo.
+        """
         density = scale * np.sqrt(abs(np.linalg.det(self.original.matrix[:2, :2])))  # grid pixels to a pixel of the picture
         image, side = _tensor(pixels), len(pixels)
         if density < 0.95:  # averaged first, or fine detail would break up
@@ -233,7 +255,10 @@ class _Edit:
         return self._sample(image, where, side / len(pixels))
 
     def _sample(self, image: Tensor, where: Tensor, share: float) -> Tensor:
-        """Sample an aligned picture [1, C, S, S], of `share` times the generator's pixels, at photo places [1, 2, h, w]."""
+        """Sample an aligned picture [1, C, S, S] at photo coordinates [1, 2, h, w]: [1, C, h, w].
+
+        `share` is S divided by the side of the generator's pictures.
+        """
         inverse = np.linalg.inv(self.original.matrix)
         inverse[:2] *= share
         turn = torch.tensor(inverse[:2, :2], dtype=torch.float32)
@@ -245,5 +270,5 @@ def _column(values: NDArray[np.floating[Any]]) -> Tensor:
 
 
 def _tensor(pixels: Picture) -> Tensor:
-    """Turn uint8 [H, W, 3] -> float32 [1, 3, H, W], 0..255."""
+    """Convert uint8 [H, W, 3] to float32 [1, 3, H, W], 0..255."""
     return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: what Pillow hands out must not be written to

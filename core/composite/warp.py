@@ -1,4 +1,4 @@
-"""Pixels that follow a mesh: fields between meshes of the same triangles, and sampling along them."""
+"""Warping pictures along a mesh: fields interpolated between meshes with the same triangles, and sampling along them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from core.composite.mesh import NOSE_TIP, Points, triangles
 
 
 class Raster:
-    """A mesh drawn on a grid: which triangle each pixel lies in, and where inside it."""
+    """A mesh rasterised on a pixel grid: the triangle that each pixel lies in, and its position inside that triangle."""
 
     def __init__(self, points: Points, height: int, width: int) -> None:
-        """points [V, 2] of `with_rim`, in the grid's own pixels."""
+        """Rasterise the points [V, 2] of `with_rim`, given in the grid's own pixels."""
         corners = points[triangles()]  # [T, 3, 2]
         centre = corners.mean(axis=1)
         # painted from the outside in: where a turned face folds over itself, what is nearer to the nose is in front
@@ -31,7 +31,10 @@ class Raster:
         self._weights = _barycentric(corners[self._chosen], self.inside)
 
     def interpolate(self, values: NDArray[np.float64], outside: float = 0.0) -> Tensor:
-        """Interpolate values [V, K] at the mesh's points -> float32 [1, K, H, W], linear inside each triangle."""
+        """Interpolate values [V, K] at the mesh's points linearly inside each triangle: float32 [1, K, H, W].
+
+        Pixels in no triangle get `outside`.
+        """
         at_corners = values[triangles()[self._chosen]]  # [N, 3, K]
         field = np.full((values.shape[1], *self.inside.shape), outside, dtype=np.float32)
         field[:, self.inside] = np.einsum("nc,nck->kn", self._weights, at_corners)
@@ -39,14 +42,18 @@ class Raster:
 
 
 def polygon(points: Points, height: int, width: int) -> Tensor:
-    """1 inside the closed polygon [N, 2] of a grid's pixels, 0 outside: float32 [1, 1, H, W]."""
+    """Mask the inside of a closed polygon with the corners `points` [N, 2], in pixels of the grid: float32 [1, 1, H,
+    W], 0 or 1.
+    """
     canvas = Image.new("L", (width, height))
     ImageDraw.Draw(canvas).polygon([(x - 0.5, y - 0.5) for x, y in points.tolist()], fill=1)
     return torch.from_numpy(np.array(canvas, dtype=np.float32))[None, None]
 
 
 def outline(points: Points, height: int, width: int, thickness: float) -> Tensor:
-    """1 within half the `thickness` of the closed line through points [N, 2], 0 elsewhere: float32 [1, 1, H, W]."""
+    """Mask what lies within half the `thickness`, in pixels, of the closed line through points [N, 2]: float32 [1, 1,
+    H, W], 0 or 1.
+    """
     canvas = Image.new("L", (width, height))
     closed = [(x - 0.5, y - 0.5) for x, y in [*points.tolist(), points[0].tolist()]]
     ImageDraw.Draw(canvas).line(closed, fill=1, width=max(1, round(thickness)), joint="curve")
@@ -54,7 +61,9 @@ def outline(points: Points, height: int, width: int, thickness: float) -> Tensor
 
 
 def line(start: Points, end: Points, height: int, width: int, thickness: float) -> Tensor:
-    """1 within half the `thickness` of the way from one point [2] to another, 0 elsewhere: float32 [1, 1, H, W]."""
+    """Mask what lies within half the `thickness`, in pixels, of the line between two points [2]: float32 [1, 1, H, W],
+    0 or 1.
+    """
     along, here = torch.tensor(np.asarray(end - start), dtype=torch.float32), grid(height, width) - _point(start)
     share = torch.einsum("i,nihw->nhw", along, here) / along.square().sum().clamp(min=1e-6)
     away = here - share.clamp(0, 1)[:, None] * along.view(1, 2, 1, 1)
@@ -67,7 +76,11 @@ def _point(values: Points) -> Tensor:
 
 
 def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weigh the corners [N, 3, 2] at each pixel of `inside` in turn: [N, 3]; a pixel drawn beyond an edge is clipped."""
+    """Compute for each pixel of the mask `inside` the weights of its triangle's `corners` [N, 3, 2]: [N, 3], each row's
+    sum 1.
+
+    A pixel whose centre lies just outside its triangle gets weights clipped to 0..1.
+    """
     y, x = np.nonzero(inside)
     here = np.stack([x, y], axis=1) + 0.5 - corners[:, 0]
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
@@ -81,26 +94,29 @@ def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDA
 
 
 def grid(height: int, width: int) -> Tensor:
-    """List the centres of a grid's pixels, float32 [1, 2, H, W]: x, then y."""
+    """Compute the centres of a grid's pixels: float32 [1, 2, H, W], x then y."""
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     return torch.stack([x, y])[None].float()
 
 
 def sample(image: Tensor, where: Tensor, mode: str = "bicubic") -> Tensor:
-    """Sample the image [1, C, H, W] at where [1, 2, h, w], in pixels from its corner; the border goes on beyond it."""
+    """Sample the image [1, C, H, W] at `where` [1, 2, h, w], in pixels from its top left corner: [1, C, h, w].
+
+    `mode` is one of torch's `grid_sample`. Beyond the image its border is repeated.
+    """
     size = torch.tensor([image.shape[3], image.shape[2]], dtype=torch.float32).view(1, 2, 1, 1)
     return F.grid_sample(image, (where / size * 2 - 1).permute(0, 2, 3, 1), mode, "border", align_corners=False)
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Resize image [1, C, H, W] -> [1, C, height, width]: averaged when made smaller, linear when made larger."""
+    """Resize an image [1, C, H, W] to [1, C, height, width]: averaging if smaller, linear if larger."""
     if image.shape[2:] == (height, width):
         return image
     return F.interpolate(image, (height, width), mode="bilinear", antialias=True)
 
 
 def blur(image: Tensor, sigma: float) -> Tensor:
-    """Blur [1, C, H, W] by a Gaussian of `sigma` pixels, its border going on; wide ones are made on a smaller copy."""
+    """Blur [1, C, H, W] by a Gaussian of `sigma` pixels, repeating the border. Wide blurs are computed on a smaller copy."""
     height, width = image.shape[2:]
     shrink = int(sigma / 3)
     if shrink > 1 and min(height, width) > 4 * shrink:
@@ -123,6 +139,6 @@ def _gauss(image: Tensor, sigma: float) -> Tensor:
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
-    """Rise from 0 at `low` to 1 at `high`, smooth between."""
+    """Map `x` to 0 up to `low` and 1 from `high`, with a smooth cubic rise between."""
     x = ((x - low) / (high - low)).clamp(0, 1)
     return x * x * (3 - 2 * x)

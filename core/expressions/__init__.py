@@ -1,9 +1,9 @@
-"""Expressions as data: each is a file of data/expressions, and no code knows one by its name.
+"""Expressions as data: each is a file of data/expressions, and no code mentions one by its name.
 
-default()                # the one that is meant where none is named
+default()                # the expression to use if none is named
 load(name)               # raises NoSuchExpression
-named("")                # the same, and the default one for ""
-names()                  # all of them, the default first
+named(name)              # the same, but the default one for ""
+names()                  # all names, the default first
 """
 
 from core.expressions.expression import (

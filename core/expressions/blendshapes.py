@@ -1,6 +1,6 @@
-"""Names what the landmarker scores in a face, each 0..1: MediaPipe's blendshapes, which have ARKit's names.
+"""The names of the blendshapes that MediaPipe's landmarker scores in a face, each 0..1 (the same names as ARKit's).
 
-"Left" and "Right" are the person's own. Its first score, "_neutral", is no blendshape, and always 0.
+"Left" and "Right" are the person's own. The landmarker's first score, "_neutral", is always 0 and not among them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Reads and checks the files of data/expressions, which smile.toml explains. Knows no network: the bot asks for words too."""
+"""Reads and checks the files of data/expressions; smile.toml explains their fields.
+
+Loads no neural network: the bot's own process reads the words from here too.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,15 @@ class _Data(BaseModel):
 
 
 class Along(_Data):
-    """Moves a face along one direction of latent space, the same for every face."""
+    """The way an expression is made: moving the latent along one direction, the same for every face."""
 
     direction: str  # a name of `core.directions`
 
 
 class Judged(_Data):
-    """Who else says whether a face shows the expression, and which scores reports tell apart."""
+    """How reports judge whether a face shows the expression: the emotion classifier's label for it, and bounds of the
+    score.
+    """
 
     emotion: Emotion
     shown: Share  # score from which anyone sees it
@@ -44,7 +49,7 @@ class Judged(_Data):
 
 
 class Taught(_Data):
-    """What a direction is taught that is learned by drawing faces (`core.directions.clean`)."""
+    """The targets for a direction that is learned by drawing faces (`core.directions.clean`)."""
 
     targets: tuple[float, float]  # logits of the score that a strength of -1.5 and of 1.5 must reach
     turns: tuple[Share, Share]  # scores below which a face is moved upwards alone, and above which downwards alone
@@ -52,14 +57,17 @@ class Taught(_Data):
 
 
 class Tries(_Data):
-    """Steps at which a face is tried whose score lies above a bound."""
+    """The steps at which to try a face whose score lies above a bound."""
 
     above: Share
     steps: tuple[float, ...] = Field(min_length=2)
 
 
 class Calibration(_Data):
-    """What a strength means; `core.edit.scale` has the formula. Scores are 0..1, steps in units of what moves the face."""
+    """The constants that turn strengths into steps along a direction; `core.edit.scale` has the formula.
+
+    Scores are 0..1, a step of 1 is the direction's own length.
+    """
 
     rest: Share  # score at or below which a face counts as without the expression
     most: Share  # score; what lies above is noise
@@ -77,12 +85,14 @@ class Calibration(_Data):
         return self
 
     def steps_for(self, score: float) -> tuple[float, ...]:
-        """Choose the steps at which a face is tried that has this score by itself."""
+        """Choose the steps at which to try a face that has this score (0..1) before any edit."""
         return next((one.steps for one in self.tries if score > one.above), self.tries[-1].steps)
 
 
 class Parts(_Data):
-    """Shares of the drawn motion, 0..1, that parts of the photo's own face take over. The mouth takes all of its."""
+    """The shares, 0..1, of the generator's motion and shade that parts of the photo's face take over. The mouth always
+    takes all.
+    """
 
     upper: Share = 1.0  # brows and upper lids
     brows: Share = 0.0  # share of the drawn change of shade that forehead and brows take over
@@ -91,7 +101,11 @@ class Parts(_Data):
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
 
     def eased(self, upper: float, lower: float, lift: float) -> Self:
-        """Adapt the shares to an edit that means brows and lids to move by `upper`, mouth and cheeks by `lower`, 0 (not) to 1."""
+        """Return a copy for an edit that is meant to move brows and lids by `upper`, mouth and cheeks by `lower` (0..1
+        each).
+
+        `lift` becomes the new share by which lowered brows are raised.
+        """
         whole = self.upper + (1 - self.upper) * upper
         return self.model_copy(
             update={"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift}
@@ -99,7 +113,7 @@ class Parts(_Data):
 
 
 class Words(_Data):
-    """How people call it, in one language; no longer than Discord takes."""
+    """The expression's name and descriptions in one language, within Discord's limits of length."""
 
     name: str = Field(pattern=r"^[^\sA-Z/]+$", max_length=32)  # of its command
     menu: str = Field(min_length=1, max_length=32)  # of the entry in Discord's menu of a message
@@ -109,12 +123,12 @@ class Words(_Data):
     sweep: Sentence  # what the command that moves from neutral to the expression does
 
     def all(self) -> tuple[str, ...]:
-        """List every word, in the order of the fields."""
+        """List every text, in the order of the fields."""
         return tuple(self.model_dump().values())
 
 
 class Expression(_Data):
-    """One expression: how it is made, judged, measured, laid into a photo and named."""
+    """One expression: how it is made, scored, judged, calibrated, put into a photo and named."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=24)  # custom_ids carry it
     default: bool = False
@@ -137,15 +151,19 @@ class Expression(_Data):
         return self
 
     def of(self, blendshapes: Mapping[str, float]) -> float:
-        """Score how much of it a face shows, 0..1: the weighted mean of the `blendshapes`, by MediaPipe's names."""
+        """Score how much of the expression a face shows, 0..1: the weighted mean of its `blendshapes`, by MediaPipe's
+        names.
+
+        Raises KeyError if one that has a weight is missing.
+        """
         return sum(weight * blendshapes[name] for name, weight in self.score.items())
 
     def along(self, direction: str | None) -> Self:
-        """Make it by another direction, a name of `core.directions`; None leaves it as it is."""
+        """Return a copy that is made along another direction, a name of `core.directions`; itself for None."""
         return self if direction is None else self.model_copy(update={"move": Along(direction=direction)})
 
     def said(self, language: str) -> Words:
-        """Its words in a language ("en", "ja"); English ones where it has none of that language."""
+        """Return its words in a language ("en", "ja"), or the English ones if that language has none."""
         return self.words.get(language, self.words["en"])
 
 
@@ -158,23 +176,27 @@ def load(name: str) -> Expression:
 
 
 def named(name: str) -> Expression:
-    """Load an expression by its name; the default one for "". Raises NoSuchExpression."""
+    """Load an expression by its name, or the default one for "". Raises NoSuchExpression."""
     return load(name) if name else default()
 
 
 def default() -> Expression:
-    """Load the expression that is meant where none is named."""
+    """Load the expression to use if none is named."""
     return next(iter(_all().values()))
 
 
 def names() -> tuple[str, ...]:
-    """List the names of all expressions, the default first, the others by the alphabet."""
+    """List the names of all expressions: the default first, the others in alphabetical order."""
     return tuple(_all())
 
 
 @cache
 def _all() -> dict[str, Expression]:
-    """Read all that ship, by name. Raises pydantic's ValidationError for a file that is wrong, ValueError without a default."""
+    """Read all expressions that ship, by name, the default first.
+
+    Raises ValueError unless exactly one is the default, pydantic's ValidationError or TOMLDecodeError for a faulty
+    file.
+    """
     folder = files("data").joinpath("expressions")
     found = [read(one.name.removesuffix(SUFFIX), one.read_text("utf-8")) for one in folder.iterdir() if one.name.endswith(SUFFIX)]
     found.sort(key=lambda one: (not one.default, one.name))
@@ -184,5 +206,5 @@ def _all() -> dict[str, Expression]:
 
 
 def read(name: str, text: str) -> Expression:
-    """Make an expression of the text of its file. Raises pydantic's ValidationError, TOMLDecodeError."""
+    """Parse the text of an expression's file. Raises TOMLDecodeError, or pydantic's ValidationError for wrong content."""
     return Expression.model_validate({"name": name, **tomllib.loads(text)})

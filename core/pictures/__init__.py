@@ -1,4 +1,4 @@
-"""Pixels to files: encoding with the AI-edit mark, contact sheets, animations."""
+"""Pixels to files: encoding with the metadata of an AI edit, contact sheets, animations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sweep of frames as one animated file, forth and back."""
+"""Animated files: the frames of a sweep, shown forwards and backwards."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _SHRINK = 0.8
 def animate(
     frames: Sequence[np.ndarray], kind: AnimationKind = "webp", *, fps: float = 12, max_bytes: int | None = None
 ) -> bytes:
-    """Frames uint8 [H, W, 3] -> an endless loop that runs forth and back, shrunk until it fits into `max_bytes`.
+    """Encode frames, each uint8 [H, W, 3], as an endless loop that runs forwards and backwards.
 
-    Both formats carry the AI-edit mark in XMP; a size that cannot be met gives the smallest animation there is.
+    The pictures are shrunk until the file has at most `max_bytes`, but not below 64 pixels a side: then the file may be
+    larger. Both formats state in XMP that this is an AI edit.
     """
     assert frames, "an animation of nothing"
     there_and_back = [*frames, *frames[-2:0:-1]]
@@ -49,10 +50,10 @@ def _encode(images: list[Image.Image], kind: AnimationKind, fps: float) -> bytes
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:
-    """256 colours over a strip of some frames.
+    """Compute one palette of 256 colours from at most about seven of the images.
 
-    The octree is both the fastest and the closest: dithered and seen from where pixels blur, portraits reach 49 dB,
-    with median cut 40.
+    The octree method is both the fastest and the closest: dithered and seen from where pixels blur, portraits reach 49
+    dB, with median cut 40.
     """
     some = images[:: max(1, len(images) // 6)]
     strip = Image.new("RGB", (some[0].width, sum(image.height for image in some)))
@@ -64,10 +65,11 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
 
 
 def _with_xmp(gif: bytes) -> bytes:
-    """Return the file with its mark in an application extension before the trailer (XMP specification, part 3, 1.1.2).
+    """Insert the XMP packet into a GIF as an application extension before the trailer (XMP specification, part 3,
+    1.1.2).
 
-    The packet stands there as it is, not in blocks; the descending bytes after it lead a reader of blocks, wherever
-    its last jump lands, to the terminator.
+    The packet is not split into blocks. A reader of blocks jumps through it and lands in the descending bytes behind
+    it, each of which leads to the terminator.
     """
     trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
     return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + xmp("edited") + trailer + gif[-1:]

@@ -1,4 +1,4 @@
-"""Encoding. A file says in XMP what it is (IPTC's digital source type: an AI edit) and carries nothing of its input."""
+"""Encoding pictures. A file states in XMP what it is (IPTC's digital source type) and carries no metadata of its input."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TIMES: Final = 3  # a result in its photo's own kind is at most so many times as
 
 @dataclass(frozen=True)
 class Manner:
-    """How a photo's file holds its picture: what a result in the same kind keeps. The default is of pixels without a file."""
+    """How a photo's file is encoded: a result of the same kind is encoded alike. The default is for pixels without a file."""
 
     kind: str = "png"
     profile: bytes | None = None  # ICC, of RGB; None for sRGB
@@ -50,18 +50,21 @@ class Manner:
     size: int = 0  # bytes of the file
 
     def of(self, profile: bytes | None, size: int) -> Manner:
-        """Take the manner with the profile of the pixels, and the size of the whole file."""
+        """Copy it with the ICC profile of the pixels (None for sRGB) and the size of the whole file in bytes."""
         return replace(self, profile=profile, size=size)
 
     @property
     def own(self) -> PictureKind:
-        """The kind of a result, if none is asked for. A GIF's is PNG: a photo with a face edited has more than 256 colours."""
+        """The kind of file for a result if none is asked for: the photo's own, or PNG.
+
+        A GIF becomes a PNG: an edited photo has more than 256 colours.
+        """
         kinds: dict[str, PictureKind] = {"jpeg": "jpeg", "webp": "webp", "avif": "avif", "heic": "heic"}
         return kinds.get(self.kind, "png")
 
 
 def xmp(source: Source) -> bytes:
-    """Write the XMP packet of a picture, UTF-8."""
+    """Write the XMP packet, UTF-8, of a picture of this source."""
     kind = _SOURCE_TYPES[source]
     return _XMP.format(source="" if kind is None else _SOURCE.format(kind=kind)).encode()
 
@@ -74,11 +77,13 @@ def encode(
     source: Source = "edited",
     manner: Manner | None = None,
 ) -> bytes:
-    """Encode uint8 [H, W, 3], or 4 with transparency -> a file of at most `max_bytes`; the same pixels give the same bytes.
+    """Encode pixels, uint8 [H, W, 3] or [H, W, 4] with transparency, as a file. The same pixels give the same bytes.
 
-    A PNG that does not fit becomes a JPEG, or a WebP where it is transparent, and one of more pixels than bytes is not tried:
-    a photo's takes one to two bytes a pixel, and making it in vain takes seconds. The others step down in quality, then in
-    size, to 16 pixels at least. The `manner` of the photo: its profile is kept, and in its own kind its way of packing.
+    The file has at most `max_bytes`; at 16 pixels a side shrinking ends, even if it is larger. A PNG that would be
+    larger becomes a JPEG, or a WebP if it is transparent. A PNG with more pixels than `max_bytes` is not even tried:
+    photos take one to two bytes a pixel, and encoding one in vain takes seconds. Other kinds step down in quality, then
+    in size. With the `manner` of the photo the result keeps its profile and, in the photo's own kind, its way of
+    encoding.
     """
     assert pixels.dtype == np.uint8, pixels.dtype
     assert pixels.shape[2:] in ((3,), (4,)), pixels.shape
@@ -98,7 +103,7 @@ def encode(
 
 
 def _fitted(image: Image.Image, saver: _Saver, max_bytes: int | None) -> bytes:
-    """Make the file at the first quality, then the first size, that is small enough."""
+    """Encode at the first quality, then at the first size, that makes the file small enough."""
     data = saver.first(image)
     most = saver.most(max_bytes)
     for quality in saver.qualities:
@@ -116,7 +121,7 @@ PLAIN: Final = Manner()
 
 @dataclass(frozen=True)
 class _Saver:
-    """Writes pictures of one kind that loses something, with the mark and the photo's profile."""
+    """Writes pictures of one lossy kind, with the XMP packet and the photo's profile."""
 
     kind: PictureKind
     source: Source
@@ -129,17 +134,17 @@ class _Saver:
 
     @property
     def qualities(self) -> tuple[int, ...]:
-        """The qualities after the first."""
+        """The qualities, 0..100, to try after the first."""
         return _LOWER[1:] if self.same else _QUALITIES[1:]
 
     def most(self, max_bytes: int | None) -> int | None:
-        """Tell the most bytes that a file should have."""
+        """Tell the most bytes that a file should have; None for no limit."""
         if not self.same:
             return max_bytes
         return min(TIMES * self.manner.size, max_bytes or TIMES * self.manner.size)
 
     def first(self, image: Image.Image) -> bytes:
-        """Make the file as the photo's own is packed, where that is known, else at the best quality."""
+        """Encode as the photo's own file is, if it is of this kind and its encoding is known; else at the best quality."""
         manner = self.manner
         if self.same and manner.exact and self.kind == "webp":
             return self._saved(image, "WEBP", lossless=True, method=4)
@@ -151,7 +156,7 @@ class _Saver:
         return self.file(image, _QUALITIES[0])
 
     def file(self, image: Image.Image, quality: int) -> bytes:
-        """Make the file at a quality, 0 to 100."""
+        """Encode at a quality of 0..100."""
         match self.kind:
             case "webp":
                 return self._saved(image, "WEBP", quality=quality, method=4)
@@ -180,7 +185,7 @@ class _Saver:
 
 
 def _profile(manner: Manner, image: Image.Image) -> bytes | None:
-    """Take the profile of RGB, which does not fit grey."""
+    """Return the ICC profile of the photo; None for a grey image, which a profile of RGB does not fit."""
     return manner.profile if image.mode in ("RGB", "RGBA") else None
 
 

@@ -12,7 +12,11 @@ _BACKGROUND, _INK = (250, 250, 248), (40, 40, 40)
 
 
 def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], side: int = 384) -> np.ndarray:
-    """Rows of (label, uint8 [H, W, 3]) -> one picture uint8 [H, W, 3]; each is scaled to fit `side` x `side` pixels."""
+    """Lay out rows of labelled pictures, each (label, uint8 [H, W, 3]), on one sheet, uint8 [H, W, 3].
+
+    Each picture is made smaller or larger to fit `side` x `side` pixels, keeping its shape. Rows may have different
+    lengths; there must be at least one row.
+    """
     letters = max(14, side // 18)  # pixels
     band = round(letters * 1.8)
     columns = max(len(row) for row in rows)
@@ -34,7 +38,7 @@ def contact_sheet(rows: Sequence[Sequence[tuple[str, np.ndarray]]], side: int = 
 
 
 def _fitting(label: str, letters: int, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font at the size, or as much smaller as a long label needs."""
+    """Load Pillow's own font in a size of `letters` pixels, or smaller if the label would be wider than `width` pixels."""
     font = ImageFont.load_default(size=letters)
     needed = font.getlength(label)
     return font if needed <= width else ImageFont.load_default(size=letters * width / needed)

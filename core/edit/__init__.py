@@ -1,4 +1,4 @@
-"""A photo in, the same face with another expression out."""
+"""Editing the expression of a face in a photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edit itself: find the faces, project one, move its latent, draw it. The command line and the worker both use this."""
+"""The edit itself: find the faces, project one, move its latent, draw it. The command line and the workers both use this."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ class Variant:
 
     @property
     def untouched(self) -> bool:
-        """Whether it is the face as it was."""
+        """Whether this is the face without any edit."""
         return self.step == 0 and not any(self.pull)
 
     @property
     def label(self) -> str:
-        """For file names and captions: "neutral", "smile +1.5"."""
+        """A short name for files and captions: "neutral" or, for example, "smile +1.5"."""
         return NEUTRAL if self.asked == NEUTRAL else f"{self.expression.name} {self.strength:+g}"
 
 
 class Editor:
-    """All that can be done with a photo. One thread at a time; the networks are loaded on first use.
+    """All that can be done with a photo. For one thread at a time; the networks are loaded on first use.
 
-    `strangers`: the photos come from other people, as the bot's do (see the setting EGAO_GATES).
+    `strangers` tells that the photos come from other people, as the bot's do: see the setting EGAO_GATES.
     """
 
     def __init__(self, models: Models, *, strangers: bool = False) -> None:
@@ -76,30 +76,35 @@ class Editor:
 
     @property
     def checks(self) -> str:
-        """What `look` has the gates hold a photo against; "" if they don't look."""
+        """The thresholds and the method of the gates, as a text that is kept with a face; "" if photos are not checked."""
         settings = self.models.settings
         if self._gates is None:
             return ""
         return f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}, {_LOOKS}"
 
     def holds(self, found: Found | None, *, alone: bool) -> bool:
-        """Tell whether a face need not be shown to the gates any more. `alone`: whatever they say of other faces of its photo."""
+        """Tell whether a face found earlier passed the checks as they are today, or there are none, so that it need not be
+        checked.
+
+        `alone`: other faces of its photo may have been refused.
+        """
         known = None if found is None else found.checked.removesuffix(_BESIDE if alone else "")
         return self._gates is None or known == self.checks
 
     def load(self, source: bytes | Path) -> Photo:
-        """Decode a photo, which nobody looks at yet. Raises UnreadablePhoto, PhotoTooLarge."""
+        """Decode a photo. It looks for no face and checks nothing but the file. Raises UnreadablePhoto, PhotoTooLarge."""
         return load_photo(source, self.models.settings, own=not self._strangers)
 
     def check_size(self, size: int) -> None:
-        """Refuse a photo's file of so many bytes before it is read. Raises PhotoTooLarge."""
+        """Check the size of a photo's file, in bytes, before it is read. Raises PhotoTooLarge."""
         check_size(size, self.models.settings, own=not self._strangers)
 
     def look(self, source: bytes | Path, *, alone: bool = False) -> tuple[Photo, list[Face]]:
-        """Decode a photo and find its usable faces, left to right. Raises PhotoError, also where the gates refuse the photo.
+        """Decode a photo, check it, and find its usable faces: the photo, and the faces from left to right.
 
-        A face that they refuse bars the whole photo or, if it is to stand `alone`, itself: it is "barred" then.
-        The gates say the same of the same file, so one that they have judged a while ago is not shown to them again.
+        Raises PhotoError: UnreadablePhoto, PhotoTooLarge, NoFace and the like, or PhotoRefused if the gates refuse it. A face
+        that the gates refuse bars the whole photo, or with `alone` only itself: its `standing` is then "barred". The gates'
+        answers for the last few files are remembered, since they would be the same again.
         """
         looking = self.looking(source, alone=alone)
         for _ in looking.run():
@@ -107,14 +112,14 @@ class Editor:
         return looking.photo, looking.faces
 
     def looking(self, source: bytes | Path, *, alone: bool = False) -> Looking:
-        """Begin to `look`: iterate its `run()`, then read its `photo` and `faces`. Raises UnreadablePhoto, PhotoTooLarge."""
+        """Begin to `look`: iterate over its `run()`, then read its `photo` and `faces`. Raises UnreadablePhoto, PhotoTooLarge."""
         gates = None if self._gates is None else (self._gates, self.models.things.find)
         return Looking(self.load(source), self.models.finder, gates, self._judged, alone=alone)
 
     def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:
-        """Check a kept face ws [1, num_ws, w_dim] whose photo is gone, if it passed other checks than today's, or none.
+        """Check a kept face ws [1, num_ws, w_dim] whose photo is gone, unless it passed the checks as they are today.
 
-        The gates look at it as it is drawn. Raises PhotoRefused.
+        The gates check the reconstruction in place of the photo. Raises PhotoRefused.
         """
         name = hashlib.sha256(ws.tobytes()).hexdigest()
         if self._gates is None or self.holds(found, alone=True) or self._judged.of(name) is not None:
@@ -127,7 +132,9 @@ class Editor:
 
     @staticmethod
     def pick(faces: Sequence[Face], number: int) -> Face:
-        """Face `number`, counted from 1 at the left. Raises NoSuchFace; FaceBarred for one that the gates refuse."""
+        """Return the face with this number, counted from 1 at the left. Raises NoSuchFace, or FaceBarred if the gates refuse
+        it.
+        """
         if not 1 <= number <= len(faces):
             raise NoSuchFace(face=number, count=len(faces))
         if faces[number - 1].standing == "barred":
@@ -135,12 +142,15 @@ class Editor:
         return faces[number - 1]
 
     def align(self, photo: Photo, face: Face | Found) -> Aligned:
-        """Cut out the face as FFHQ aligns, at the generator's resolution."""
+        """Cut out the face in sRGB as FFHQ aligns it, at the generator's resolution."""
         aligned = align(photo.pixels, face.landmarks, self.models.generator.resolution)
         return replace(aligned, image=photo.in_srgb(aligned.image))
 
     def projecting(self, aligned: np.ndarray, method: str, steps: int | None = None, start: str = "default") -> Projecting:
-        """Begin to project an aligned face uint8 [R, R, 3]; iterate its `run()`, then read its `ws`."""
+        """Begin to project an aligned face uint8 [R, R, 3]: iterate over the result's `run()`, then read its `ws`.
+
+        `method`, `steps` and `start` are as in `core.projecting.start_projection`. Raises BadSetting for an unknown one.
+        """
         models = self.models
         return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start)
 
@@ -153,10 +163,10 @@ class Editor:
         *,
         judge: bool = True,
     ) -> list[Variant]:
-        """Draw the face ws [1, num_ws, w_dim] at each strength, always moved from ws itself, in one batch.
+        """Draw the face ws [1, num_ws, w_dim] at each strength in one batch; every picture is an edit of ws itself.
 
-        `expression`: the default one, if none is given. `scale` as `scale()` measures it; without one it is measured now,
-        on the face as the generator draws it. Not to `judge` saves the time of the scores, which are nan then.
+        `expression` is the default one if None. `scale` comes from `scale()`; if None, it is measured now on the face as the
+        generator draws it. Without `judge` the pictures are not scored, which saves time: their scores are nan.
         """
         expression = expression or default()
         scale = scale or self.scale(ws, expression)
@@ -178,9 +188,11 @@ class Editor:
         ]
 
     def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
-        """Measure with about ten pictures how this face answers to the expression.
+        """Measure how strongly this face's expression reacts to steps, with about ten pictures: the scale that gives
+        strengths a meaning.
 
-        With the face as it was aligned, uint8 [R, R, 3], it is measured as it will look in its photo, else as drawn.
+        With `aligned`, the face cut out of its photo (uint8 [R, R, 3]), the pictures are edits in that cutout; without it
+        they are the generator's drawings.
         """
         with one_thread():
             return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
@@ -188,10 +200,11 @@ class Editor:
     def original(
         self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None, drawn: Rendered | None = None
     ) -> Original:
-        """Prepare what all edits of a face in its own photo share; `ws` is its latent. Raises FaceLost.
+        """Prepare all that edits of a face in its photo share; `ws` [1, num_ws, w_dim] is its latent.
 
-        They are edits of `shown`, the photo made smaller, where that is given; with pictures of the generator that are as
-        large as `drawn`, a reconstruction to take in place of the whole one. Raises as `things` does.
+        If `shown` is given, the photo made smaller, the edits are made in it instead of in `photo`. `drawn` is the face's
+        reconstruction, with its landmarks, at another resolution R than the generator's; the variants' pictures must then
+        have that resolution too. Raises FaceLost, MouthHidden, MouthCut, MouthAtEdge.
         """
         aligned = align(photo.pixels, found.landmarks, SCORE_SIDE)
         things = self.things(photo, found, replace(aligned, image=photo.in_srgb(aligned.image)))
@@ -204,31 +217,32 @@ class Editor:
         return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
 
     def _reconstructed(self, ws: np.ndarray, found: Found) -> Rendered:
-        """Draw the face as it was projected, with its landmarks as they were found or, if they were not, are. Raises FaceLost."""
+        """Draw the face without an edit. Its landmarks are those of `found`, or are found now. Raises FaceLost."""
         picture = self.reconstructed(ws)
         return self.landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
 
     def things(self, photo: Photo, face: Face | Found, aligned: Aligned) -> NDArray[np.float32]:
-        """Mark what lies before the face: probabilities [M, M] over its `aligned` picture.
+        """Find what lies in front of the face: probabilities [M, M], 0..1, over its `aligned` picture.
 
-        Raises MouthHidden and MouthCut where so much of the mouth can't be seen that nobody could tell how it looks.
+        Raises MouthHidden or MouthCut if too little of the mouth can be seen, MouthAtEdge if the head is turned too far.
         """
         found = self.models.things.find(aligned.image)
         check_mouth(photo, face.landmarks, aligned, found)
         return found
 
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
-        """Find the face's landmarks in its photo and, with its latent ws, in its reconstruction. Raises FaceLost."""
+        """Collect the face's landmarks in its photo and, if its latent `ws` is given, in its reconstruction. Raises FaceLost."""
         drawn = None if ws is None else self.landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
         if isinstance(face, Found):
             return replace(face, drawn=drawn)
         return Found(face.landmarks, drawn, self.checks + (_BESIDE if face.standing == "beside" else ""))
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
-        """Lay the variant back into the photo, or into `onto`, the photo with other faces edited. Raises FaceLost.
+        """Put the variant into the photo, or into `onto`, the photo with other faces already edited: a new variant with its
+        pixels.
 
-        Only what the edit changes comes from the generator; beyond the face no pixel changes, and at step 0 none at
-        all. The score becomes that of the face in the photo, or nan if it is not to be judged.
+        Pixels outside the face never change; for an untouched variant no pixel does. The new score is that of the face in the
+        photo, or nan without `judge` or if no face is found there. Raises FaceLost.
         """
         if variant.untouched:
             pixels = (original.photo if onto is None else onto).copy()
@@ -239,9 +253,11 @@ class Editor:
         return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
 
     def judged(self, original: Original, variant: Variant, before: float) -> Variant:
-        """Lay the variant into the photo and measure it; where that is doubtful, try a second way and take the better one.
+        """Put the variant into the photo and measure the result; if that is doubtful, try a second way and keep the better
+        one.
 
-        What is no good in either says in `told` why. `before`: the score of the photo. Raises FaceLost.
+        The second way draws the lips anew (`Variant.lips_anew`). A bad result says why in `told`. `before` is the photo's
+        score. Raises FaceLost.
         """
         if variant.untouched:
             return self.into_photo(original, variant)
@@ -254,7 +270,7 @@ class Editor:
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
 
     def _measured(self, original: Original, variant: Variant, edited: Rendered) -> tuple[Variant, Measured | None]:
-        """Lay the variant into the photo its way, and measure it; None where no face is left."""
+        """Put the variant into the photo, and measure the result: None if no face is found in it."""
         expression, parts = variant.expression, self.parts(variant.expression, variant.pull)
         pixels = original.edit(edited, parts, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points)
@@ -266,7 +282,7 @@ class Editor:
         return replace(variant, pixels=pixels, score=score), measured
 
     def landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
-        """Find the face in a picture of the generator's. Raises FaceLost, which names the `strength`."""
+        """Find the face in a picture of the generator. Raises FaceLost, with this `strength` in its sentence."""
         face = self.models.finder.aligned(picture)
         if face is None:
             raise FaceLost(strength=f"{strength:g}")
@@ -274,32 +290,35 @@ class Editor:
 
     @staticmethod
     def resized(picture: np.ndarray, side: int) -> np.ndarray:
-        """Resize a picture: uint8 [R, R, 3] -> [side, side, 3]."""
+        """Resize a picture uint8 [R, R, 3] to [side, side, 3]."""
         if picture.shape[0] == side:
             return picture
         return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
 
     def score(self, picture: np.ndarray, expression: Expression) -> float:
-        """Score how much of the expression an aligned picture, uint8 [R, R, 3], shows, 0..1; nan if no face is seen."""
+        """Score how much of the expression an aligned picture, uint8 [R, R, 3], shows, 0..1; nan if no face is found."""
         face = self.models.finder.aligned(self.resized(picture, SCORE_SIDE), precise=False)
         return float("nan") if face is None else expression.of(face.blendshapes)
 
     def reconstructed(self, ws: np.ndarray) -> np.ndarray:
-        """Draw the face ws [1, num_ws, w_dim] as it was projected: uint8 [R, R, 3]."""
+        """Draw the face ws [1, num_ws, w_dim] without an edit: uint8 [R, R, 3]."""
         picture: np.ndarray = self.models.renderer.images(ws)[0]
         return picture
 
     def draw(
         self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull] | None = None
     ) -> np.ndarray:
-        """Draw the face ws [1, num_ws, w_dim] moved by each step, in units of what moves it, and pulled: uint8 [N, R, R, 3]."""
+        """Draw the face ws [1, num_ws, w_dim] after each of N steps along the expression's direction: uint8 [N, R, R, 3].
+
+        `pulls`, one for each step or None for none, are added to the steps: see `core.reach.maps`.
+        """
         return self.models.renderer.images(self._moved(ws, steps, expression, pulls or [()] * len(steps)))
 
     def sketch(self, ws: np.ndarray, step: float, expression: Expression, pull: Pull) -> np.ndarray:
-        """Draw it after one step as a small picture: uint8 [SCORE_SIDE, SCORE_SIDE, 3].
+        """Draw the face after one step and pull as a small picture: uint8 [SCORE_SIDE, SCORE_SIDE, 3].
 
-        By the preview head where there is one, in two fifths of the time: what is measured in it differs by 0.01 in scores
-        (0.1 at most, between half a smile and none) and by 0.1 % of the side in landmarks.
+        If there is a preview head, it draws in two fifths of the time. Scores measured in its pictures differ by 0.01 (0.1 at
+        most, between half a smile and none), landmarks by 0.1 % of the side.
         """
         moved, models = self._moved(ws, [step], expression, [pull]), self.models
         if models.preview is None:
@@ -311,14 +330,16 @@ class Editor:
         return self.resized(picture, SCORE_SIDE)
 
     def _moved(self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull]) -> torch.Tensor:
-        """Move the latent by each step and pull: [N, num_ws, w_dim]."""
+        """Move the latent by each of N steps and pulls: [N, num_ws, w_dim]."""
         base, maps = torch.from_numpy(ws).expand(len(steps), -1, -1), self.models.maps
         whole = [step + own_step(pull, maps) for step, pull in zip(steps, pulls, strict=True)]
         moved = apply(self.models.mover(expression), base, torch.tensor(whole, dtype=torch.float32))
         return moved if maps is None else moved + torch.from_numpy(np.stack([maps.offset(pull) for pull in pulls]))
 
     def parts(self, expression: Expression, pull: Pull) -> Parts:
-        """Choose how far parts of the photo's face follow an edit with this pull: brows and lids wholly where it moves them."""
+        """Choose how far parts of the photo's face follow an edit with this pull: brows and lids wholly if the pull moves
+        them.
+        """
         maps = self.models.maps
         if maps is None or not any(pull):
             return expression.parts

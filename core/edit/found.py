@@ -1,4 +1,4 @@
-"""Where a face was found: kept with it, so that a later edit in the same photo need not look for it again."""
+"""Where a face was found. It is kept with the face, so that a later edit in the same photo need not look for it again."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _POINTS = 478
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A face's landmarks in its photo and in the picture that the generator draws of it."""
+    """A face's landmarks in its photo and in its reconstruction, and which checks the photo passed."""
 
     landmarks: NDArray[np.float32]  # [478, 2], pixels of the upright photo
     drawn: NDArray[np.float32] | None  # [478, 2], pixels of the reconstruction; None before there is one
     checked: str  # what the gates held the photo against (`Editor.checks`); "" if they did not look
 
     def dump(self) -> str:
-        """Write it as JSON."""
+        """Write it as a JSON text."""
         points = {"photo": self.landmarks, "drawn": self.drawn}
         packed = {name: None if one is None else base64.b64encode(one.tobytes()).decode() for name, one in points.items()}
         return json.dumps({**packed, "checked": self.checked}, separators=(",", ":"))
 
     @classmethod
     def load(cls, text: str) -> Self | None:
-        """Read what `dump` wrote; None for anything else."""
+        """Read the text of `dump`; None for any other text."""
         try:
             data = json.loads(text)
             drawn = None if data["drawn"] is None else _points(data["drawn"])

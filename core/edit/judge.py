@@ -1,7 +1,7 @@
-"""Measures a result before it goes out: did the expression get there, did lips and teeth stay whole?
+"""Measures a result before it is sent: did the expression get there, did lips and teeth stay whole?
 
-The landmarker is a judge of whole mouths: where lips are torn, doubled or drawn beside the face, it finds them elsewhere than
-they were put: by 0.1 to 0.9 % of the size of the face on whole ones, by 1.0 to 2.2 % on broken ones.
+The landmarker tells whether a mouth is whole. It finds torn, doubled or misplaced lips elsewhere than the edit put them: off
+by 1.0 to 2.2 % of the face's size, against 0.1 to 0.9 % for whole lips.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ASKED: Final = 0.75  # strength from which the expression has to be seen
 
 @dataclass(frozen=True)
 class Measured:
-    """What is measured of one result in its photo."""
+    """The measurements of one result in its photo."""
 
     strange: float  # distance of features at the mouth, 0..1, from the generator's whole drawing of the same face
     slip: float  # mean distance of the lips from where they were put, in face sizes
@@ -50,16 +50,16 @@ class Measured:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the result is so near a bound that laying it in another way might be better."""
+        """Whether the result is so close to a bound that putting it into the photo in the second way might be better."""
         return self.slip > _DOUBTFUL_SLIP or self.strange > _DOUBTFUL_STRANGENESS or self.gap > _AGAPE
 
     def whole(self, *, closing: bool) -> bool:
-        """Tell whether lips and teeth came out whole, after an edit that opens or is `closing` the mouth."""
+        """Tell whether lips and teeth are whole. An edit that is `closing` the mouth gets a wider bound."""
         worst = (_WORST_SLIP_AT_REST if closing else _WORST_SLIP) + _PIXEL / self.pixels
         return self.slip < worst and self.gap < _AGAPE and self.misfit < _STRANGER
 
     def better_than(self, other: Measured, *, closing: bool) -> bool:
-        """Tell whether this result, made in a second way, is to be taken in the place of the other."""
+        """Tell whether this result, made in the second way, should replace the `other`."""
         if self.whole(closing=closing) != other.whole(closing=closing):
             return self.whole(closing=closing)
         return self.strange < other.strange - _CLEARER or (self.strange < other.strange and self.slip < other.slip)
@@ -68,9 +68,10 @@ class Measured:
 def measure_result(
     features: Features, original: Original, drawn: Picture, result: Picture, lips: tuple[Points, Points], score: float
 ) -> Measured:
-    """Measure the `result` [H, W, 3] of an edit that the generator has `drawn` [R, R, 3].
+    """Measure the `result` uint8 [H, W, 3] of an edit whose picture the generator has `drawn`, uint8 [R, R, 3].
 
-    `lips`: the face's landmarks [N, 2] in photo pixels, where they were meant to come and where they were found.
+    `lips` are the face's landmarks [N, 2], in photo pixels, as the edit meant them and as they were found in the result.
+    `score` (0..1) is passed on.
     """
     meant, found = lips
     to_crop = original.matrix @ np.diag([len(drawn) / SIDE, len(drawn) / SIDE, 1.0])
@@ -89,7 +90,7 @@ def measure_result(
 
 
 def _around(lips: NDArray[np.float64]) -> Image.Image:
-    """Cut the mouth and a little around it, by an outline in pixels of a picture of SIDE."""
+    """Mask the mouth and a little around it: an image of SIDE x SIDE pixels, 0 or 255. `lips` [N, 2] is its outline in pixels."""
     mask = Image.new("L", (SIDE, SIDE))
     wide = lips.mean(axis=0) + _WIDER * (lips - lips.mean(axis=0))
     ImageDraw.Draw(mask).polygon([(x, y) for x, y in wide.tolist()], fill=255, outline=255)
@@ -97,7 +98,10 @@ def _around(lips: NDArray[np.float64]) -> Image.Image:
 
 
 def _apart(taps: list[torch.Tensor], where: Image.Image) -> float:
-    """Mean over taps of one minus the cosine of the features of two pictures, where the mask is."""
+    """Compute how different two pictures are where the mask `where` is set: 1 minus the cosine of their features, 0..1.
+
+    Each of the `taps` holds the features [2, C, S, S] of both pictures, of length 1; the mean is over the taps.
+    """
     parts = []
     for tap in taps:
         side = tap.shape[-1]
@@ -108,7 +112,10 @@ def _apart(taps: list[torch.Tensor], where: Image.Image) -> float:
 
 
 def verdict(measured: Measured | None, expression: Expression, strength: float, before: float) -> ResultError | None:
-    """Say what is wrong with a result, or None. `before`: the photo's score; `measured`: None where no face is left."""
+    """Return the error that says what is wrong with a result, or None for a good one.
+
+    `measured` is None if no face was found in the result; `before` is the score of the photo.
+    """
     said = f"{round(strength, 2):+g}"
     if measured is None or not measured.whole(closing=strength < 0):
         return NotWhole(strength=said)

@@ -1,6 +1,7 @@
-"""How one face answers to an expression: first what is no part of the expression is taken off it, then a strength is measured.
+"""Measures how one face's expression reacts to edits, after it has found what else to take off this face.
 
-A face that has nothing unusual is not eased at all, and is then moved by the expression's own step alone.
+A pull takes off what does not belong to the expression, such as a frown under a smile. A face with nothing unusual gets no
+pull, and only the expression's own direction moves it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _LIFTS = 0.5, 1.0  # how far that is tried, in the unit of core.expressions.Part
 
 
 def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
-    """Measure the face's scale with about ten pictures, a few more where there is something to ease."""
+    """Measure the face's scale with about ten pictures, a few more if there is something to take off.
+
+    `maps` tells how to pull; None measures without pulls.
+    """
     ease, shown = _eased(trials, expression, maps) if maps is not None else ((), trials.now)
     now = float("nan") if shown is None else expression.of(shown)
 
@@ -47,7 +51,10 @@ def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
 
 
 def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Scores | None]:
-    """Find the pull that takes off the face all that does not go with as much of the expression as it shows, and what is left."""
+    """Find the pull that takes off the face all that does not go with its present amount of the expression.
+
+    Returns the pull, () for none, and the scores of the face after it; None if no face is seen.
+    """
     found = trials.now
     if found is None or _shows(trials, expression):  # who beams with the whole face may go on
         return (), found
@@ -58,9 +65,10 @@ def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Sc
 
 
 def _lifted(trials: Trials, maps: Maps, step: float, pull: Pull, most: float) -> Pull:
-    """Add to the pull as little of a lift of the brows as takes them to a score of `most` after the step, if any does.
+    """Add to the pull the smallest lift of the brows that brings their lowering to at most `most` after the step.
 
-    Brows are lifted in the photo itself: with lowered brows the generator takes beards and years along.
+    If no lift does, the best one is added. Brows are lifted in the photo itself: with lowered brows the generator would also
+    change beard and age.
     """
     found = trials.at(step, pull)
     best, least = pull, 1.0 if found is None else _frown(found)
@@ -84,7 +92,7 @@ def _shows(trials: Trials, expression: Expression) -> bool:
 
 
 def _calmed(trials: Trials, expression: Expression, maps: Maps, rest: float, ease: Pull, shown: Scores) -> Pull:
-    """Find the pull that does so for the face at rest."""
+    """Find the pull that takes off the face all that is unusual for a face at rest, where `rest` is the step to there."""
     ranges = usual(maps, expression.score, expression.calibration.rest, calm=True)
     found = shown if rest == 0 else trials.at(rest, ease)
     if found is None or not _clear(found, ranges, {}):
@@ -102,9 +110,10 @@ def _reach(
     trials: Trials, expression: Expression, maps: Maps, ranges: Usual, step: float, begun: Pull, found: Scores,
     held: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Pull, Scores]:  # fmt: skip
-    """Go on from the pull `begun`, which scores `found`, until nothing unusual is left, as long as that gets better.
+    """Extend the pull `begun`, which gave the scores `found`, in a few rounds until nothing unusual is left or it gets no
+    better.
 
-    The `held` scores' mean must not fall by it.
+    Only what lowers the mean of the `held` scores by at most `_GIVEN` is kept. Returns the pull and the scores after it.
     """
     pull, best, gain = maps.values(begun), found, 1.0
     for _ in range(_ROUNDS):

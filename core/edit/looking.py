@@ -1,4 +1,4 @@
-"""Looks at a new photo in parts, so that other work can go on in between."""
+"""Checks a new photo and finds its faces in parts, so that other work can be done in between."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ _REMEMBERED: Final = 32  # files: a request looks at its photo two or three time
 
 
 class Judged:
-    """What the gates said of the files that they saw last, by digest: they say the same of the same file."""
+    """A memory of which faces the gates refused in the last few files, by the files' digests."""
 
     def __init__(self) -> None:
         self._refused: OrderedDict[str, frozenset[int]] = OrderedDict()
 
     def of(self, name: str) -> frozenset[int] | None:
-        """Look up the indices of the faces that were refused; None for a file that is not known."""
+        """Return the indices of the faces that were refused in a file; None for an unknown file."""
         return self._refused.get(name)
 
     def note(self, name: str, refused: frozenset[int] = frozenset()) -> None:
-        """Remember the faces that were refused of a file, and forget the file that came first if there are too many."""
+        """Remember the indices of a file's refused faces, and forget the oldest file if there are too many."""
         self._refused[name] = refused
         while len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)
 
 
 class Looking:
-    """One look at a photo: iterate `run`, then read the usable `faces`, left to right."""
+    """One check of a photo: iterate over `run`, then read the usable `faces`, left to right."""
 
     def __init__(
         self, photo: Photo, finder: FaceFinder, gates: tuple[Gates, Things] | None, judged: Judged, *, alone: bool
     ) -> None:
-        """`gates`: with what marks things before faces; None to check nothing.
+        """Keep the photo to check.
 
-        `alone`: a face that they refuse bars itself, else the whole photo.
+        `gates` are the checks with the function that finds things in front of faces; None checks nothing. With `alone` a
+        refused face bars only itself, else the whole photo.
         """
         self.photo = photo
         self.faces: list[Face] = []
         self._finder, self._gates, self._judged, self._alone = finder, gates, judged, alone
 
     def run(self) -> Iterator[int]:
-        """Yield, wherever it can be left for a while, how many of the PARTS are done.
+        """Yield, wherever other work may come in between, how many of the PARTS are done.
 
-        Raises PhotoError: PhotoRefused from the gates, NoFace and its kin where no face is usable.
+        Raises PhotoError: PhotoRefused from the gates, NoFace and the like if no face is usable.
         """
         name, seen = self.photo.sha256, self.photo.srgb
         refused = self._judged.of(name)
@@ -73,7 +74,9 @@ class Looking:
         self.faces = self._usable(found, refused or frozenset())
 
     def _usable(self, found: list[Face], refused: Collection[int]) -> list[Face]:
-        """Keep the usable faces, with what bars them. Raises NoFace and its kin, LooksYoung where nothing may be edited."""
+        """Return the usable faces, with the refused ones marked. Raises NoFace and the like, or LooksYoung if none may be
+        edited.
+        """
         if refused and not self._alone:
             raise LooksYoung(age=ADULT)
         usable = self._finder.usable([_standing(face, refused) for face in found] if refused else found)
@@ -83,5 +86,5 @@ class Looking:
 
 
 def _standing(face: Face, refused: Collection[int]) -> Face:
-    """Note on a face whether it is one of those that the gates refuse, or `beside` one."""
+    """Mark a face as "barred" if the gates refuse it, or else as "beside" one that they refuse."""
     return replace(face, standing="barred" if face.index in refused else "beside")

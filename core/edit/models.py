@@ -24,7 +24,7 @@ from core.weights.parts import MAPS, find_part
 
 
 class Models:
-    """One set of networks for one thread."""
+    """The networks of one thread, each loaded when it is first used."""
 
     def __init__(self, settings: Settings) -> None:
         use_threads(settings)
@@ -64,15 +64,15 @@ class Models:
 
     @cached_property
     def maps(self) -> Maps | None:
-        """The maps of what moves each score of a face; None where nobody learned them for this generator."""
+        """The maps from scores of a face to moves of its latent; None if there are none for this generator."""
         file = find_part(self.settings, self.generator, MAPS)
         return None if file is None else Maps.load(file, self.generator.digest)
 
     @cached_property
     def preview(self) -> Preview | None:
-        """What draws 256 pixels from the generator's inside, without the layers that cost most.
+        """The head that draws 256 pixels from the generator's features, without its most costly layers.
 
-        None where nobody trained that of this generator.
+        None if none was trained for this generator.
         """
         file = find_part(self.settings, self.generator, f"{FOLDER}/{PREVIEW}")
         if file is None or not isinstance(self.generator, FeatureGenerator):
@@ -80,15 +80,15 @@ class Models:
         return load_trained(Preview.shaped_for(self.generator), file, self.generator)
 
     def direction(self, name: str) -> Direction:
-        """Load a direction once. Raises NoSuchDirection, WeightsUnfit."""
+        """Return a direction, loaded once. Raises NoSuchDirection, WeightsUnfit."""
         if name not in self._directions:
             self._directions[name] = load_direction(name, self.settings, self.generator)
         return self._directions[name]
 
     def mover(self, expression: Expression) -> Direction:
-        """Load the direction that moves a face to the expression. Raises as `direction` does."""
+        """Return the direction along which the expression moves a face. Raises NoSuchDirection, WeightsUnfit."""
         return self.direction(expression.move.direction)
 
     def moved_by(self, expression: Expression) -> str:
-        """Hash all that moves a face to the expression: a scale measured with anything else is of no use."""
+        """Compute the digest of the direction and the maps that move a face: a scale measured with others does not fit."""
         return self.mover(expression).digest + (self.maps.digest if self.maps is not None else "")

@@ -1,4 +1,4 @@
-"""The one way from a photo to its edits, for the command line and for workers: faces, a latent, its scale, the pictures.
+"""The steps from a photo to its edits, for the command line and for workers: faces, a latent, its scale, the pictures.
 
     editor = PhotoEditor(Editor(models))
     photo, found = editor.look(file, face=0)
@@ -7,8 +7,8 @@
     place, face = editor.place(file, 0, face)
     pictures = editor.pictures(face, [NEUTRAL, 1.0], expression, place.original)
 
-What a `KnownFace` holds beside its latent is plain data: whoever keeps faces keeps it with them and hands it back, and
-nothing is measured or looked for twice. What edits of one photo share is made once and stays for the next.
+All that a `KnownFace` holds beside its latent is plain data: whoever stores faces stores it too and passes it in again, so
+that nothing is measured or looked for twice. What the edits of one photo share is kept for the next call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEPT = 2  # photos with their faces; each takes some 20 MB
 
 @dataclass(frozen=True, eq=False)
 class Begun:
-    """A projection under way, and the face as it was aligned for it."""
+    """A projection that has begun, and the aligned face that it projects."""
 
     aligned: Aligned
     projecting: Projecting
@@ -45,7 +45,7 @@ class Begun:
 
 @dataclass(frozen=True, eq=False)
 class KnownFace:
-    """A face that was projected: ws float32 [1, num_ws, w_dim], and what was learned of it since."""
+    """A projected face: ws float32 [1, num_ws, w_dim], and what was learned about it since."""
 
     ws: np.ndarray
     learned: Learned = NOTHING
@@ -53,7 +53,7 @@ class KnownFace:
 
 @dataclass(frozen=True, eq=False)
 class InPhoto:
-    """A face in its photo, and where it was found there."""
+    """A face prepared for edits in its photo."""
 
     original: Original
     found: Found
@@ -61,17 +61,17 @@ class InPhoto:
 
 
 class PhotoEditor:
-    """Edits faces in their photos. Holds the last few photos in memory, nowhere else."""
+    """Edits faces in their photos. It keeps the last two photos in memory, and nothing on disk."""
 
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
         self._placed: OrderedDict[tuple[str, int, str, int | None], InPhoto] = OrderedDict()
 
     def look(self, photo: bytes, face: int, found: str = "", *, alone: bool = False) -> tuple[Photo, Found]:
-        """Read a photo, a file, and find face number `face` (from 0) of it. Raises PhotoError, NoSuchFace.
+        """Decode a photo's file and find its face number `face`, counted from 0. Raises PhotoError, NoSuchFace.
 
-        It is looked for unless what was `found` at an earlier look at this very photo says where it is, and the checks
-        that have to be made were made then. `alone`: a face that they refuse bars itself, and not all of the photo.
+        `found` is the text of an earlier `Found` for this very photo: if it passed today's checks, the face is not looked for
+        again. With `alone` a face that the checks refuse bars only itself, not the whole photo.
         """
         editor, known = self.editor, Found.load(found)
         if known is not None and editor.holds(known, alone=alone):
@@ -80,9 +80,9 @@ class PhotoEditor:
         return loaded, editor.found(editor.pick(faces, face + 1))
 
     def begin(self, photo: Photo, found: Found, method: str = DEFAULT_METHOD, steps: int | None = None) -> Begun:
-        """Begin to project a face that was looked at.
+        """Begin to project a face that `look` found; run the result's `projecting`.
 
-        Raises BadSetting for a method that does not exist; MouthHidden, MouthCut.
+        Raises BadSetting for an unknown method; MouthHidden, MouthCut, MouthAtEdge.
         """
         aligned = self.editor.align(photo, found)
         self.editor.things(photo, found, aligned)  # told now, not after seconds of work
@@ -91,10 +91,11 @@ class PhotoEditor:
     def learn(
         self, face: KnownFace, expression: Expression, aligned: np.ndarray | None = None, found: Found | None = None
     ) -> KnownFace:
-        """Give a face its scale for the expression and, if it was `found` in a photo, where its reconstruction has it.
+        """Return the face with its scale for the expression and, if `found` is given, with its landmarks in the
+        reconstruction.
 
-        Measured as it will look in its photo where the `aligned` face is given, uint8 [R, R, 3], else as drawn. Nothing
-        that is known already is measured again.
+        Nothing known already is measured again. The scale is measured in the `aligned` face, uint8 [R, R, 3], cut out of the
+        photo, or without it on the face as the generator draws it.
         """
         learned, moved_by = face.learned, self._moved_by(expression)
         known = learned.scale(expression.name, moved_by)
@@ -110,9 +111,11 @@ class PhotoEditor:
     def place(
         self, photo: bytes, number: int, face: KnownFace, side: int | None = None, *, alone: bool = False
     ) -> tuple[InPhoto, KnownFace]:
-        """Find face `number` (from 0) in its photo of at most `side` pixels, and the face with where that is.
+        """Prepare the face with this number (from 0) for edits in its photo of at most `side` pixels; None keeps the photo's
+        size.
 
-        `alone` as for `look`. Raises as `look` does, and FaceLost.
+        Returns that and the face with its landmarks added. `alone` is as for `look`. Raises as `look` and `begin` do, and
+        FaceLost.
         """
         key = (hashlib.sha256(photo).hexdigest(), number, hashlib.sha256(face.ws.tobytes()).hexdigest(), side)
         made = self._placed.pop(key, None)
@@ -136,8 +139,10 @@ class PhotoEditor:
         *,
         judge: bool = True,
     ) -> list[Variant]:
-        """Draw the face at each strength: in its photo, judged (see `Editor.judged`) or not to save the time, or as drawn where
-        there is no photo."""
+        """Draw the face at each strength, in its photo if there is an `original`, else as the generator draws it.
+
+        In the photo the results are judged (see `Editor.judged`) unless `judge` is False, which saves time. Raises FaceLost.
+        """
         scale = self.scale(face, expression)
         if original is None:
             return self.editor.variants(face.ws, asked, expression, scale, judge=False)
@@ -153,7 +158,7 @@ class PhotoEditor:
         return [untouched if one == 0 else laid(next(drawn)) for one in asked]
 
     def scale(self, face: KnownFace, expression: Expression) -> Scale:
-        """Read the scale that `learn` measured; measure it now where it did not."""
+        """Return the scale that `learn` has measured, or measure it now."""
         known = face.learned.scale(expression.name, self._moved_by(expression))
         return self.scale(self.learn(face, expression), expression) if known is None else Scale.by(known, expression)
 

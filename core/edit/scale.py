@@ -1,15 +1,15 @@
-"""What a strength means for one face.
+"""The meaning of a strength for one face.
 
-The same step along a direction makes one face beam and leaves another cold. So a face's expression is measured at a few
-steps, and a strength asks for a share of what is left of it to gain, or to lose:
+The same step along a direction makes one face beam and hardly changes another. So a face's expression is scored at a few
+steps, and a strength s asks for a share of what the face has left to gain, or to lose:
 
     wanted(s) = now + (most - now) * tanh(firm s)     for s > 0
     wanted(s) = now + (now - least) * tanh(firm s)    for s < 0
 
-The same strength so changes faces that score alike by the same amount, 1.0 by four fifths of what they have to give (where
-`firm` is 1.1), and from two on hardly more: a face stays a face. Where the score no longer tells anything (for a smile,
-below a closed mouth and above a broad smile) the step goes on growing, slowly, with the strength. The numbers are the
-expression's own: `core.expressions.Calibration`.
+So one strength changes faces with equal scores by the same amount. Strength 1 takes four fifths of what there is (with `firm`
+1.1), and above 2 hardly anything is added: a face stays a face. Where the score tells nothing more (for a smile, below a
+closed mouth and above a broad smile) the step still grows slowly with the strength. The constants are the expression's own:
+`core.expressions.Calibration`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Score = Callable[[Sequence[float]], Sequence[float]]  # steps -> scores 0..1, na
 
 @dataclass(frozen=True)
 class Scale:
-    """How one face's expression answers to what moves it."""
+    """The measured reaction of one face's expression to steps along a direction, and the pulls to add."""
 
     steps: tuple[float, ...]  # in units of what moves the face, rising, 0 among them
     scores: tuple[float, ...]  # score 0..1 at each, never falling
@@ -46,12 +46,12 @@ class Scale:
 
     @property
     def neutral(self) -> float:
-        """The strength at which the face is at rest: 0 only where it is so by itself."""
+        """The strength at which the face is at rest; 0 only if it is so without an edit."""
         strength = self.strength(self.rest)
         return min(strength, -EASED) if any(self.calm) else strength
 
     def pull(self, strength: float) -> Pull:
-        """Interpolate the pull that goes with the step of this strength: none at 0, in between the three that were found."""
+        """Interpolate the pull that goes with a strength: () or zeros at 0, and `calm`, `ease` and `full` at their strengths."""
         found = [np.array(one) for one in (self.calm, self.ease, self.full)]
         width = max(map(len, found))
         if not width:
@@ -64,7 +64,7 @@ class Scale:
         return tuple(round(float(np.interp(strength, places, column)), 4) for column in pulls.T)
 
     def step(self, strength: float) -> float:
-        """Compute the step that a strength asks for, within the calibration's reach. 0 for 0."""
+        """Compute the step that a strength asks for, within plus and minus the calibration's reach; 0 for 0."""
         by = self.calibration
         steps, scores = np.array(self.steps), np.array(self.scores)
         now, least, most = float(np.interp(0.0, steps, scores)), scores.min(), min(by.most, scores.max())
@@ -81,11 +81,11 @@ class Scale:
         return float(np.interp(step, [self.step(one) for one in strengths], strengths))
 
     def score(self, step: float) -> float:
-        """Interpolate the score to be expected at a step."""
+        """Interpolate the score, 0..1, to expect at a step."""
         return float(np.interp(step, self.steps, self.scores))
 
     def known(self, expression: Expression, of: str) -> KnownScale:
-        """Round it to thousandths, as it is kept: what is drawn must not depend on whether it was. The inverse of `by`."""
+        """Convert it to plain data, rounded to thousandths. `of` is the digest of what moves the face. The inverse of `by`."""
         scores, rest = tuple(round(one, 3) for one in self.scores), round(self.rest, 3)
         pulls = (tuple(round(one, 4) for one in pull) for pull in (self.ease, self.full, self.calm))
         kept = Scale(self.steps, scores, rest, self.calibration, *pulls)
@@ -93,12 +93,12 @@ class Scale:
 
     @classmethod
     def by(cls, known: KnownScale, expression: Expression) -> Self:
-        """Make the scale that was kept of a face."""
+        """Make the scale again from the plain data of `known`."""
         return cls(known.steps, known.scores, known.rest, expression.calibration, known.ease, known.full, known.calm)
 
 
 def measure(score: Score, now: float, calibration: Calibration) -> Scale:
-    """Find a face's scale with eight or nine pictures. `now` is its score at step 0."""
+    """Measure a face's scale with eight or nine pictures. `now` is its score at step 0; nan counts as 0."""
     now = 0.0 if np.isnan(now) else now
     steps = calibration.steps_for(now)
     known = {0.0: now} | dict(zip(steps, score(steps), strict=True))
@@ -115,7 +115,10 @@ def _scale(known: dict[float, float], rest: float, calibration: Calibration) -> 
 
 
 def _monotone(known: dict[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Order steps and scores; no score falls, going away from 0, and steps without a face are left out."""
+    """Sort steps and scores for interpolation; steps without a face are left out.
+
+    Scores are made monotone: upwards from step 0 none falls, downwards none rises.
+    """
     steps = np.array(sorted(step for step, score in known.items() if not np.isnan(score)))
     scores = np.array([known[step] for step in steps])
     middle = int(np.searchsorted(steps, 0.0))
@@ -125,7 +128,7 @@ def _monotone(known: dict[float, float]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _rest(known: dict[float, float], calibration: Calibration) -> float:
-    """Find the step nearest to 0 at which the expression is gone, linear between its neighbours; its least if it never is."""
+    """Find the step nearest to 0 at which the expression is gone, interpolated; if it never is, the step of the lowest score."""
     steps, scores = _monotone(known)
     middle = int(np.searchsorted(steps, 0.0))
     if scores[middle] <= calibration.rest:

@@ -1,8 +1,8 @@
-"""Whether enough of a mouth is seen to change it: nobody knows what a hidden one looks like.
+"""Checks whether enough of a mouth is visible to change it: nobody knows what a hidden one looks like.
 
-Of a head that turns away, what counts is not the angle but where the mouth lies: at the far edge of the face a smile has no
-cheek to go to. There the lips of seven photographs (turned by 22 to 38 degrees) tore or left the face, and of none where the
-mouth was further from the edge (up to 24 degrees).
+For a turned head, what counts is not the angle but where the mouth lies: at the far edge of the face a smile has no cheek to
+extend into. There the lips tore or left the face in seven photographs (turned by 22 to 38 degrees), and in none whose mouth
+was further from the edge (up to 24 degrees).
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ NEAREST_EDGE: Final = 0.025  # in face sizes, from the lips to the outline of th
 
 
 def check_mouth(photo: Photo, landmarks: NDArray[np.floating], aligned: Aligned, things: NDArray[np.float32]) -> None:
-    """Raise MouthCut where the photo ends in the mouth, MouthHidden where `things` over its `aligned` picture lie before it,
-    MouthAtEdge where the head is turned so far that the mouth lies at the edge of the face.
+    """Check that the whole mouth is visible. `landmarks` [478, 2] are in photo pixels, `things` [M, M] over the aligned
+    picture.
+
+    Raises MouthCut if the photo ends within the mouth, MouthHidden if something lies in front of it, MouthAtEdge if the head
+    is turned so far that the mouth lies at the edge of the face.
     """
     lips = landmarks[_LIPS].astype(np.float64)
     lips = lips.mean(axis=0) + _WIDER * (lips - lips.mean(axis=0))
@@ -41,7 +44,7 @@ def check_mouth(photo: Photo, landmarks: NDArray[np.floating], aligned: Aligned,
 
 
 def _to_edge(points: NDArray[np.float64]) -> float:
-    """Measure the least distance of the lips from the outline of the face, in face sizes."""
+    """Measure the smallest distance from the lips to the outline of the face, in face sizes."""
     start = points[list(OVAL)]
     along = np.roll(start, -1, axis=0) - start
     away = points[_LIPS][:, None] - start  # [lips, oval, 2]
@@ -50,7 +53,7 @@ def _to_edge(points: NDArray[np.float64]) -> float:
 
 
 def _beyond(outline: NDArray[np.float64], height: int, width: int) -> float:
-    """Share of an outline's area [N, 2] that lies beyond a photo of that size: 0..1."""
+    """Compute the share, 0..1, of an outline's area [N, 2] that lies beyond a photo of that size."""
     return 1 - _area(np.clip(outline, 0, [width, height])) / max(_area(outline), 1e-6)
 
 

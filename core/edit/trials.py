@@ -1,4 +1,4 @@
-"""A face tried at small size: what the landmarker says of it after a step and a pull, in its photo or as it is drawn."""
+"""Small trial edits of a face: the landmarker's scores after a step and a pull, in its photo or as the generator draws it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 
 
 class Drawing(Protocol):
-    """What of an editor a trial needs; `core.edit.editor.Editor` says what each does."""
+    """The methods of an editor that a trial needs; `core.edit.editor.Editor` documents them."""
 
     @property
     def models(self) -> Models: ...
@@ -41,25 +41,25 @@ class Drawing(Protocol):
 
 
 class Trials:
-    """Tries one face ws [1, num_ws, w_dim]."""
+    """Trial edits of one face ws [1, num_ws, w_dim]."""
 
     def __init__(
         self, editor: Drawing, ws: NDArray[np.float32], expression: Expression, aligned: NDArray[np.uint8] | None
     ) -> None:
-        """Try `ws` with the face as it was aligned, uint8 [R, R, 3], as it will look in its photo; without, as it is drawn."""
+        """Keep the face. With `aligned`, uint8 [R, R, 3] cut out of its photo, edits are tried in that cutout, else as drawn."""
         self._editor, self._ws, self._expression = editor, ws, expression
         self._small = None if aligned is None else editor.resized(aligned, SCORE_SIDE)
         self._face = None if self._small is None else editor.models.finder.aligned(self._small)
 
     @cached_property
     def now(self) -> Scores | None:
-        """The scores of the face as it is; None where none is seen."""
+        """The scores of the face before any edit; None if no face is seen."""
         if self._face is not None:
             return self._face.blendshapes
         return self._scores(self._editor.resized(self._editor.reconstructed(self._ws), SCORE_SIDE))  # whole: all hangs on it
 
     def at(self, step: float, pull: Pull = ()) -> Scores | None:
-        """Draw and score the face after a step and a pull; None where no face is seen."""
+        """Draw and score the face after a step and a pull; None if no face is seen."""
         drawn = self._drawn(step, pull)
         if self._face is None:
             return self._scores(drawn)

@@ -1,7 +1,7 @@
-"""What an edit did to a face, beside the expression that was asked for.
+"""Measures what an edit did to a face beside the expression that was asked for.
 
-`look` judges one picture, `trial` draws and judges the edits of one face, `summary` puts faces together, `plots` and
-`sheets` draw what a person should look at. Nothing of this is needed to edit a photo; it asks for the extra `eval`.
+`look` judges one picture, `trial` draws and judges the edits of one face, `summary` averages over faces, `plots` and `sheets`
+draw pictures for a person to inspect. No edit needs any of this; it requires the extra `eval`.
 """
 
 from __future__ import annotations

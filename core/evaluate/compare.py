@@ -1,4 +1,4 @@
-"""Directions side by side on generated faces, each at the strength at which it gains as much of the expression as the others."""
+"""Compares directions on generated faces, each at the strength at which it gains the same amount of the expression."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def compare(
     directions: Sequence[Direction], generator: Generator, renderer: Renderer, looker: Looker, seeds: Sequence[int],
     truncation: float, on_progress: Callable[[float], None] = lambda share: None,
 ) -> list[Row]:  # fmt: skip
-    """Try every direction at each of STRENGTHS on every seed: rows for `summary`. Reports the share that is done."""
+    """Try every direction at each of STRENGTHS on every seed: rows for `summary`.
+
+    `on_progress` is called with the share (0..1) that is done. `truncation` is that of the seeds.
+    """
     rows: list[Row] = []
     for index, w in enumerate(seed_w(generator, seeds, truncation)):
         ws = generator.broadcast(w[None])

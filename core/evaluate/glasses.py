@@ -1,7 +1,7 @@
-"""Glasses, by what only glasses have: a bar across the nose between the eyes, and rims below them.
+"""Detects glasses by two marks of them: a bar across the nose between the eyes, and rims below the eyes.
 
-A statistic of the picture, not a network: no weights for it are to be had. On 560 generated faces, looked at one by one
-from the highest score down, `LIMIT` parted those with glasses from those without but for three or four thin or rimless
+It is a statistic of the picture and not a network, for which no weights were to be had. On 560 generated faces, inspected one
+by one from the highest score down, `LIMIT` separated faces with glasses from others, except for three or four thin or rimless
 pairs.
 """
 
@@ -24,7 +24,7 @@ _RIMS = 0.3  # weight of the rims: folds below the eyes look a little like them
 
 
 def glasses_score(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> float:
-    """Score a picture uint8 [H, W, 3], by its landmarks [478, 2] in pixels: about 0.2 without glasses, 1 with them."""
+    """Score a picture uint8 [H, W, 3] by its landmarks [478, 2] in pixels: about 0.2 without glasses, about 1 with them."""
     grey = _upright(picture, landmarks)
     contrast = float(grey[_AROUND].std()) + 1e-6
     bar = np.abs(np.diff(grey[_BRIDGE].mean(axis=1))).max()
@@ -34,14 +34,14 @@ def glasses_score(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -
 
 
 def changed(before: float, after: float) -> int:
-    """Tell whether glasses were put on (+1) or taken off (-1); 0 otherwise."""
+    """Tell from two scores whether glasses appeared (+1), disappeared (-1) or neither (0, also if a score is nan)."""
     if np.isnan(before) or np.isnan(after) or abs(after - before) < CLEAR or (before > LIMIT) == (after > LIMIT):
         return 0
     return 1 if after > before else -1
 
 
 def _upright(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Cut the face as FFHQ aligns it by its eyes, grey, [256, 256]."""
+    """Cut out the face in grey, aligned by its eyes as FFHQ aligns: float64 [256, 256]."""
     left, right = (landmarks[index].astype(np.float64) for index in _OUTER)
     turn = complex(*(right - left)) / complex(*(_RIGHT - _LEFT))  # square pixels -> picture pixels
     x, y = left - [(turn * complex(*_LEFT)).real, (turn * complex(*_LEFT)).imag]

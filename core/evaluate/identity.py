@@ -1,4 +1,4 @@
-"""Whether two pictures show one person: dlib's descriptor. For measurements alone; no edit depends on it."""
+"""Measures whether two pictures show the same person, with dlib's descriptor. Only for measurements; no edit needs it."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ def extra(module: str) -> Any:
 
 
 class Identity:
-    """dlib's 128 numbers of a face. Their Euclidean distance is 0.3-0.4 for one person on two photos, 0.6 is dlib's own
-    threshold, 0.85 is usual between strangers."""
+    """dlib's descriptor of a face, 128 numbers.
+
+    The Euclidean distance of two is 0.3 to 0.4 for one person on two photos and about 0.85 for strangers; dlib's own
+    threshold for the same person is 0.6.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        """Load dlib's networks. Raises ExtraMissing without dlib, WeightsMissing where the group `eval` was not pulled."""
+        """Load dlib's networks. Raises ExtraMissing without dlib, WeightsMissing if the group `eval` was not downloaded."""
         self._dlib = extra("dlib")
         self._points = self._dlib.shape_predictor(str(weight_path(settings, "identity-landmarks")))
         self._network = self._dlib.face_recognition_model_v1(str(weight_path(settings, "identity")))
         self._detector = self._dlib.get_frontal_face_detector()
 
     def box(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Any:
-        """Find the face in uint8 [H, W, 3] as dlib sees it; by the `landmarks` [478, 2] where dlib sees none.
+        """Find the box of the face in uint8 [H, W, 3] with dlib, or, if dlib finds none, from the `landmarks` [478, 2].
 
-        Take one box for all edits of a face: the box's own jumps would count as a change of the person.
+        Use one box for all edits of a face: jumps of the box would count as a change of the person.
         """
         found = self._detector(pixels, 0)
         if found:
@@ -44,6 +47,6 @@ class Identity:
         return self._dlib.rectangle(round(x0), round(y0 + 0.1 * (y1 - y0)), round(x1), round(y1))
 
     def descriptor(self, pixels: NDArray[np.uint8], box: Any) -> NDArray[np.float64]:
-        """Describe the person in the face as dlib does: [128]."""
+        """Compute dlib's descriptor [128] of the face in a box of the picture uint8 [H, W, 3]."""
         shape = self._points(pixels, box)
         return np.array(self._network.compute_face_descriptor(pixels, shape))

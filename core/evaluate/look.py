@@ -1,4 +1,4 @@
-"""One picture of a face, judged: by two judges of an expression that know nothing of each other, and by all that should stay.
+"""Judges one picture of a face: its expression, by two independent judges, and all that an edit should not change.
 
 Pictures are aligned as FFHQ aligns and judged at 512 pixels, where the landmarker sees as well as at 1024.
 """
@@ -30,7 +30,7 @@ _PATCH = 0.035  # half the side of a patch, of the picture's
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What one picture shows. NaN throughout where no face was found in it."""
+    """The measurements of one picture. All but the emotions are NaN if no face was found in it."""
 
     score: float  # first judge: blendshapes, 0..1
     emotions: NDArray[np.float64]  # second judge: probabilities [7], order of EMOTIONS
@@ -44,21 +44,21 @@ class Look:
 
     @property
     def showing(self) -> bool:
-        """Whether the second judge finds the expression's emotion the likeliest."""
+        """Whether the expression's emotion is the likeliest for the second judge."""
         return int(self.emotions.argmax()) == self.emotion
 
 
 class Looker:
-    """Judges pictures of one face after the other."""
+    """Judges pictures of faces, one at a time."""
 
     def __init__(self, settings: Settings, finder: FaceFinder, classifier: EmotionClassifier, expression: Expression) -> None:
-        """Load dlib beside the judges that are given. Raises ExtraMissing, WeightsMissing."""
+        """Load dlib; the other judges are passed in. Raises ExtraMissing, WeightsMissing."""
         self._expression, self._emotion = expression, EMOTIONS.index(expression.judged.emotion)
         self._finder, self._classifier, self._identity = finder, classifier, Identity(settings)
         self._lab = extra("skimage.color").rgb2lab
 
     def look(self, picture: NDArray[np.uint8], box: Any = None) -> Look:
-        """Judge uint8 [S, S, 3]; `box` as in the picture that this one is compared with (`Look.box`)."""
+        """Judge a picture uint8 [S, S, 3]. `box` is the `Look.box` of the picture to compare with; None finds a box."""
         small = np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX))
         emotions = self._classifier.probabilities(small[None])[0].astype(np.float64)
         face = self._finder.aligned(small)
@@ -81,7 +81,7 @@ class Looker:
         )
 
     def _tone(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Measure the median colour of the patches, [3] in L*a*b*: a freckle or a glint moves no median."""
+        """Compute the median colour of three patches of skin, [3] in L*a*b*: a median ignores a freckle or a glint."""
         half = round(_PATCH * len(picture))
         pixels = []
         for x, y in landmarks[list(_SKIN)].round().astype(int).clip(half, len(picture) - half):
@@ -91,7 +91,10 @@ class Looker:
 
 
 def difference(before: Look, after: Look) -> dict[str, float]:
-    """Compare two looks: numbers that JSON can hold, NaN where a face was not found."""
+    """Compute the changes between two looks, by name, for JSON; NaN if a face was not found.
+
+    "turned" and the angles are in degrees, "skin" is the distance ΔE, "identity" dlib's distance.
+    """
     others = [index for index in range(len(EMOTIONS)) if index != before.emotion]
     turned = after.pose - before.pose
     return {

@@ -1,4 +1,4 @@
-"""Curves over the range of strengths, a line for each method."""
+"""Curves of the measurements over the strength, one line for each direction and surface."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _SIZE = 5.0, 3.6  # inches a panel
 
 
 def draw_plots(made: list[dict[str, Any]], out: Path) -> list[Path]:
-    """`curves.png`: each measure over the strength; `gain.png`: identity over the score. Raises ExtraMissing."""
+    """Draw `curves.png` (each measure over the strength) and `gain.png` (identity over the score), and return their paths.
+
+    `made` comes from `summary`. Raises ExtraMissing.
+    """
     matplotlib = extra("matplotlib")
     matplotlib.use("Agg")  # no window, no display
     pyplot = extra("matplotlib.pyplot")
@@ -40,7 +43,7 @@ def _curves(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
 
 
 def _gain(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
-    """Directions differ in their unit; over the score they can be told apart."""
+    """Plot identity over the score: directions have different units of strength, but scores compare."""
     figure, axis = pyplot.subplots(figsize=(2 * _SIZE[0], 2 * _SIZE[1]), layout="constrained")
     for method in made:
         known = [at for at in method["strengths"] if None not in (at["score"], at["identity"])]

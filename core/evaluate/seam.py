@@ -1,4 +1,4 @@
-"""Where an edit touched the photo, and whether its edge can be seen."""
+"""Measures where an edit changed the photo, and whether the border of the change is visible."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def outside(photo: NDArray[np.uint8], edited: NDArray[np.uint8], landmarks: NDAr
 
 
 def seam(photo: NDArray[np.uint8], edited: NDArray[np.uint8]) -> float:
-    """Gradient energy of the edited photo along the edge of what changed, over the photo's own there.
+    """Compute the gradient energy of the edited photo along the border of the change, divided by the photo's own there.
 
-    1 where the edge can't be told from the photo; well above 1 where there is a line. NaN where nothing changed.
+    1 if the border is invisible, well above 1 if there is a line; NaN if nothing changed.
     """
     changed = (photo != edited).any(axis=2)
     rows, columns = np.nonzero(changed)

@@ -1,4 +1,4 @@
-"""Contact sheets of a trial: what no number shows."""
+"""Contact sheets of a trial, for what no number shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _SIDE = 256  # pixels of a face
 
 
 def draw_sheet(subject: Subject, rows: Sequence[Row], out: Path) -> Path:
-    """Draw one picture of a subject: a row for each direction and surface, the photo first, then every strength."""
+    """Draw the sheet of one subject to a PNG in the folder `out` and return its path.
+
+    There is a row for each direction and surface: the photo's face first, then every strength.
+    """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.direction, row.surface), []).append(row)

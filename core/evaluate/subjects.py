@@ -1,4 +1,4 @@
-"""Faces to try directions on: generated ones, whose latent is known and which stand for photos of themselves."""
+"""Generated faces to try directions on: their latents are known exactly, and their pictures serve as photos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.generator import seed_w
 
 
 def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterator[Subject]:
-    """Yield a subject for each seed in whose picture a face is found."""
+    """Yield a subject for each seed, except seeds in whose picture no face is found."""
     generator = editor.models.generator
     for seed in seeds:
         ws = generator.broadcast(seed_w(generator, [seed], truncation)).numpy()

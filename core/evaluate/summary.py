@@ -1,4 +1,4 @@
-"""Many edits of many faces -> what a method is worth: one object that JSON can hold, and tables of it."""
+"""Summarises many edits of many faces as data for JSON, and as tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MEANS = ("identity", "turned", "yaw", "pitch", "roll", "eyes", "skin")
 
 
 def summary(rows: Sequence[Row], expression: Expression) -> list[dict[str, Any]]:
-    """Make one entry for each direction and surface, in the order in which they first come."""
+    """Summarise the rows of each direction and surface: one entry for each, in order of first appearance."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.direction, row.surface), []).append(row)
@@ -54,7 +54,7 @@ def _strength(rows: list[Row], strength: float, by: Expression) -> dict[str, Any
 
 
 def _neutral(rows: list[Row], by: Expression) -> dict[str, Any]:
-    """Sum up what asking for neutral came to; the success is judged on faces that showed the expression."""
+    """Summarise the edits to neutral; success is judged only on faces that showed the expression before."""
     showed = [row for row in rows if row.was_showing]
     scored = [row for row in rows if row.before >= by.judged.rests]
     return {
@@ -66,7 +66,7 @@ def _neutral(rows: list[Row], by: Expression) -> dict[str, Any]:
 
 
 def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
-    """Average over faces: of signed changes their size, for a turn to the left and one to the right are two turns."""
+    """Average changes over faces. Of signed changes the size is averaged, so that a turn left and a turn right don't cancel."""
     made: dict[str, Any] = {key: _mean(abs(row.changes[key]) for row in rows) for key in _MEANS}
     made["worst_identity"] = _worst(row.changes["identity"] for row in rows)
     made["emotions"] = {name: _mean(row.changes[name] for row in rows) for name in EMOTIONS if name != by.judged.emotion}
@@ -79,7 +79,7 @@ def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
 
 
 def _at(strengths: list[dict[str, Any]], score: float) -> dict[str, Any] | None:
-    """Interpolate the means where the mean score is `score`, between the two strengths around it; None where none reaches it."""
+    """Interpolate the means at the strength where the mean score is `score`; None if no two neighbouring strengths enclose it."""
     for low, high in pairwise(strengths):
         first, last = low["score"], high["score"]
         if None not in (first, last) and first <= score <= last and first < last:
@@ -90,7 +90,7 @@ def _at(strengths: list[dict[str, Any]], score: float) -> dict[str, Any] | None:
 
 
 def _others(at: dict[str, Any]) -> float:
-    """Size of the mean change of each other emotion but neutral, which the expression must lower."""
+    """Sum the sizes of the mean changes of the other emotions, except neutral, which the expression must lower."""
     return float(sum(abs(value) for name, value in at["emotions"].items() if name != "neutral"))
 
 
@@ -113,7 +113,7 @@ def _worst(values: Iterable[float]) -> float | None:
 
 
 def tables(made: list[dict[str, Any]], expression: Expression) -> list[Table]:
-    """Make tables for a terminal: every method at its strengths, and all of them at equal gain."""
+    """Make tables for a terminal: one for each entry of `summary`, then one that compares all at equal gain."""
     return [*(_of_method(method, expression) for method in made), equal_gain(made, expression)]
 
 
@@ -139,7 +139,7 @@ def _of_method(method: dict[str, Any], by: Expression) -> Table:
 
 
 def equal_gain(made: list[dict[str, Any]], expression: Expression) -> Table:
-    """Set all methods side by side where the mean score is the same: what each pays for it."""
+    """Make a table that compares all directions at the same mean scores."""
     table = Table(
         title="At equal gain", caption="means over faces, interpolated to the strength at which the mean score is reached"
     )

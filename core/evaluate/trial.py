@@ -1,4 +1,4 @@
-"""The edits of one face, drawn and judged over the whole range of strengths."""
+"""The edits of one face over the whole range of strengths, drawn and judged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One face to try directions on: a photo's, or a generated one that stands for a photo."""
+    """One face to try directions on: from a photo, or a generated one whose picture serves as the photo."""
 
     name: str
     photo: Photo
@@ -37,7 +37,7 @@ class Subject:
     ws: NDArray[np.float32]  # [1, num_ws, w_dim]
 
     def crop(self, photo: Picture) -> Picture:
-        """Cut the same square as `aligned` out of an edit of the photo."""
+        """Cut the aligned square of the face, as `aligned` is, out of an edited photo uint8 [H, W, 3]: uint8 [R, R, 3]."""
         if photo.shape == self.aligned.image.shape and np.allclose(self.aligned.matrix, np.eye(3)):
             return photo  # a generated face is its own square
         return align(photo, self.face.landmarks, len(self.aligned.image)).image
@@ -45,7 +45,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One edit, judged against the photo that it came from."""
+    """One edit, judged against the photo before it."""
 
     subject: str
     direction: str
@@ -65,7 +65,7 @@ class Row:
     picture: Picture = field(repr=False)  # the aligned face, small
 
     def as_json(self) -> dict[str, Any]:
-        """Write all but the picture; NaN as null."""
+        """Return all but the picture as plain data, with NaN as None."""
         made = {key: value for key, value in vars(self).items() if key not in ("picture", "changes")} | self.changes
         return {key: _number(value) for key, value in made.items()}
 
@@ -80,12 +80,12 @@ class Trial:
     """Tries directions on one subject after another."""
 
     def __init__(self, editor: Editor, looker: Looker, strengths: Sequence[float], surfaces: Sequence[Surface]) -> None:
-        """`strengths` from the lowest to the highest; "neutral" is tried beside them."""
+        """Keep what to try: `strengths` in rising order, with "neutral" added, on each of the surfaces."""
         self.editor, self.looker, self.surfaces = editor, looker, surfaces
         self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
 
     def run(self, subject: Subject, expression: Expression) -> Iterator[Row]:
-        """Yield one row for each strength and surface; strengths at which the face is lost are left out."""
+        """Yield one row for each strength and surface; in the photo, strengths at which the face is lost are left out."""
         before = self.looker.look(subject.aligned.image)
         began = time.perf_counter()
         scale = self.editor.scale(subject.ws, expression, subject.aligned.image)

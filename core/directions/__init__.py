@@ -1,6 +1,6 @@
-"""Directions in latent space: what a strength of 1 adds to a face, and where that was learned.
+"""Directions in latent space: what strength 1 adds to the latent of a face, and how that was learned.
 
-This much is all an edit needs; learning (`core.directions.fit`) and judging (`core.directions.report`) load far more.
+An edit needs only this module; learning (`core.directions.fit`) and judging (`core.directions.report`) import far more.
 """
 
 from __future__ import annotations

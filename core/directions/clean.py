@@ -1,15 +1,14 @@
-"""The clean direction: an expression learned by drawing faces, so that nothing else of them changes.
+"""Learns the clean direction of an expression by drawing faces, so that an edit changes nothing else of them.
 
-A plane between seeds that show it and others points along whatever the two differ by: the expression, but also sex, age,
-pose, glasses and light, which happen to go along with it. Here the step that strength 1.0 adds is learned instead by what
-it does to the picture. Faces of the seed set are drawn before and after the step, through the preview head; a judge
-(`judge`) must see the score reach its target, upwards from faces at rest and downwards from those that show it, while all
-that should stay (`still`) is paid for. Each style goes a way of its own, which covers all directions in style space too: a
-style's channels are linear in its w.
+A plane between seeds that show the expression and others also points along everything that happens to go with it: sex, age,
+pose, glasses, light. Here the step that strength 1 adds is learned by its effect on the picture. Faces of the seed set are
+drawn before and after the step by the preview head. A judge (`judge`) must see the score reach its target: upwards for faces
+at rest, downwards for faces that show the expression. Changes of all that should stay (`still`) are penalised. Each style has
+its own step in w. That covers all directions in style space too, because a style's channels are linear in its w.
 
-The start is the SVM's plane, given to the same styles. A linear answer that holds pose, measures and the other emotions at
-their values (the score's ridge regression on w, with theirs taken out) is a worse one: drawn, it moved four times as much.
-Half of the faces lie outside W, as photographs do when they are projected.
+The start is the SVM's plane, given to the same styles. Ridge regression of the score on w, with the effects of pose, measures
+and other emotions removed, is a worse start: drawn, it moved four times as much. Half of the faces lie outside W, as
+projected photographs do.
 """
 
 from __future__ import annotations
@@ -41,14 +40,14 @@ _MOMENTUM, _MEMORY = 0.95, 0.98  # of the gradient, and of its length: one lengt
 
 
 class Drawing:
-    """Faces drawn fast, with a gradient, and seen by the feature network."""
+    """Draws faces fast, with a gradient, and computes their features."""
 
     def __init__(self, generator: FeatureGenerator, head: Preview, features: Features, dtype: torch.dtype) -> None:
         self.generator, self.head, self.features, self.dtype = generator, head, features, dtype
         self._network = network_in(generator, dtype)
 
     def __call__(self, ws: Tensor) -> Seen:
-        """Draw ws [N, num_ws, w_dim] -> pictures of 256 pixels and their features."""
+        """Draw ws [N, num_ws, w_dim]: pictures of 256 pixels and their features."""
         half = self._network.features(ws.to(self.dtype), FEATURE_SIDE)
         images = self.head(half.float(), ws).contiguous(memory_format=torch.channels_last)
         return Seen(images, self.features(images))
@@ -56,7 +55,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One step of the learning."""
+    """One iteration of the learning, for its log."""
 
     step: int
     missed: float  # mean squared logits by which the score missed its target
@@ -64,12 +63,16 @@ class Lesson:
 
 
 class Learning:
-    """Learns the step [num_ws, w_dim] from `ws` [N, num_ws, w_dim], faces of the seed set."""
+    """The learning of one step [num_ws, w_dim], by gradient descent on drawn faces of the seed set."""
 
     def __init__(
         self, drawing: Drawing, score: Ridge, still: Stillness, taught: Taught, w: Tensor, start: Tensor, steps: int
     ) -> None:
-        """w [N, w_dim] of the seeds to learn from; `start` [w_dim], one unit of the direction to start from."""
+        """Keep all that is needed. `w` [N, w_dim] are the seeds to learn from, `start` [w_dim] is one unit of the first
+        direction.
+
+        `steps` is the number of iterations.
+        """
         self.drawing, self.score, self.still, self.w, self.steps = drawing, score, still, w, steps
         self._taught = taught
         generator = drawing.generator
@@ -84,12 +87,12 @@ class Learning:
 
     @property
     def step(self) -> Tensor:
-        """The step that strength 1.0 adds, [num_ws, w_dim]."""
+        """The step that strength 1 adds to ws: [num_ws, w_dim]."""
         step: Tensor = self.free * (self.whitened @ self._out)
         return step
 
     def run(self) -> Iterator[Lesson]:
-        """Learn to the end."""
+        """Learn to the end, yielding after each iteration."""
         prices = torch.tensor(list(_PRICES.values()))
         with torch.no_grad():
             unit = torch.cat([self._try()[1] for _ in range(_UNIT)]).mean(dim=0)
@@ -108,7 +111,7 @@ class Learning:
             yield Lesson(index + 1, float(missed.detach().mean()), parts.detach())
 
     def _try(self) -> tuple[Tensor, Tensor]:
-        """Try a batch of faces moved: squared misses of the score [N], what else moved [N, 4]."""
+        """Edit a batch of N faces: by how much each score missed its target, squared [N], and what else changed [N, 4]."""
         ws = self._faces()
         with torch.no_grad():
             before = self.drawing(ws)
@@ -125,7 +128,7 @@ class Learning:
         return lacking.square(), self.still(before, after)
 
     def _faces(self) -> Tensor:
-        """Draw [BATCH, num_ws, w_dim]: half plain, a quarter mixed of two faces, a quarter jittered style by style."""
+        """Draw random latents [BATCH, num_ws, w_dim]: two plain seeds, one mixed of two seeds, one with each style jittered."""
         count = self.drawing.generator.num_ws
         chosen = self.w[self._random.randint(0, len(self.w), BATCH)]
         ws: Tensor = self.drawing.generator.broadcast(chosen).clone()

@@ -1,15 +1,15 @@
-"""A direction in latent space and its file.
+"""A direction in latent space, and its file.
 
     direction = load_direction("smile", settings)
     edited = apply(direction, ws, 1.5)
 
-Strength has a unit: 1.0 is the distance in w from the mean neutral face to the mean happy face of the seed set,
-measured along the direction. The unit is folded into the vector, so an edit is ws + strength * styles * vector. A
-style's weight is how many units it moves at strength 1.0: 1 everywhere for most directions; the default moves some
-styles by 1.2 and the others not at all.
+Strength has a unit: 1 is the distance in w from the mean neutral face of the seed set to the mean face that shows the
+expression, measured along the direction. The vector has that length, so an edit is ws + strength * styles * vector. A style's
+weight is how many units it moves at strength 1: 1 everywhere for most directions; the default direction moves some styles by
+1.2 and the others not at all.
 
-A file is safetensors (`vector`, `styles`) with one JSON object in its metadata: where the direction comes from, how
-well it did, and the digest of the generator that it belongs to.
+A file is safetensors (`vector`, `styles`) with a JSON object in its metadata: how the direction was made and judged, and the
+digest of the generator that it belongs to.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """One unit of change, for one generator."""
+    """The change of a latent at strength 1, for one generator."""
 
     name: str
     vector: NDArray[np.float32]  # [w_dim], or [num_ws,w_dim] where each style goes its own way; its length is one unit
@@ -56,17 +56,17 @@ class Direction:
         assert self.vector.shape[:-1] in ((), self.styles.shape), (self.vector.shape, self.styles.shape)
 
     def step(self) -> NDArray[np.float32]:
-        """Compute what strength 1.0 adds: float32 [num_ws, w_dim]."""
+        """Compute what strength 1 adds to ws: float32 [num_ws, w_dim]."""
         return self.styles[:, None] * self.vector
 
     @property
     def digest(self) -> str:
-        """Hash of the step: directions that move a face alike share it, whatever their names."""
+        """Hash of the step, 16 hex digits: directions that move a face alike share it, whatever their names."""
         return hashlib.sha256(self.step().tobytes()).hexdigest()[:16]
 
 
 def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:
-    """Move ws [N,num_ws,w_dim] by `strength` units: one number for all, or a tensor [N] with one for each face."""
+    """Move ws [N,num_ws,w_dim] by `strength` units: a number for all, or a tensor [N] with one for each face."""
     step = torch.from_numpy(direction.step()).to(ws)
     assert ws.shape[1:] == step.shape, (ws.shape, step.shape)
     amount = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device).reshape(-1, 1, 1)
@@ -74,17 +74,17 @@ def apply(direction: Direction, ws: Tensor, strength: float | Tensor) -> Tensor:
 
 
 def names(settings: Settings) -> list[str]:
-    """List every direction that can be loaded: those fitted on this machine and those that ship, the default first."""
+    """List every direction that can be loaded, fitted on this machine or shipped: the default first, then by name."""
     digest = chosen_digest(settings)
     found = {path.name.removesuffix(SUFFIX) for folder in _folders(settings, digest) for path in folder.glob(f"*{SUFFIX}")}
     return sorted(found, key=lambda name: (name != DEFAULT, name))
 
 
 def load_direction(name: str, settings: Settings, generator: Generator | None = None) -> Direction:
-    """Read a direction; one fitted on this machine goes before the one of that name that ships.
+    """Read a direction. One fitted on this machine takes precedence over a shipped one of the same name.
 
-    Raises NoSuchDirection, and WeightsUnfit where it belongs to another generator than `generator` (by default the
-    one that the settings name, so that none has to be loaded).
+    Raises NoSuchDirection, ModelUnreadable, and WeightsUnfit if it belongs to another generator than `generator`. If that is
+    None, the generator that the settings name counts, and it need not be loaded.
     """
     expected = generator.digest if generator else chosen_digest(settings)
     for folder in _folders(settings, expected) if _NAME.fullmatch(name) else ():
@@ -99,7 +99,7 @@ def load_direction(name: str, settings: Settings, generator: Generator | None = 
 
 
 def read_direction(path: Path) -> Direction:
-    """Read a direction from its file, whatever generator it belongs to."""
+    """Read a direction from its file, whatever generator it belongs to. Raises ModelUnreadable."""
     with read_as_data(path.name), safe_open(path, framework="numpy") as file:
         about = json.loads(file.metadata()["direction"])
         vector, styles = file.get_tensor("vector"), file.get_tensor("styles")
@@ -107,7 +107,7 @@ def read_direction(path: Path) -> Direction:
 
 
 def save_direction(direction: Direction, folder: Path) -> Path:
-    """Write `folder`/NAME.safetensors, replacing it whole. The same direction gives the same bytes."""
+    """Write `folder`/NAME.safetensors atomically and return its path. The same direction gives the same bytes."""
     assert _NAME.fullmatch(direction.name), direction.name
     about = {"name": direction.name, "generator": direction.generator, "provenance": direction.provenance}
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,11 +121,11 @@ def save_direction(direction: Direction, folder: Path) -> Path:
 
 
 def fitted_folder(settings: Settings, whose: Named) -> Path:
-    """Name the folder that `egao directions fit` writes to."""
+    """Return the folder that `egao directions fit` writes to by default, made if it is missing."""
     return made_folder(settings, whose) / _FOLDER
 
 
 def _folders(settings: Settings, digest: str) -> list[Path]:
-    """List where directions lie: the generator's folders, and the one of earlier versions, in which all that was fitted lay."""
+    """List the folders to search, in order: this machine's, EGAO_HOME (where earlier versions wrote), the shipped one."""
     made, shipped = find_made(settings, digest), shipped_folder(digest)
     return [folder / _FOLDER for folder in (made, settings.home, shipped) if folder is not None]

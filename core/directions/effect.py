@@ -1,6 +1,6 @@
-"""What a direction does to faces that it was not learned from: rendered, moved, rendered again and judged.
+"""Measures what a direction does to faces that it was not learned from: drawn, moved, drawn again and judged.
 
-Each face is moved the way that is asked of it: a neutral one towards the expression, one that shows it away from it.
+Neutral faces are moved towards the expression, faces that show it away from it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BORDER_ROWS = 60 / 1024  # the strip above the head: background and hair, which 
 
 @dataclass(frozen=True)
 class Looks:
-    """What N rendered faces look like."""
+    """The judgements of N drawn faces."""
 
     emotions: NDArray[np.intp]  # [N], index into EMOTIONS
     score: NDArray[np.float64]  # [N], 0..1, of the expression; NaN where no face was found
@@ -42,13 +42,13 @@ class Looks:
     blendshapes: NDArray[np.float64]  # [N,len(NAMES)], 0..1, in that order; NaN where no face was found
 
     def part(self, chosen: NDArray[np.bool_]) -> Looks:
-        """Keep the chosen ones [N]."""
+        """Keep the faces of a mask [N]."""
         return Looks(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A direction at one strength, over the faces of one starting emotion."""
+    """The mean effect of a direction at one strength, over faces of one starting emotion."""
 
     strength: float
     reached: dict[str, Any]  # upwards the share that came to show it, downwards the share that no longer does
@@ -60,7 +60,7 @@ class Effect:
 
 
 class Bench:
-    """Everything that is needed to render and judge; made once, for one thread."""
+    """The networks that draw and judge, loaded once. For one thread."""
 
     def __init__(
         self, generator: Generator, renderer: Renderer, classifier: EmotionClassifier, finder: FaceFinder, expression: Expression
@@ -69,7 +69,7 @@ class Bench:
         self.expression, self.emotion = expression, EMOTIONS.index(expression.judged.emotion)
 
     def look(self, ws: Tensor) -> Looks:
-        """Render ws [N,num_ws,w_dim] and judge each face."""
+        """Draw ws [N,num_ws,w_dim] and judge each face."""
         rows, borders = [], []
         for images in self.renderer.batches(ws):
             rows.extend(measure(list(range(len(images))), images, self.classifier, self.finder))
@@ -85,14 +85,14 @@ class Bench:
 
 @dataclass(frozen=True)
 class Subjects:
-    """Unedited faces of one starting emotion, and what they look like."""
+    """Unedited faces of one starting emotion, with their judgements."""
 
     ws: Tensor  # [N,num_ws,w_dim]
     looks: Looks
 
 
 def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Subjects, Subjects]:
-    """Pick the neutral ones of the seeds and those that show the expression; the others are left out."""
+    """Draw the seeds and return the neutral faces and those that show the expression; other faces are left out."""
     ws = bench.generator.broadcast(seed_w(bench.generator, seeds, truncation))
     looks = bench.look(ws)
     parts = [
@@ -103,7 +103,7 @@ def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Sub
 
 
 def effect(bench: Bench, direction: Direction, before: Subjects, strength: float) -> Effect:
-    """Move every subject by `strength` units and say what came of it. Without subjects all means are NaN."""
+    """Move every subject by `strength` units and measure the effect. Without subjects all means are NaN."""
     if not len(before.ws):
         unknown = float("nan")
         return Effect(strength, share(0, 0), unknown, unknown, unknown, unknown, {})
@@ -122,5 +122,5 @@ def effect(bench: Bench, direction: Direction, before: Subjects, strength: float
 
 
 def _most(changes: NDArray[np.float64]) -> dict[str, float]:
-    """Pick the MOST of the changes [len(NAMES)] that are largest, either way."""
+    """Pick the MOST blendshapes with the largest changes, up or down, from the changes [len(NAMES)]."""
     return {NAMES[index]: round(float(changes[index]), 3) for index in np.argsort(-np.abs(changes))[:MOST]}

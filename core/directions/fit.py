@@ -1,18 +1,18 @@
-"""Learns directions from judged seeds, by these methods:
+"""Learns directions from labelled seeds. The methods, for an expression such as a smile:
 
-    mean          mean of those that show the expression minus mean of all: the original's first
-    svm-original  normal of a linear SVM, those that show it against the rest, C as the library sets it: the original's second
-    mean-neutral  mean of those that show it minus mean of the truly neutral
-    svm           normal of a linear SVM, those that show it against the rest, C by cross-validation
-    svm-neutral   the same, against the truly neutral
-    logistic      normal of a logistic regression, those that show it against the truly neutral, C by cross-validation
-    clean         learned by drawing faces, so that nothing but the expression changes: by `teach`, not here
+    mean          mean of the seeds that show it minus the mean of all: the original project's first
+    svm-original  normal of a linear SVM of those against the rest, with the library's own C: the original's second
+    mean-neutral  mean of the seeds that show it minus the mean of the neutral ones
+    svm           normal of a linear SVM of those against the rest, C by cross-validation
+    svm-neutral   the same against the neutral ones
+    logistic      normal of a logistic regression against the neutral ones, C by cross-validation
+    clean         learned by drawing faces, so that nothing but the expression changes: in `teach`, not here
 
-and the one that the expression moves along (`move.direction` of its file): svm, given to the styles that act at 8 to 32
-pixels alone, 1.2 times as strongly. Of an expression that is not the default one the others are called "sad-mean" and so on.
+The direction that the expression itself uses (`move.direction` of its file) is `svm`, given only to the styles that act at 8
+to 32 pixels, 1.2 times as strongly. Directions of another expression than the default one are called "sad-mean" and so on.
 
-C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is
-then fitted on both. The test part is seen by none of this. Arithmetic is float64 and no solver draws random numbers.
+C is chosen by cross-validation on the training part, methods are compared on the validation part, and a direction is then
+fitted on both. None of this uses the test part. Arithmetic is float64 and no solver draws random numbers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MOST_STEPS = 10_000  # of a solver; it stops by its tolerance long before
 
 @dataclass(frozen=True)
 class Method:
-    """What a direction is learned with, and which seeds those that show the expression are held against."""
+    """How a direction is learned, and which seeds those that show the expression are compared with."""
 
     kind: Literal["mean", "svm", "logistic"]
     against: Literal["rest", "neutral"]
@@ -69,20 +69,21 @@ CLEAN = "clean"
 
 
 def fittable(expression: Expression) -> tuple[str, ...]:
-    """Name every direction that can be learned of an expression: by `fit` but for the last, by `teach` that one."""
+    """List the names of all directions that can be learned for an expression: the last by `teach`, the others by `fit`."""
     return (*(called(method, expression) for method in METHODS), expression.move.direction, called(CLEAN, expression))
 
 
 def called(method: str, expression: Expression) -> str:
-    """Name what a method learns of an expression: "svm" of the default one, "sad-svm" of another, so that both can be kept."""
+    """Name the direction that a method learns for an expression: "svm" for the default one, "sad-svm" for another."""
     return method if expression.default else f"{expression.name}-{method}"
 
 
 def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None = None) -> Direction:
-    """Learn the direction of one of `fittable`. Its vector is one unit, the gap between the classes along it; the default's
-    styles take DEFAULT_WEIGHT of that or nothing.
+    """Learn the direction with a name of `fittable`. Raises BadSeeds for too few seeds.
 
-    `confident`: fit only to this share (0..1) of each class, the seeds of which the classifier is surest.
+    Its vector is one unit long: the distance between the mean neutral face and the mean face that shows the expression,
+    measured along it. The expression's own direction gets the styles' weights DEFAULT_WEIGHT or 0. `confident` fits only to
+    that share (0..1) of each class, the seeds of which the classifier is surest.
     """
     own = seeds.expression.move.direction
     with threadpool_limits(1):  # these systems are so small that threads only wait for each other, for minutes
@@ -129,7 +130,10 @@ def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | Non
 
 
 def _refuse_few(task: Task, split: Split) -> None:
-    """Refuse too few of a class: every fold needs some of each. A useful direction needs hundreds. Raises BadSeeds."""
+    """Check that both classes have at least LEAST seeds in the training part, so that every fold has some. Raises BadSeeds.
+
+    That is enough to fit; a useful direction needs hundreds.
+    """
     positive = task.part(split.train)[1]
     fewest = min(int(positive.sum()), int((~positive).sum()))
     if fewest < LEAST:
@@ -138,14 +142,14 @@ def _refuse_few(task: Task, split: Split) -> None:
 
 
 def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Compute the way [w_dim] from a part's mean neutral face to the mean one that shows it: what a unit is measured by."""
+    """Compute the vector [w_dim] from the mean neutral face to the mean face that shows the expression, of the seeds `part`."""
     showing, neutral = part[seeds.showing[part]], part[seeds.neutral[part]]
     gap: NDArray[np.float64] = w[showing].mean(axis=0) - w[neutral].mean(axis=0)
     return gap
 
 
 def _choose_c(method: Method, w: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    """Choose the C with the best mean accuracy over the folds, the smallest of equals; None where a method has none."""
+    """Choose the C with the best mean accuracy over the folds, the smallest among equals; None for a method without a C."""
     if method.kind == "mean" or method.c is not None:
         return method.c
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
@@ -168,14 +172,14 @@ def _plane(method: Method, c: float | None, w: NDArray[np.float64], positive: ND
 
 
 def _solver(kind: str, c: float) -> LinearSVC | LogisticRegression:
-    """Make the classifier of a kind. Both solve to a fixed tolerance from a fixed start: the same seeds give the same plane."""
+    """Make the classifier of a kind. It solves to a fixed tolerance from a fixed start: the same seeds give the same plane."""
     if kind == "svm":
         return LinearSVC(C=c, dual=False, tol=1e-6, max_iter=_MOST_STEPS)
     return LogisticRegression(C=c, solver="lbfgs", tol=1e-8, max_iter=_MOST_STEPS)
 
 
 def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """Find the cut that puts most of the values [N] on their side; the mean methods have none of their own."""
+    """Find the threshold that puts most of the values [N] on their right side, for methods that fit none themselves."""
     order = np.argsort(values, kind="stable")
     right_above = positive.sum() - np.concatenate([[0], np.cumsum(positive[order])])
     right_below = np.concatenate([[0], np.cumsum(~positive[order])])
@@ -185,7 +189,7 @@ def _best_threshold(values: NDArray[np.float64], positive: NDArray[np.bool_]) ->
 
 
 def _cross_validated(method: Method, c: float | None, task: Task, w: NDArray[np.float64]) -> dict[str, Any]:
-    """Judge every seed by a plane that was fitted without its fold: the narrowest honest interval of a small set."""
+    """Judge every seed by a plane fitted without its fold: share and interval as `share` tells them."""
     index, positive = task.part(np.arange(len(w)))
     x, hits = w[index], 0
     for fitted, held in StratifiedKFold(FOLDS, shuffle=True, random_state=1).split(x, positive):

@@ -1,8 +1,8 @@
-"""Judges a drawn face with a gradient: score, pose and measures, read from perceptual features by ridge regression.
+"""Judges a drawn face with a gradient: its score, pose and measures, from perceptual features by ridge regression.
 
-The landmarker says how much a face shows of it, but not which pixels to change for it. This judge learned to say the same of
-generated faces, is differentiable, and is used for nothing but learning a direction; what the direction is worth is then
-measured by the landmarker and the emotion classifier, which it never touches.
+The landmarker scores an expression, but tells no gradient. This judge was fitted to say the same of generated faces, and is
+differentiable. It is only used to learn a direction; the direction's quality is then measured by the landmarker and the
+emotion classifier.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _FINE, _COARSE = 2, 3  # taps of the feature network with 32 and 16 cells a side
 
 
 def mouth_inputs(taps: Sequence[Tensor]) -> Tensor:
-    """Pool the features around the mouth, [N, K], of the feature network's taps."""
+    """Pool the features around the mouth from the feature network's taps: [N, K]."""
     rows, columns = _MOUTH
     cells = [F.avg_pool2d(taps[_FINE], 2), taps[_COARSE]]
     return torch.cat([part[:, :, rows, columns].flatten(1) for part in cells], dim=1)
 
 
 def face_inputs(taps: Sequence[Tensor]) -> Tensor:
-    """Pool the features of the whole picture, on a coarser grid, [N, K]."""
+    """Pool the features of the whole picture on a coarser grid: [N, K]."""
     return F.avg_pool2d(taps[_COARSE], 2).flatten(1)
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """Linear in its inputs: [N, K] -> [N, T]."""
+    """A linear map [N, K] -> [N, T], fitted by ridge regression."""
 
     weight: Tensor  # [K, T]
     centre: Tensor  # [K], mean of the inputs
@@ -43,7 +43,7 @@ class Ridge:
 
     @classmethod
     def fit(cls, inputs: Tensor, targets: Tensor, held_out: Tensor) -> Ridge:
-        """Fit inputs [N, K], targets [N, T]; the penalty is the one that is best on `held_out`, a mask [N]."""
+        """Fit inputs [N, K] to targets [N, T], with the penalty that is best on the faces of the mask `held_out` [N]."""
         x, y = inputs[~held_out].double(), targets[~held_out].double()
         centre, offset = x.mean(dim=0), y.mean(dim=0)
         x, y = x - centre, y - offset
@@ -66,5 +66,5 @@ class Ridge:
 
 
 def logit(score: Tensor) -> Tensor:
-    """Put a score of 0..1 on an even scale, -5..5: there a half-open smile and a broad one are as far apart as rest and half."""
+    """Map scores of 0..1 to logits, -5..5, where the step from rest to half a smile is as large as from half to a broad one."""
     return torch.logit(score, eps=0.0067)

@@ -1,4 +1,4 @@
-"""Directions side by side: how they were learned, how alike they are, what they do to faces they have not seen."""
+"""Compares directions: how they were learned, how similar they are, what they do to faces that they were not fitted to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SWEEP_SEEDS = (5000, 5001, 5003, 5004)
 
 
 def cosines(directions: Sequence[Direction]) -> NDArray[np.float64]:
-    """Compute the cosine between what each pair of directions adds to ws, [N,N]; 1 where they are the same but for the unit."""
+    """Compute the cosines [N,N] between the steps of N directions; 1 where they differ only in length."""
     flat = np.stack([direction.step().ravel().astype(np.float64) for direction in directions])
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     result: NDArray[np.float64] = flat @ flat.T
@@ -37,10 +37,10 @@ def report(
     truncation: float,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any]:
-    """Make one object that JSON can hold: per direction its provenance and effects, and the cosines between all.
+    """Judge directions and return, as data for JSON, each one's provenance and effects, and the cosines between all.
 
-    `seeds` must not be among those that the directions were fitted to. Neutral ones are moved by the positive
-    STRENGTHS and those that show the expression by the negative. Calls `on_progress` with the share of the work that is done.
+    `seeds` must not be among those that the directions were fitted to. Neutral faces are moved by the positive STRENGTHS,
+    those that show the expression by the negative ones. `on_progress` is called with the share (0..1) that is done.
     """
     neutral, showing = subjects(bench, seeds, truncation)
     rows = []
@@ -68,7 +68,7 @@ def _start(faces: Subjects) -> dict[str, Any]:
 
 
 def tables(made: dict[str, Any]) -> list[Table]:
-    """Make the report for a terminal: how each was learned, what it does, and how alike they are."""
+    """Make tables of a report for a terminal: how each was learned, what it does, and how similar they are."""
     return [_learned(made), _effects(made), _blendshapes(made), _cosines(made)]
 
 
@@ -113,7 +113,7 @@ def _effects(made: dict[str, Any]) -> Table:
 
 
 def _blendshapes(made: dict[str, Any]) -> Table:
-    """Tell which blendshapes a direction moves: those by which its expression can be scored."""
+    """Make the table of the blendshapes that each direction moves, which are candidates for the expression's score."""
     table = Table(title=f"Blendshapes that change most at {STRENGTHS[-1]:+}")
     for column in ("direction", "and by how much"):
         table.add_column(column)
@@ -134,7 +134,7 @@ def _cosines(made: dict[str, Any]) -> Table:
 def sweep(
     direction: Direction, bench: Bench, truncation: float, seeds: Sequence[int] = SWEEP_SEEDS, size: int = 256
 ) -> NDArray[np.uint8]:
-    """Draw a picture, uint8 [H,W,3]: a row for each seed, a column for each strength of SWEEP, `size` pixels a face."""
+    """Draw a sheet uint8 [H,W,3]: a row for each seed, a column for each strength of SWEEP, `size` pixels a face."""
     strengths = torch.tensor(SWEEP, dtype=torch.float32)
     rows = []
     for seed, w in zip(seeds, seed_w(bench.generator, seeds, truncation), strict=True):
@@ -146,5 +146,5 @@ def sweep(
 
 
 def _small(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Shrink a picture at once, so that a sheet never holds all its faces at full size."""
+    """Resize a picture to `size` pixels at once, so that a sheet never holds all faces at full size."""
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))

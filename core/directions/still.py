@@ -1,11 +1,11 @@
-"""What a smile has no business with, and how much of it an edit changed: the loss that a clean direction is learned against.
+"""The loss that penalises unwanted changes: what a smile has no business with, and how much of it an edit changed.
 
-Pictures are 256 pixels, aligned as FFHQ aligns, so that a mouth is always in the same place (its centre moves by 4 pixels
-over the seed set). Everything shall keep its pixels: backdrop, hair, eyes, glasses, nose, and with them the turn of the
-head. Around the mouth skin tone, light and beard shall stay, which are broader than a
-fold. What the judge reads as pose, eyes, face shape and opening of the mouth shall stay too. The mouth itself counts
-too: dlib's identity distance, it turned out, comes from there alone (edited faces whose every pixel outside the mouth was
-put back are as far from the person), so the smile that changes least is the one that keeps the person.
+Pictures are 256 pixels, aligned as FFHQ aligns, so a mouth is always in the same place (its centre moves by 4 pixels over the
+seed set). All pixels should stay: background, hair, eyes, glasses, nose, and with them the turn of the head. Around the mouth
+only what is broader than a fold should stay: skin tone, light and beard. The pose, eyes, face shape and opening of the mouth
+that the judge reads should stay too. Changes of the mouth itself also cost something: measured, dlib's identity distance
+comes from there alone (edited faces with every pixel outside the mouth restored are as far from the person), so the smile
+that changes least keeps the person best.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ PARTS = ("pixels", "features", "tone", "traits")
 
 
 def ellipse(shape: tuple[int, int, int, int], side: int = SIDE) -> Tensor:
-    """Mark a region [1, 1, side, side]: 1 inside, 0 outside, soft over a fifth of the way."""
+    """Mask an ellipse, (centre x, centre y, half axes) in pixels of 256, on a grid [1, 1, side, side]: 1 inside, 0 outside.
+
+    The edge is soft over a fifth of the radius.
+    """
     x, y, a, b = (value * side / SIDE for value in shape)
     line = torch.arange(side) + 0.5
     radius = (((line - x) / a).square()[None, :] + ((line - y) / b).square()[:, None]).sqrt()
@@ -42,17 +45,19 @@ def ellipse(shape: tuple[int, int, int, int], side: int = SIDE) -> Tensor:
 
 @dataclass(frozen=True)
 class Seen:
-    """Drawn faces and all that is compared of them."""
+    """Drawn faces with the features by which they are compared."""
 
     images: Tensor  # [N, 3, 256, 256], -1..1
     taps: Sequence[Tensor]  # of the feature network
 
 
 class Stillness:
-    """How much of what should stay has changed, in parts."""
+    """The loss for changes of what should stay, in the parts PARTS."""
 
     def __init__(self, traits: Ridge, spread: Tensor) -> None:
-        """`traits` reads pose and measures of a face; `spread` [T] is how much each differs from face to face."""
+        """Prepare the masks. `traits` predicts pose and measures of a face; `spread` [T] is how much each varies between
+        faces.
+        """
         self.traits, self.spread = traits, spread
         outside = 1 - (1 - _EXPRESSION_WEIGHT) * ellipse(_EXPRESSION)
         self.pixels = outside * (1 + (_PERSON_WEIGHT - 1) * ellipse(_PERSON))
@@ -61,7 +66,7 @@ class Stillness:
         self.tone = F.avg_pool2d(tone, _BLOCK)
 
     def __call__(self, before: Seen, after: Seen) -> Tensor:
-        """Measure [N, 4], one column for each of PARTS; 0 where nothing changed."""
+        """Measure the change between two sets of N pictures: [N, 4], a column for each of PARTS, 0 where nothing changed."""
         difference = after.images - before.images
         pixels = (self.pixels * _charbonnier(difference)).mean(dim=(1, 2, 3))
         tone = (self.tone * _charbonnier(F.avg_pool2d(difference, _BLOCK))).mean(dim=(1, 2, 3))

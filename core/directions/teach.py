@@ -1,6 +1,6 @@
-"""`egao directions fit --method clean`: from labelled seeds to a clean direction. About four minutes on two cores.
+"""Fits a clean direction to labelled seeds (`egao directions fit --method clean`): about four minutes on two cores.
 
-Like every fit it sees the training and validation parts of the seed set alone; the test part only judges the result.
+Like every fit it uses only the training and validation parts of the seed set; the test part only judges the result.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ def fit_clean(
     seeds: SeedSet, generator: Generator, settings: Settings,
     steps: int = STEPS, lessons: int = LESSONS, say: Callable[[str], None] = lambda text: None,
 ) -> Direction:  # fmt: skip
-    """Learn the direction; `say` is told how it goes.
+    """Learn the clean direction in `steps` iterations; the judge learns from `lessons` seeds. `say` gets lines about
+    progress.
 
-    Raises WeightsMissing, WeightsUnfit, PartMissing where the seeds have no scores of the expression, and BadSeeds for an
-    expression whose file does not say what to teach.
+    Raises WeightsMissing, WeightsUnfit, PartMissing if the seeds have no scores of the expression or there is no preview
+    head, and BadSeeds for too few seeds or an expression whose file has no part [taught].
     """
     taught = seeds.expression.taught
     if taught is None:
@@ -79,7 +80,7 @@ def _drawing(generator: Generator, settings: Settings) -> Drawing:
 def _judges(
     drawing: Drawing, seeds: SeedSet, lesson: np.ndarray, taught: Taught, say: Callable[[str], None]
 ) -> tuple[Ridge, Stillness]:
-    """Make the judge of the expression, and of all that should stay, from the labels of the seeds `lesson`, drawn here."""
+    """Fit the judge of the expression and the judge of what should stay to the labels of the seeds `lesson`, drawn here."""
     mouths, faces = [], []
     with torch.no_grad():
         for part in np.array_split(lesson, max(1, len(lesson) // _BATCH)):
@@ -95,7 +96,7 @@ def _judges(
 
 
 def _still(seeds: SeedSet, part: np.ndarray, taught: Taught) -> Tensor:
-    """Pose and the measures that shall stay, [N, 8]."""
+    """Collect the pose and the measures that should stay: [N, 3 + number of `taught.still`]."""
     columns = [list(MEASURES).index(name) for name in taught.still]
     return torch.from_numpy(np.concatenate([seeds.pose[part], seeds.measures[part][:, columns]], axis=1))
 

@@ -1,1 +1,1 @@
-"""Measured targets reached in latent space: what the landmarker scores on a face, and the small change that sets it."""
+"""Reaching given scores in latent space: the small change of a latent that changes the landmarker's scores as wanted."""

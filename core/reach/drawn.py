@@ -1,7 +1,7 @@
-"""Faces drawn to learn what the landmarker's scores owe to a latent. No photograph of anyone is among them.
+"""Draws faces to learn how the landmarker's scores depend on a latent. No photograph of anyone is among them.
 
-Each face is mixed of two: one gives the styles that an edit may move (`SIDES`), the other all the rest. So it is learned
-apart what moving those styles alone does, which is all that an edit can do. A face follows from its number.
+Each face is mixed of two random ones: one gives the styles that an edit may move (`SIDES`), the other all other styles. So
+the effect of the movable styles alone can be learned, which is all that an edit can use. A face is determined by its number.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SIDE = 384  # pixels at which faces are looked at: the landmarker's own window
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """N faces as they were measured."""
+    """N drawn faces with their latents and measurements."""
 
     rest: NDArray[np.float32]  # [N, w_dim], the w of the styles that no edit moves
     moved: NDArray[np.float32]  # [N, w_dim], the w of those that it may move
@@ -44,14 +44,14 @@ class Drawn:
 
 
 def movable(generator: Generator) -> NDArray[np.bool_]:
-    """Mark the styles [num_ws] that an edit may move."""
+    """Mask the styles [num_ws] that an edit may move."""
     low, high = SIDES
     return np.array([low <= side <= high for side in generator.style_resolutions])
 
 
 @dataclass(frozen=True)
 class MixedSet:
-    """A folder of measured faces; what is there already is not drawn again."""
+    """A folder of measured faces; faces already in it are not drawn again."""
 
     folder: Path
     generator: Generator
@@ -61,7 +61,7 @@ class MixedSet:
     faces: int = FACES
 
     def fill(self) -> Iterator[int]:
-        """Draw and measure what is missing; yields the number of faces done after every file."""
+        """Draw and measure the missing faces, yielding the number of faces done after every file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for first in range(0, self.faces, _CHUNK):
             file, numbers = self._file(first), range(first, min(first + _CHUNK, self.faces))
@@ -73,7 +73,7 @@ class MixedSet:
             yield numbers.stop
 
     def all(self) -> Drawn:
-        """Read all faces of the set, without those in which the landmarker saw none."""
+        """Read all faces of the filled set, except those in which the landmarker found no face."""
         files = [np.load(self._file(first), allow_pickle=False) for first in range(0, self.faces, _CHUNK)]
         rest, moved, scores, emotions = (
             np.concatenate([file[key] for file in files]).astype(np.float32) for key in ("rest", "moved", "scores", "emotions")
@@ -110,7 +110,7 @@ def _row(face: Face | None, names: tuple[str, ...]) -> list[float]:
 
 
 def _two(generator: Generator, number: int) -> Tensor:
-    """Make the two w of the face of this number: [2, w_dim]."""
+    """Compute the two w of the face with this number: [2, w_dim]."""
     random = np.random.RandomState(_FIRST_SEED + number)
     z = torch.from_numpy(random.randn(2, generator.z_dim).astype(np.float32))
     average = generator.w_average()

@@ -1,7 +1,7 @@
-"""What on a face is no part of the expression that is meant: how far its scores lie above those that are usual with it.
+"""Finds what on a face does not belong to the expression: scores outside the range that is usual with it.
 
-A grimace under a smile, a frown or an open mouth at rest. Usual is what the drawn faces have that show about as much of
-the expression; what a face has above that is to go, all its other scores are to stay.
+Examples are a grimace or a frown under a smile, or an open mouth at rest. The usual range comes from drawn faces that show
+about as much of the expression. Scores outside are to be brought back into it; all other scores are to stay.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _PLAIN = 0.12  # change of a score from which its part of the face follows an ed
 
 
 def usual(maps: Maps, weights: Mapping[str, float], level: float, *, calm: bool = False) -> Usual:
-    """Find the usual range of each score MOVED beside an expression of `weights` at this `level`, 0..1.
+    """Compute the usual range of each score MOVED among drawn faces that show the expression at this `level`, 0..1.
 
-    `calm`: among faces at rest, whose score is at most the level. Lowered brows are never unusual here: they are lifted in
-    the photo, by `with_lift`.
+    `weights` are the expression's blendshapes. `calm` uses faces at rest, with a score up to the level. Lowered brows are
+    never unusual here: `with_lift` lifts them in the photo.
     """
     places = [maps.names.index(name) for name in weights]
     shown = maps.faces[:, places] @ np.array(list(weights.values()), dtype=np.float32)
@@ -47,9 +47,9 @@ def usual(maps: Maps, weights: Mapping[str, float], level: float, *, calm: bool 
 
 
 def wanted(scores: Mapping[str, float], ranges: Usual, held: Mapping[str, float]) -> dict[str, float]:
-    """Find the change of each score MOVED; all of them 0 for a face that has nothing unusual.
+    """Compute the wanted change of each score MOVED: 0 for scores within the usual range.
 
-    `held`: scores of the expression itself, which stay as they are.
+    `held` are the expression's own scores, which stay as they are.
     """
     return {name: 0.0 if name in held else _change(scores[name], *ends) for name, ends in ranges.items()}
 
@@ -61,7 +61,7 @@ def _change(score: float, low: float, high: float) -> float:
 
 
 def reach_of(maps: Maps, pull: Sequence[float]) -> tuple[float, float]:
-    """Tell how far brows and lids, and mouth and cheeks, are meant to follow a pull: each 0..1."""
+    """Tell how far two parts of the face are meant to follow a pull, 0..1 each: brows and lids, then mouth and cheeks."""
     predicted = dict(zip(maps.names, np.abs(maps.gram @ maps.values(pull)).tolist(), strict=True))
     most = [
         max(change for name, change in predicted.items() if name.startswith(MOVED) and name.startswith(UPPER) == above)
@@ -71,16 +71,16 @@ def reach_of(maps: Maps, pull: Sequence[float]) -> tuple[float, float]:
 
 
 def own_step(pull: Sequence[float], maps: Maps | None) -> float:
-    """Read the step along the expression's own direction that stands behind a pull's K numbers; 0 where there is none."""
+    """Read from a pull the step along the expression's own direction, its number after the K scores; 0 if it has none."""
     return float(pull[len(maps.names)]) if maps is not None and len(pull) > len(maps.names) else 0.0
 
 
 def lift_of(pull: Sequence[float], maps: Maps) -> float:
-    """Read how far brows are lifted in the photo, 0..1: the second number behind a pull's K; 0 where there is none."""
+    """Read from a pull how far brows are lifted in the photo, 0..1, its second number after the K scores; 0 if it has none."""
     place = len(maps.names) + 1
     return float(pull[place]) if len(pull) > place else 0.0
 
 
 def with_lift(pull: Sequence[float], maps: Maps, lift: float) -> tuple[float, ...]:
-    """Make the pull with that lift."""
+    """Return the pull with another lift of the brows, 0..1."""
     return (*maps.values(pull).tolist(), own_step(pull, maps), lift)

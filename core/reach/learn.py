@@ -1,4 +1,4 @@
-"""Learns the maps from measured faces: one ridge regression of every score on both latents of a mixed face."""
+"""Fits the maps to measured faces: one ridge regression of every score on both latents of a mixed face."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _HELD_OUT: Final = 10  # of so many faces one is held out when it is measured wh
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Maps, and the share of each score's variance that they explain on faces held out, by the score's name."""
+    """The maps, and for each score by name the share (at most 1) of its variance that they explain on held-out faces."""
 
     maps: Maps
     explained: dict[str, float]
 
 
 def fit(drawn: Drawn, generator: Generator, ridge: float = _RIDGE) -> Fitted:
-    """Learn maps of faces drawn with the generator."""
+    """Fit maps to faces drawn with this generator. `ridge` is the penalty of the slopes' squared length."""
     both, scores = np.concatenate([drawn.rest, drawn.moved], axis=1).astype(np.float64), drawn.scores.astype(np.float64)
     held = np.arange(len(both)) % _HELD_OUT == 0
     missed = scores[held] - _predict(both[~held], scores[~held], both[held], ridge)
@@ -42,7 +42,7 @@ def fit(drawn: Drawn, generator: Generator, ridge: float = _RIDGE) -> Fitted:
 
 
 def _slopes(x: NDArray[np.float64], y: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
-    """Find [inputs, outputs] that minimise |y - x slopes|^2 + ridge |slopes|^2, both about their means."""
+    """Compute the slopes [inputs, outputs] that minimise |y - x slopes|^2 + ridge |slopes|^2, with both means removed."""
     centred = x - x.mean(axis=0)
     made: NDArray[np.float64] = np.linalg.solve(
         centred.T @ centred + ridge * np.eye(x.shape[1]), centred.T @ (y - y.mean(axis=0))

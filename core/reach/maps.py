@@ -1,15 +1,15 @@
-"""What moves each of the landmarker's scores, and which scores are common: learned of drawn faces, one small file.
+"""Linear maps from scores of a face to changes of its latent, learned from drawn faces and kept in one small file.
 
-    maps = Maps.load(file, generator)
+    maps = Maps.load(file, digest)
     pull = maps.pull({"browDownLeft": -0.4, ...})     # wanted changes of scores -> one number for each score
     ws = ws + maps.offset(pull)
 
-With A [K, w_dim] what a step of w adds to the scores, S the covariance of w, D the tolerances and P the prices of scores,
-the change d of w that reaches the changes t of the scores is the one that minimises
+Let A [K, w_dim] be the change of the scores by a step in w, S the covariance of w, D the tolerances and P the prices of the
+scores. The change d of w that reaches the wanted changes t of the scores minimises
 
-    |P (A d - t) / D|^2 + PRIOR d' S^-1 d        which is  d = S A' c  with  c = (A S A' + PRIOR (D / P)^2)^-1 t
+    |P (A d - t) / D|^2 + PRIOR d' S^-1 d        so  d = S A' c  with  c = (A S A' + PRIOR (D / P)^2)^-1 t
 
-the smallest that does, as the drawn faces themselves differ (Mahalanobis). It is K numbers c, a `pull`, which can be kept
+It is the smallest one, measured as drawn faces differ (Mahalanobis). The K numbers c are called a `pull`, and can be kept
 with a face; S A' is in the file.
 """
 
@@ -42,7 +42,7 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """K scores of one generator's faces."""
+    """The maps of K scores for one generator."""
 
     generator: str  # digest of the weights
     names: tuple[str, ...]  # the landmarker's 52 scores, and the pose
@@ -54,11 +54,14 @@ class Maps:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of what they do to faces."""
+        """Hash of everything that affects faces, 16 hex digits."""
         return hashlib.sha256(b"".join(one.tobytes() for one in (self.moves, self.gram, self.faces, self.calm))).hexdigest()[:16]
 
     def pull(self, wanted: Mapping[str, float]) -> Values:
-        """Solve for [K]: what changes scores by as much as is wanted. Those of STEADY stay; others not named may go along."""
+        """Compute the pull [K] that changes the scores by the `wanted` amounts, by name.
+
+        Scores of STEADY are held; others that are not named may change too.
+        """
         steady = [name.startswith(STEADY) for name in self.names]
         free = np.array([held or name in wanted for held, name in zip(steady, self.names, strict=True)])
         change = np.array([wanted.get(name, 0.0) for name in self.names])
@@ -70,7 +73,7 @@ class Maps:
         return made
 
     def values(self, pull: Sequence[float]) -> Values:
-        """Take the K numbers of a pull: what stands behind them left out, all of them 0 where there are none."""
+        """Return a pull's first K numbers, without those for `own_step` and `lift_of`; zeros for ()."""
         given = np.asarray(pull, dtype=np.float32)[: len(self.names)]
         return given if len(given) else np.zeros(len(self.names), dtype=np.float32)
 
@@ -80,12 +83,12 @@ class Maps:
         return made
 
     def length(self, pull: Values) -> float:
-        """Measure how far a pull [K] goes, in standard deviations (Mahalanobis); drawn faces lie some twenty from the mean."""
+        """Compute the length of a pull [K] in standard deviations (Mahalanobis). Drawn faces lie about twenty from the mean."""
         return float(np.sqrt(max(float(pull @ self.gram @ pull), 0.0)))
 
     @classmethod
     def load(cls, file: Path, generator: str) -> Maps:
-        """Read the file of `save`, for the generator of that digest. Raises WeightsUnfit for another's, ModelUnreadable."""
+        """Read a file of `save`. Raises WeightsUnfit if it is not for the generator of this digest, ModelUnreadable."""
         with read_as_data(file.name), safe_open(file, framework="numpy") as tensors:
             about = json.loads(tensors.metadata()["maps"])
             values = {name: tensors.get_tensor(name) for name in ("moves", "gram", "styles", "faces", "calm")}
@@ -95,7 +98,7 @@ class Maps:
             return cls(generator, tuple(map(str, about["names"])), moves, gram, styles, faces, values["calm"].astype(bool))
 
     def save(self, file: Path, facts: Mapping[str, object]) -> None:
-        """Write the file whole, with `facts` (what JSON can hold) on how it was made. The same maps give the same bytes."""
+        """Write the file atomically, with `facts` for JSON about how it was made. The same maps give the same bytes."""
         about = {"generator": self.generator, "names": self.names, **facts}
         half = {"moves": self.moves.astype(np.float16), "faces": self.faces.astype(np.float16)}
         tensors = {**half, "gram": self.gram, "styles": self.styles, "calm": self.calm.astype(np.uint8)}

@@ -1,8 +1,8 @@
-"""The seed set: generated faces with what they express, from which directions are learned.
+"""The seed set: generated faces labelled with what they express, from which directions are learned.
 
-`egao seeds build` renders, judges and keeps them in `home/seeds.sqlite3`. That file holds no person's data and can be
-made again; the labels of seeds 600-2600 also ship for the default generator (see core.weights.parts), so that fitting
-needs no rendering.
+`egao seeds build` draws and labels them and keeps them in EGAO_HOME/seeds.sqlite3. That file holds no person's data and can
+be made again. The labels of seeds 600-2600 also ship for the default generator (see core.weights.parts), so that fitting a
+direction needs no drawing.
 """
 
 from __future__ import annotations

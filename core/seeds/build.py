@@ -1,4 +1,4 @@
-"""Render, judge and store seeds, a batch at a time."""
+"""Draws, labels and stores seeds, a batch at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Read `600-2600` (both ends included), `7`, or several with commas. Raises BadSeeds for anything else."""
+    """Parse seeds such as `600-2600` (both ends included), `7`, or several with commas: without repeats, in order.
+
+    Raises BadSeeds for anything else, and for numbers from 2^32.
+    """
     seeds: list[int] = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
@@ -44,9 +47,9 @@ def build(
     table: SeedTable,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Add those of `seeds` that the table lacks; returns how many it added.
+    """Add those of `seeds` that the table lacks, and return how many that was.
 
-    Calls `on_progress` with the number of faces of each stored batch. Whatever stops it, stored batches stay.
+    `on_progress` is called after each stored batch with its number of faces. If it is interrupted, stored batches remain.
     """
     set_id = table.set_id(generator.name, generator.digest, truncation)
     todo = table.missing(set_id, seeds)

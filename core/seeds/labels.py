@@ -1,6 +1,6 @@
-"""A seed set in memory, and the small file that ships in its place.
+"""A seed set in memory, and the small file of labels that ships instead of the whole set.
 
-The file leaves the latents out: w follows from the seed number, the generator and the truncation in a second.
+The file has no latents: w is computed in a second from seed, generator and truncation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LABELS = ("seeds", "probabilities", "score", "pose", "measures")  # in the file
 
 @dataclass(frozen=True)
 class SeedSet:
-    """Judged seeds of one generator at one truncation, ordered by seed. NaN where the landmarker found no face."""
+    """Labelled seeds of one generator at one truncation, ordered by seed. Values are NaN where the landmarker found no face."""
 
     generator: str  # digest of the weights
     truncation: float
@@ -49,7 +49,7 @@ class SeedSet:
 
     @property
     def showing(self) -> NDArray[np.bool_]:
-        """[N], where the expression's emotion is the likeliest: the original's label."""
+        """Mask [N] of the seeds whose likeliest emotion is the expression's (the original project's label)."""
         return np.equal(self.emotions, self.emotion)
 
     @property
@@ -59,12 +59,12 @@ class SeedSet:
 
     @property
     def neutral(self) -> NDArray[np.bool_]:
-        """[N], where neutral is the likeliest emotion."""
+        """Mask [N] of the seeds whose likeliest emotion is neutral."""
         return np.equal(self.emotions, NEUTRAL)
 
     @property
     def digest(self) -> str:
-        """sha256 over seeds and labels: which set a direction was fitted to."""
+        """sha256 over seeds and labels, kept with a direction to tell which set it was fitted to."""
         whole = hashlib.sha256(f"{self.generator} {self.truncation}".encode())
         for name in _LABELS:
             whole.update(np.ascontiguousarray(getattr(self, name)).tobytes())
@@ -80,11 +80,10 @@ class SeedSet:
 def load_seed_set(
     settings: Settings, generator: Generator, truncation: float = TRUNCATION, expression: Expression | None = None
 ) -> tuple[SeedSet, str]:
-    """Load the built set if there is one, otherwise the kept labels; and in words which of the two.
+    """Load the set built on this machine, or else the exported or shipped labels, and tell in words which of them it is.
 
-    Scores are of the `expression`, by default the default one.
-
-    Raises PartMissing if there is neither for this generator, WeightsUnfit if its labels are of another truncation.
+    Scores are of the `expression`, the default one if None. Raises PartMissing if there is neither for this generator,
+    WeightsUnfit if the labels are of another truncation.
     """
     expression = expression or default()
     with SeedTable.open(settings) as table:
@@ -97,10 +96,10 @@ def load_seed_set(
 def load_labels(
     settings: Settings, generator: Generator, truncation: float = TRUNCATION, expression: Expression | None = None
 ) -> SeedSet:
-    """Read the labels that ship or were exported for this generator (`seeds/labels.npz`), and compute the latents.
+    """Read the labels exported or shipped for this generator (`seeds/labels.npz`), and compute the latents.
 
-    Where they were written for another expression, the scores are NaN: most directions are learned from the emotions alone.
-    Raises PartMissing if there are none, WeightsUnfit if they belong to another truncation.
+    If they were written for another expression, the scores are NaN: most directions are learned from the emotions alone.
+    Raises PartMissing if there are none, WeightsUnfit if they are of another truncation, ModelUnreadable.
     """
     expression = expression or default()
     file = find_part(settings, generator, LABELS)
@@ -118,7 +117,7 @@ def load_labels(
 
 
 def save_labels(seeds: SeedSet, name: str, path: Path) -> None:
-    """Write a set without its latents; `name` is the generator's. The same set gives the same bytes."""
+    """Write a set without its latents to `path`; `name` is the generator's. The same set gives the same bytes."""
     about = {"generator": name, "digest": seeds.generator, "truncation": seeds.truncation, "labels": seeds.digest}
     arrays: dict[str, NDArray[Any]] = {_in_file(label, seeds.expression): getattr(seeds, label) for label in _LABELS}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,5 +125,5 @@ def save_labels(seeds: SeedSet, name: str, path: Path) -> None:
 
 
 def _in_file(label: str, expression: Expression) -> str:
-    """Name an array of an expression's in the file."""
+    """Name an array in the file: the score has its expression's name."""
     return expression.name if label == "score" else label

@@ -1,4 +1,4 @@
-"""What is written down about one generated face."""
+"""The labels of one generated face: emotions, blendshapes, pose and distances between landmarks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DECIMALS = 4
 
 @dataclass(frozen=True)
 class Measured:
-    """One generated face as judged. Where the landmarker found no face, all but the probabilities are NaN."""
+    """One labelled face. If the landmarker found no face, all but the probabilities are NaN or empty."""
 
     seed: int
     probabilities: NDArray[np.float32]  # [7], order of EMOTIONS
@@ -43,17 +43,17 @@ class Measured:
     blendshapes: dict[str, float]
 
     def score(self, expression: Expression) -> float:
-        """Score how much of the expression it shows, 0..1."""
+        """Score how much of the expression the face shows, 0..1; NaN if no face was found."""
         return score_of(self.blendshapes, expression)
 
 
 def score_of(blendshapes: dict[str, float], expression: Expression) -> float:
-    """Compute the expression's score of these blendshapes, 0..1; NaN where there are none."""
+    """Compute the expression's score of these blendshapes, 0..1; NaN if there are none."""
     return round(expression.of(blendshapes), DECIMALS) if blendshapes else float("nan")
 
 
 def measure(seeds: list[int], images: NDArray[np.uint8], classifier: EmotionClassifier, finder: FaceFinder) -> list[Measured]:
-    """Judge rendered faces, uint8 [N,S,S,3], one for each seed."""
+    """Label N drawn faces, uint8 [N,S,S,3], one for each seed."""
     assert len(seeds) == len(images), (len(seeds), len(images))
     probabilities = classifier.probabilities(images).round(DECIMALS)
     return [_measured(*row, finder) for row in zip(seeds, images, probabilities, strict=True)]
@@ -76,7 +76,7 @@ def _measured(seed: int, image: NDArray[np.uint8], probabilities: NDArray[np.flo
 
 
 def _main_face(faces: list[Face]) -> Face | None:
-    """Pick the widest face: the generator sometimes draws a bystander's beside its own."""
+    """Pick the widest face, None of none: the generator sometimes draws a bystander beside its face."""
     return max(faces, key=lambda face: face.box[2] - face.box[0], default=None)
 
 

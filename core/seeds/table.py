@@ -1,7 +1,7 @@
-"""The table of judged seeds, SQLite in WAL mode with numbered migrations.
+"""The table of labelled seeds: SQLite in WAL mode with numbered migrations.
 
-One set is one generator at one truncation; a seed appears once in a set. Rows are only ever added, a batch at a time in
-one transaction, so a build that stops in the middle is continued by the next.
+A set belongs to one generator at one truncation; a seed appears once in a set. Rows are only added, a batch at a time in one
+transaction, so an interrupted build is continued by the next one.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ migrations = Migrations("seeds")
 
 @migrations(name="001_sets_and_seeds")
 def _sets_and_seeds(db: Database) -> None:
-    """Latents, probabilities, pose, landmark measures and blendshapes. `w` is little-endian float32.
+    """Create the tables of sets and of seeds: latents, probabilities, pose, measures and blendshapes. `w` is little-endian
+    float32.
 
-    The column `smile` is of versions that knew one expression; nothing reads it, for blendshapes give every score.
+    The column `smile` is left from versions with one expression; nothing reads it, since blendshapes give every score.
     """
     sets = {"id": int, "generator": str, "digest": str, "truncation": float}
     db.table("sets").create(sets, pk="id", not_null=set(sets))
@@ -47,7 +48,7 @@ def _sets_and_seeds(db: Database) -> None:
 
 
 class SeedTable:
-    """Open with `SeedTable.open(settings)` and use as a context manager. For one thread."""
+    """The table, for one thread. Open it with `SeedTable.open(settings)` and use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ class SeedTable:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """Open the table in EGAO_HOME, made if it is not there."""
+        """Open the table in EGAO_HOME, created if it is missing."""
         return cls(settings.home / FILE)
 
     def __enter__(self) -> Self:
@@ -68,7 +69,7 @@ class SeedTable:
         self._db.close()
 
     def set_id(self, name: str, digest: str, truncation: float) -> int:
-        """Find the set of a generator (its name, its weights' sha256) at a truncation, made if it is new."""
+        """Return the id of the set of a generator (name, sha256 of its weights) at a truncation, created if it is new."""
         row = {"generator": name, "digest": digest, "truncation": truncation}
         self._db.table("sets").insert(row, ignore=True)
         found = self._find(digest, truncation)
@@ -80,18 +81,18 @@ class SeedTable:
         return next((int(row["id"]) for row in rows), None)
 
     def missing(self, set_id: int, seeds: Iterable[int]) -> list[int]:
-        """List those of `seeds` that the set doesn't have, in the order given."""
+        """List those of `seeds` that the set lacks, in the order given."""
         known = {row["seed"] for row in self._db.query("select seed from seeds where set_id = ?", [set_id])}
         return [seed for seed in seeds if seed not in known]
 
     def add(self, set_id: int, rows: Sequence[Measured], ws: NDArray[np.float32]) -> None:
-        """Write rows with their latents w [N, w_dim], all of them or none."""
+        """Write rows with their latents w [N, w_dim] in one transaction."""
         assert len(rows) == len(ws), (len(rows), len(ws))
         records = [_record(set_id, row, w) for row, w in zip(rows, ws, strict=True)]
         self._db.table("seeds").insert_all(records, replace=True)
 
     def columns(self, digest: str, truncation: float, expression: Expression) -> dict[str, NDArray[Any]] | None:
-        """Read everything known of a set as arrays, ordered by seed; None if it has no seeds.
+        """Read all labels of a set as arrays, ordered by seed; None if it has no seeds.
 
         Keys: `seeds` int64 [N], `w` float32 [N,w_dim], `probabilities` float32 [N,7], `score` of the expression float32 [N],
         `pose` float32 [N,3], `measures` float32 [N,6]. NaN where no face was found.
@@ -128,5 +129,5 @@ def _record(set_id: int, row: Measured, w: NDArray[np.float32]) -> dict[str, Any
 
 
 def _number(score: float) -> float | None:
-    """Make a float SQLite's, which has no NaN: unknown is NULL. Four decimals say all that a float32 label holds."""
+    """Convert a label for SQLite, which has no NaN: None for NaN, else four decimals, which is all that labels hold."""
     return None if np.isnan(score) else round(float(score), 4)

@@ -1,4 +1,4 @@
-"""Photos from strangers to upright pixels, the faces in them, and each face aligned as FFHQ aligns."""
+"""Decodes photos from strangers, finds the faces in them, and aligns each face as FFHQ does."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""FFHQ alignment (Karras et al. 2019, appendix A, and the data set's own description), with the way back.
+"""FFHQ alignment (Karras et al. 2019, appendix A, and the data set's own description), and the way back.
 
-A square is laid through the eyes and the mouth. Its x axis is the eye-to-eye vector plus the eyes-to-mouth vector
-turned a quarter; half its side the larger of 2.0 eye-to-eye and 1.8 eyes-to-mouth distances; its centre a tenth of
-the way from the eyes to the mouth. Where the square leaves the photo, the photo is mirrored; towards the rim the
-mirror image is blurred and faded to the median colour, as it was in all that the generator learned from.
+A square is placed by the eyes and the mouth. Its x axis is the eye-to-eye vector plus the eyes-to-mouth vector turned by 90
+degrees. Half its side is the larger of 2.0 eye-to-eye distances and 1.8 eyes-to-mouth distances. Its centre lies a tenth of
+the way from the eyes to the mouth. Beyond the edges of the photo, the photo is mirrored; towards the edge of the square the
+mirror image is blurred and faded to the median colour, as in all pictures that the generator learned from.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ BLUR = 0.02  # of the side: the Gaussian's deviation
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """One aligned face and where it came from. Coordinates are continuous: (0, 0) is the corner, of photo and crop."""
+    """One aligned face and its place in the photo. Coordinates are continuous: (0, 0) is the top left corner of photo and
+    crop.
+    """
 
     image: NDArray[np.uint8]  # [S, S, 3]
     quad: NDArray[np.float64]  # [4, 2]: upper left, lower left, lower right, upper right corner in photo pixels
@@ -42,12 +44,14 @@ class Aligned:
 
 
 def ffhq_quad(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Turn landmarks [478, 2] in photo pixels -> the corners [4, 2] of the aligned square, as in `Aligned.quad`."""
+    """Compute the corners [4, 2] of the aligned square from landmarks [478, 2], in photo pixels; the order is
+    `Aligned.quad`'s.
+    """
     return through(ffhq_matrix(landmarks, 1), np.array([[0, 0], [0, 1], [1, 1], [1, 0]]))
 
 
 def align(pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int = 1024) -> Aligned:
-    """Cut the FFHQ square of one face out of uint8 [H, W, 3] as `size` x `size` pixels."""
+    """Cut the aligned square of one face out of uint8 [H, W, 3], as `size` x `size` pixels. Landmarks are [478, 2]."""
     assert pixels.dtype == np.uint8, pixels.dtype
     matrix, quad = ffhq_matrix(landmarks, size), ffhq_quad(landmarks)
     part, to_part = _around(pixels, quad, size)
@@ -58,7 +62,7 @@ def align(pixels: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int 
 
 
 def ffhq_matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float64]:
-    """Map crop pixels -> photo pixels for a crop of `size` x `size`."""
+    """Compute the matrix float64 [3, 3] that maps pixels of a crop of `size` x `size` to photo pixels."""
     points = np.asarray(landmarks, dtype=np.float64)
     assert points.shape == (478, 2), points.shape
     left, right = points[list(EYE_LEFT)].mean(axis=0), points[list(EYE_RIGHT)].mean(axis=0)
@@ -72,7 +76,10 @@ def ffhq_matrix(landmarks: NDArray[np.floating], size: int) -> NDArray[np.float6
 
 
 def _around(pixels: NDArray[np.uint8], quad: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Take the photo around the square, averaged over blocks where it is finer than the crop, and the map [3, 3] into it."""
+    """Cut out the photo around the square `quad`, averaged over blocks of pixels if it is finer than the crop.
+
+    Returns that picture and the matrix [3, 3] from photo pixels to its pixels.
+    """
     extent = np.array([pixels.shape[1], pixels.shape[0]])
     side = float(np.hypot(*(quad[3] - quad[0])))
     # at least a pixel of photo, even under a square that lies beside it
@@ -85,9 +92,9 @@ def _around(pixels: NDArray[np.uint8], quad: NDArray[np.float64], size: int) -> 
 
 
 def _padded(pixels: NDArray[np.uint8], quad: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Extend the picture, mirrored, blurred and faded as far as the square reaches over its edges.
+    """Extend the picture over its edges, mirrored, blurred and faded, as far as the square reaches.
 
-    Returns it with the coordinates [2] of its corner in the picture.
+    Returns the extended picture and the coordinates [2] of its corner in the original one.
     """
     side = float(np.hypot(*(quad[3] - quad[0])))
     border = max(round(side * BORDER), 3)
@@ -102,7 +109,7 @@ def _padded(pixels: NDArray[np.uint8], quad: NDArray[np.float64]) -> tuple[NDArr
 
 
 def _fade(padded: NDArray[np.uint8], before: NDArray[np.int64], after: NDArray[np.int64], side: float) -> NDArray[np.uint8]:
-    """Blur what was mirrored in, beginning a little within the photo, and fade it to the median colour."""
+    """Blur the mirrored border, beginning a little within the photo, and fade it to the median colour."""
     height, width = padded.shape[:2]
     depth = np.maximum(
         _outside(height, int(before[1]), int(after[1]), side)[:, None],
@@ -117,10 +124,11 @@ def _fade(padded: NDArray[np.uint8], before: NDArray[np.int64], after: NDArray[n
 
 
 def _outside(length: int, before: int, after: int, side: float) -> NDArray[np.float32]:
-    """Measure the depth in the padding along one side: 0 where the photo begins, 1 at the rim, below 0 within the photo.
+    """Measure how deep in the padding each place along one side lies: 0 where the photo begins, 1 at the edge, negative
+    inside.
 
-    Within, FFHQ counts in units of the padding too, and so blurs the half of a face that was cut in two. Here the
-    unit within is the least padding, whatever the padding is: the blur begins a tenth of the side before the edge.
+    Inside the photo, FFHQ counts in units of the padding too, and so blurs half of a face that was cut in two. Here the unit
+    inside is always the least padding: the blur begins a tenth of the side before the edge.
     """
     place = np.arange(length, dtype=np.float32)
     first, last = before - place, place - (length - 1 - after)  # pixels beyond either edge

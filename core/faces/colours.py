@@ -1,4 +1,4 @@
-"""The colours of a photo: kept as its file has them, and shown in sRGB to the networks, which know nothing else."""
+"""The colours of a photo: they are kept in the encoding of its file, and converted to sRGB for the networks."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Picture = NDArray[np.uint8]
 
 
 def usable(profile: bytes | None) -> bytes | None:
-    """Return the ICC profile if it is one of RGB that leads to sRGB and back, else None: viewers ignore what does not fit too."""
+    """Return the ICC profile if it is one of RGB that converts to sRGB and back; else None. Viewers ignore unfit profiles too."""
     return profile if profile and _transform(profile, "RGB", True) and _transform(profile, "RGB", False) else None
 
 
 def to_srgb(pixels: Picture, profile: bytes | None) -> Picture:
-    """Convert uint8 [H, W, 3] in the profile's encoding -> sRGB; the very array where there is nothing to convert."""
+    """Convert uint8 [H, W, 3] from the profile's encoding to sRGB; the same array if there is nothing to convert."""
     return _converted(pixels, None if profile is None or _is_srgb(profile) else _transform(profile, "RGB", True))
 
 
 def from_srgb(pixels: Picture, profile: bytes | None) -> Picture:
-    """Convert uint8 [H, W, 3] in sRGB -> the profile's encoding; the very array where there is nothing to convert."""
+    """Convert uint8 [H, W, 3] from sRGB to the profile's encoding; the same array if there is nothing to convert."""
     return _converted(pixels, None if profile is None or _is_srgb(profile) else _transform(profile, "RGB", False))
 
 
 def laid_on_white(pixels: Picture) -> Picture:
-    """Lay uint8 [H, W, 4] -> [H, W, 3], as a viewer shows it."""
+    """Composite a transparent picture uint8 [H, W, 4] onto white, as a viewer shows it: uint8 [H, W, 3]."""
     result = np.empty((*pixels.shape[:2], 3), dtype=np.uint8)
     for rows in strips(pixels):
         layer = Image.fromarray(np.ascontiguousarray(pixels[rows]), "RGBA")
@@ -42,10 +42,10 @@ def laid_on_white(pixels: Picture) -> Picture:
 
 
 def lifted_off_white(seen: Picture, before: Picture, layered: Picture) -> Picture:
-    """Undo `laid_on_white`: `layered` [H, W, 4] with the pixels of `seen` [H, W, 3] that differ from `before`.
+    """Undo `laid_on_white` after an edit: `layered` [H, W, 4] with new colours where `seen` differs from `before`, both [H,
+    W, 3].
 
-    Where nothing differs not a bit changes, not even the hidden colours of what can't be seen. How transparent a pixel is
-    never changes.
+    Elsewhere no bit changes, not even hidden colours of fully transparent pixels. The transparency itself never changes.
     """
     result = layered.copy()
     for rows in strips(seen):
@@ -57,14 +57,14 @@ def lifted_off_white(seen: Picture, before: Picture, layered: Picture) -> Pictur
 
 
 def strips(pixels: Picture) -> list[slice]:
-    """Yield the rows of a picture, about `STRIP` pixels at a time."""
+    """List slices of rows that cover a picture, about `STRIP` pixels each."""
     height, width = pixels.shape[:2]
     step = max(1, STRIP // max(1, width))
     return [slice(top, min(top + step, height)) for top in range(0, height, step)]
 
 
 class Converter:
-    """Any mode that the formats hold -> RGB, or RGBA where it is transparent, in the encoding of an RGB profile or in sRGB."""
+    """Converts a picture of any mode to RGB, or RGBA if transparent: in the encoding of an RGB profile, or else in sRGB."""
 
     def __init__(self, profile: bytes | None) -> None:
         self._profile = profile
@@ -100,7 +100,7 @@ _TRANSFORMS: dict[tuple[bytes, str, bool], ImageCms.ImageCmsTransform | None] = 
 
 
 def _transform(profile: bytes, mode: str, to: bool) -> ImageCms.ImageCmsTransform | None:
-    """Make the transform from the profile `to` sRGB, or back; None where the profile does not fit pictures of that mode."""
+    """Make the transform from the profile to sRGB (`to` True) or back; None if the profile does not fit pictures of that mode."""
     key = (profile, mode, to)
     if key not in _TRANSFORMS:
         while len(_TRANSFORMS) >= 8:
@@ -115,7 +115,7 @@ def _transform(profile: bytes, mode: str, to: bool) -> ImageCms.ImageCmsTransfor
 
 
 def _is_srgb(profile: bytes) -> bool:
-    """Tell whether colours come through the profile as they are: cameras write sRGB in many ways."""
+    """Tell whether the profile leaves colours as they are: cameras describe sRGB in many ways."""
     to = _transform(profile, "RGB", True)
     if to is None:
         return True

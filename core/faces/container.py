@@ -1,8 +1,8 @@
-"""Takes a photo's file apart far enough to tell its kind, where its picture ends, and of how many parts it is made.
+"""Parses a photo's file far enough to tell its kind, where its picture ends, and how many parts it consists of.
 
-Phones put more behind a picture: a motion photo's film, a second picture, a gain map. None of that is looked at or handed to
-a decoder. Pillow reads the parts of a header one by one in Python and keeps what they hold: 25 MB of empty comments or of fill
-bytes are harmless as data, but take ten seconds or hundreds of megabytes to walk through. So the parts are counted first.
+Phones append more to a picture: a motion photo's film, a second picture, a gain map. None of that is parsed or given to a
+decoder. Pillow reads the parts of a header one by one in Python and keeps their content: 25 MB of empty comments or of fill
+bytes are harmless as data, but take ten seconds or hundreds of megabytes to parse. So the parts are counted first.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _GAIN_MAPS: Final = (b'hdrgm:Version="', b"hdrgm:Version>", b"urn:iso:std:iso:ts
 
 @dataclass(frozen=True)
 class Container:
-    """One picture's own bytes."""
+    """The bytes of one picture, without what follows it in the file."""
 
     kind: Kind
     data: bytes
@@ -53,7 +53,7 @@ class Container:
 
 
 def opened(data: bytes) -> Container | None:
-    """Open the picture that a file begins with; None for other kinds of files."""
+    """Parse the picture that a file begins with; None for other kinds of files."""
     kind = _kind(data)
     if kind is None:
         return None
@@ -85,7 +85,10 @@ def _kind(data: bytes) -> Kind | None:
 
 
 def _png(data: bytes) -> tuple[int | None, int, int]:
-    """Find where a PNG's last chunk ends, None if there is none, and count its chunks, as far as matters."""
+    """Find where a PNG's last chunk ends (None if it doesn't), and count its chunks up to just over PARTS.
+
+    Like the parsers of other kinds it returns (end, number of parts, the most that are accepted).
+    """
     place, count = 8, 0
     while place + 12 <= len(data) and count <= PARTS:
         last = data[place + 4 : place + 8] == b"IEND"
@@ -102,7 +105,7 @@ def _webp(data: bytes) -> tuple[int | None, int, int]:
 
 
 def is_exact_webp(data: bytes) -> bool:
-    """Tell whether the picture of a still WebP is packed without loss."""
+    """Tell whether the picture of a still WebP is lossless."""
     place = 12
     while place + 8 <= len(data):
         if data[place : place + 3] == b"VP8" and data[place + 3 : place + 4] != b"X":
@@ -113,7 +116,7 @@ def is_exact_webp(data: bytes) -> bool:
 
 
 def _jpeg(data: bytes) -> tuple[int | None, int, int]:
-    """Find where a JPEG's end marker is past, and count its segments; too many for too much between them."""
+    """Find where a JPEG's end marker ends, and count its segments; too much junk between them counts as too many."""
     count = 0
     for kind, place in _segments(data):
         if kind == _JUNK:
@@ -127,7 +130,7 @@ def _jpeg(data: bytes) -> tuple[int | None, int, int]:
 
 
 def all_scans(data: bytes) -> bool:
-    """Tell whether a JPEG gives each coefficient of each part of its colour to the last bit (ITU-T T.81, B.2 and G.1)."""
+    """Tell whether a JPEG has all bits of every coefficient of each colour component (ITU-T T.81, B.2 and G.1)."""
     parts: list[int] = []
     bits: dict[tuple[int, int], int] = {}  # by part and coefficient: the lowest bit so far
     for kind, at in _segments(data):
@@ -143,7 +146,10 @@ def all_scans(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the markers of a JPEG with the place behind each; last the end, or `_JUNK` where too much lies between them."""
+    """Yield the markers of a JPEG with the position after each, up to the end marker.
+
+    Ends with `_JUNK` in place of a marker if too many bytes lie between the segments.
+    """
     place, junk = 2, 0
     while (marker := data.find(b"\xff", place)) >= 0:
         junk += marker - place
@@ -170,7 +176,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _boxes(data: bytes) -> tuple[int | None, int, int]:
-    """Find where the boxes end that a picture of ISO's base media format is made of."""
+    """Find where the boxes of a picture in ISO's base media format end, and count them."""
     place, count = 0, 0
     while place + 8 <= len(data) and count <= PARTS and data[place + 4 : place + 8] in _BOXES:
         size = int.from_bytes(data[place : place + 4])
@@ -201,7 +207,7 @@ def _gif(data: bytes) -> tuple[int | None, int, int]:
 
 
 def _still(data: bytes) -> bytes:
-    """Write a GIF of one frame: the header, the colours, the first frame with what says how it is laid down, and an end."""
+    """Make a GIF of the first frame only: header, colours, the frame with its control block, and an end marker."""
     place = start = _after_header(data)
     control = b""
     while data[place] == 0x21:
@@ -217,13 +223,13 @@ def _after_header(data: bytes) -> int:
 
 
 def _pixels_of(data: bytes, place: int) -> int:
-    """Find where the blocks of the frame at `place` begin: behind its ten bytes, its colours and the size of its codes."""
+    """Find the position of the data blocks of the frame at `place`: after ten bytes of header, its colours and its code size."""
     flags = data[place + 9] if place + 9 < len(data) else 0
     return place + 11 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
 
 
 def _past_blocks(data: bytes, place: int) -> tuple[int, int]:
-    """Find the place behind a row of blocks, beyond the file if it has no end, and count them as far as matters."""
+    """Find the position after a row of blocks (beyond the file if it has no end), and count them up to just over BLOCKS."""
     count = 0
     while place < len(data) and count <= BLOCKS:
         size = data[place]

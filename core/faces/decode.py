@@ -1,4 +1,4 @@
-"""One picture's own bytes to pixels, by the one decoder that its kind names."""
+"""Decodes the bytes of one picture with the only decoder for its kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Picture = NDArray[np.uint8]
 
 
 def image_of(container: Container) -> Image.Image:
-    """Open the picture with its header read and nothing decoded."""
+    """Open the picture, reading its header without decoding any pixel."""
     if container.kind == "heic":
         from pillow_heif import HeifImageFile  # its native decoder is loaded by the process that decodes, and no other
 
@@ -39,8 +39,10 @@ def image_of(container: Container) -> Image.Image:
 
 
 def decoded(image: Image.Image, container: Container) -> tuple[Picture, bytes | None, Manner]:
-    """Decode, convert, turn: uint8 [H, W, 3], or 4 where something is transparent, the profile they are encoded in, and
-    how the file holds them. Raises whatever the decoders raise.
+    """Decode a picture, convert its colours and turn it upright.
+
+    Returns uint8 [H, W, 3], or [H, W, 4] if anything is transparent; the ICC profile of these colours, None for sRGB; and how
+    the file encodes them. Raises PhotoTooLarge, UnreadablePhoto, and whatever the decoders raise.
     """
     size, profile, turned = image.size, image.info.get("icc_profile"), _UNDONE.get(_orientation(image), (False, 0))
     if container.kind == "webp" and not getattr(image, "is_animated", False):
@@ -70,7 +72,7 @@ def _loaded(image: Image.Image, container: Container) -> Image.Image:
 
 
 def _avif(image: Image.Image) -> Image.Image:
-    """The first frame. Pillow's own `load` would hold a large one three times, for as long as the image: 575 MB."""
+    """Decode the first frame. Pillow's own `load` would hold a large one three times, as long as the image lives: 575 MB."""
     data, *_ = vars(image)["_decoder"].get_frame(0)
     vars(image)["_decoder"] = None
     made = Image.frombytes(image.mode, image.size, data)
@@ -79,10 +81,10 @@ def _avif(image: Image.Image) -> Image.Image:
 
 
 def _without_end(data: bytes) -> Image.Image:
-    """Read the picture of a JPEG whose end marker is missing, or a byte of it. Raises UnreadablePhoto if more than that is.
+    """Decode a JPEG whose end marker is missing, wholly or in part. Raises UnreadablePhoto if more is missing.
 
-    The decoder makes up what is missing. So the picture is whole if each of its scans is there and what might follow the
-    last byte makes no difference: then nothing of the last scan was left to come.
+    The decoder makes up missing data. So the picture is complete if each of its scans is there, and if other bytes after the
+    last one make no difference: then the last scan lacks nothing.
     """
     data = data.rstrip(b"\xff")
     if not all_scans(data) or _fingerprint(_ended(data + _MORE)) != _fingerprint(_ended(data)):
@@ -104,7 +106,7 @@ def _fingerprint(image: Image.Image) -> int:
 
 
 def _still_webp(data: bytes, size: tuple[int, int]) -> Picture:
-    """Decode with OpenCV into one array; Pillow holds it four times, as it would an animation."""
+    """Decode a still WebP with OpenCV into one array; Pillow would hold it four times, as it does an animation."""
     import cv2  # for the process that decodes, as above
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -145,7 +147,7 @@ def _transparent(layer: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Read the EXIF (or, failing that, XMP) orientation, 1 to 8; 1 where the metadata is missing or damaged."""
+    """Read the orientation from EXIF (or else XMP), 1 to 8; 1 if the metadata is missing or damaged."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # a photo with broken metadata is still a photo; every viewer shows it unturned

@@ -1,9 +1,9 @@
-"""Where there might be faces, at any size and tilt: BlazeFace, short range, over a pyramid of windows.
+"""Finds places where faces may be, at any size and tilt: BlazeFace (short range) over a pyramid of windows.
 
-The detector looks at 128 pixels, on which a face of a group photo is a smudge. So it is shown the whole photo, then
-overlapping windows of a half, a quarter and an eighth of it, and of a long strip finer ones too. What it names there is
-looked at again upright and at a good size, in four turns: that second look sorts out smudges, and tells a face that hangs
-upside down from an upright one (on which the detector, trained on selfies, is surer: 0.9 against 0.7).
+The detector sees 128 pixels, on which a face of a group photo is a smudge. So it sees the whole photo, then overlapping
+windows of a half, a quarter and an eighth of it, and even smaller ones of a long strip. Each find there is checked again,
+enlarged, in four rotations. This second look discards smudges, and tells an upside-down face from an upright one: the
+detector, trained on selfies, scores upright faces higher (0.9 against 0.7).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _QUARTERS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])  # x ax
 
 @dataclass(frozen=True, eq=False)
 class Find:
-    """A place where a face is, or seems to be. Photo pixels."""
+    """A place, in photo pixels, where a face is or seems to be."""
 
     centre: NDArray[np.float64]  # [2]
     right: NDArray[np.float64]  # [2]: half the face's width, along the line from its right eye to its left
@@ -44,11 +44,14 @@ class Find:
 
     @property
     def width(self) -> float:
-        """Pixels across the face, about from cheek to cheek."""
+        """The width of the face in pixels, about from cheek to cheek."""
         return 2 * float(np.hypot(*self.right))
 
     def matrix(self, widths: float, size: int) -> NDArray[np.float64]:
-        """Compute the matrix (square pixels -> photo pixels) of an upright square of `widths` face widths."""
+        """Compute the matrix [3, 3] from pixels of an upright square to photo pixels.
+
+        The square is `widths` face widths wide and has `size` pixels a side.
+        """
         return square_matrix(self.centre, self.right * widths, size)
 
 
@@ -56,9 +59,9 @@ Detector = Callable[[NDArray[np.uint8]], list[Find]]  # uint8 [H, W, 3] -> finds
 
 
 def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
-    """Find every face of uint8 [H, W, 3] once, widest first, passers-by left out; at most `MOST`, the wider ones.
+    """Find every face of uint8 [H, W, 3] once, widest first, at most `MOST`; passers-by are left out.
 
-    The levels go from large faces to small, so what a crowd's limit leaves out is narrow.
+    Windows go from large to small, so that in a crowd the narrow faces are those left out.
     """
     faces: list[Find] = []
     nothing: list[Find] = []  # places that a second look has cleared; overlapping windows name them again and again
@@ -95,7 +98,7 @@ def _sides(height: int, width: int) -> list[float]:
 
 
 def look_again(detector: Detector, pixels: NDArray[np.uint8], find: Find) -> Find | None:
-    """Find the face at a find, upright, more precisely placed and scored; None if there is none."""
+    """Check a find more closely: the face there, placed and scored more precisely; None if there is none."""
     views = []
     for widths in _LOOKS:
         matrix = find.matrix(widths, _LOOK)
@@ -108,18 +111,22 @@ def look_again(detector: Detector, pixels: NDArray[np.uint8], find: Find) -> Fin
 
 
 def same(a: Find, b: Find) -> bool:
-    """Tell whether two finds are of one face, or of a face and a part of it: two faces are no nearer than half the wider one."""
+    """Tell whether two finds are of the same face or a part of it: centres of two faces are at least half the wider width
+    apart.
+    """
     return _alike(a, b, 0.5, np.inf)
 
 
 def _alike(a: Find, b: Find, gap: float, ratio: float) -> bool:
-    """Tell whether two finds' centres are within `gap` widths of the wider one, and their widths within `ratio`."""
+    """Tell whether two finds' centres are closer than `gap` times the wider width, and their widths within a factor `ratio`."""
     wider, narrower = max(a.width, b.width), min(a.width, b.width)
     return float(np.hypot(*(a.centre - b.centre))) < gap * wider and wider < ratio * narrower
 
 
 def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.uint8]]], find: Find, turns: int) -> Find | None:
-    """Look again at a find, in views turned by so many quarters clockwise; the score is their mean."""
+    """Check a find in views rotated by `turns` quarters clockwise; its score is their mean. None if any view has no face
+    there.
+    """
     seen: list[Find] = []
     turn = square_matrix(np.full(2, _LOOK / 2), _QUARTERS[turns] * _LOOK / 2, _LOOK)  # turned pixels -> view's pixels
     for matrix, view in views:
@@ -132,7 +139,7 @@ def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.
 
 
 def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterator[Find]:
-    """Yield finds in overlapping windows of `side` photo pixels."""
+    """Yield the finds in overlapping windows of `side` photo pixels."""
     height, width = pixels.shape[:2]
     scale = max(1.0, side / _VIEW)
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
@@ -155,5 +162,5 @@ def _starts(length: int, window: int) -> list[int]:
 
 
 def _moved(find: Find, matrix: NDArray[np.float64]) -> Find:
-    """Move a find through an affine map [3, 3]."""
+    """Transform a find by an affine map [3, 3]."""
     return Find(through(matrix, find.centre[None])[0], matrix[:2, :2] @ find.right, find.score)

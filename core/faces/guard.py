@@ -1,4 +1,4 @@
-"""How much memory a photo takes while it is decoded: known from its header, and held to by the system."""
+"""Bounds the memory that decoding a photo takes: estimated from its header, and enforced by the system."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIXEL = 4  # of Pillow's own picture
 
 
 def bytes_per_pixel(image: Image.Image) -> int:
-    """Bound the most that is held at once for each pixel, once an opened picture is decoded."""
+    """Bound how many bytes are held at once for each pixel while an opened picture is decoded."""
     if image.format == "WEBP":
         # of an animation: two canvases of the decoder's, what it hands out, Pillow's picture; a still one is OpenCV's
         return 4 * _PIXEL if getattr(image, "is_animated", False) else 2 * _PIXEL
@@ -32,9 +32,10 @@ def bytes_per_pixel(image: Image.Image) -> int:
 
 @contextmanager
 def memory_held() -> Iterator[None]:
-    """Let this process take `MEMORY` bytes more, and some slack, while a decoder that could take more is at work.
+    """Limit this process, inside the block, to `MEMORY` bytes (and some slack) more than it holds now.
 
-    What the header says may be a lie: then an allocation fails, and the decoder with it. Linux alone; elsewhere nothing is held.
+    A header may lie about the size: then an allocation fails, and with it the decoder. Only on Linux; elsewhere nothing is
+    limited.
     """
     taken = own_data()
     if not taken:

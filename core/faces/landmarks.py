@@ -1,7 +1,7 @@
-"""Every face of a photo: 478 points, 52 blendshapes, head pose.
+"""Measures every face of a photo: 478 landmarks, 52 blendshapes, head pose.
 
-`core.faces.detect` says where faces are; here each is measured in an upright window of its own, so that the points of
-small and large, upright and tilted faces are equally precise, by MediaPipe's FaceLandmarker.
+`core.faces.detect` tells where faces are. Here MediaPipe's FaceLandmarker measures each in an upright window of its own, so
+that points of small and large, upright and tilted faces are equally precise.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Face:
 
 
 class FaceFinder:
-    """Holds the networks. Use from one thread; close it, or use it in a `with`."""
+    """The detector and the landmarker. Use it from one thread; close it, or use it in a `with`."""
 
     def __init__(self, settings: Settings) -> None:
         """Load the landmarker's bundle from the cache. Raises WeightsMissing, WeightsCorrupt."""
@@ -69,9 +69,9 @@ class FaceFinder:
         self._native.close()
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """Find faces of uint8 [H, W, 3], left to right; empty where there is none.
+        """Find the faces of uint8 [H, W, 3], left to right; an empty list if there are none.
 
-        Passers-by, a sixth as wide as the widest face or less, are not counted.
+        Faces at most a sixth as wide as the widest (passers-by) are left out.
         """
         assert pixels.dtype == np.uint8, pixels.dtype
         assert pixels.shape[2:] == (3,), pixels.shape
@@ -83,14 +83,14 @@ class FaceFinder:
         return _numbered(found)
 
     def require(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """Return the faces that an edit can use, numbered left to right. Raises as `usable` does."""
+        """Find the faces that an edit can use, numbered left to right. Raises NoFace, FaceTooSmall, FaceTurnedAway."""
         return self.usable(self.find(pixels))
 
     @staticmethod
     def usable(found: Sequence[Face]) -> list[Face]:
         """Keep the faces that an edit can use, numbered left to right.
 
-        Raises NoFace; FaceTooSmall or FaceTurnedAway where faces were found but none is usable.
+        Raises NoFace if there is none at all; FaceTooSmall or FaceTurnedAway if none of them is usable.
         """
         if not found:
             raise NoFace()
@@ -103,8 +103,10 @@ class FaceFinder:
         return _numbered(usable)
 
     def aligned(self, pixels: NDArray[np.uint8], *, precise: bool = True) -> Face | None:
-        """Find the face of uint8 [R, R, 3] aligned as FFHQ does, whose place is known: a third of the time of `find`, a sixth
-        if not `precise` (points within 0.5 % of the side, scores within 0.04). None where there is no face.
+        """Find the face of a picture uint8 [R, R, 3] aligned as FFHQ does; None if there is none.
+
+        Since its place is known, this takes a third of the time of `find`. If not `precise` it takes a sixth, with points
+        within 0.5 % of the side and scores within 0.04.
         """
         side = pixels.shape[0]
         x, y, width = (share * side for share in _ALIGNED)
@@ -113,20 +115,20 @@ class FaceFinder:
         return face if face is not None else max(self.find(pixels), key=lambda one: one.width, default=None)
 
     def beside(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> Face | None:
-        """Find the face of uint8 [H, W, 3] that is where another picture has these landmarks [478, 2]; None if there is none."""
+        """Find the face of uint8 [H, W, 3] at the place of these landmarks [478, 2] of another version; None if there is none."""
         return self._measure(pixels, _around(np.asarray(landmarks, dtype=np.float64)))
 
     def _measure(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
-        """Measure the face at a find; None where the landmarker sees none, which drops what the detector took for one.
+        """Measure the face at a find; None if the landmarker sees none, as where the detector was wrong.
 
-        Measured twice, the second time in a window laid by the first's points: that halves what the points owe to
-        the window (corners of the aligned square 0.15 % of its side instead of 0.30 %).
+        It is measured twice, the second time in a window placed by the first landmarks. That halves the points' dependence on
+        the window (corners of the aligned square move by 0.15 % of its side instead of 0.30 %).
         """
         rough = self._in_window(pixels, find)
         return None if rough is None else self._in_window(pixels, _as_find(rough)) or rough
 
     def _in_window(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
-        """Find the face that the landmarker sees nearest the middle of the window at a find."""
+        """Measure the face nearest to the middle of the window around a find; None if the landmarker sees none."""
         matrix = find.matrix(_WIDTHS, _WINDOW)
         seen = self._native.landmarks(cut(pixels, matrix, _WINDOW))
         middle = np.array([_WINDOW, _WINDOW]) / 2
@@ -135,7 +137,7 @@ class FaceFinder:
 
 
 def _as_find(face: Face) -> Find:
-    """Put a measured face as the detector would have found it."""
+    """Convert a measured face to a find, as the detector would place it."""
     points = face.landmarks.astype(np.float64)
     roll = np.radians(face.pose[2])
     right = np.array([np.cos(roll), np.sin(roll)]) * face.width / 2
@@ -143,13 +145,13 @@ def _as_find(face: Face) -> Find:
 
 
 def _around(points: NDArray[np.float64]) -> Find:
-    """Put a face with these landmarks as a find, without its pose."""
+    """Convert landmarks [478, 2] to a find, tilted as the line between the cheeks is."""
     across = points[_CHEEK_RIGHT] - points[_CHEEK_LEFT]
     return Find(points[[_CHEEK_LEFT, _CHEEK_RIGHT, _BROW, _CHIN]].mean(axis=0), across / 2, 1.0)
 
 
 def _face(raw: RawFace, matrix: NDArray[np.float64]) -> Face:
-    """Make a face measured in a window, in the photo's coordinates. `matrix`: window pixels -> photo pixels."""
+    """Convert a face measured in a window to the photo's coordinates. `matrix` [3, 3]: window pixels -> photo pixels."""
     landmarks = through(matrix, raw.landmarks).astype(np.float32)
     x0, y0 = landmarks.min(axis=0).tolist()
     x1, y1 = landmarks.max(axis=0).tolist()
@@ -159,11 +161,12 @@ def _face(raw: RawFace, matrix: NDArray[np.float64]) -> Face:
 
 
 def _pose(transformation: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Compute yaw, pitch, roll in degrees of the landmarker's [4, 4] (canonical face -> camera; x right, y up, z to the viewer).
+    """Compute yaw, pitch and roll, in degrees, from the landmarker's matrix [4, 4].
 
-    Positive: the nose points to the right of the picture, upwards, the head leans clockwise. A mirrored picture has
-    the opposite yaw and roll and the same pitch. The rotation is taken apart as roll * yaw * pitch, the order in which
-    yaw is the angle between the nose and the plane through the eye of the camera.
+    The matrix maps a canonical face to the camera (x right, y up, z to the viewer). Positive angles: the nose points to the
+    right of the picture; upwards; the head leans clockwise. A mirrored picture has the opposite yaw and roll and the same
+    pitch. The rotation is decomposed as roll * yaw * pitch, so that yaw is the angle between the nose and the camera's
+    vertical plane.
     """
     rotation = transformation[:3, :3] / np.linalg.norm(transformation[:3, :3], axis=0)
     yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
@@ -173,11 +176,11 @@ def _pose(transformation: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _numbered(faces: list[Face]) -> list[Face]:
-    """Number the faces left to right with their places."""
+    """Sort the faces from left to right and set their `index`."""
     ordered = sorted(faces, key=lambda face: (float(face.centre[0]), float(face.centre[1])))
     return [replace(face, index=index) for index, face in enumerate(ordered)]
 
 
 def _same(a: Face, b: Face) -> bool:
-    """Tell whether two measurements are of one face: the centre of one lies well within the other."""
+    """Tell whether two measurements are of the same face: the centre of one lies well within the other."""
     return float(np.hypot(*(a.centre - b.centre))) < 0.5 * max(a.width, b.width)

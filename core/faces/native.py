@@ -1,4 +1,4 @@
-"""MediaPipe's two networks behind plain arrays. The only module that knows MediaPipe's classes and its noise."""
+"""MediaPipe's two networks behind plain arrays. Only this module knows MediaPipe's classes and silences its log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RIGHT_EYE, _LEFT_EYE = 0, 1  # of the detector's six points; the person's own r
 
 @dataclass(frozen=True, eq=False)
 class RawFace:
-    """What the landmarker says of a face."""
+    """The landmarker's measurements of one face."""
 
     landmarks: NDArray[np.float64]  # [478, 2], pixels of the picture it was given
     blendshapes: dict[str, float]  # 52 names, 0..1
@@ -37,7 +37,7 @@ class RawFace:
 
 
 class Native:
-    """Detector and landmarker of one bundle. Use from one thread; `close` frees them."""
+    """Detector and landmarker from one bundle of bytes. Use it from one thread; `close` frees them."""
 
     def __init__(self, bundle: bytes) -> None:
         import mediapipe  # 0.5 s, and a hundred megabytes
@@ -59,7 +59,7 @@ class Native:
             _close(self._detector, self._landmarker)
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Find]:
-        """Find faces in uint8 [H, W, 3], any size; the network sees 128 pixels of it."""
+        """Find faces in uint8 [H, W, 3] of any size; the network sees it at 128 pixels."""
         finds = []
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
         for detection in self._detector.detect(self._image(pixels)).detections:
@@ -73,7 +73,7 @@ class Native:
         return finds
 
     def landmarks(self, pixels: NDArray[np.uint8]) -> list[RawFace]:
-        """Find faces in a window uint8 [H, W, 3] around one face."""
+        """Measure the faces, at most three, in a window uint8 [H, W, 3] around one face."""
         result = self._landmarker.detect(self._image(pixels))
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
         found = zip(result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True)
@@ -130,7 +130,7 @@ def _close(*tasks: Any) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Send file descriptor 2 nowhere while native code starts or stops: its log has no switch that this build obeys."""
+    """Discard what is written to file descriptor 2 inside the block: MediaPipe's log can't be switched off in this build."""
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

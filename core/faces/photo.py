@@ -1,9 +1,9 @@
-"""A file from a stranger -> an upright photo, or one clear refusal. Only the picture leaves this module, no metadata.
+"""Decodes a stranger's file to an upright photo, or refuses it with one sentence. No metadata leaves this module.
 
-The order of the checks is the defence: bytes before anything sees them, the container before a decoder does, pixels from the
-header before anything is decoded, then one decoder out of six, under a limit of memory. The photo is decoded whole, never at
-the reduced scale that a JPEG offers: an edit goes back into these pixels, and the largest photo that the limits let in is 153
-MB of them. Everything after the decoder is done in strips, so that no second copy of the picture is ever held.
+The order of the checks is the defence: the number of bytes before anything reads them, the container before a decoder does,
+the pixels that the header tells before anything is decoded, then one decoder out of six under a memory limit. The photo is
+decoded whole, never at the reduced scale that a JPEG offers, because an edit goes back into these pixels; the largest
+accepted photo takes 153 MB. All later work is done in strips, so that no second copy of the picture is held.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OWN_BYTES = 5  # bytes a pixel that a photo's file may have which is no strange
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """An upright photo: what a person sees when they open it."""
+    """A decoded, upright photo."""
 
     pixels: NDArray[np.uint8]  # [H, W, 3], in the photo's own encoding, laid on white where it is transparent
     sha256: str  # of the file's bytes, hex
@@ -48,23 +48,25 @@ class Photo:
 
     @property
     def srgb(self) -> NDArray[np.uint8]:
-        """The pixels as every network wants them. Made anew each time where the photo's colours are others."""
+        """The pixels in sRGB, for the networks. Converted anew on each access if the photo has other colours."""
         return self.in_srgb(self.pixels)
 
     def in_srgb(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Convert a picture uint8 [H, W, 3] in this photo's encoding -> sRGB."""
+        """Convert a picture uint8 [H, W, 3] from this photo's encoding to sRGB."""
         return colours.to_srgb(pixels, self.manner.profile)
 
     def encoded(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Convert a picture uint8 [H, W, 3] in sRGB -> this photo's encoding."""
+        """Convert a picture uint8 [H, W, 3] from sRGB to this photo's encoding."""
         return colours.from_srgb(pixels, self.manner.profile)
 
     def finished(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn an edit of `pixels` -> the picture for a file: [H, W, 4] where the photo is transparent, else as it is."""
+        """Make the picture for a file of an edited copy of `pixels`: [H, W, 4] if the photo is transparent, else the copy
+        itself.
+        """
         return pixels if self.layered is None else colours.lifted_off_white(pixels, self.pixels, self.layered)
 
     def at_most(self, side: int | None) -> Photo:
-        """Make the photo smaller, to that many pixels on its longer side; itself where it is no larger."""
+        """Return the photo made smaller, its longer side at most `side` pixels; itself if it is no larger or `side` is None."""
         height, width = self.pixels.shape[:2]
         scale = min(1.0, (side or np.inf) / max(height, width))
         if scale == 1:
@@ -80,13 +82,13 @@ class Photo:
 
 
 def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -> Photo:
-    """Decode a JPEG, PNG, WebP, GIF, AVIF or HEIC from memory or from a path.
+    """Decode a JPEG, PNG, WebP, GIF, AVIF or HEIC from bytes or from a path.
 
-    EXIF orientation is applied; colours stay in the encoding of an embedded RGB profile, others become sRGB; 16 bits a
-    channel become 8. Of an animation the first frame is taken: it is what a chat shows before it plays.
+    EXIF orientation is applied. Colours stay in the encoding of an embedded RGB profile, all others become sRGB; 16 bits a
+    channel become 8. Of an animation the first frame is taken, which a chat shows before it plays. `own` tells that the file
+    belongs to whoever runs this and not to a stranger, so it may have as many bytes as its pixels can take.
 
-    `own`: the file is of whoever runs this, not a stranger's, and may have as many bytes as its pixels can take.
-    Raises UnreadablePhoto (no such file, another format, cut off, damaged) and PhotoTooLarge (bytes or pixels beyond
+    Raises UnreadablePhoto (no such file, another format, cut off, damaged) and PhotoTooLarge (more bytes or pixels than
     `settings.max_bytes`, `settings.max_pixels`).
     """
     most = _byte_limit(settings, own=own)
@@ -105,14 +107,17 @@ def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -
 
 
 def check_size(size: int, settings: Settings, *, own: bool = False) -> None:
-    """Refuse a file of so many bytes, as `load_photo` would: for whoever need not have read it. Raises PhotoTooLarge."""
+    """Check a file's size in bytes as `load_photo` does, before anything is read. Raises PhotoTooLarge."""
     most = _byte_limit(settings, own=own)
     if size > most:
         raise PhotoTooLarge(size=_amount(size, "B"), limit=_amount(most, "B"))
 
 
 def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8], bytes | None, Manner]:
-    """Check what the header says, then decode. Returns [H, W, 3 or 4], the profile that it is encoded in, and the manner."""
+    """Check the header, then decode: the pixels [H, W, 3 or 4], their ICC profile (None for sRGB), and the file's manner.
+
+    Raises PhotoTooLarge, UnreadablePhoto.
+    """
     limit = _amount(_pixel_limit(settings), "pixels")
     try:
         with warnings.catch_warnings(), memory_held():
@@ -131,7 +136,7 @@ def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8]
 
 
 def _check(image: Image.Image, container: Container, settings: Settings) -> None:
-    """Refuse what its header says is too large, or has too many layers. Raises PhotoTooLarge, UnreadablePhoto."""
+    """Check from the header that a picture is not too large and has not too many scans. Raises PhotoTooLarge, UnreadablePhoto."""
     width, height = image.size
     ceiling = min(_pixel_limit(settings), MEMORY // bytes_per_pixel(image))
     if width * height > ceiling or max(width, height) > SIDE_LIMIT:
@@ -143,7 +148,7 @@ def _check(image: Image.Image, container: Container, settings: Settings) -> None
 
 
 def _read(path: Path, most: int) -> bytes:
-    """Read the file, or as much of it as tells that it is too large."""
+    """Read a file of at most `most` bytes. Raises PhotoTooLarge for a larger one, UnreadablePhoto."""
     try:
         if path.exists() and not path.is_file():
             raise UnreadablePhoto(reason="it is not a file")  # opening a pipe would wait for ever
@@ -162,12 +167,12 @@ def _byte_limit(settings: Settings, *, own: bool) -> int:
 
 
 def _pixel_limit(settings: Settings) -> int:
-    """Choose the setting's ceiling, or Pillow's own where that is lower."""
+    """Return the most pixels that are accepted: the setting, or Pillow's own limit if that is lower."""
     return min(settings.max_pixels, Image.MAX_IMAGE_PIXELS or settings.max_pixels)
 
 
 def _reason(error: Exception) -> str:
-    """Say in a few words of the user's what the decoder's error means."""
+    """Say in the user's words what a decoder's error means."""
     if isinstance(error, UnidentifiedImageError):
         return "it is none of these formats, or damaged from the start"
     text = str(error).lower()
@@ -176,7 +181,7 @@ def _reason(error: Exception) -> str:
 
 
 def _amount(count: int, unit: str) -> str:
-    """Write a count for a sentence: 25 MiB, 50 million pixels."""
+    """Format a count for a sentence, such as "25.0 MiB" or "50.0 million pixels"."""
     if unit == "B":
         return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
     return f"{count / 1e6:.1f} million {unit}" if count >= 1e6 else f"{count} {unit}"

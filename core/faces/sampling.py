@@ -1,4 +1,4 @@
-"""Cutting a tilted square out of a photo, antialiased. Coordinates are continuous: (0, 0) is the photo's corner."""
+"""Cuts tilted squares out of a photo, antialiased. Coordinates are continuous: (0, 0) is the photo's top left corner."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ OUTSIDE = (128, 128, 128)  # where there is no photo: no edge against most of wh
 def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Compute the similarity float64 [3, 3] from the pixels of a `size` x `size` square to the photo's.
 
-    `centre` [2] is the square's centre and `right` [2] half its upper edge, both in photo pixels. The square's y axis
-    is `right` turned a quarter clockwise, so it is never mirrored.
+    `centre` [2] is the square's centre and `right` [2] half its upper edge, both in photo pixels. The square's y axis is
+    `right` turned a quarter clockwise, so it is never mirrored.
     """
     down = np.array([-right[1], right[0]])
     columns = np.stack([2 * right / size, 2 * down / size, centre - right - down], axis=1)
@@ -21,16 +21,16 @@ def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size:
 
 
 def through(matrix: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Move points [N, 2] through an affine [3, 3]."""
+    """Transform points [N, 2] by an affine map [3, 3]: float64 [N, 2]."""
     moved: NDArray[np.float64] = np.asarray(points, dtype=np.float64) @ matrix[:2, :2].T + matrix[:2, 2]
     return moved
 
 
 def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """Cut the square uint8 [size, size, 3] that `matrix` (square pixels -> photo pixels) lays over uint8 [H, W, 3].
+    """Cut a square uint8 [size, size, 3] out of uint8 [H, W, 3]; `matrix` maps its pixels to photo pixels.
 
-    What is coarser in the square than in the photo is averaged: by whole blocks first, then from a square of twice
-    the size. Outside the photo the square is grey.
+    If the square is coarser than the photo, pixels are averaged: first over whole blocks, then from a square of twice the
+    size. Beyond the photo the square is grey.
     """
     part, low = _around(pixels, matrix, size)
     image = Image.fromarray(part)
@@ -50,9 +50,10 @@ def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
 
 
 def _around(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Take the part of the photo under the square, with a margin for the filters, and the coordinates of its corner.
+    """Cut out the part of the photo under the square, with a margin for the filters, and tell the coordinates [2] of its
+    corner.
 
-    A square that lies beside the photo gets one grey pixel.
+    For a square beside the photo it is one grey pixel.
     """
     corners = through(matrix, np.array([[0, 0], [0, size], [size, size], [size, 0]]))
     margin = 4 * max(1.0, float(np.hypot(*matrix[:2, 0])))
@@ -66,5 +67,5 @@ def _around(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -
 
 
 def _shift(by: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Translation [3, 3]."""
+    """Make the matrix [3, 3] of a translation by x and y pixels."""
     return np.array([[1.0, 0.0, by[0]], [0.0, 1.0, by[1]], [0.0, 0.0, 1.0]])

@@ -1,4 +1,4 @@
-"""What lies before a face: hands, cups, masks, letters. Found in the photo, so that an edit leaves it alone."""
+"""Finds things in front of a face in a photo, such as hands, cups, masks and letters, so that an edit leaves them alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Draws on a picture of a face: surfaces, outlines, shadows, of which `things.py` makes things before the face.
+"""Painting tools for `things.py`: outlines, surfaces and shadows of things in front of a drawn face.
 
-The canvas has `SIDE` pixels to a side, in the square that FFHQ aligns to, where the mouth lies at (0.50, 0.70) and the chin at
-(0.50, 0.87). Colours are levels, 0..255; masks are images of mode L, 255 where the thing is.
+The canvas has `SIDE` pixels a side and shows a face aligned as FFHQ aligns, whose mouth lies at (0.50, 0.70) and chin at
+(0.50, 0.87) of the side. Colours are levels, 0..255; masks are images of mode L, 255 where the thing is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOUTH, _CHEEK = (0.5, 0.70), (0.36, 0.62)
 
 @dataclass
 class Scene:
-    """A picture under way: what is painted so far and where things lie."""
+    """A picture being painted: its pixels and where it is covered so far."""
 
     pixels: Plane  # [SIDE, SIDE, 3], levels
     covered: Plane  # [SIDE, SIDE], 0..1
@@ -31,51 +31,51 @@ class Scene:
     random: Random
 
     def lay(self, mask: Image.Image, colour: Plane, opacity: float = 1.0) -> None:
-        """Cover what the mask [SIDE, SIDE] marks with a `colour`: [3], or a picture [SIDE, SIDE, 3]. `opacity`: 0..1."""
+        """Paint `colour`, [3] or a picture [SIDE, SIDE, 3], where the mask [SIDE, SIDE] is set. `opacity`: 0..1."""
         box = mask.getbbox()
         if box is not None:
             part = colour if colour.ndim == 1 else colour[_rows(box)]
             self.lay_in(_rows(box), np.asarray(mask.crop(box), dtype=np.float32), part, opacity)
 
     def lay_in(self, where: tuple[slice, slice], mask: Plane, colour: Plane, opacity: float = 1.0) -> None:
-        """Cover a part of the picture, `where` (rows, columns), by a mask [h, w] of 0..255; `colour`: [3] or [h, w, 3]."""
+        """Paint part of the picture: rows and columns `where`, mask [h, w] of 0..255, colour [3] or [h, w, 3]."""
         alpha = mask[..., None] / 255 * opacity
         self.pixels[where] += (colour - self.pixels[where]) * alpha
         self.covered[where] = np.maximum(self.covered[where], alpha[..., 0])
 
 
 def large(picture: Picture) -> Plane:
-    """Resize a picture [N, N, 3] to the canvas: [SIDE, SIDE, 3]."""
+    """Resize a picture uint8 [N, N, 3] to the canvas: float32 [SIDE, SIDE, 3]."""
     return np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.float32)
 
 
 def somewhere(random: Random) -> NDArray[np.float64]:
-    """Choose a place on the face, on the mouth in half of the cases: [2], x and y in pixels."""
+    """Choose a random place on the face, in half of the cases on the mouth: [2], x and y in pixels."""
     if random.rand() < 0.5:
         return (np.array(_MOUTH) + random.normal(0, (0.05, 0.03))) * SIDE
     return np.array([random.uniform(0.22, 0.78), random.uniform(0.3, 0.95)]) * SIDE
 
 
 def blank() -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Make an empty mask, and what draws on it."""
+    """Make an empty mask, and the tool that draws on it."""
     mask = Image.new("L", (SIDE, SIDE))
     return mask, ImageDraw.Draw(mask)
 
 
 def soft(mask: Image.Image, radius: float) -> Image.Image:
-    """Blur a mask by so many pixels."""
+    """Blur a mask by a Gaussian of `radius` pixels."""
     return mask.filter(ImageFilter.GaussianBlur(radius))
 
 
 def turned(points: NDArray[np.float64], angle: float, at: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Turn points [N, 2] about the origin by an angle in radians and move them to `at` [2], as Pillow takes them."""
+    """Rotate points [N, 2] about the origin by `angle` radians and move them by `at` [2]: a list of pairs for Pillow."""
     cos, sin = np.cos(angle), np.sin(angle)
     moved = points @ np.array([[cos, sin], [-sin, cos]]) + at
     return [(float(x), float(y)) for x, y in moved]
 
 
 def skin_of(scene: Scene) -> Plane:
-    """Choose a skin's colour [3]: mostly about that of this face, for most hands are one's own."""
+    """Choose a random colour of skin [3]: in most cases close to this face's, for most hands are one's own."""
     random, (x, y) = scene.random, (np.array(_CHEEK) * SIDE).astype(int)
     own: NDArray[np.floating] = np.median(scene.pixels[y - 20 : y + 20, x - 20 : x + 20].reshape(-1, 3), axis=0)
     if random.rand() < 0.3:
@@ -85,7 +85,7 @@ def skin_of(scene: Scene) -> Plane:
 
 
 def any_colour(random: Random) -> Plane:
-    """Choose a colour [3]: dark, light or between, grey or not."""
+    """Choose a random colour [3]: dark, light or between, grey or not."""
     grey = random.choice([random.uniform(0, 40), random.uniform(200, 255), random.uniform(0, 255)])
     colour: Plane = (grey + random.normal(0, random.choice([3.0, 60.0]), 3)).clip(0, 255).astype(np.float32)
     return colour
@@ -96,14 +96,14 @@ def _rows(box: tuple[int, int, int, int]) -> tuple[slice, slice]:
 
 
 def _noise(random: Random, cells: int, shape: tuple[int, ...]) -> Plane:
-    """Make smooth noise [h, w] of about -1..1, with that many cells to the canvas' side."""
+    """Make smooth noise [h, w] of about -1..1, with `cells` random values along the canvas's side."""
     rows, columns = (max(2, cells * extent // SIDE) for extent in shape)
     small = Image.fromarray(random.normal(0, 0.5, (rows, columns)).astype(np.float32))
     return np.asarray(small.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
 def _surface(scene: Scene, mask: Image.Image, colour: Plane, round_: float) -> Plane:
-    """Shade a surface of a colour [3], as large as the mask: [h, w, 3]. `round_`: 0 is flat, 1 falls off towards the edges."""
+    """Make the surface of a thing, its colour with shading: [h, w, 3], levels. `round_` is how much it darkens at the edges."""
     random, shape = scene.random, (mask.height, mask.width)
     inner = np.asarray(mask.filter(ImageFilter.BoxBlur(random.uniform(6, 24))), dtype=np.float32) / 255
     shade = 1 + round_ * (inner.clip(0.4, 1) - 0.85) * random.uniform(0.6, 1.4)
@@ -124,7 +124,7 @@ def _surface(scene: Scene, mask: Image.Image, colour: Plane, round_: float) -> P
 
 
 def _stripes(random: Random, shape: tuple[int, ...]) -> Plane:
-    """Make stripes [h, w] to multiply a surface by, 0.4..1."""
+    """Make random stripes [h, w] to multiply a surface by, 0.4..1."""
     angle, pitch = random.uniform(0, np.pi), random.uniform(8, 50)
     y, x = np.arange(shape[0])[:, None], np.arange(shape[1])
     waves: Plane = np.where(np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / pitch) > 0, 1, random.uniform(0.4, 1))
@@ -132,7 +132,7 @@ def _stripes(random: Random, shape: tuple[int, ...]) -> Plane:
 
 
 def _shadow(scene: Scene, mask: Image.Image, where: tuple[slice, slice]) -> None:
-    """Darken what lies about a thing in half of the cases; it counts as the face, not as covered."""
+    """Darken the surroundings of a thing in half of the cases. A shadow counts as face and not as covered."""
     if scene.random.rand() < 0.5:
         return
     blurred = np.asarray(mask.filter(ImageFilter.BoxBlur(scene.random.uniform(3, 18))), dtype=np.float32) / 255
@@ -141,7 +141,7 @@ def _shadow(scene: Scene, mask: Image.Image, where: tuple[slice, slice]) -> None
 
 
 def put(scene: Scene, mask: Image.Image, colour: Plane, round_: float = 0.5) -> None:
-    """Paint a thing: the outline of its mask [SIDE, SIDE], a surface of the colour [3], a shadow. `round_`: see `_surface`."""
+    """Paint a thing: a shadow, then a surface of the colour [3] inside its mask [SIDE, SIDE]. `round_`: see `_surface`."""
     found = mask.getbbox()
     if found is None:
         return
@@ -152,7 +152,7 @@ def put(scene: Scene, mask: Image.Image, colour: Plane, round_: float = 0.5) -> 
 
 
 def capsule(a: NDArray[np.float64], b: NDArray[np.float64], ra: float, rb: float) -> Image.Image:
-    """Draw a finger's outline as a mask: from radius `ra` at a [2] to `rb` at b [2], in pixels, both ends round."""
+    """Draw the mask of a finger: from radius `ra` at a [2] to `rb` at b [2], in pixels, both ends round."""
     mask, draw = blank()
     along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
     side = np.array([-along[1], along[0]])

@@ -1,4 +1,4 @@
-"""A small network that marks what lies before a face: a decoder over the frozen features that projections compare by."""
+"""A small network that marks things in front of a face: a decoder over the frozen features that projections use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BRIGHT = 0.98, 230.0, 5.0  # the quantile of a picture that is brought to so ma
 
 
 class ThingNet(nn.Module):
-    """[N, 3, R, R] of -1..1, aligned as FFHQ aligns -> logits [N, 1, 128, 128]: above 0 where a thing lies before the face."""
+    """The network: pictures and features -> logits [N, 1, 128, 128], above 0 where a thing is in front of the face."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class ThingNet(nn.Module):
         self.last = nn.Conv2d(24, 1, 3, padding=1)
 
     def forward(self, images: Tensor, taps: list[Tensor]) -> Tensor:
-        """`images` [N, 3, 256, 256] and their `taps`, as `seen` returns both."""
+        """Compute the logits [N, 1, 128, 128] of `images` [N, 3, 256, 256] and their `taps`, both as `seen` returns them."""
         taps = [tap * tap.shape[1] ** 0.5 for tap in taps]  # normalised channels, of about 1 again
         axis = torch.linspace(-1, 1, taps[3].shape[-1], device=images.device)
         place = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).expand(len(images), -1, -1, -1)
@@ -43,7 +43,7 @@ class ThingNet(nn.Module):
 
 
 def seen(features: Features, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Bring [N, 3, R, R] of -1..1 -> the same at 256 pixels and as bright as a well lit photo, and their features."""
+    """Prepare pictures [N, 3, R, R] of -1..1: resized to 256 pixels, brightened like a well lit photo; and their features."""
     small = feature_input(images)
     share, levels, most = _BRIGHT
     top = torch.quantile(small.flatten(1)[:, ::7], share, dim=1)  # a seventh tells as much

@@ -1,6 +1,6 @@
-"""Paints things before drawn faces, to learn from: hands, cups, masks, letters, microphones, plates, sticks, blobs.
+"""Paints things in front of drawn faces, for training: hands, cups, masks, letters, microphones, plates, sticks, blobs.
 
-Everything is drawn with polygons on the canvas of `canvas.py`. No picture of anything is used but the drawn faces themselves.
+All is drawn with polygons on the canvas of `canvas.py`. The only pictures used are the drawn faces themselves.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ _WORDS = (
 
 
 def paint(face: Picture, other: Picture, random: Random) -> tuple[Picture, Plane]:
-    """Put one to three things before a `face` [N, N, 3]: the picture [N, N, 3], and where they are [N, N], 0..1.
+    """Paint one to three random things on a copy of a `face` uint8 [N, N, 3].
 
-    `other`: another face [N, N, 3], to take textures from.
+    Returns the picture and the mask float32 [N, N], 0..1, of the things. `other` is another face of the same shape, used for
+    textures. All randomness comes from `random`.
     """
     side = len(face)
     scene = Scene(large(face), np.zeros((SIDE, SIDE), np.float32), large(other), random)
@@ -53,7 +54,7 @@ def paint(face: Picture, other: Picture, random: Random) -> tuple[Picture, Plane
 
 
 def _hand(scene: Scene) -> None:
-    """Paint one to five fingers side by side, with or without nails, creases and the back of the hand."""
+    """Paint on the scene one to five fingers side by side, with or without nails, creases and the back of the hand."""
     random, skin = scene.random, skin_of(scene)
     at, angle = somewhere(random), random.choice([np.pi / 2, random.uniform(0.2, 0.9) * np.pi, random.uniform(0, 2 * np.pi)])
     down = np.array([np.cos(angle), np.sin(angle)])
@@ -79,7 +80,7 @@ def _hand(scene: Scene) -> None:
 
 
 def _details(scene: Scene, tip: NDArray[np.float64], way: NDArray[np.float64], radius: float, skin: Plane) -> None:
-    """Paint a finger's nail and creases. `way`: a unit vector from its tip to its root; `radius` in pixels."""
+    """Paint a finger's nail and creases. `way` [2] is the unit vector from the tip to the root; `radius` is in pixels."""
     random = scene.random
     if random.rand() < 0.4:  # a nail, bare or painted
         colour = skin * random.uniform(1.05, 1.3) if random.rand() < 0.5 else any_colour(random)
@@ -95,7 +96,7 @@ def _details(scene: Scene, tip: NDArray[np.float64], way: NDArray[np.float64], r
 
 
 def _cup(scene: Scene) -> None:
-    """Paint a cup, glass or can: straight or tapered, with a rim and perhaps a handle."""
+    """Paint on the scene a cup, glass or can: straight or tapered, with a rim and perhaps a handle."""
     random, at = scene.random, somewhere(scene.random)
     wide, high, taper = random.uniform(30, 90), random.uniform(40, 130), random.uniform(0.7, 1.05)
     angle, colour = random.normal(0, 0.25), any_colour(random)
@@ -119,7 +120,7 @@ def _cup(scene: Scene) -> None:
 
 
 def _microphone(scene: Scene) -> None:
-    """Paint a ball with a mesh on a stick, from below or from a side."""
+    """Paint on the scene a microphone: a ball with a mesh on a stick that comes from below or from a side."""
     random, at = scene.random, somewhere(scene.random)
     radius, angle = random.uniform(18, 60), random.choice([np.pi / 2, random.uniform(0, np.pi)])
     colour = np.float32(random.choice([25.0, 70.0, 160.0])) * np.ones(3, np.float32)
@@ -136,7 +137,7 @@ def _microphone(scene: Scene) -> None:
 
 
 def _mask(scene: Scene) -> None:
-    """Paint a mask or a scarf over mouth and chin, from the nose or below it."""
+    """Paint on the scene a face mask or a scarf over mouth and chin; its upper edge is at a random height around the nose."""
     random = scene.random
     top, low = random.uniform(0.53, 0.66), random.uniform(0.85, 0.99)
     left, right = random.uniform(0.2, 0.3), random.uniform(0.7, 0.8)
@@ -165,7 +166,7 @@ def _mask(scene: Scene) -> None:
 
 
 def _letters(scene: Scene) -> None:
-    """Paint words across the picture, with or without an edge, opaque or nearly."""
+    """Paint on the scene words across the picture, with or without an edge, opaque or nearly."""
     random = scene.random
     size = int(random.uniform(18, 110))
     font, words = ImageFont.load_default(size), [str(w) for w in random.choice(_WORDS, random.randint(1, 5))]
@@ -185,7 +186,7 @@ def _letters(scene: Scene) -> None:
 
 
 def _plate(scene: Scene) -> None:
-    """Paint a phone, a book, a bar, a sign, a sticker: straight or round, plain, striped or with spots."""
+    """Paint on the scene a flat thing such as a phone, book, sign or sticker: angular or round, plain or with spots."""
     random, at = scene.random, somewhere(scene.random)
     half = np.array([random.uniform(15, 150), random.uniform(10, 110)])
     angle = random.choice([0.0, random.normal(0, 0.3), random.uniform(0, np.pi)])
@@ -204,7 +205,9 @@ def _plate(scene: Scene) -> None:
 
 
 def _blob(scene: Scene) -> None:
-    """Paint food, a flower, a paw, a shoulder: a round shape of any or of the skin's colour, or a piece of another face."""
+    """Paint on the scene a round thing such as food or a shoulder, in any colour, in the skin's, or as a piece of another
+    face.
+    """
     random, at = scene.random, somewhere(scene.random)
     turn = np.linspace(0, 2 * np.pi, 60)
     waves = [random.normal(0, 0.12) * np.cos(k * turn + random.uniform(0, 7)) for k in (2, 3, 5)]
@@ -220,7 +223,7 @@ def _blob(scene: Scene) -> None:
 
 
 def _stick(scene: Scene) -> None:
-    """Paint a pen, a straw, a cigarette, a fork's handle: thin and straight."""
+    """Paint on the scene a thin straight thing such as a pen, a straw or a fork's handle."""
     random, at = scene.random, somewhere(scene.random)
     angle, radius = random.uniform(0, 2 * np.pi), random.uniform(2.5, 11)
     end = at + np.array([np.cos(angle), np.sin(angle)]) * random.uniform(60, 500)

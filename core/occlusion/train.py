@@ -1,4 +1,4 @@
-"""Training of the network that marks things before faces, on drawn faces with painted things."""
+"""Trains the network that marks things in front of faces, on drawn faces with painted things."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BARE = 0.3  # share of faces with nothing before them: most photos are so
 
 
 def things_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Prepare faces drawn by the preview head at 256 pixels: a tenth of the cost of whole ones."""
+    """Make the set of drawn faces: 256 pixels, drawn by the preview head, which takes a tenth of the time of whole pictures."""
     head = load_trained(Preview.shaped_for(generator), head_file, generator)
 
     def draw(ws: Tensor) -> Tensor:
@@ -39,8 +39,12 @@ def things_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces
 
 
 def examples(images: np.ndarray, others: np.ndarray, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """Paint faces uint8 [N, 256, 256, 3] -> pictures [N, 3, 256, 256] of -1..1, spoiled as photographs are, and what lies before
-    them [N, 1, 128, 128], 0..1. `others`: faces to take textures from."""
+    """Make training examples of faces uint8 [N, 256, 256, 3]: pictures [N, 3, 256, 256] of -1..1 and masks [N, 1, 128, 128],
+    0..1.
+
+    Things are painted on most of the faces, and the pictures are degraded as photographs are. `others` are faces [N, 256,
+    256, 3] for textures.
+    """
     pictures, masks = [], []
     for image, other in zip(images, others, strict=True):
         bare = random.rand() < _BARE
@@ -54,7 +58,10 @@ def examples(images: np.ndarray, others: np.ndarray, random: np.random.RandomSta
 
 
 def things_loss(features: Features, drawn: DrawnSet, batch: int) -> Loss:
-    """Combine cross entropy, and one minus the overlap (Dice) of what is marked and what is there."""
+    """Make the loss function for training on random batches: binary cross entropy plus 0.3 times (1 - Dice overlap).
+
+    The Dice overlap of probabilities p and mask m is (2 sum pm + 20) / (sum p + sum m + 20), the mean over the batch.
+    """
 
     def loss(network: nn.Module, random: np.random.RandomState) -> Tensor:
         rows = random.randint(0, drawn.faces - HELD_OUT, (2, batch))
@@ -70,13 +77,17 @@ def things_loss(features: Features, drawn: DrawnSet, batch: int) -> Loss:
 
 
 def train_things(features: Features, drawn: DrawnSet, folder: Path, schedule: Schedule = SCHEDULE) -> Training:
-    """Prepare the training in `folder`; a checkpoint there is taken up."""
+    """Prepare the training; if `folder` has a checkpoint of it, it is continued."""
     torch.manual_seed(schedule.seed)
     return Training(ThingNet(), things_loss(features, drawn, schedule.batch), schedule, folder / "things.pt", drawn.key)
 
 
 def score_things(network: ThingNet, features: Features, drawn: DrawnSet) -> dict[str, float]:
-    """Score it on faces outside training: the share of things found, of marks that are right, and bare faces with any mark."""
+    """Score the network on held-out faces.
+
+    "recall" is the share of the things' area that is found, "precision" the share of the marked area that is right, "bare"
+    the number of faces without things, and "bare_marked" how many of those have more than 30 marked pixels.
+    """
     random, found, there, both, wrong, bare = np.random.RandomState(1), 0.0, 0.0, 0.0, 0, 0
     for row in range(drawn.faces - HELD_OUT, drawn.faces):
         pictures, wanted = examples(drawn.images[[row]], drawn.images[[row - 1]], random)

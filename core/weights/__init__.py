@@ -1,4 +1,4 @@
-"""Where every network's weights come from and where they lie on this machine.
+"""Where the weights of every network come from, and where they are on this machine.
 
 weight_path(settings, "landmarks")     # a file that `egao models pull` (core.pull) has brought and checked
 """

@@ -1,7 +1,7 @@
-"""The cache folder: what is there, whether it is whole, and one puller at a time.
+"""The cache folder: which weights are there, whether they are complete, and a lock for one pull at a time.
 
-A file gets its final name only after its hash was checked, by `os.replace` on the same disk. So a file that has the
-right name and size is the right file unless the disk or a person changed it; `check` reads it all to be sure.
+A file gets its final name, by `os.replace` on the same disk, only after its hash was checked. So a file with the right name
+and size is the right file unless the disk or a person changed it; `check` reads it all to be sure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 
 
 class State(StrEnum):
-    """What `state` sees without reading a file through."""
+    """The state of a weight, judged without reading its files."""
 
     PRESENT = "present"
     MISSING = "missing"
@@ -29,12 +29,12 @@ class State(StrEnum):
 
 
 def weights_folder(settings: Settings) -> Path:
-    """Name the folder below EGAO_CACHE that holds the weights. It need not exist."""
+    """Return the folder below EGAO_CACHE for the weights. It need not exist."""
     return settings.cache / "weights"
 
 
 def state(settings: Settings, weight: Weight) -> State:
-    """Look at names and sizes only: microseconds, for every start."""
+    """Judge a weight by its files' names and sizes only; this takes microseconds, for every start."""
     pairs = [(_size(weights_folder(settings) / path), size) for path, size, _ in weight.contents]
     if any(found is None for found, _ in pairs):
         return State.MISSING
@@ -42,9 +42,9 @@ def state(settings: Settings, weight: Weight) -> State:
 
 
 def weight_path(settings: Settings, name: str) -> Path:
-    """Find the file (or folder, for a weight of several files) of a manifest entry. No network, no hashing.
+    """Return the file of a manifest entry (a folder, if it has several files). No network, no hashing.
 
-    Raises WeightsMissing if it was never pulled and WeightsCorrupt if its size is not the manifest's.
+    Raises WeightsMissing if it was never pulled, and WeightsCorrupt if its size is not the manifest's.
     """
     weight = load_manifest().weight(name)
     found = state(settings, weight)
@@ -56,9 +56,10 @@ def weight_path(settings: Settings, name: str) -> Path:
 
 
 def weight_bytes(settings: Settings, name: str) -> bytes:
-    """Read the bytes of a weight of one file, compared with the manifest's hash: for formats that native code takes apart.
+    """Read a weight of one file and check its hash, for formats that native code parses. Raises WeightsMissing,
+    WeightsCorrupt.
 
-    What was hashed is what is used: nothing is read twice. Raises WeightsMissing, WeightsCorrupt.
+    The bytes that were hashed are those returned: nothing is read twice.
     """
     path, (_, _, expected) = weight_path(settings, name), load_manifest().weight(name).contents[0]
     content = path.read_bytes()
@@ -69,7 +70,7 @@ def weight_bytes(settings: Settings, name: str) -> bytes:
 
 
 def check(settings: Settings, weight: Weight) -> None:
-    """Read every file of the weight through and compare its hash. Raises WeightsMissing or WeightsCorrupt."""
+    """Read every file of the weight and check its hash. Raises WeightsMissing or WeightsCorrupt."""
     for path, size, expected in weight.contents:
         file = weights_folder(settings) / path
         if _size(file) is None:
@@ -80,16 +81,16 @@ def check(settings: Settings, weight: Weight) -> None:
 
 
 def sha256_of(file: Path) -> str:
-    """Hex digest of a file, read in pieces."""
+    """Compute the sha256 of a file as hex digits, reading it in pieces."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
 def pull_lock(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the folder's lock. The kernel drops it when the process ends, however it ends: no stale locks.
+    """Hold the folder's lock inside the block. The kernel releases it when the process ends, so no lock is left behind.
 
-    Calls `waiting` once if another process holds it, then waits.
+    If another process holds it, `waiting` is called once, then it waits.
     """
     with (folder / ".lock").open("ab") as handle:
         try:
@@ -101,5 +102,5 @@ def pull_lock(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _size(file: Path) -> int | None:
-    """Count bytes of a regular file, None if there is none."""
+    """Return the bytes of a regular file; None if there is none."""
     return file.stat().st_size if file.is_file() else None

@@ -1,6 +1,6 @@
-"""The generators on this machine: the one that `egao models pull` brings, and those that `egao models import` converted.
+"""The generators on this machine: the default one, from `egao models pull`, and those from `egao models import`.
 
-Imported weights lie beside the parts trained for them, in EGAO_HOME/generators/NAME/generator.safetensors.
+Imported weights are kept beside the parts trained for them, in EGAO_HOME/generators/NAME/generator.safetensors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Installed:
 
 
 def installed(settings: Settings) -> list[Installed]:
-    """List every generator that `--generator` and EGAO_GENERATOR take, the default first. Loads nothing."""
+    """List every generator that `--generator` and EGAO_GENERATOR accept, the default first. Loads no weights."""
     weight = load_manifest().weight("generator")
     found = [Installed(DEFAULT, load_manifest().generator_digest, settings.cache / "weights" / weight.file, "egao models pull")]
     root = made_in(settings)
@@ -42,9 +42,9 @@ def installed(settings: Settings) -> list[Installed]:
 
 
 def chosen(settings: Settings) -> Installed:
-    """Find the generator that the settings name. Reads no weights, only whether they are there.
+    """Find the generator that the settings name, without reading its weights.
 
-    Raises NoSuchGenerator, WeightsMissing, and WeightsCorrupt where the file's size is wrong.
+    Raises NoSuchGenerator, WeightsMissing, and WeightsCorrupt if the default's file has the wrong size.
     """
     known = installed(settings)
     for entry in known:
@@ -58,7 +58,7 @@ def chosen(settings: Settings) -> Installed:
 
 
 def chosen_digest(settings: Settings) -> str:
-    """Find the digest of the generator that the settings name, whether or not its weights are there. Raises NoSuchGenerator."""
+    """Return the digest of the generator that the settings name, even if its weights are missing. Raises NoSuchGenerator."""
     for entry in installed(settings):
         if entry.name == settings.generator:
             return entry.digest

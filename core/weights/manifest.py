@@ -1,4 +1,4 @@
-"""The manifest `data/models.toml` as typed objects. The file's head says what each field means."""
+"""The manifest `data/models.toml` as typed objects. The head of that file explains the fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUPS: tuple[Group, ...] = ("core", "eval")
 
 
 def _plain_name(name: str) -> str:
-    """Check that a name can only ever be a direct child of the folder it is put in."""
+    """Check that a name can only mean a direct child of its folder, and return it. Raises ValueError."""
     if name in ("", ".", "..") or "/" in name or "\\" in name or name.startswith("."):
         raise ValueError(f"{name!r} is not a plain file name")
     return name
@@ -45,7 +45,7 @@ class Member(_Entry):
 
 
 class Weight(_Entry):
-    """What lies in the cache folder under `file`."""
+    """One weight: its files in the cache folder, and the members of an archive that they are made from."""
 
     name: PlainName
     group: Group
@@ -65,7 +65,7 @@ class Weight(_Entry):
 
     @property
     def contents(self) -> tuple[tuple[str, int, str], ...]:
-        """(path below the cache folder, bytes, sha256) of every file that this weight puts there."""
+        """(path below the cache folder, bytes, sha256) of every file of this weight."""
         if self.sha256 is not None:
             return ((self.file, self.bytes, self.sha256),)
         if len(self.members) == 1:
@@ -74,12 +74,12 @@ class Weight(_Entry):
 
     @property
     def total_bytes(self) -> int:
-        """Size on disk of everything in `contents`."""
+        """The size of all `contents` on disk, in bytes."""
         return sum(size for _, size, _ in self.contents)
 
 
 class Archive(_Entry):
-    """One release on the package index, by name: a wheel or a source archive that carries weights."""
+    """One release on the package index, by name: a wheel or a source archive that contains weights."""
 
     package: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     version: str = Field(pattern=r"^[0-9][0-9a-z.]*$")
@@ -90,12 +90,12 @@ class Archive(_Entry):
 
     @property
     def is_wheel(self) -> bool:
-        """Whether the archive is a zip that pip takes as it is; otherwise it is a gzipped tar."""
+        """Whether the archive is a wheel (a zip); otherwise it is a gzipped tar."""
         return self.file.endswith(".whl")
 
 
 class Manifest(_Entry):
-    """Every archive with its weights."""
+    """All archives with their weights."""
 
     archives: tuple[Archive, ...] = Field(alias="archive")
 
@@ -112,7 +112,7 @@ class Manifest(_Entry):
         return tuple(weight for archive in self.archives for weight in archive.weights)
 
     def weight(self, name: str) -> Weight:
-        """Find the weight of that name; raises WeightsMissing if the manifest has none."""
+        """Find the weight of that name. Raises WeightsMissing if the manifest has none."""
         for weight in self.weights:
             if weight.name == name:
                 return weight
@@ -120,7 +120,7 @@ class Manifest(_Entry):
 
     @property
     def generator_digest(self) -> str:
-        """sha256 of the generator's file, by which latents, trained parts and compiled code tell whose they are."""
+        """sha256 of the default generator's file, which identifies the generator of latents, trained parts and compiled code."""
         return self.weight("generator").contents[0][2]
 
     def of_groups(self, groups: tuple[Group, ...]) -> tuple[Weight, ...]:
@@ -129,7 +129,7 @@ class Manifest(_Entry):
 
 
 def load_manifest(path: Path | None = None) -> Manifest:
-    """Read the manifest that ships with egao, or another one. Raises pydantic's ValidationError if it is wrong."""
+    """Read the manifest that ships with egao, or the one at `path`. Raises pydantic's ValidationError for a wrong one."""
     return Manifest.model_validate(tomllib.loads(path.read_text("utf-8"))) if path else _shipped()
 
 

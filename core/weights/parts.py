@@ -1,8 +1,8 @@
-"""Where the trained parts of a generator lie: labels of seeds, directions, starts, and what the fast projection learned.
+"""The trained parts of each generator: labels of seeds, directions, starts, and networks of the fast projection.
 
-Each generator has a folder of its own, found by its digest: those made on this machine in EGAO_HOME/generators/NAME, those
-that ship in data/generators/NAME. What a machine made goes before what ships. In each folder `generator.toml` says whose
-parts it holds:
+Each generator has a folder of its own, found by its digest: for parts made on this machine in EGAO_HOME/generators/NAME, for
+parts that ship in data/generators/NAME. Parts made on the machine take precedence. `generator.toml` in each folder tells
+whose parts it holds:
 
     directions/NAME.safetensors    egao directions fit
     seeds/labels.npz               egao seeds export
@@ -29,7 +29,7 @@ LABELS, STARTS, MAPS = "seeds/labels.npz", "starts/seeds.safetensors", "reach/ma
 
 
 class Named(Protocol):
-    """Whoever knows a generator's name and digest: the generator itself, or an entry of the installed ones."""
+    """Anything with a generator's name and digest: the generator itself, or an `Installed` entry."""
 
     @property
     def name(self) -> str: ...
@@ -39,12 +39,12 @@ class Named(Protocol):
 
 
 def made_in(settings: Settings) -> Path:
-    """Name the folder in EGAO_HOME that holds one folder for each generator. It need not exist."""
+    """Return the folder in EGAO_HOME with one folder for each generator. It need not exist."""
     return settings.home / "generators"
 
 
 def read_about(folder: Path) -> dict[str, str]:
-    """Read `generator.toml` of a folder, every value as text; empty where there is none. Raises ModelUnreadable."""
+    """Read `generator.toml` in a folder, every value as text; {} if there is none. Raises ModelUnreadable."""
     file = folder / ABOUT
     if not file.is_file():
         return {}
@@ -53,7 +53,7 @@ def read_about(folder: Path) -> dict[str, str]:
 
 
 def write_about(folder: Path, about: dict[str, str]) -> None:
-    """Write `generator.toml` whole. Values must hold no quotes, backslashes or line breaks."""
+    """Write `generator.toml` atomically. Values must contain no quotes, backslashes or line breaks."""
     assert not any(set(value) & set('"\\\n\r') for value in about.values()), about
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{ABOUT}.part"
@@ -62,12 +62,12 @@ def write_about(folder: Path, about: dict[str, str]) -> None:
 
 
 def find_made(settings: Settings, digest: str) -> Path | None:
-    """Find the folder of what was made on this machine for this generator."""
+    """Find the folder with the parts made on this machine for the generator of this digest; None if there is none."""
     return _folder_of(made_in(settings), digest)
 
 
 def shipped_folder(digest: str) -> Path | None:
-    """Name the folder of the parts that ship for this generator."""
+    """Find the folder with the parts that ship for the generator of this digest; None if there is none."""
     return _folder_of(SHIPPED, digest)
 
 
@@ -77,7 +77,7 @@ def _folder_of(root: Path, digest: str) -> Path | None:
 
 
 def find_part(settings: Settings, whose: Named, part: str) -> Path | None:
-    """Find the file of a part such as `fast/encoder.safetensors`; None where nobody made it for this generator."""
+    """Find the file of a part such as `fast/encoder.safetensors`; None if it was never made for this generator."""
     for folder in (find_made(settings, whose.digest), shipped_folder(whose.digest)):
         if folder is not None and (folder / part).is_file():
             return folder / part
@@ -85,7 +85,7 @@ def find_part(settings: Settings, whose: Named, part: str) -> Path | None:
 
 
 def made_folder(settings: Settings, whose: Named) -> Path:
-    """Name the folder on this machine for new parts of this generator, made if it is not there."""
+    """Return the folder on this machine for parts of this generator, created if it is missing."""
     if (found := find_made(settings, whose.digest)) is not None:
         return found
     folder = made_in(settings) / whose.name

@@ -1,4 +1,4 @@
-"""Face generators: z -> w -> ws -> image, behind one protocol."""
+"""Face generators, z -> w -> ws -> image, all behind the protocol of `protocol.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "tru
 
 
 def load_generator(settings: Settings) -> Generator:
-    """Load the generator that the settings name, on the CPU and frozen.
+    """Load the generator that the settings name, on the CPU, with frozen parameters.
 
     Raises NoSuchGenerator, WeightsMissing, WeightsCorrupt, ModelUnreadable.
     """

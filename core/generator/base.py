@@ -1,4 +1,4 @@
-"""What the imported families have in common: how they are kept in a file, and the statistics of w."""
+"""What the imported families share: loading from a file, and the statistics of w."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ NoiseMode = Literal["const", "random", "none"]
 
 
 def noise_for(ws: Tensor, kept: Sequence[Tensor], given: Sequence[Tensor] | None, mode: NoiseMode) -> Iterator[Tensor | None]:
-    """Yield each layer's noise: a `given` map, the one `kept` in the file, or a new one [N, 1, side, side]; None for none."""
+    """Yield the noise for each layer: the map `given`, the one `kept` in the file, or a random one [N, 1, side, side].
+
+    Given maps take precedence; with mode "none" every layer gets None.
+    """
     for noise in kept if given is None else given:
         if mode == "random" and given is None:
             yield torch.randn(len(ws), 1, *noise.shape, device=ws.device, dtype=ws.dtype)
@@ -28,7 +31,7 @@ def noise_for(ws: Tensor, kept: Sequence[Tensor], given: Sequence[Tensor] | None
 
 
 class FileGenerator(nn.Module):
-    """A generator of a safetensors file whose metadata says how it is built. Families add the mapping and the synthesis."""
+    """A generator loaded from a safetensors file whose metadata tells its shape. Families add the mapping and the synthesis."""
 
     family: ClassVar[str]
     name: str
@@ -41,14 +44,14 @@ class FileGenerator(nn.Module):
     w_avg: Tensor
 
     def __init__(self, shape: dict[str, Any], digest: str = "") -> None:
-        """`shape` is what `convert` of the family wrote; the numbers are loaded afterwards. Raises ValueError for a wrong one."""
+        """Build the network of a `shape` that the family's `convert` wrote; weights are loaded later. Raises ValueError."""
         super().__init__()
         self.digest = digest
         self._deviation: float | None = None
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """Read the converted file; parameters are frozen. Raises whatever a wrong file leads to: see core.untrusted."""
+        """Load the converted file, with frozen parameters. Raises any error for a wrong file: use core.untrusted around it."""
         with safe_open(str(file), framework="pt") as tensors:
             about = json.loads(tensors.metadata()[ABOUT])
             state = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118

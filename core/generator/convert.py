@@ -1,9 +1,9 @@
-"""The published MobileStyleGAN file (OpenVINO IR v10: a graph in XML beside one .bin of constants) -> safetensors.
+"""Converts the published MobileStyleGAN file (OpenVINO IR v10: a graph in XML and a .bin of constants) to safetensors.
 
-Read as data with the standard library: no runtime of OpenVINO, no code from the file. Three things are folded in on the
-way, none of which changes the image: each modulation's scale goes into its weight and bias; the four wavelet bands of an
-output channel are made neighbours, so that the inverse Haar step is a butterfly over adjacent channels; and constant
-dimensions of one are dropped. The folding is in float32, which moves the image by about 1e-5 of its range.
+It is read as data with the standard library: without OpenVINO, and without running code of the file. Three changes are made,
+none of which alters the image: each modulation's scale is multiplied into its weight and bias; the four wavelet bands of an
+output channel become neighbours, so that the inverse Haar step works on adjacent channels; and constant dimensions of one are
+dropped. Computed in float32, this moves the image by about 1e-5 of its range.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _DTYPES = {"f32": "<f4", "i64": "<i8", "i32": "<i4"}
 
 
 class _Plain(ElementTree.TreeBuilder):
-    """Takes no document type: entities that multiply, or that name other files, are declared in one."""
+    """An XML tree builder that refuses a document type, which could declare entities that multiply or that name other files."""
 
     def doctype(self, *_: object) -> None:
         raise ValueError("it declares a document type")
 
 
 class _Graph:
-    """Constants by name and by consumer of one IR file."""
+    """The graph of one IR file: its constants by name, and the connections of its operations."""
 
     def __init__(self, xml: Path) -> None:
         root = ElementTree.parse(xml, ElementTree.XMLParser(target=_Plain())).getroot()  # noqa: S314  # see _Plain
@@ -60,18 +60,21 @@ class _Graph:
         return self.value(self.ids[name])
 
     def constant_of(self, node: str) -> np.ndarray:
-        """Find the one constant that feeds an operation."""
+        """Return the only constant that feeds an operation. Raises ValueError unless there is exactly one."""
         (key,) = [source for source in self.inputs[node] if self.kind(source) == "Const"]
         return self.value(key)
 
     def next(self, node: str, kind: str) -> str:
-        """Find the operation of this kind that follows, passing over nothing but shape bookkeeping."""
+        """Return the only operation of this kind among those that an operation feeds. Raises ValueError unless there is one."""
         (key,) = [target for target in self.outputs[node] if self.kind(target) == kind]
         return key
 
 
 def _band_order(channels: int) -> np.ndarray:
-    """Order that puts (LL, LH, HL, HH) of each output channel side by side; the file keeps all LL, then (LH, HL, HH) each."""
+    """Compute the order [channels] that puts (LL, LH, HL, HH) of each output channel side by side.
+
+    The file has all LL first, then (LH, HL, HH) of each channel.
+    """
     count = channels // 4
     ll = np.arange(count)
     rest = count + 3 * np.arange(count)
@@ -79,7 +82,7 @@ def _band_order(channels: int) -> np.ndarray:
 
 
 def _modulation(graph: _Graph, prefix: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read the weight [C, 512] and bias [C] of one style, with the factor that the graph multiplies in afterwards."""
+    """Read the weight [C, 512] and bias [C] of one style, multiplied by the factor that the graph applies after them."""
     weight = graph.named(f"{prefix}.modulation.weight")
     bias = graph.named(f"{prefix}.modulation.bias").reshape(-1)
     product = graph.next(_modulated(graph, prefix), "Multiply")
@@ -106,7 +109,7 @@ def _mapping(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _bias_after(graph: _Graph, node: str) -> np.ndarray:
-    """Find the bias that is added after an operation; in the mapping network it passes through a Reshape before."""
+    """Read the bias that is added after an operation; in the mapping network it passes through a Reshape first."""
     (reshape,) = [key for key in graph.inputs[graph.next(node, "Add")] if key != node]
     return graph.constant_of(reshape) if graph.kind(reshape) == "Reshape" else graph.value(reshape)
 
@@ -166,15 +169,15 @@ def _synthesis(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _modulated(graph: _Graph, prefix: str) -> str:
-    """Find the Reshape node that ends a modulation."""
+    """Find the Reshape node at the end of a modulation."""
     return graph.next(graph.next(graph.next(graph.ids[f"{prefix}.modulation.weight"], "MatMul"), "Add"), "Reshape")
 
 
 def convert_ir(folder: Path, out: Path) -> None:
     """Write `out` (safetensors, float32) from MappingNetwork and SynthesisNetwork (.xml, .bin) in `folder`.
 
-    The same input gives the same bytes. `out` appears whole or not at all. Raises WeightsCorrupt when the graph is not
-    the published one.
+    The same input gives the same bytes. `out` is written atomically. Raises WeightsCorrupt if the graph is not the published
+    one.
     """
     try:
         tensors = {**_mapping(folder), **_synthesis(folder)}

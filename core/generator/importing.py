@@ -1,7 +1,7 @@
-"""`egao models import`: a published generator -> safetensors in EGAO_HOME, under a name that `--generator` takes.
+"""Imports a published generator (`egao models import`) as safetensors in EGAO_HOME, under a name for `--generator`.
 
-The file is read as data (core.generator.reading), each family is asked whether it is one of its own, and what comes out is
-tried before it is kept: it must map, draw a picture of finite numbers, and be loaded again from its own file.
+The file is read as data (core.generator.reading), and each family is asked whether it recognises it. The result is tried
+before it is kept: it must map, draw a picture of finite numbers, and load again from its own file.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ LARGEST_SIDE: Final = 4096  # pixels; a picture of more would take gigabytes
 
 
 def import_generator(settings: Settings, file: Path, name: str | None = None) -> Installed:
-    """Convert a published generator and keep it as `name`, by default the file's own.
+    """Convert a published generator and keep it under `name`, by default made from the file's name.
 
-    Raises ModelRefused for a file that is none or holds more than data, BadSetting for a name that can't be or is taken by
-    another generator.
+    Raises ModelRefused for a file that is no generator or holds more than data, BadSetting for an invalid name or one that
+    another generator has.
     """
     name = name or re.sub(r"[^a-z0-9.-]+", "-", file.stem.lower()).strip("-.")
     if not _NAME.fullmatch(name) or name == DEFAULT:
@@ -58,7 +58,7 @@ def import_generator(settings: Settings, file: Path, name: str | None = None) ->
 
 
 def recognise(tree: Any) -> tuple[str, Converted]:
-    """Find the family of what a published file holds, and its form of it. Raises ModelRefused."""
+    """Find the family of a published file's content and convert it: the family's name, and the result. Raises ModelRefused."""
     for kind in FAMILIES:
         with _as_refusal():
             converted = family(kind).convert(tree)
@@ -68,9 +68,9 @@ def recognise(tree: Any) -> tuple[str, Converted]:
 
 
 def write(converted: Converted, kind: str, out: Path) -> Generator:
-    """Write the safetensors file and return the generator that loads from it, tried. Raises ModelRefused.
+    """Write the safetensors file, load the generator from it, try it and return it. Raises ModelRefused.
 
-    The same published file gives the same bytes, so its digest tells the same generator again.
+    The same published file gives the same bytes, so that its digest identifies the generator.
     """
     tensors = {key: tensor.detach().float().contiguous().clone() for key, tensor in sorted(converted.tensors.items())}
     about = {ABOUT: json.dumps({"family": kind, "shape": converted.shape}, sort_keys=True)}
@@ -88,7 +88,7 @@ def write(converted: Converted, kind: str, out: Path) -> Generator:
 
 
 def _try(generator: Generator) -> None:
-    """Draw one picture. Raises ModelRefused if it is none."""
+    """Draw one picture. Raises ModelRefused if the picture has the wrong shape, is too large or is not finite."""
     side = generator.resolution
     if side > LARGEST_SIDE:
         raise ModelRefused(reason=f"it draws {side} pixels a side, more than {LARGEST_SIDE}")
@@ -100,6 +100,6 @@ def _try(generator: Generator) -> None:
 
 
 def _as_refusal() -> AbstractContextManager[None]:
-    """Turn what a family raises over parts that are missing or of other shapes into ModelRefused."""
+    """Turn errors that a family raises over missing or misshapen parts into ModelRefused."""
     built = "its generator is not built as others of its family"
     return errors_told(lambda _, first: ModelRefused(reason=f"{built} ({first})"))

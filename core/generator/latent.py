@@ -1,4 +1,4 @@
-"""Arithmetic on latents that is the same for every generator family."""
+"""Operations on latents that are the same for every generator family."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ AVERAGE_SEED = 123
 
 
 def seed_z(seeds: Sequence[int], z_dim: int = 512) -> np.ndarray:
-    """Draw z [N, z_dim] float32 of the seeds, drawn as the published generate.py does: RandomState(seed).randn(1, z_dim)."""
+    """Draw z float32 [N, z_dim] of N seeds as the published generate.py does: RandomState(seed).randn(1, z_dim)."""
     return np.concatenate([np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]).astype(np.float32)
 
 
 def truncate(w: Tensor, w_average: Tensor, psi: float) -> Tensor:
-    """Pull w [..., w_dim] towards the average (StyleGAN, appendix B): psi 1 changes nothing, 0 gives the average face."""
+    """Move w [..., w_dim] towards the average (StyleGAN, appendix B): psi 1 changes nothing, 0 gives the average face."""
     return w_average + psi * (w - w_average)
 
 
 def seed_w(generator: Generator, seeds: Sequence[int], truncation: float = 0.7) -> Tensor:
-    """Compute w [N, w_dim] of the seeds at the given truncation."""
+    """Compute w [N, w_dim] of N seeds at the given truncation (psi)."""
     with torch.inference_mode():
         w = generator.mapping(torch.from_numpy(seed_z(seeds, generator.z_dim)))
     return truncate(w, generator.w_average(), truncation).clone()
 
 
 def mix_styles(generator: Generator, coarse: Tensor, fine: Tensor, from_resolution: int) -> Tensor:
-    """Mix ws [N, num_ws, w_dim] with the styles below `from_resolution` pixels of `coarse` and the rest of `fine` (both ws)."""
+    """Mix two ws [N, num_ws, w_dim]: styles below `from_resolution` pixels from `coarse`, the others from `fine`."""
     takes_fine = torch.tensor([side >= from_resolution for side in generator.style_resolutions], device=coarse.device)
     return torch.where(takes_fine[None, :, None], fine, coarse)
 
 
 def w_statistics(mapping_owner: Generator) -> tuple[Tensor, float]:
-    """Mean [w_dim] and deviation of 10,000 w drawn with RandomState(123), the projector's own statistics."""
+    """Compute the mean [w_dim] of 10,000 w, drawn with RandomState(123) as the published projector does, and their deviation.
+
+    The deviation is the root of the mean squared distance from the mean.
+    """
     z = np.random.RandomState(AVERAGE_SEED).randn(AVERAGE_SAMPLES, mapping_owner.z_dim).astype(np.float32)
     with torch.inference_mode():
         w = mapping_owner.mapping(torch.from_numpy(z)).double()

@@ -16,7 +16,7 @@ ACTIVATIONS = ("lrelu", "relu", "linear")
 
 @dataclass(frozen=True)
 class MappingShape:
-    """What a mapping network is like, apart from its numbers."""
+    """The shape of a mapping network: all that determines it beside its weights."""
 
     z_dim: int
     w_dim: int
@@ -36,7 +36,10 @@ class MappingShape:
 
 
 class Mapping(nn.Module):
-    """z [N, z_dim], labels [N, label_dim] -> w [N, w_dim]. The weights hold every learning-rate multiplier already."""
+    """The mapping network, z [N, z_dim] and labels [N, label_dim] -> w [N, w_dim].
+
+    Its weights are already multiplied by the learning-rate multipliers.
+    """
 
     def __init__(self, shape: MappingShape) -> None:
         super().__init__()
@@ -46,7 +49,7 @@ class Mapping(nn.Module):
         self.embed = nn.Linear(shape.label_dim, shape.embedded) if shape.label_dim else None
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map z [N, z_dim] to w; without `labels`, a generator that takes them gets its first class."""
+        """Map z [N, z_dim] to w [N, w_dim]. If a generator with labels gets None, the first class is used."""
         x = unit(z.float()) if self.shape.apart else z.float()
         if self.embed is not None:
             y = self.embed(self._first(z) if labels is None else labels.float())
@@ -64,7 +67,7 @@ class Mapping(nn.Module):
 
 
 def activated(x: Tensor, name: str) -> Tensor:
-    """Apply one of ACTIVATIONS, without its gain."""
+    """Apply one of ACTIVATIONS, without the gain that follows it."""
     if name == "linear":
         return x
     return F.leaky_relu(x, SLOPE) if name == "lrelu" else F.relu(x)

@@ -1,8 +1,8 @@
 """MobileStyleGAN (Belousov 2021, arXiv 2104.04767), distilled from StyleGAN2-FFHQ: 8.0 M parameters, wavelet upsampling.
 
-4x4 constant -> one modulated 3x3 convolution -> seven blocks (inverse Haar step, two separable convolutions) -> a
-modulated 1x1 to the 12 wavelet channels of the image -> a last inverse Haar step. Demodulation is folded into the
-published weights, so a modulation is one multiplication per channel.
+4x4 constant -> one modulated 3x3 convolution -> seven blocks (inverse Haar step, two separable convolutions) -> a modulated
+1x1 to the 12 wavelet channels of the image -> a last inverse Haar step. Demodulation is contained in the published weights,
+so a modulation is one multiplication per channel.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _SLOPE = 0.2  # of every LeakyReLU
 
 
 def inverse_haar(x: Tensor) -> Tensor:
-    """Transform [N, 4C, H, W], all channels of LL, then LH, HL, HH -> [N, C, 2H, 2W]: the orthonormal 2x2 inverse Haar."""
+    """Apply the orthonormal 2x2 inverse Haar transform: [N, 4C, H, W] (all channels of LL, then LH, HL, HH) -> [N, C, 2H, 2W]."""
     return _twice_inverse_haar(x / 2)
 
 
 def forward_haar(images: Tensor) -> Tensor:
-    """Transform [N, C, 2H, 2W] -> [N, 4C, H, W]: the inverse of `inverse_haar`."""
+    """Apply the Haar transform [N, C, 2H, 2W] -> [N, 4C, H, W], the inverse of `inverse_haar`."""
     return _to_bands(images / 2)
 
 
 class _InverseHaar(torch.autograd.Function):
-    """Twice the inverse transform. Its gradient is the forward one, which autograd would find with twice the memory traffic."""
+    """Twice the inverse transform, with its gradient written out: autograd's own would take twice the memory traffic."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def _to_bands(y: Tensor) -> Tensor:
 
 
 class Modulation(nn.Module):
-    """One style: w [N, 512] -> a factor for each input channel."""
+    """The modulation by one style: w [N, 512] -> a factor for each input channel."""
 
     def __init__(self, channels: int, w_dim: int) -> None:
         super().__init__()
@@ -88,16 +88,16 @@ class Modulation(nn.Module):
         self.style_bias = nn.Parameter(torch.empty(channels))
 
     def style(self, w: Tensor) -> Tensor:
-        """Factors [N, C]."""
+        """Compute the factors [N, C] of w [N, w_dim]."""
         return F.linear(w, self.style_weight, self.style_bias)
 
     def modulate(self, x: Tensor, w: Tensor) -> Tensor:
-        """Multiply x [N, C, H, W] by its style."""
+        """Multiply x [N, C, H, W] by the factors of w [N, w_dim]."""
         return x * self.style(w)[:, :, None, None]
 
 
 class Separable(Modulation):
-    """Modulated depthwise 3x3, then 1x1, fixed noise, bias, LeakyReLU."""
+    """A modulated separable convolution: depthwise 3x3, then 1x1, fixed noise, bias, LeakyReLU."""
 
     def __init__(self, inputs: int, outputs: int, side: int, w_dim: int) -> None:
         super().__init__(inputs, w_dim)
@@ -116,7 +116,7 @@ class Separable(Modulation):
 
 
 class Stem(Modulation):
-    """The first, full convolution on the 4x4 constant."""
+    """The first layer, a full modulated convolution of the 4x4 constant."""
 
     def __init__(self, channels: int, w_dim: int) -> None:
         super().__init__(channels, w_dim)
@@ -130,7 +130,7 @@ class Stem(Modulation):
 
 
 class Block(nn.Module):
-    """Doubles the side, then two separable convolutions; takes three styles."""
+    """A block that doubles the side, with two separable convolutions; it takes three styles."""
 
     def __init__(self, inputs: int, outputs: int, side: int, w_dim: int) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class Block(nn.Module):
 
 
 class ToImage(Modulation):
-    """1x1 convolution to the wavelet bands of three colours."""
+    """The last layer: a modulated 1x1 convolution to the wavelet bands of three colours, and the inverse transform."""
 
     def __init__(self, channels: int, w_dim: int) -> None:
         super().__init__(channels, w_dim)
@@ -155,7 +155,7 @@ class ToImage(Modulation):
         return _twice_inverse_haar(F.conv2d(self.modulate(x, w), self.weight, self.bias))
 
     def halved(self, x: Tensor, w: Tensor) -> Tensor:
-        """Draw the image averaged over 2x2 pixels: the low band alone, the others cancel."""
+        """Draw the image averaged over 2x2 pixels: only the low band is needed, the others cancel."""
         low, bias = self.weight[:3], self.bias[:3]
         if len(x) == 1:
             return F.conv2d(x, low * self.style(w)[0, :, None, None], bias)
@@ -163,7 +163,7 @@ class ToImage(Modulation):
 
 
 class MobileStyleGAN(nn.Module):
-    """The Generator protocol over the published weights; see core.generator.protocol for shapes."""
+    """The published generator as a Generator and more; see core.generator.protocol for shapes."""
 
     name = "mobilestylegan-ffhq"
     z_dim = w_dim = 512
@@ -186,7 +186,7 @@ class MobileStyleGAN(nn.Module):
 
     @classmethod
     def load(cls, file: Path) -> MobileStyleGAN:
-        """Read the converted safetensors file; parameters are frozen, channels_last where the CPU likes it."""
+        """Load the converted safetensors file, with frozen parameters in channels_last layout."""
         with safe_open(str(file), framework="pt") as tensors:
             state = {name.replace("mapping.", "mapping_layers."): tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
         generator = cls(digest=hashlib.sha256(file.read_bytes()).hexdigest())
@@ -195,7 +195,7 @@ class MobileStyleGAN(nn.Module):
         return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def mapping(self, z: Tensor) -> Tensor:
-        """Map z [N, 512] -> w [N, 512]: PixelNorm, then eight times linear, LeakyReLU, root of two."""
+        """Map z [N, 512] to w [N, 512]: PixelNorm, then eight times linear, LeakyReLU, times the root of 2."""
         x = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
         for layer in self.mapping_layers:
             x = F.leaky_relu(layer(x), _SLOPE) * 2**0.5
@@ -216,7 +216,7 @@ class MobileStyleGAN(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def features(self, ws: Tensor, side: int) -> Tensor:
-        """Compute the activations [N, C, side, side] after the block that ends at `side`: a cheap stand-in for the image."""
+        """Compute the features [N, C, side, side] after the block that ends at `side` pixels. Raises ValueError if none does."""
         x: Tensor = self._stem(ws)
         for index, block in enumerate(self.blocks):
             x = block(x, ws[:, 1 + 3 * index : 4 + 3 * index])
@@ -237,7 +237,7 @@ class MobileStyleGAN(nn.Module):
         return self.image(x, ws[:, -1])  # type: ignore[no-any-return]
 
     def halved(self, ws: Tensor) -> Tensor:
-        """Draw [N, 3, R / 2, R / 2]: the image averaged over 2x2 pixels, without drawing it whole."""
+        """Draw the image averaged over 2x2 pixels, [N, 3, R / 2, R / 2], without drawing all of it."""
         return self.image.halved(self.features(ws, self.resolution // 2), ws[:, -1])
 
     def forward(self, ws: Tensor) -> Tensor:
@@ -245,8 +245,10 @@ class MobileStyleGAN(nn.Module):
 
 
 def _laid_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Put each band's channels together: the file keeps the four bands of a channel side by side, and here the
-    Haar steps run over whole vectors. The halves of those steps go into what is multiplied before them: exact in binary.
+    """Reorder the weights so that each wavelet band's channels are together, and Haar steps run over whole vectors.
+
+    The file has the four bands of a channel side by side. The factors of 1/2 of those steps are multiplied into the layers
+    before them, which is exact in binary.
     """
     last = max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
     laid = dict(state)

@@ -1,4 +1,4 @@
-"""Operations that the StyleGAN families share: low-pass filters beside up- and downsampling, and modulated convolutions."""
+"""Operations that the StyleGAN families share: low-pass filters with up- and downsampling, and modulated convolutions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ SLOPE = 0.2  # of every leaky ReLU of these families
 
 
 def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Tensor:
-    """Insert zeros between pixels, pad, convolve with a low-pass kernel, keep every `down`-th pixel.
+    """Insert zeros between pixels, pad, convolve with a low-pass kernel, and keep every `down`-th pixel.
 
-    x [N, C, H, W]; `kernel` [K] (applied along both axes) or [K, K]; `pad` is left, right, top, bottom, negative to crop.
-    The brightness is kept: what the inserted zeros take, the kernel's gain of up squared gives back.
+    x [N, C, H, W]; `kernel` [K] (applied along both axes) or [K, K]; `pad` is left, right, top, bottom, negative to crop. The
+    kernel is multiplied by up squared, so that the inserted zeros don't darken the picture.
     """
     x = _spread(x, up, pad)
     channels = x.shape[1]
@@ -26,7 +26,7 @@ def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[i
 
 
 def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:
-    """Insert zeros between and around the pixels."""
+    """Insert `up` - 1 zeros after each pixel along both axes, and pad."""
     if up > 1:
         n, channels, height, width = x.shape
         spread = x.new_zeros(n, channels, height, up, width, up)
@@ -36,7 +36,7 @@ def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:
 
 
 def separable(kernel: Tensor) -> Tensor:
-    """Find the [K] whose outer product with itself is the kernel [K, K], if there is one; else the kernel as it is."""
+    """Split a kernel [K, K] into the [K] whose outer product with itself it is; a kernel without one is returned as it is."""
     if kernel.ndim == 1:
         return kernel
     line = kernel.sum(dim=0)
@@ -45,7 +45,7 @@ def separable(kernel: Tensor) -> Tensor:
 
 
 def doubled(images: Tensor, kernel: Tensor) -> Tensor:
-    """Enlarge to twice the side, low-passed by a kernel of even size (StyleGAN2's way to add an image to a larger one)."""
+    """Enlarge images to twice the side, with a low-pass kernel of even size, as StyleGAN2 does before it adds a larger image."""
     taps = kernel.shape[-1]
     before, after = (taps + 1) // 2, (taps - 2) // 2
     return filtered(images, kernel, up=2, pad=(before, after, before, after))
@@ -54,11 +54,11 @@ def doubled(images: Tensor, kernel: Tensor) -> Tensor:
 def modulated(
     x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: Tensor | None = None, pad: int | None = None
 ) -> Tensor:
-    """Convolution whose input channels are scaled by the styles (StyleGAN2, Karras et al. 2020, section 2.2).
+    """Convolve with input channels scaled by the styles (StyleGAN2, Karras et al. 2020, section 2.2).
 
-    x [N, I, H, W], weight [O, I, K, K] with K odd, styles [N, I]. With `demodulate` each output channel is brought to unit
-    deviation, as for inputs of unit deviation. `up` is a low-pass kernel: the output then has twice the side. `pad` pixels
-    of zeros are put around x, by default as many as keep the side.
+    x [N, I, H, W], weight [O, I, K, K] with K odd, styles [N, I]. `demodulate` scales each output channel to unit deviation,
+    assuming inputs of unit deviation. With a low-pass kernel `up` the output has twice the side. `pad` is the number of zeros
+    around x; None keeps the side.
     """
     if x.dtype == torch.float16 and demodulate:  # both scales cancel; without them squares could exceed 65,504
         weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True)
@@ -75,9 +75,9 @@ def modulated(
 
 
 def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | None = None) -> Tensor:
-    """Convolution [O, I, K, K] that keeps the side unless told how to pad, or doubles it with the low-pass kernel `up` behind.
+    """Convolve with a weight [O, I, K, K], keeping the side unless `pad` says otherwise.
 
-    Doubling is a transposed convolution, so there the weight acts mirrored.
+    With a low-pass kernel `up` the side is doubled by a transposed convolution, in which the weight acts mirrored.
     """
     size = weight.shape[-1]
     if up is None:
@@ -91,5 +91,5 @@ def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | No
 
 
 def unit(x: Tensor) -> Tensor:
-    """Divide each vector, or the vector at each position, by its root mean square (PixelNorm, Karras et al. 2018)."""
+    """Divide each vector (dimension 1) by its root mean square (PixelNorm, Karras et al. 2018)."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()

@@ -1,8 +1,8 @@
-"""Progressive GAN (Karras et al. 2018, arXiv 1710.10196): no w and no styles; z itself is the latent.
+"""Progressive GAN (Karras et al. 2018, arXiv 1710.10196). It has no w and no styles; z itself is the latent.
 
-z, normalised -> 4x4 -> two 3x3 convolutions for each side, the first behind pixels repeated 2x2; every convolution but the
-last is followed by a leaky ReLU, and every one sees each position's channels normalised. The picture is a 1x1 convolution
-of the last features. As a Generator it has one style, which is z.
+Normalised z -> 4x4 -> two 3x3 convolutions for each side, the first after repeating each pixel 2x2. A leaky ReLU follows
+every convolution but the last, then the channels at each position are normalised. The picture is a 1x1 convolution of the
+last features. As a Generator it has one style, z.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.generator.stylegan import doubling
 
 
 class ProGAN(FileGenerator):
-    """The Generator protocol over converted weights; see core.generator.protocol for shapes."""
+    """A Progressive GAN as a Generator; see core.generator.protocol for shapes."""
 
     family = "progan"
 
@@ -64,7 +64,7 @@ class ProGAN(FileGenerator):
 
 
 def convert(tree: Any) -> Converted | None:
-    """Convert the PyTorch form that genforce published."""
+    """Convert the PyTorch form published by genforce; None for other content. Raises ModelRefused for an unsupported one."""
     state = state_dict(tree)
     if state is None or "layer0.wscale.bias" not in state or "output0.wscale.bias" not in state:
         return None
@@ -102,7 +102,7 @@ def _doubling(state: dict[str, Tensor], place: str) -> Tensor:
 
 
 def _scale(weight: Tensor) -> float:
-    """He's initialisation, at run time."""
+    """Compute the factor of He's initialisation, which this network applies at run time."""
     return float((2 / weight[0].numel()) ** 0.5)
 
 

@@ -1,4 +1,4 @@
-"""The families of generators: for each the module that draws with it. A new family is its module and one line here."""
+"""The families of generators, and the module of each. A new family is a module and one line here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAMILIES: Final = {
 
 @dataclass(frozen=True)
 class Converted:
-    """A published file as this family keeps it."""
+    """A published file converted to the form that a family loads."""
 
     what: str  # family, form and size, in words
     shape: dict[str, Any]  # how the network is built, apart from its numbers: what JSON can hold
@@ -39,7 +39,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class Family:
-    """What a family's module offers."""
+    """What a family's module offers: to load a generator, and to convert published files."""
 
     load: Callable[[Path], Generator]  # a safetensors file of this family -> the generator, frozen and on the CPU
     # what core.generator.reading made of a published file -> this family's form of it; None where it is of another family
@@ -47,7 +47,7 @@ class Family:
 
 
 def family(name: str) -> Family:
-    """Import a family by its name. Raises ModelUnreadable if the registry has none of that name."""
+    """Import a family by its name. Raises ModelUnreadable if there is none of that name."""
     if name not in FAMILIES:
         raise ModelUnreadable(name="The generator", reason=f"it is of the family {name!r}; known are {', '.join(FAMILIES)}")
     found = import_module(FAMILIES[name]).FAMILY
@@ -56,7 +56,7 @@ def family(name: str) -> Family:
 
 
 def load_file(file: Path) -> Generator:
-    """Read a generator from its safetensors file, whose metadata names the family. Raises ModelUnreadable."""
+    """Load a generator from its safetensors file, whose metadata names the family. Raises ModelUnreadable."""
     with read_as_data(file.name):
         with safe_open(str(file), framework="pt") as tensors:
             about = tensors.metadata() or {}

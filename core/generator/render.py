@@ -1,4 +1,4 @@
-"""Turns a generator's images into pixels, and a generator into one of another precision."""
+"""Converts a generator's images to pixels, and a generator to another precision."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ _copies: WeakKeyDictionary[nn.Module, dict[torch.dtype, Any]] = WeakKeyDictionar
 
 
 def pixels_of(images: Tensor) -> Tensor:
-    """Convert [N, 3, R, R] of about -1..1 -> uint8 [N, R, R, 3], with the rounding of the published generate.py."""
+    """Convert images [N, 3, R, R] of about -1..1 to uint8 [N, R, R, 3], rounding as the published generate.py does."""
     scaled = (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
     return scaled.permute(0, 2, 3, 1).contiguous()
 
 
 def to_pixels(images: Tensor) -> np.ndarray:
-    """Turn images [N, 3, R, R] of -1..1 into pixels as an array, uint8 [N, R, R, 3]."""
+    """Convert images [N, 3, R, R] of about -1..1 to an array uint8 [N, R, R, 3]."""
     return pixels_of(images).cpu().numpy()
 
 
 def network_in(generator: G, dtype: torch.dtype) -> G:
-    """Return the generator itself for float32, else a copy with weights in `dtype`: twice as fast as casting at each layer."""
+    """Return the generator itself for float32, else a copy with weights in `dtype`: twice as fast as casting at each layer.
+
+    The copy is made once and kept as long as the generator.
+    """
     if dtype == torch.float32:
         return generator
     module: object = generator

@@ -1,8 +1,8 @@
 """StyleGAN (Karras et al. 2019, arXiv 1812.04948): a style for each layer by adaptive instance normalisation, and noise.
 
-4x4 constant -> two layers for each side. Each layer: convolution (the first of a side doubles it, with a blur behind); noise,
-weighed for each channel; bias; leaky ReLU; every channel brought to mean 0 and deviation 1; scaled and shifted by its style.
-The picture is drawn from the last features alone.
+4x4 constant -> two layers for each side. Each layer: convolution (the first of a side doubles it, followed by a blur); noise,
+weighted for each channel; bias; leaky ReLU; every channel normalised to mean 0 and deviation 1; scaled and shifted by its
+style. The picture is drawn from the last features only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLUR = torch.tensor([1.0, 2.0, 1.0]) / 4
 
 
 class Layer(nn.Module):
-    """One style's layer. `kind` is what comes before the noise: "none" (the constant), "same" or "double" the side."""
+    """The layer of one style. `kind` is what comes before the noise: "none" (the constant), "same" or "double" the side."""
 
     noise: Tensor
 
@@ -57,14 +57,14 @@ class Layer(nn.Module):
 
 
 def blurred(x: Tensor) -> Tensor:
-    """Average each pixel with its neighbours as 1 2 1, along both axes; beyond the border is black."""
+    """Average each pixel [N, C, H, W] with its neighbours, weighted 1 2 1 along both axes; beyond the border is zero."""
     line, channels = _BLUR.to(x), x.shape[1]
     x = F.conv2d(x, line.expand(channels, 1, 1, -1), padding=(0, 1), groups=channels)
     return F.conv2d(x, line[:, None].expand(channels, 1, -1, -1), padding=(1, 0), groups=channels)
 
 
 class StyleGAN(FileGenerator):
-    """The Generator protocol over converted weights; see core.generator.protocol for shapes."""
+    """A StyleGAN as a Generator; see core.generator.protocol for shapes."""
 
     family = "stylegan"
 
@@ -121,7 +121,10 @@ class StyleGAN(FileGenerator):
 
 
 def convert(tree: Any) -> Converted | None:
-    """NVIDIA's TensorFlow pickle, or the PyTorch form that genforce published."""
+    """Convert NVIDIA's TensorFlow pickle or the PyTorch form published by genforce; None for other content.
+
+    Raises ModelRefused for an unsupported option.
+    """
     network = tensorflow(tree)
     if network is not None and any(name.endswith("/StyleMod/weight") for name in variables(network)):
         options = network.state.get("static_kwargs")
@@ -135,7 +138,10 @@ def convert(tree: Any) -> Converted | None:
 
 
 def _converted(what: str, found: dict[str, Tensor], options: dict[str, Any], one: set[int] | None = None) -> Converted:
-    """`one` names the sides whose doubling layer was trained as one operation; by default the options tell."""
+    """Convert variables with TensorFlow's names and axes. Raises ModelRefused.
+
+    `one` are the sides whose doubling layer was trained as one operation; None takes that from the options.
+    """
     for name, usual in {"use_instance_norm": True, "use_pixel_norm": False, "use_styles": True, "use_noise": True,
                         "const_input_layer": True, "use_wscale": True, "nonlinearity": "lrelu"}.items():  # fmt: skip
         if options.get(name, usual) != usual:
@@ -164,7 +170,7 @@ def _converted(what: str, found: dict[str, Tensor], options: dict[str, Any], one
 
 
 def _fused(options: dict[str, Any], side: int) -> bool:
-    """Tell whether a doubling layer was trained as one operation: then its weight is that of a transposed convolution."""
+    """Tell whether a doubling layer was trained as one operation: its weight is then that of a transposed convolution."""
     option = options.get("fused_scale", "auto")
     return side >= 128 if option == "auto" else bool(option)
 
@@ -185,7 +191,7 @@ def _layer(found: dict[str, Tensor], place: str, number: int, fused: bool) -> di
 
 
 def doubling(weight: Tensor, fused: bool) -> Tensor:
-    """Make the transposed convolution [O, I, 4, 4] that does what repeating each pixel 2x2 and a convolution [O, I, 3, 3] do.
+    """Combine repeating each pixel 2x2 and a convolution [O, I, 3, 3] into one transposed convolution [O, I, 4, 4].
 
     A `fused` weight is a transposed convolution's already, and acts mirrored.
     """
@@ -194,7 +200,7 @@ def doubling(weight: Tensor, fused: bool) -> Tensor:
 
 
 def _as_tensorflow(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename genforce's names and axes -> TensorFlow's."""
+    """Rename and transpose genforce's tensors to TensorFlow's names and axes."""
     found = {"dlatent_avg": wanted(state, "truncation.w_avg"), "lod": state.get("synthesis.lod", torch.zeros(()))}
     outputs = sum(re.fullmatch(r"synthesis\.output\d+\.bias", name) is not None for name in state)
     layer = re.compile(r"synthesis\.layer(\d+)\.(.+)")

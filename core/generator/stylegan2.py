@@ -1,10 +1,9 @@
-"""StyleGAN2 (Karras et al. 2020, arXiv 1912.04958) and StyleGAN2-ADA (arXiv 2006.06676): any side, width and label.
+"""StyleGAN2 (Karras et al. 2020, arXiv 1912.04958) and StyleGAN2-ADA (arXiv 2006.06676) of any side, width and label.
 
-4x4 constant -> for each side a block of modulated convolutions, the first of which doubles the side. How a block's features
-become the picture is the architecture: "skip" adds a small picture of every block, "resnet" and "orig" draw only from the
-last, and "resnet" leads each block's input around it.
-
-A block's picture is modulated by the style that comes after its convolutions, which is also the next block's first.
+4x4 constant -> for each side a block of modulated convolutions, the first of which doubles the side. The architecture tells
+how features become the picture: "skip" adds up a picture of every block; "resnet" and "orig" draw only from the last block,
+and "resnet" adds to each block's output a shortcut from its input. A block's picture is modulated by the style after those of
+its convolutions, which is also the first style of the next block.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _HALF = 0.5**0.5
 
 
 class Layer(nn.Module):
-    """Style, modulated convolution, noise, bias, activation."""
+    """A layer: style, modulated convolution, noise, bias, activation."""
 
     noise: Tensor
 
@@ -40,7 +39,10 @@ class Layer(nn.Module):
         self.gain = 1.0 if activation == "linear" else 2**0.5
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, up: Tensor | None = None, gain: float = 1.0) -> Tensor:
-        """`noise` [side, side] or [N, 1, side, side], or None for none; `up` is the kernel of a layer that doubles the side."""
+        """Compute [N, O, H, W] of x [N, I, H, W] and w [N, w_dim]; twice the side if `up`, a low-pass kernel, is given.
+
+        `noise` is [side, side] or [N, 1, side, side], or None for none.
+        """
         x = modulated(x, self.weight, self.style(w), demodulate=True, up=up)
         if noise is not None:
             x = x + noise.to(x.dtype) * self.noise_strength
@@ -49,7 +51,7 @@ class Layer(nn.Module):
 
 
 class ToPicture(nn.Module):
-    """Modulated 1x1 convolution to three colours."""
+    """A modulated 1x1 convolution to three colours."""
 
     def __init__(self, inputs: int, w_dim: int, clamp: float | None) -> None:
         super().__init__()
@@ -79,7 +81,7 @@ class Block(nn.Module):
         return [self.second] if self.first is None else [self.first, self.second]
 
     def forward(self, x: Tensor, ws: Tensor, noise: Iterator[Tensor | None], up: Tensor) -> Tensor:
-        """Draw x of half the side, ws [N, 1 or 2, w_dim] -> features of the whole side."""
+        """Compute the features of this side from x of half the side and ws [N, 1 or 2, w_dim]."""
         if self.first is None:
             return self.second(x, ws[:, 0], next(noise))  # type: ignore[no-any-return]
         if self.around is None:
@@ -90,7 +92,7 @@ class Block(nn.Module):
 
 
 class StyleGAN2(FileGenerator):
-    """The Generator protocol over converted weights; see core.generator.protocol for shapes."""
+    """A StyleGAN2 as a Generator; see core.generator.protocol for shapes."""
 
     family = "stylegan2"
     kernel: Tensor
@@ -156,7 +158,7 @@ class StyleGAN2(FileGenerator):
         return self.synthesis(ws)
 
     def _walk(self, ws: Tensor, noise: Iterator[Tensor | None]) -> Iterator[tuple[Tensor, Tensor, Block]]:
-        """Block by block: its features, the style of its picture, and the block."""
+        """Yield for each block its features, the style of its picture, and the block."""
         x, index = self.constant.expand(len(ws), -1, -1, -1), 0
         for block in self._blocks():
             count = len(block.layers())

@@ -1,8 +1,8 @@
-"""The published forms of StyleGAN2, brought to one: NVIDIA's in PyTorch and TensorFlow, and rosinality's in PyTorch.
+"""Converts the published forms of StyleGAN2 to one: NVIDIA's in PyTorch and TensorFlow, and rosinality's in PyTorch.
 
-They differ in names, in the order of axes, in which way a doubling layer's weight is mirrored, and in where they keep the
-constants that training multiplies its weights by. Here those constants are in the weights, and a doubling layer's weight
-is the one of the transposed convolution.
+They differ in names, in the order of axes, in how a doubling layer's weight is mirrored, and in where they keep the constants
+that training multiplies the weights by. In the result those constants are contained in the weights, and a doubling layer's
+weight is that of the transposed convolution.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LR_MAPPING = 0.01  # of rosinality's mapping network, which its files don't tel
 
 
 def convert(tree: Any) -> Converted | None:
-    """Any of the three. Raises ModelRefused where it is one with an option that isn't supported."""
+    """Convert any of the three forms; None for other content. Raises ModelRefused for an unsupported option."""
     record = averaged(tree)
     if record is not None and has_module(record, "synthesis") and has_module(module(record, "synthesis"), "b4"):
         return _finished("StyleGAN2 (PyTorch)", *_nvidia(record))
@@ -85,7 +85,7 @@ def _nvidia(record: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def nvidia_mapping(mapping: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Shape and numbers of the mapping network of NVIDIA's PyTorch generators, with w_avg."""
+    """Read the shape and the weights, with w_avg, of the mapping network of NVIDIA's PyTorch generators. Raises ModelRefused."""
     tensors: dict[str, Tensor] = {"w_avg": numbers(mapping, "w_avg")}
     layers = 0
     while has_module(mapping, f"fc{layers}"):
@@ -172,9 +172,10 @@ def _without(found: dict[str, Tensor], sides: list[int]) -> str:
 
 
 def tensorflow_mapping(found: dict[str, Tensor], known: dict[str, Any], gain: float) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Shape and numbers of the mapping network of NVIDIA's TensorFlow generators, with w_avg.
+    """Read the shape and the weights, with w_avg, of the mapping network of NVIDIA's TensorFlow generators.
 
-    `gain` follows each activation: StyleGAN2 has it there, StyleGAN has it in the weights.
+    `gain` is the factor after each activation: the root of 2 for StyleGAN2, 1 for StyleGAN, which has it in its weights.
+    Raises ModelRefused.
     """
     rate, tensors = float(known.get("mapping_lrmul", 0.01)), {"w_avg": wanted(found, "dlatent_avg")}
     layers = 0
@@ -231,7 +232,7 @@ def _tensorflow_style(found: dict[str, Tensor], place: str) -> dict[str, Tensor]
 
 
 def _convolution(weight: Tensor) -> Tensor:
-    """Turn [K, K, I, O] as TensorFlow keeps it -> [O, I, K, K] over the root of what feeds an output."""
+    """Convert TensorFlow's [K, K, I, O] to [O, I, K, K], divided by the root of the number of inputs of one output."""
     height, width, inputs, _ = weight.shape
     scaled: Tensor = weight.permute(3, 2, 0, 1) / float(height * width * inputs) ** 0.5
     return scaled

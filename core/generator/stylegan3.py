@@ -1,8 +1,8 @@
-"""StyleGAN3 (Karras et al. 2021, arXiv 2106.12423), the configurations T and R: alias-free, no noise, no skips.
+"""StyleGAN3 (Karras et al. 2021, arXiv 2106.12423), configurations T and R: alias-free, no noise, no skips.
 
-Fourier features that the first style turns and shifts -> layers that see a signal on a grid with a margin around the
-picture. Each layer: modulated convolution; up to a finer grid; leaky ReLU; low-pass filter and down to the next grid. The
-filters and paddings follow from each layer's place in the progression of cutoffs; published files hold them ready-made.
+Fourier features, rotated and shifted by the first style -> layers that work on a grid with a margin around the picture. Each
+layer: modulated convolution; upsampling; leaky ReLU; low-pass filter and downsampling to the next grid. Filters and paddings
+follow from each layer's place in the progression of cutoffs; published files contain them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LARGEST = 8192  # pixels of a grid, and channels of a layer
 
 
 class Fourier(nn.Module):
-    """The input: a sinusoid for each channel, on a grid, turned and shifted by a style."""
+    """The input layer: a sinusoid for each channel on a grid, rotated and shifted by a style."""
 
     transform: Tensor
     frequencies: Tensor
@@ -42,7 +42,7 @@ class Fourier(nn.Module):
         self.register_buffer("phases", torch.empty(channels))
 
     def forward(self, w: Tensor) -> Tensor:
-        """Draw w [N, w_dim] -> [N, channels, size, size]."""
+        """Compute the features [N, channels, size, size] of w [N, w_dim]."""
         turn = self._transforms(w.float())
         frequencies = self.frequencies.float() @ turn[:, :2, :2]  # [N, C, 2]
         phases = self.phases.float() + (self.frequencies.float() @ turn[:, :2, 2:])[:, :, 0]
@@ -55,7 +55,7 @@ class Fourier(nn.Module):
         return torch.einsum("oc,nchw->nohw", self.weight.float(), x).to(w.dtype)
 
     def _transforms(self, w: Tensor) -> Tensor:
-        """Compute [N, 3, 3]: the style's rotation, then its shift, then the file's transform."""
+        """Compute the transforms [N, 3, 3]: the style's rotation, then its shift, then the file's transform."""
         t = F.linear(w, self.style.weight.float(), self.style.bias.float())
         t = t / t[:, :2].norm(dim=1, keepdim=True)
         zero, one = torch.zeros_like(t[:, 0]), torch.ones_like(t[:, 0])
@@ -65,7 +65,7 @@ class Fourier(nn.Module):
 
 
 class Layer(nn.Module):
-    """One step from grid to grid; the last one makes colours and has neither filter nor activation."""
+    """A layer from one grid to the next. The last one makes colours and has neither filter nor activation."""
 
     gain: Tensor
 
@@ -93,14 +93,14 @@ class Layer(nn.Module):
 
 
 def _with(x: Tensor, kernel: Any, up: int = 1, down: int = 1, pad: Any = (0, 0, 0, 0)) -> Tensor:
-    """Filtered, or with no kernel only padded or cropped."""
+    """Filter x as `filtered` does, or, if the kernel is None, only pad or crop it."""
     if kernel is None:
         return F.pad(x, pad) if any(pad) else x
     return filtered(x, kernel, up, down, pad)
 
 
 class StyleGAN3(FileGenerator):
-    """The Generator protocol over converted weights; see core.generator.protocol for shapes."""
+    """A StyleGAN3 as a Generator; see core.generator.protocol for shapes."""
 
     family = "stylegan3"
 
@@ -125,7 +125,11 @@ class StyleGAN3(FileGenerator):
         return [part.style.weight for part in (self.input, *self.layers)]
 
     def features(self, ws: Tensor, side: int) -> Tensor:
-        """Draw up to the last layer on a grid of `side` pixels a picture, and cut its margin off."""
+        """Compute the features of the last layer on a grid of `side` pixels a picture, without its margin: [N, C, side,
+        side].
+
+        Raises ValueError if no layer has that grid.
+        """
         if side not in self.rates:
             raise ValueError(f"no layer's grid has {side} pixels")
         x, last = self.input(ws[:, 0]), len(self.rates) - 1 - self.rates[::-1].index(side)
@@ -146,7 +150,7 @@ class StyleGAN3(FileGenerator):
 
 
 def convert(tree: Any) -> Converted | None:
-    """NVIDIA's PyTorch pickle, either configuration."""
+    """Convert NVIDIA's PyTorch pickle of either configuration; None for other content. Raises ModelRefused."""
     record = averaged(tree)
     if record is None or not has_module(record, "synthesis") or not has_module(module(record, "synthesis"), "input"):
         return None
@@ -204,7 +208,7 @@ def _layer(record: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _side(size: Any) -> int:
-    """Read one number of [width, height], which must be equal."""
+    """Read the only number of [width, height], which must be equal. Raises ModelRefused."""
     sides = {int(side) for side in (size if isinstance(size, list | tuple) else [size])}
     if len(sides) != 1 or not 0 < min(sides) <= _LARGEST:
         raise ModelRefused(reason=f"a grid of {size} pixels")

@@ -1,4 +1,4 @@
-"""Projection: an aligned photo -> the ws whose image looks most like it. Every method (core.projecting) is a `Projecting`."""
+"""Projection: finds the ws whose image looks most like an aligned photo. Every method (core.projecting) is a `Projecting`."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ __all__ = ["DEFAULT_START", "Options", "Projecting", "Projection", "Step"]
 
 
 class Projecting(Protocol):
-    """A projection under way. Stop iterating to cancel; a checkpoint goes on with the very same steps."""
+    """A projection in progress. Stop iterating to cancel; from a checkpoint it continues with exactly the same steps."""
 
     @property
     def ws(self) -> np.ndarray:
-        """The latent as it stands: float32 [1, num_ws, w_dim]."""
+        """The latent after the steps so far: float32 [1, num_ws, w_dim]."""
         ...
 
     @property
     def done(self) -> int:
-        """Steps taken so far, those before a resume included."""
+        """The number of steps (iterations) done, including those before a resume."""
         ...
 
     @property
     def steps(self) -> int: ...
 
     def run(self) -> Iterator[Step]:
-        """Take the remaining steps, yielding after each."""
+        """Do the remaining steps, yielding after each."""
         ...
 
     def checkpoint(self) -> bytes: ...
 
     def resume(self, checkpoint: bytes) -> None:
-        """Go on from a checkpoint of the same photo and options. Raises LatentUnreadable if it is of others."""
+        """Continue from the bytes of a checkpoint, in place. Raises LatentUnreadable unless it is of the same photo and
+        options.
+        """
         ...

@@ -1,7 +1,7 @@
-"""Perceptual features: EfficientNet-Lite0 (ImageNet) stands in for the VGG16 of the published projector.
+"""Perceptual features: EfficientNet-Lite0 (ImageNet) in place of the published projector's VGG16.
 
-Batch normalisation is folded into the convolutions at load. Distances follow LPIPS (Zhang et al. 2018) without its
-learned weights: channels normalised at every position, squared differences, mean over the positions, sum over the taps.
+Batch normalisation is merged into the convolutions at load. Distances follow LPIPS (Zhang et al. 2018) without its learned
+weights: channels normalised at every position, squared differences, mean over the positions, sum over the taps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TAPS = (0, 1, 2, 4)  # stages compared: 128, 64, 32 and 16 pixels for a 256-pix
 
 
 class _Conv(nn.Module):
-    """Convolution with TensorFlow's SAME padding, which pads more at the end where the stride is two."""
+    """A convolution with TensorFlow's SAME padding, which pads more at the end if the stride is two."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class _Conv(nn.Module):
 
 
 class _MBConv(nn.Module):
-    """Inverted residual: expand 1x1, depthwise, project 1x1."""
+    """An inverted residual block: 1x1 expansion, depthwise convolution, 1x1 projection."""
 
     def __init__(self, inputs: int, stage: _Stage, stride: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class _MBConv(nn.Module):
 
 
 class Features(nn.Module):
-    """[N, 3, 256, 256] of -1..1 -> list of normalised feature maps [N, C, H, W], one a tap."""
+    """The network [N, 3, 256, 256] of -1..1 -> a list of normalised feature maps [N, C, H, W], one for each tap."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,14 +89,14 @@ class Features(nn.Module):
 
     @classmethod
     def load(cls, settings: Settings) -> Features:
-        """Load the pulled weights, frozen. Raises WeightsMissing when they are not there."""
+        """Load the pulled weights, frozen. Raises WeightsMissing, WeightsCorrupt, ModelUnreadable."""
         from core.weights.cache import weight_path
 
         return cls.from_file(weight_path(settings, "features"))
 
     @classmethod
     def from_file(cls, file: Path) -> Features:
-        """Read the published state dict (as safetensors) and fold the batch normalisation in."""
+        """Load the published state dict (as safetensors), merging the batch normalisation in. Raises ModelUnreadable."""
         with read_as_data(file.name):
             return cls._folded(load_file(str(file)))
 
@@ -126,7 +126,7 @@ class Features(nn.Module):
 
 
 def _fold(conv: _Conv, state: dict[str, Tensor], weight: str, norm: str) -> None:
-    """Fold a normalisation in: y = gamma (Wx - mean) / sqrt(var + eps) + beta, written as one convolution with a bias."""
+    """Merge a normalisation into a convolution: y = gamma (Wx - mean) / sqrt(var + eps) + beta becomes one with a bias."""
     scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + _EPSILON).sqrt()
     folded = state[f"{weight}.weight"] * scale[:, None, None, None], state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
     if folded[0].shape != conv.weight.shape or folded[1].shape != conv.bias.shape:  # `data` would take any
@@ -135,18 +135,21 @@ def _fold(conv: _Conv, state: dict[str, Tensor], weight: str, norm: str) -> None
 
 
 def distance(features: list[Tensor], others: list[Tensor]) -> Tensor:
-    """Compute [N]: sum over taps of the mean over positions of squared differences of normalised features; 0 for equal images."""
+    """Compute the perceptual distances [N] between the features of two sets of N images; 0 for equal images.
+
+    It is the sum over taps of the mean over positions of the squared differences.
+    """
     parts = [(a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in zip(features, others, strict=True)]
     return torch.stack(parts).sum(dim=0)
 
 
 def area_downsample(images: Tensor, side: int = SIDE) -> Tensor:
-    """Resize [N, 3, R, R] -> [N, 3, side, side] by averaging areas, as the published projector does above 256 pixels."""
+    """Resize [N, 3, R, R] to [N, 3, side, side] by averaging areas, as the published projector does; smaller images are kept."""
     return F.interpolate(images, size=(side, side), mode="area") if images.shape[-1] > side else images
 
 
 def feature_input(images: Tensor) -> Tensor:
-    """Resize [N, 3, R, R] -> [N, 3, 256, 256], channels_last: averaged down, or enlarged where a generator draws less."""
+    """Resize [N, 3, R, R] to [N, 3, 256, 256], channels_last: by averaging if larger, linearly if smaller."""
     if images.shape[-1] < SIDE:
         images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     return area_downsample(images).contiguous(memory_format=torch.channels_last)

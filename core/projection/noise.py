@@ -1,4 +1,4 @@
-"""Regularity of optimised noise maps (StyleGAN2, Karras et al. 2020, appendix D): noise must stay noise, not carry the image."""
+"""Regularises optimised noise maps (StyleGAN2, Karras et al. 2020, appendix D): they must stay noise and not carry the image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 def noise_regularity(buffers: Sequence[Tensor]) -> Tensor:
-    """Sum of squared correlations with the neighbour to the left and above, over a pyramid down to 8 pixels. Scalar."""
+    """Compute the loss, a scalar: squared correlations of each map with its left and upper neighbours, at sizes down to 8
+    pixels.
+    """
     total = buffers[0].new_zeros(())
     for buffer in buffers:
         level = buffer[None, None]
@@ -23,7 +25,7 @@ def noise_regularity(buffers: Sequence[Tensor]) -> Tensor:
 
 
 def renormalise(buffers: Sequence[Tensor]) -> None:
-    """Bring each map back to mean zero and mean square one, in place."""
+    """Normalise each map to mean 0 and mean square 1, in place."""
     with torch.no_grad():
         for buffer in buffers:
             buffer.sub_(buffer.mean())

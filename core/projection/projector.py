@@ -1,8 +1,8 @@
-"""Projection by optimisation: the ws whose image looks most like a target.
+"""Projection by optimisation: finds the ws whose image looks most like a target.
 
-`w` is the projector published with StyleGAN2-ADA (Karras et al. 2020, projector.py): one w for all styles, its schedules
-and constants as there. `w+` frees every style (Abdal et al. 2019) and adds a pixel term, since with 23 x 512 numbers the
-optimum is no longer a face of the generator's own distribution but the photo itself.
+`w` is the projector published with StyleGAN2-ADA (Karras et al. 2020, projector.py): one w for all styles, with its schedules
+and constants. `w+` frees every style (Abdal et al. 2019) and adds a pixel term, since with 23 x 512 numbers the optimum is no
+longer a face of the generator's own distribution but the photo itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Method = Literal["w", "w+"]
 
 @dataclass(frozen=True)
 class Options:
-    """How to project. The defaults of the schedules are the published projector's."""
+    """The options of a projection. Defaults of the schedules are the published projector's."""
 
     method: Method = "w"
     steps: int = 1000
@@ -51,7 +51,7 @@ class Options:
 
     @classmethod
     def of(cls, method: Method, steps: int | None = None) -> Options:
-        """Choose the published settings for `w`; for `w+` a schedule made for dozens of steps instead of a thousand."""
+        """Choose the published settings for `w`, and for `w+` a schedule for dozens of steps. None takes 1000 or 80 steps."""
         if method == "w":
             return cls("w", steps or 1000)
         return cls("w+", steps or 80, learning_rate=0.05, ramp_up=0.05, ramp_down=0.5, w_noise=0.0,
@@ -60,7 +60,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Step:
-    """What is known after a step; `preview` is not here because a picture costs as much as a quarter of a step."""
+    """The state after a step. It has no preview, because a picture costs a quarter of a step."""
 
     step: int  # 1..steps
     steps: int
@@ -72,7 +72,7 @@ class Step:
 
 @dataclass
 class Projection:
-    """One optimisation in progress: iterate `run()`, stop iterating to cancel, `checkpoint()` to go on another day."""
+    """An optimisation in progress: iterate over `run()`, stop iterating to cancel, `checkpoint()` to continue another day."""
 
     generator: Generator
     features: Features
@@ -106,14 +106,14 @@ class Projection:
 
     @property
     def ws(self) -> np.ndarray:
-        """The latent as it stands: float32 [1, num_ws, w_dim]."""
+        """The latent after the steps so far: float32 [1, num_ws, w_dim]."""
         return self._broadcast(self._w.detach()).cpu().numpy().copy()
 
     def _broadcast(self, w: Tensor) -> Tensor:
         return w if w.shape[1] > 1 else self.generator.broadcast(w[:, 0])
 
     def run(self) -> Iterator[Step]:
-        """Optimise, yielding after every step."""
+        """Do the remaining steps, yielding after each."""
         began, first = time.perf_counter(), self._done
         while self._done < self.options.steps:
             loss, perceptual = self._step(self._done)
@@ -153,21 +153,21 @@ class Projection:
 
     @property
     def noise(self) -> list[np.ndarray]:
-        """The noise as it stands, float32 [side, side] for each layer that takes any; none where a family has none."""
+        """The optimised noise maps, float32 [side, side] for each layer that adds noise; [] unless `options.noise` is set."""
         return [noise.detach().cpu().numpy().copy() for noise in self._noise]
 
     @property
     def done(self) -> int:
-        """Steps taken so far."""
+        """The number of steps done, including those before a resume."""
         return self._done
 
     @property
     def steps(self) -> int:
-        """Steps in all."""
+        """The number of steps in all."""
         return self.options.steps
 
     def checkpoint(self) -> bytes:
-        """Pack all that `resume` needs to go on with the very same steps: tensors and JSON, nothing that can run."""
+        """Pack all that `resume` needs to continue with exactly the same steps: tensors and JSON, nothing that can run."""
         adam = self._adam.state_dict()["state"]
         tensors = {"w": self._w.detach(), "random": self._random.get_state()}
         tensors |= {f"noise.{i}": buffer.detach() for i, buffer in enumerate(self._noise)}
@@ -176,7 +176,7 @@ class Projection:
         return save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, metadata=about)
 
     def resume(self, checkpoint: bytes) -> None:
-        """Go on from `checkpoint`. Raises LatentUnreadable if it is of another photo, generator or options."""
+        """Continue from the bytes of `checkpoint`. Raises LatentUnreadable if it is of another photo, generator or options."""
         tensors, about = read_tensors(checkpoint)
         if about.get("of") != self._identity():
             raise LatentUnreadable(file="The checkpoint", reason="it is of another photo, generator or set of options")
@@ -194,13 +194,13 @@ class Projection:
         self._done = int(about["done"])
 
     def _identity(self) -> str:
-        """Compute a hash over everything that decides where the steps lead."""
+        """Compute a hash of all that determines the steps: options, generator and target."""
         facts = repr(self.options) + self.generator.digest + hashlib.sha256(self.target.tobytes()).hexdigest()
         return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def read_tensors(checkpoint: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a checkpoint's bytes. Raises LatentUnreadable if they are no safetensors."""
+    """Read the tensors and metadata of a checkpoint's bytes. Raises LatentUnreadable if they are not safetensors."""
     try:
         tensors = load(checkpoint)
         length = int.from_bytes(checkpoint[:8], "little")
@@ -210,7 +210,7 @@ def read_tensors(checkpoint: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def learning_rate(options: Options, progress: float) -> float:
-    """Follow the published schedule at `progress` 0..1: linear rise over `ramp_up`, cosine fall over `ramp_down`."""
+    """Compute the learning rate at `progress` 0..1 by the published schedule: linear rise (ramp_up), cosine fall (ramp_down)."""
     fall = min(1.0, (1 - progress) / options.ramp_down)
     rise = min(1.0, progress / options.ramp_up) if options.ramp_up else 1.0
     return options.learning_rate * (0.5 - 0.5 * math.cos(fall * math.pi)) * rise

@@ -1,8 +1,8 @@
-"""Where a projection starts: the mean face, a given seed, or the seed that looks most like the photo.
+"""The start of a projection: the mean face, a given seed, or the seed that looks most like the photo.
 
-The article started from seed 303 and found that a European start pulls an Asian face towards Europe. `nearest` compares
-the photo with the 2,001 seeds of the seed set by perceptual features. Their table is kept with the generator's trained
-parts, so that no seed has to be rendered to look one up; `egao train starts` makes it.
+The original project started from seed 303 and found that a European start pulls an Asian face towards Europe. `nearest`
+compares the photo with the 2,001 seeds of the seed set by perceptual features. Their table is kept with the generator's
+trained parts, so that no seed has to be drawn to look one up; `egao train starts` makes it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMPONENTS = 64  # principal components kept of those 1,792 numbers
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The seeds' features, reduced by principal components."""
+    """The features of the seeds, reduced to principal components."""
 
     seeds: np.ndarray  # int64 [N]
     mean: np.ndarray  # float32 [D]
@@ -45,16 +45,16 @@ class Table:
     generator: str  # digest
 
     def nearest(self, vector: np.ndarray) -> int:
-        """Find the seed whose features are closest to `vector` [D] in the space of the components."""
+        """Find the seed whose features are closest to `vector` [D], compared in the principal components."""
         code = (vector - self.mean) @ self.basis
         return int(self.seeds[np.square(self.codes - code).sum(axis=1).argmin()])
 
 
 def find_start(start: str, generator: Generator, features: Features, target: np.ndarray, settings: Settings) -> Tensor:
-    """Choose w [w_dim] to begin from, for a target uint8 [R, R, 3].
+    """Return the w [w_dim] to start from, for a target uint8 [R, R, 3].
 
-    `start` is "mean", "nearest" or "seed:N". Raises BadSetting for anything else, PartMissing where this generator has
-    no table of starts.
+    `start` is "mean", "nearest" or "seed:N". Raises BadSetting for anything else, PartMissing if this generator has no table
+    of starts.
     """
     kind, _, number = start.partition(":")
     if start == "mean":
@@ -69,7 +69,7 @@ def find_start(start: str, generator: Generator, features: Features, target: np.
 
 
 def pooled(features: Features, images: Tensor) -> Tensor:
-    """Compute [N, 3, R, R] of -1..1 -> [N, D] float32: the deepest tap on SIDE x SIDE positions."""
+    """Compute the features float32 [N, D] of pictures [N, 3, R, R] of -1..1: the deepest tap at SIDE x SIDE positions."""
     small = feature_input(images)
     with torch.inference_mode():
         return F.adaptive_avg_pool2d(features(small)[-1], SIDE).flatten(1).float()
@@ -78,7 +78,9 @@ def pooled(features: Features, images: Tensor) -> Tensor:
 def fit_table(
     generator: Generator, features: Features, seeds: Sequence[int], on_progress: Callable[[int], None] = lambda done: None
 ) -> Table:
-    """Render the seeds, look at them, and keep the principal components of what is seen."""
+    """Draw the seeds, compute their features, and keep their principal components. `on_progress` gets the number of seeds
+    done.
+    """
     dtype = fast_dtype(generator.w_average().device)
     network = network_in(generator, dtype)
     vectors = []
@@ -95,7 +97,7 @@ def fit_table(
 
 
 def save_table(table: Table, file: Path) -> None:
-    """Write it in half precision: 0.5 MB for 2,001 seeds."""
+    """Write the table in half precision: 0.5 MB for 2,001 seeds."""
     about = {"generator": table.generator, "truncation": TRUNCATION, "features": "efficientnet-lite0"}
     tensors = {"mean": table.mean, "basis": table.basis, "codes": table.codes}
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,7 @@ def table_file(settings: Settings, generator: Generator) -> Path:
 
 
 def load_table(generator: Generator, file: Path) -> Table:
-    """Read a table of `save_table`. Raises WeightsUnfit where it was made with another generator."""
+    """Read a file of `save_table`. Raises WeightsUnfit if it was made with another generator, ModelUnreadable."""
     with read_as_data(file.name), safe_open(str(file), framework="numpy") as tensors:
         digest = json.loads(tensors.metadata()["table"])["generator"]
         arrays = {name: tensors.get_tensor(name) for name in ("seeds", "mean", "basis", "codes")}

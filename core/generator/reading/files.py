@@ -1,4 +1,4 @@
-"""Which container a published file is, and what is in it."""
+"""Recognises the container of a published file and reads its content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _LEGACY_START: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pick
 def read_published(file: Path) -> Any:
     """Read the dicts, lists, numbers, arrays, tensors and Records of a published model file.
 
-    Raises ModelRefused for whatever is no such file, asks for anything beyond data, or claims to be larger than it is.
+    Raises ModelRefused for a file of another kind, one that asks for more than data, or one that claims to be larger than it
+    is; OSError if the disk fails.
     """
     if file.stat().st_size > LARGEST:
         raise ModelRefused(reason="it is larger than any published generator")
@@ -41,7 +42,7 @@ def read_published(file: Path) -> Any:
 
 
 def _read_zip(file: Path) -> Any:
-    """Torch's newer format: data.pkl, and the numbers of each storage in a member of its own, none compressed."""
+    """Read torch's newer format: data.pkl, and the numbers of each storage in an uncompressed member of its own."""
     with zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
         if any(member.file_size != member.compress_size for member in members.values()):

@@ -1,6 +1,6 @@
-"""What the names in a published pickle stand for here: plain data, made from bytes and never larger than those are.
+"""What the names in a published pickle stand for here: plain data, made from bytes and never larger than those bytes.
 
-Every class checks what it is given and raises ModelRefused for anything that a published generator doesn't hold.
+Every class checks its input and raises ModelRefused for anything that a published generator doesn't contain.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST: Final = 2**40  # of a count in a shape; larger ones could overflow wha
 
 
 class Record:
-    """An object of a class that is not known here: the class's name, and what the object held."""
+    """An object of a class that is unknown here: the class's name, and the object's state as a dict."""
 
     name = "object"
     state: dict[str, Any]
@@ -57,7 +57,7 @@ class Namespace(Record):
 
 
 class Plain(dict[str, Any]):
-    """A dictionary whose attributes, if it is given any, are dropped."""
+    """A dictionary that ignores any attributes that a pickle sets on it."""
 
     def __setstate__(self, state: Any) -> None:
         pass
@@ -65,20 +65,20 @@ class Plain(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Storage:
-    """The numbers that tensors are views of, one-dimensional. On the device "meta" while they are only counted."""
+    """The one-dimensional numbers that tensors are views of. On the device "meta" while they are only being counted."""
 
     numbers: Tensor
 
     @classmethod
     def of(cls, dtype: Any, content: bytes | bytearray, count: Any) -> Storage:
-        """Make a storage of its bytes. Raises ModelRefused where there are more or fewer than it says."""
+        """Make a storage of its bytes. Raises ModelRefused unless they are exactly as many as `count` numbers take."""
         if not isinstance(dtype, torch.dtype) or not counts((count,)) or count * dtype.itemsize != len(content):
             raise ModelRefused(reason="a tensor's numbers in it are more or fewer than it says")
         return cls(torch.frombuffer(bytearray(content), dtype=dtype) if count else torch.empty(0, dtype=dtype))
 
 
 class Dtype:
-    """The kind of an array's numbers: made from a code such as "f4", then told the byte order."""
+    """The type of an array's numbers: made from a code such as "f4"; the byte order is set afterwards."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         if code not in _CODES:
@@ -91,7 +91,7 @@ class Dtype:
         self.order = "<" if state[1] in "|=" else state[1]
 
     def array(self, data: Any, shape: Any, fortran: bool = False) -> np.ndarray:
-        """Numbers in an array of that shape. Raises ModelRefused unless the bytes are exactly as many as that takes."""
+        """Make an array of that shape from bytes. Raises ModelRefused unless there are exactly as many as it takes."""
         data = data.encode("latin1") if isinstance(data, str) else data
         dtype = np.dtype(self.order + self.code)
         if not isinstance(data, bytes | bytearray) or not isinstance(shape, tuple) or not counts(shape):
@@ -117,7 +117,7 @@ class Pending:
 
 
 def counts(numbers: Any) -> bool:
-    """Tell whether all are whole numbers that a shape may hold."""
+    """Tell whether all are whole numbers, 0 or more, that a shape may contain."""
     return all(type(number) is int and 0 <= number < _LARGEST for number in numbers)
 
 
@@ -128,25 +128,28 @@ def _dtype(given: Any) -> Dtype:
 
 
 def scalar(dtype: Any, data: Any) -> float | int:
-    """Make one number of numpy's."""
+    """Make a plain number from numpy's scalar: its type and its bytes. Raises ModelRefused."""
     number: float | int = _dtype(dtype).array(data, ()).item()
     return number
 
 
 def from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    """Make an array [shape] of numpy's, as pickle protocol 5 writes it: one buffer of bytes, in C or Fortran order."""
+    """Make an array as pickle protocol 5 writes it: one buffer of bytes, in C or Fortran order. Raises ModelRefused."""
     return _dtype(dtype).array(data, shape, order == "F")
 
 
 def encoded(text: Any, encoding: Any = "latin1") -> bytes:
-    """Make bytes of the second protocol, which has none of its own."""
+    """Make bytes as pickle protocol 2 writes them, which has no type of bytes: as latin-1 text. Raises ModelRefused."""
     if not isinstance(text, str) or encoding != "latin1":
         raise ModelRefused(reason="bytes in it are malformed")
     return text.encode("latin1")
 
 
 def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
-    """Make a tensor of a view that stays inside its storage and repeats nothing; a copy, so that no two share numbers."""
+    """Make a tensor from a view of a storage. It is a copy, so that no two tensors share numbers.
+
+    Raises ModelRefused if the view leaves the storage or has more numbers than it.
+    """
     if not isinstance(storage, Storage) or not isinstance(size, tuple) or not isinstance(stride, tuple):
         raise ModelRefused(reason="a tensor in it is malformed")
     if len(size) != len(stride) or not counts((offset, *size, *stride)):
@@ -159,21 +162,21 @@ def tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor
 
 
 def parameter(data: Any, *_: Any) -> Tensor:
-    """Make a trained tensor."""
+    """Return the tensor of a torch parameter. Raises ModelRefused."""
     if not isinstance(data, Tensor):
         raise ModelRefused(reason="a parameter in it is no tensor")
     return data
 
 
 def persistent_object(meta: Any) -> Record:
-    """Make an object that was kept with its class's source code (NVIDIA's torch_utils.persistence). The code is dropped."""
+    """Make a Record of an object that was stored with its class's source code (NVIDIA's persistence). The code is dropped."""
     if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str) or not isinstance(meta.get("state"), dict):
         raise ModelRefused(reason="an object in it is malformed")
     return Record(meta["class_name"], meta["state"])
 
 
 def reconstructed(cls: Any, *_: Any) -> Any:
-    """Make an object of the oldest protocols."""
+    """Make an object as the oldest pickle protocols do. Raises ModelRefused unless its class is Plain or Network."""
     if not isinstance(cls, type) or not issubclass(cls, Plain | Network):
         raise ModelRefused(reason="an object in it is malformed")
     return cls()

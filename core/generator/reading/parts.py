@@ -1,4 +1,4 @@
-"""Finds the generator in what a published file holds, and its numbers by name."""
+"""Finds the generator in the content of a published file, and its numbers by name."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Tree = dict[str, Any]
 
 
 def averaged(tree: Any) -> Record | None:
-    """Find the generator of an NVIDIA PyTorch pickle whose weights are averages over training (`G_ema`), if it is one."""
+    """Find the generator with averaged weights (`G_ema`) in the content of an NVIDIA PyTorch pickle; None for other content."""
     found = tree.get("G_ema") if isinstance(tree, dict) else tree
     return found if type(found) is Record and "_modules" in found.state else None
 
 
 def tensorflow(tree: Any) -> Record | None:
-    """Find the averaged generator of an NVIDIA TensorFlow pickle: the last of (G, D, Gs), if it is one."""
+    """Find the averaged generator in an NVIDIA TensorFlow pickle, the last of (G, D, Gs); None for other content."""
     found = tree[-1] if isinstance(tree, tuple) and len(tree) == 3 else tree
     return found if isinstance(found, Record) and "variables" in found.state else None
 
 
 def state_dict(tree: Any, *keys: str) -> dict[str, Tensor] | None:
-    """Tensors by name of a torch checkpoint, under one of the keys or at the top; None where there are none."""
+    """Find the tensors by name in a torch checkpoint, under the first fitting key or at the top; None if there are none."""
     for found in (*(tree.get(key) for key in keys if isinstance(tree, dict)), tree):
         if isinstance(found, dict) and found and all(isinstance(name, str) for name in found):
             tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
@@ -37,7 +37,7 @@ def state_dict(tree: Any, *keys: str) -> dict[str, Tensor] | None:
 
 
 def module(record: Record, path: str) -> Record:
-    """Take a part of a torch module, such as "synthesis.b4". Raises ModelRefused where there is none."""
+    """Return a part of a torch module, such as "synthesis.b4". Raises ModelRefused if it has none."""
     for name in path.split("."):
         found = record.state.get("_modules", {}).get(name) if isinstance(record.state.get("_modules"), dict) else None
         if not isinstance(found, Record):
@@ -53,7 +53,7 @@ def has_module(record: Record, name: str) -> bool:
 
 
 def numbers(record: Record, name: str) -> Tensor:
-    """Take a parameter or buffer of a torch module, float32. Raises ModelRefused where there is none."""
+    """Return a parameter or buffer of a torch module as float32. Raises ModelRefused if it has none."""
     for kind in ("_parameters", "_buffers"):
         group = record.state.get(kind)
         if isinstance(group, dict) and isinstance(group.get(name), Tensor):
@@ -67,7 +67,7 @@ def has_numbers(record: Record, name: str) -> bool:
 
 
 def option(record: Record, name: str, default: Any = None) -> Any:
-    """Take a plain attribute of an object: a number, text, list or nothing. Raises ModelRefused for anything else."""
+    """Return a plain attribute of an object: a number, text, list or None. Raises ModelRefused for other values."""
     value = record.state.get(name, default)
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -77,7 +77,7 @@ def option(record: Record, name: str, default: Any = None) -> Any:
 
 
 def dense(record: Record) -> tuple[Tensor, Tensor]:
-    """Take a fully connected layer's weight and bias, multiplied by their learning-rate multipliers."""
+    """Return a dense layer's weight [O, I] and bias [O], multiplied by their learning-rate multipliers. Raises ModelRefused."""
     weight, bias = numbers(record, "weight") * float(option(record, "weight_gain", 1)), torch.zeros(())
     if has_numbers(record, "bias"):
         bias = numbers(record, "bias") * float(option(record, "bias_gain", 1))
@@ -85,7 +85,10 @@ def dense(record: Record) -> tuple[Tensor, Tensor]:
 
 
 def variables(network: Record) -> dict[str, Tensor]:
-    """Collect the variables of a TensorFlow network and of its components ("mapping/...", "synthesis/..."), float32."""
+    """Collect the variables, float32, of a TensorFlow network and its components ("mapping/...", "synthesis/...").
+
+    Raises ModelRefused.
+    """
     found: dict[str, Tensor] = {}
     own = network.state.get("variables")
     for entry in own if isinstance(own, list) else ():
@@ -103,12 +106,12 @@ def variables(network: Record) -> dict[str, Tensor]:
 
 
 def variables_flat(network: Record) -> dict[str, Tensor]:
-    """Collect the variables of a component that has no components of its own."""
+    """Collect the variables of a component, without those of components inside it."""
     return variables(Record(network.name, {"variables": network.state.get("variables")}))
 
 
 def wanted(tensors: dict[str, Tensor], name: str) -> Tensor:
-    """Take a tensor by name, float32. Raises ModelRefused where there is none."""
+    """Return a tensor by name as float32. Raises ModelRefused if there is none."""
     if name not in tensors:
         raise ModelRefused(reason=f"its generator has no numbers {name}")
     return tensors[name].detach().float()

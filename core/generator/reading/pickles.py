@@ -1,8 +1,8 @@
 """An unpickler that makes data and runs nothing.
 
-A pickle is a program: it names functions and classes, calls them, and sets the state of what comes out. Here each name that
-a published generator needs stands for a function or class of core.generator.reading.made; any other name ends the reading.
-What is handed to the pickle can't be changed by it: functions are wrapped, classes are made anew for each pickle.
+A pickle is a program: it names functions and classes, calls them, and sets the state of the results. Here each name that a
+published generator needs stands for a function or class of core.generator.reading.made; any other name stops the reading. A
+pickle can't change what it is given: functions are wrapped, and classes are made anew for each pickle.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMES: Final = ("object", "dict", "ndarray")  # that are only handed on, never 
 
 
 class _Call:
-    """A function as a pickle may call it; it has no attributes to set."""
+    """A function that a pickle may call; it has no attributes to set."""
 
     __slots__ = ("_function",)
     _function: Callable[..., Any]
@@ -69,10 +69,12 @@ _CLASSES: Final[dict[tuple[str, str], type]] = {
 
 
 class DataUnpickler(pickle.Unpickler):
-    """Reads one pickle. Raises ModelRefused at the first name that is not in the lists above."""
+    """An unpickler for one pickle. It raises ModelRefused at the first name that is not in the lists above."""
 
     def __init__(self, file: IO[bytes], storages: Callable[[Any], Storage] | None = None) -> None:
-        """`storages` returns the numbers that a persistent id of torch's stands for; None for files without such ids."""
+        """Prepare to read `file`. `storages` returns the numbers for a persistent id of torch; None for files without such
+        ids.
+        """
         super().__init__(file, encoding="latin1")
         self._storages = storages
 
@@ -95,7 +97,7 @@ class DataUnpickler(pickle.Unpickler):
 
 
 def _storage(content: Any) -> Storage:
-    """Read a storage inside a plain pickle: a file of torch's older format, which torch itself would unpickle freely."""
+    """Read a storage inside a plain pickle: a file of torch's older format, which torch itself would unpickle without limits."""
     found = read_legacy(io.BytesIO(content)) if isinstance(content, bytes) else None
     if not isinstance(found, Storage):
         raise ModelRefused(reason="a tensor in it is malformed")
@@ -103,7 +105,7 @@ def _storage(content: Any) -> Storage:
 
 
 def storage_id(pid: Any) -> tuple[Any, str, int]:
-    """Read (dtype, key, count) of a persistent id of torch's. Raises ModelRefused if it is none."""
+    """Parse a persistent id of torch: (dtype, key, number of elements). Raises ModelRefused for other ids."""
     if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage" or not made.counts((pid[4],)):
         raise ModelRefused(reason="it refers to something that is no tensor")
     if len(pid) == 6 and pid[5] is not None:
@@ -112,9 +114,9 @@ def storage_id(pid: Any) -> tuple[Any, str, int]:
 
 
 def read_legacy(file: IO[bytes]) -> Any:
-    """Read torch's older format: five pickles, then the numbers of each storage behind their count (8 bytes).
+    """Read torch's older format: five pickles, then the numbers of each storage after their count (8 bytes).
 
-    The pickle with the tensors comes before their numbers, so it is read twice: first only to count.
+    The pickle with the tensors comes before their numbers, so it is read twice: first only to count. Raises ModelRefused.
     """
 
     if DataUnpickler(file).load() != _LEGACY_MAGIC or DataUnpickler(file).load() != 1001:
@@ -148,12 +150,12 @@ def read_legacy(file: IO[bytes]) -> Any:
 
 
 def settled(tree: Any) -> Any:
-    """Return the tree with every array in the place where it was made. Raises ModelRefused where the tree is too deep."""
+    """Replace every array under construction in a tree by the finished array. Raises ModelRefused for too deep a tree."""
     return _settled(tree, {}, 0)
 
 
 def _settled(tree: Any, done: dict[int, Any], depth: int) -> Any:
-    """Settle a tree, each part once (`done`, by identity): it may refer to itself, or double at each level."""
+    """Settle a tree, each part once (`done`, by identity): a tree may contain itself, or double at each level."""
     if id(tree) in done:
         return done[id(tree)]
     if depth > _DEEPEST:

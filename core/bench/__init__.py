@@ -1,1 +1,1 @@
-"""Measurements of speed, every peer in the same run: `egao bench`. Seconds are this machine's; the ratios travel."""
+"""Measurements of speed (`egao bench`), all alternatives in the same run: seconds depend on the machine, ratios less so."""

@@ -1,8 +1,9 @@
-"""One member at full hostility: what others on other servers wait for a picture and for a photo, beside a quiet time.
+"""Measures how one hostile member slows others on other servers: their waits for a picture and for a photo, with and without.
 
-The attacker keeps as many requests under way as a server may have by default, each with a file that no cache knows: sheets
-of very many faces, full-size pictures of a close-up as large as is let in, pictures, animations and projections of it. They
-go to the executor itself, so that neither cooldown nor quota nor the limit of seconds holds them back: only the turns do.
+The attacker keeps as many requests in progress as a server may have by default, each with a file that no cache knows: sheets
+of very many faces, and full-size pictures, animations and projections of the largest close-up that is accepted. Requests go
+directly to the executor, so that neither cooldown nor quota nor the limit of seconds applies: only its scheduling protects
+the others.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _MEMBERS: Final = itertools.count(1000)  # who sends one, each time somebody who
 
 @dataclass
 class Waits:
-    """Seconds that the two others waited for each answer, and how often they were refused."""
+    """The seconds that the two others waited for each answer, and how often they were refused."""
 
     smile: list[float] = field(default_factory=list)
     photo: list[float] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Waits:
 async def bench_hostile(
     settings: Settings, photo: Path, seconds: float, say: Callable[[str], None], workbench: str = "core.workbench:create"
 ) -> dict[str, Any]:
-    """Measure what two members wait for, in so many seconds without an attacker beside them and as many with one."""
+    """Measure the two others' waits for `seconds` without an attacker and as long with one, as data for JSON."""
     data = await asyncio.to_thread(photo.read_bytes)
     async with Executor(settings, workbench) as executor:
         say("a kept face")
@@ -87,7 +88,7 @@ def _told(waits: Waits) -> dict[str, Any]:
 
 
 async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projected, seconds: float) -> Waits:
-    """Have one member draw a kept face now and then and one send photos, each on a server of their own."""
+    """Let one member draw a kept face and others send photos, with pauses, for `seconds`."""
     waits, end = Waits(), time.monotonic() + seconds
 
     async def go_on(times: list[float], work: Callable[[], Awaitable[object]]) -> None:
@@ -111,12 +112,12 @@ async def _others(executor: Executor, data: bytes, face: FoundFace, kept: Projec
 
 
 def _smile(data: bytes, face: FoundFace, kept: Projected) -> Render:
-    """Make the request that `/smile` on a kept face is."""
+    """Make the request of `/smile` on a kept face."""
     return Render(kept.latent, (1.0,), size=2048, kind="jpeg", photo=data, face=face.index, learned=kept.learned)
 
 
 async def _send(executor: Executor, data: bytes, owner: _Owner) -> None:
-    """Send the three requests of a new photo, one after the other."""
+    """Submit the three requests of a new photo, one after the other."""
     (face, *_) = (await executor.submit(FindFaces(data), owner)).faces
     kept = await executor.submit(Project(data, face.index, learned=face.learned), owner)
     strengths: tuple[Strength, ...] = (0.0, NEUTRAL, 1.0)
@@ -126,17 +127,17 @@ async def _send(executor: Executor, data: bytes, owner: _Owner) -> None:
 
 
 class _Attack:
-    """Everything that one member can ask for, at once and again and again."""
+    """All kinds of requests that one member can send, repeated without end."""
 
     def __init__(self, executor: Executor, close_up: bytes, crowd: bytes, kept: Projected, learned: Learned) -> None:
-        """`kept`, a face, and what was `learned` of it in the close-up, as the bot keeps it of a face that a member has."""
+        """Keep the pictures to send. `learned` is what was learned of the `kept` face in the close-up, as the bot keeps it."""
         self._executor, self._kept, self._learned = executor, kept, learned
         self._close_up, self._crowd = fresh(close_up), fresh(crowd)
         self.asked: dict[str, int] = {}  # how often for what, and how it failed
 
     @classmethod
     async def of(cls, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> Self:
-        """Prepare an attack with pictures made of a photo's face."""
+        """Prepare an attack with pictures made from a face of the photo."""
         head = _head(photo, face)
         close_up = _jpeg(head.resize((CLOSE_UP, CLOSE_UP), Image.Resampling.BICUBIC))
         (there, *_) = (await executor.submit(FindFaces(close_up), BEFORE)).faces
@@ -145,7 +146,7 @@ class _Attack:
         return cls(executor, close_up, _jpeg(_crowd(head)), kept, learned)
 
     async def run(self, number: int) -> None:
-        """Send one after the other, beginning with another one each."""
+        """Send requests one after the other without end, beginning with the kind `number`."""
         for make in itertools.islice(itertools.cycle(self._kinds()), number, None):
             request = make()
             name = type(request).__name__
@@ -174,7 +175,7 @@ class _Attack:
 
 
 def _head(photo: bytes, face: FoundFace) -> Image.Image:
-    """Cut a square of the photo with the face and something around it."""
+    """Cut a square with the face and some surroundings out of the photo."""
     x0, y0, x1, y1 = face.box
     side, x, y = 0.75 * max(x1 - x0, y1 - y0), (x0 + x1) / 2, (y0 + y1) / 2
     with Image.open(io.BytesIO(photo)) as image:
@@ -196,5 +197,5 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def fresh(data: bytes) -> Iterator[bytes]:
-    """Yield the same picture as ever new files: what stands after its end is nothing to a decoder, but another digest."""
+    """Yield the same picture as ever new files: bytes after its end change the digest, but not the picture."""
     return (data + b"%d" % number for number in itertools.count())

@@ -1,4 +1,4 @@
-"""Names the machine that measurements were taken on."""
+"""Describes the machine that measurements are taken on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.system import usable_cores
 
 
 def machine() -> dict[str, Any]:
-    """Describe what numbers are taken on: cores, threads, load, the processor's vector instructions, versions, GPU."""
+    """Describe this machine: cores, threads, load, the processor's vector instructions, versions, GPU."""
     return {
         "cores": usable_cores(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0],
         "capability": torch.backends.cpu.get_cpu_capability(), "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Whole processes, started afresh: how long until they are ready, and the most memory they ever held."""
+"""Measures whole processes, started afresh: the seconds until they are ready, and the most memory that they held."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ print(json.dumps({"seconds": time.time() - began, "megabytes": peak}))
 
 
 def bench_processes(settings: Settings, photo: Path, rounds: int) -> dict[str, Any]:
-    """Time a worker of the bot until it is ready, and `egao edit` of a photo from nothing to its four pictures."""
+    """Time the start of a bot's worker until it is ready, and an `egao edit` of a photo that makes four pictures.
+
+    Returns the fastest of `rounds` runs of each: seconds and megabytes.
+    """
     with tempfile.TemporaryDirectory() as folder:
         surroundings = {**os.environ, "EGAO_CACHE": str(settings.cache), "PYTHONPATH": os.pathsep.join(sys.path)}
         ready = [_worker({**surroundings, "EGAO_HOME": folder}) for _ in range(rounds)]

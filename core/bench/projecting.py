@@ -1,4 +1,4 @@
-"""Quality beside time: every way of projecting, on the same photos, in the same run."""
+"""Compares the methods of projection: quality over time, on the same photos, in the same run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Kept = tuple[int, float, NDArray[np.float32]]  # step, seconds since the photo w
 
 @dataclass(frozen=True)
 class Portrait:
-    """A photo's leftmost face, aligned."""
+    """The leftmost face of a photo, aligned."""
 
     name: str
     face: Face
@@ -41,11 +41,11 @@ def bench_projecting(
     say: Callable[[str], None],
     fast_steps: int | None = None,
 ) -> dict[str, Any]:
-    """Project each photo by `fast`, `w` (in `w_steps` steps, its schedule shortened to them), `w+` in as many steps as
-    `fast`, and `w+` in ten times its seconds.
+    """Project each photo by `fast`, `w`, `w+` in as many steps as `fast`, and `w+` in ten times its seconds.
 
-    Latents are kept along the way and measured afterwards, so that no measuring is in the seconds. Raises PhotoError,
-    ExtraMissing, WeightsMissing. `fast_steps`: at most so many of `fast`; None for as many as pay.
+    `w` takes `w_steps` steps with its schedule shortened to them; `fast` at most `fast_steps`, or None for as many as pay.
+    Latents are kept on the way and measured afterwards, so that the seconds contain no measuring. Raises PhotoError,
+    ExtraMissing, WeightsMissing.
     """
     judge = Judge(settings, editor.models.generator, editor.models.features)
     rows = []
@@ -64,7 +64,7 @@ def _portrait(editor: Editor, path: Path) -> Portrait:
 
 
 def _landmarks(portrait: Portrait) -> NDArray[np.float64]:
-    """Find the landmarks [478, 2] of a portrait's face, in its aligned square."""
+    """Compute the landmarks [478, 2] of a portrait's face in its aligned square."""
     return through(np.linalg.inv(portrait.aligned.matrix).astype(np.float64), portrait.face.landmarks.astype(np.float64))
 
 
@@ -86,7 +86,7 @@ def _project_all(
 
 
 def _run(editor: Editor, portrait: Portrait, method: str, steps: int | None, stops: Collection[int]) -> list[Kept]:
-    """Project, and keep the latents at some steps and the last one."""
+    """Project, and keep the latents after the steps in `stops` and after the last one."""
     began, kept, last = time.perf_counter(), [], (0, 0.0)
     projecting = editor.projecting(portrait.aligned.image, method, steps)
     for step in projecting.run():
@@ -99,12 +99,12 @@ def _run(editor: Editor, portrait: Portrait, method: str, steps: int | None, sto
 
 
 def _stops(steps: int) -> set[int]:
-    """Choose the steps at which a projection is looked at: about three for each doubling."""
+    """Choose the steps after which to keep the latent: about three for each doubling."""
     return {round(2 ** (exponent / 3)) for exponent in range(round(3 * np.log2(steps)) + 1)}
 
 
 def _medians(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give each method one row: medians over the photos."""
+    """Make one row for each method: medians over the photos."""
     made = []
     for name in dict.fromkeys(row["method"] for row in rows):
         of = [row for row in rows if row["method"] == name]
@@ -114,7 +114,7 @@ def _medians(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _goals(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Compare `fast` with what it promises, photo by photo. `w`'s seconds for 1000 steps are its seconds a step times 1000."""
+    """Compare `fast` with its goals, photo by photo. `w`'s seconds for 1000 steps are 1000 times its seconds for one step."""
     by = {name: [row for row in rows if row["method"] == name] for name in dict.fromkeys(row["method"] for row in rows)}
     fast, w, longer = by["fast"], by["w"], by[f"w+ {TIMES} x seconds"]
     pairs = list(zip(fast, w, strict=True))
@@ -134,7 +134,7 @@ def _goals(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _seconds_to_beat(mine: dict[str, Any], other: dict[str, Any]) -> float:
-    """Find the seconds at the first kept step at which all four measures beat the other's last; infinite if never."""
+    """Find the seconds of the first kept step at which all four measures beat the other's last one; infinite if none does."""
     for at in mine["curve"]:
         if all(at[key] < other[key] for key in MEASURES):
             return float(at["seconds"])

@@ -1,4 +1,4 @@
-"""How like its photo a projection is, by four measures; the last two were never optimised by any method."""
+"""Measures how similar a projection is to its photo by four measures; no method optimises the last two."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MEAN = np.array([104, 117, 123], dtype=np.float32)  # which it was trained to h
 
 
 class SecondDistance:
-    """A perceptual distance by a network that no projection looks at: the residual network of Yahoo's open_nsfw.
+    """A perceptual distance by a network that no projection uses: the residual network of Yahoo's open_nsfw.
 
     Channels normalised at every position, squared differences, mean over positions, sum over the five resolutions: as
     core.projection.features does with EfficientNet-Lite0.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Load open_nsfw. Raises ExtraMissing without OpenVINO, which runs it; WeightsMissing where it was not pulled."""
+        """Load open_nsfw. Raises ExtraMissing without OpenVINO, which runs it, and WeightsMissing if it was not pulled."""
         core = extra("openvino").Core()
         model = core.read_model(str(weight_path(settings, "explicit")))
         model.reshape([1, _SIDE, _SIDE, 3])
@@ -38,36 +38,36 @@ class SecondDistance:
         self._network = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def look(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Turn uint8 [R, R, 3] -> normalised features [H, W, C], one for each resolution."""
+        """Compute the normalised features [H, W, C] of uint8 [R, R, 3], one array for each resolution."""
         small = np.asarray(Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float32)
         found = list(self._network((small[..., ::-1] - _MEAN)[None]).values())[1:]
         return [tap[0] / np.maximum(np.linalg.norm(tap[0], axis=-1, keepdims=True), 1e-6) for tap in found]
 
     @staticmethod
     def between(a: list[NDArray[np.float32]], b: list[NDArray[np.float32]]) -> float:
-        """Measure the distance to another picture; 0 for equal pictures."""
+        """Compute the distance between the features of two pictures; 0 for equal pictures."""
         return float(sum(np.square(x - y).sum(axis=-1).mean() for x, y in zip(a, b, strict=True)))
 
 
 class Judge:
-    """Everything that is needed to measure; `Judge.of(photo)` then measures latents against one photo."""
+    """The networks that measure; `Judge.of(photo)` makes a Comparison that measures latents against one photo."""
 
     def __init__(self, settings: Settings, generator: Generator, features: Features) -> None:
         self.renderer = Renderer(generator, "exact")
         self.features, self.second, self.identity = features, SecondDistance(settings), Identity(settings)
 
     def of(self, target: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Comparison:
-        """Compare with `target`, an aligned face uint8 [R, R, 3], `landmarks` [478, 2] its points."""
+        """Prepare to compare with `target`, an aligned face uint8 [R, R, 3] with these `landmarks` [478, 2]."""
         return Comparison(self, target, landmarks)
 
     def unit(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
-        """Turn uint8 [R, R, 3] -> [1, 3, 256, 256] of -1..1."""
+        """Convert uint8 [R, R, 3] to [1, 3, 256, 256] of -1..1."""
         image = torch.tensor(pixels, device=self.renderer.device).permute(2, 0, 1)[None].float() / 127.5 - 1
         return area_downsample(image).contiguous(memory_format=torch.channels_last)
 
 
 class Comparison:
-    """One photo, looked at once by every judge."""
+    """One photo, measured once by every judge, to compare latents with."""
 
     def __init__(self, judge: Judge, target: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> None:
         self._judge, self._image = judge, judge.unit(target)
@@ -78,7 +78,7 @@ class Comparison:
         self._person = judge.identity.descriptor(target, self._box)
 
     def __call__(self, ws: NDArray[np.float32]) -> dict[str, float]:
-        """Measure all MEASURES of the picture of ws [1, num_ws, w_dim]: 0 at best."""
+        """Measure the picture of ws [1, num_ws, w_dim] by all MEASURES; 0 is best."""
         judge, pixels = self._judge, self._judge.renderer.images(ws)[0]
         image = judge.unit(pixels)
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""One 1024-pixel picture and four strengths of a face, by every way there is of drawing them."""
+"""Times one 1024-pixel picture, and four strengths of a face, by every way of drawing."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ Draw = Callable[[Tensor], np.ndarray]  # ws [1, num_ws, w_dim] -> [1, 3, R, R] o
 
 
 def bench_rendering(settings: Settings, editor: Editor, rounds: int) -> dict[str, Any]:
-    """Measure seconds, ratios to OpenVINO in float32, and decibels against this generator in float32.
+    """Measure seconds, ratios to OpenVINO in float32, and decibels against this generator in float32, as data for JSON.
 
-    Code that was compiled ahead is a peer where there is some (`egao models compile`). Raises ExtraMissing.
+    Compiled code takes part if there is some (`egao models compile`). Raises ExtraMissing.
     """
     generator = editor.models.generator
     ws = generator.broadcast(seed_w(generator, [SEED])).contiguous()
@@ -78,7 +78,7 @@ def torch_way(generator: Generator, dtype: torch.dtype) -> Draw:
 
 
 def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[str, Draw]:
-    """Offer the compiled way of drawing, if one is kept and draws; unlike the others it makes pixels of the image too."""
+    """Return the compiled way of drawing, or {} if there is none. Unlike the others it also converts the image to pixels."""
     dtype = fast_dtype(generator.w_average().device)
     compiled = Compiled(CodeCache.of(settings), network_in(generator, dtype), dtype)
 
@@ -93,7 +93,7 @@ def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[
 
 
 def openvino_ways(settings: Settings) -> dict[str, Draw]:
-    """Offer the published files in the published runtime, as the package they come from runs them. They take one w [1, w_dim]."""
+    """Return the ways of drawing with the published files in the published runtime. They use one w [1, w_dim]."""
     core, file = extra("openvino").Core(), str(weight_path(settings, "generator-ir") / "SynthesisNetwork.xml")
 
     def way(precision: str) -> Draw:
@@ -113,7 +113,7 @@ def decibels(image: np.ndarray, exact: np.ndarray) -> float:
 def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
     """Time four strengths against one: drawn as the editor draws them, in one batch, and in their photo.
 
-    The last is all that a member waits for: from the photo's file to the edited files, nothing kept from before.
+    The last is all that a member waits for: from the photo's file to the edited files, with nothing kept from before.
     """
     renderer = editor.models.renderer
     four = np.repeat(ws, len(STRENGTHS), axis=0)
@@ -149,7 +149,7 @@ def _batch(renderer: Renderer, ws: np.ndarray) -> np.ndarray:
 
 
 def _layers(generator: Any, ws: Tensor, rounds: int) -> dict[str, float]:
-    """Measure where a picture's time goes: seconds until the features of each side are there, in the fast precision."""
+    """Measure where a picture's time goes: the seconds until the features of each side are computed, in the fast precision."""
     network: Any = network_in(generator, fast_dtype(generator.w_average().device))
     ws = ws.to(generator.w_average().device, next(network.parameters()).dtype)
 

@@ -1,4 +1,4 @@
-"""The measurements for people: tables, and quality over seconds as a picture."""
+"""Presents the measurements: as tables, and quality over seconds as a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZE = 5.0, 4.0  # inches a panel
 
 
 def tables(report: dict[str, Any]) -> Iterator[Table]:
-    """Make a table for each part of the report that is there."""
+    """Make a table for each part that the report contains."""
     if "render" in report:
         yield from _rendering(report["render"])
     if "project" in report:
@@ -83,7 +83,7 @@ def _said(value: Any) -> str:
 
 
 def draw_quality(project: dict[str, Any], file: Path) -> Path:
-    """Plot each measure over seconds, a curve for each method: at every kept step the medians over the photos."""
+    """Plot each measure over seconds to `file`, a curve for each method: medians over the photos at every kept step."""
     matplotlib = extra("matplotlib")
     matplotlib.use("Agg")  # no window, no display
     pyplot = extra("matplotlib.pyplot")
@@ -105,7 +105,7 @@ def draw_quality(project: dict[str, Any], file: Path) -> Path:
 
 
 def _medians(curves: list[list[dict[str, float]]], key: str) -> Iterator[tuple[float, float]]:
-    """Interpolate (seconds, measure) at the steps that all curves share, and at their ends."""
+    """Compute (seconds, measure) at the steps that all curves share and at their ends: medians over the curves."""
     shared = set.intersection(*({at["step"] for at in curve} for curve in curves))
     for step in sorted(shared):
         at = [next(point for point in curve if point["step"] == step) for curve in curves]
@@ -115,7 +115,7 @@ def _medians(curves: list[list[dict[str, float]]], key: str) -> Iterator[tuple[f
 
 
 def draw_rendering(render: dict[str, Any], file: Path) -> Path:
-    """Draw a bar for each way of drawing a picture."""
+    """Plot a bar for each way of drawing a picture to `file`."""
     matplotlib = extra("matplotlib")
     matplotlib.use("Agg")
     pyplot = extra("matplotlib.pyplot")

@@ -1,7 +1,7 @@
 """Has the generator compiled by a process of its own: by the bot at its start, or by `egao models compile`.
 
-Without torch: the bot's process asks too. The process ends with whoever started it, and whatever goes wrong in it
-stays there: pictures are drawn as before.
+Imports no torch, because the bot's process uses it too. The process ends with its parent, and its failures have no effect but
+that pictures are drawn as before.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ LONGEST: Final = 3600.0  # seconds: twenty-five times what it took beside a bot 
 
 
 async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: str = "") -> None:
-    """Build once what is wanted and not there, behind everything else. Raises nothing; the log has a line of it."""
+    """Build the code once, at the lowest priority, if the settings want it and it is missing. Raises nothing; it logs one
+    line.
+    """
     try:
         if settings.compile != "auto" or await asyncio.to_thread(devices, settings) != ("cpu",):
             return
@@ -57,19 +59,19 @@ async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: 
 
 
 def kept_for(settings: Settings, digest: str = "") -> Kept | None:
-    """Find what is kept and fits, or was found not to help; None where there is nothing, or what is there is broken."""
+    """Find kept code that fits, or the note that it does not help; None if there is nothing, or it is broken."""
     with contextlib.suppress(Unfit):
         return usable(CodeCache.of(settings), key_of(digest or chosen_digest(settings)))
     return None
 
 
 def compiler() -> str | None:
-    """Find the C++ compiler that would be called, if there is one."""
+    """Find the C++ compiler that would be called; None if there is none."""
     return shutil.which(os.environ.get("CXX") or "g++")
 
 
 async def build(settings: Settings, nice: int, generator: str = GENERATOR, digest: str = "") -> Kept:
-    """Have it built, whatever is there, and wait for that. Cancelled, it ends the process and removes what that left.
+    """Build the code, even if it is there already, and wait for it. If cancelled, the process ends and its files are removed.
 
     Raises NotCompiled.
     """
@@ -91,7 +93,10 @@ async def build(settings: Settings, nice: int, generator: str = GENERATOR, diges
 
 
 async def _run(order: Order, settings: Settings) -> tuple[int, list[str]]:
-    """Run the process: its exit status, and the lines that it printed last. It and its own children are gone then."""
+    """Run the process and return its exit status and the last lines that it printed. It and its children have ended then.
+
+    Raises NotCompiled if it takes longer than LONGEST.
+    """
     environment = worker_environment(settings.model_copy(update={"threads": 1}), "cpu")
     command = (sys.executable, "-P", "-W", "ignore", "-m", "core.compiled.building", json.dumps(asdict(order)))
     theirs, ours = os.pipe()  # nothing is written: it closes when this process is gone, however it goes
@@ -118,7 +123,7 @@ async def _run(order: Order, settings: Settings) -> tuple[int, list[str]]:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what a killed build left, unless another builds."""
+    """Remove the files of a killed build, unless another one is running."""
     with contextlib.suppress(OSError), building_lock(folder) as held:
         if held:
             sweep(folder)

@@ -1,9 +1,9 @@
 """The process that compiles: `python -m core.compiled.building ORDER`, ORDER being JSON (see core.compiled.background).
 
-The way from one ws to pixels is exported, compiled by AOTInductor with the machine's C++ compiler, compared
-with what eager draws, timed against it, and published. torch.compile in a worker would be less code, but it fails while
-another thread draws, and whoever asks first would wait for it. All on one thread and behind everything else, but for
-the seconds of timing, which take as many threads as the workers do.
+The drawing of one ws to pixels is exported, compiled by AOTInductor with the machine's C++ compiler, compared with eager
+torch, timed against it, and published. torch.compile in a worker would need less code, but it fails while another thread
+draws, and the first request would wait for it. All of it uses one thread at the lowest priority, except the seconds of
+timing, which use as many threads as the workers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MEMORY: Final = 4 * 2**30  # bytes of data, for this process and for each compil
 
 @dataclass(frozen=True)
 class Order:
-    """What to build, for whom."""
+    """The task of the process: what to build, with the paths and settings for it."""
 
     cache: str  # EGAO_CACHE
     home: str  # EGAO_HOME: imported generators lie there, and the key that signs what is built
@@ -45,7 +45,9 @@ class Order:
 
 
 def main(order: Order) -> int:
-    """Build and publish. Returns the exit status: 0 when something was published, be it only why nothing is used."""
+    """Build and publish. Returns the exit status: 0 if code, or the reason for not using any, was published; BUSY if another
+    process builds.
+    """
     _confine(order)
     own = {"EGAO_CACHE": order.cache, "EGAO_HOME": order.home, "EGAO_GENERATOR": order.chosen}
     settings = Settings.load({**own, "EGAO_THREADS": str(order.threads), "EGAO_DEVICE": "cpu"})
@@ -69,7 +71,7 @@ def main(order: Order) -> int:
 
 
 def _confine(order: Order) -> None:
-    """End with the parent, be the first to go when memory runs out, take little, stand behind everything else."""
+    """Limit this process: it ends with its parent, is killed first if memory runs out, and takes little memory and time."""
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -80,9 +82,9 @@ def _confine(order: Order) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process and its compiler when standard input closes, which it does once the parent is gone, however it went.
+    """End this process and its compiler when standard input closes, as it does when the parent ends in any way.
 
-    The kernel's own signal at a parent's death, as workers have it, would end this process alone and leave the compiler.
+    The kernel's own signal at a parent's death, which workers use, would end this process only and leave the compiler.
     """
     os.read(sys.stdin.fileno(), 1)  # nothing ever comes; by its number, or the interpreter would not end while it waits
     if os.getpgrp() == os.getpid():
@@ -91,14 +93,14 @@ def _end_with_parent() -> None:
 
 
 def _keep_litter_in(folder: str) -> None:
-    """Have torch and the compiler write all that they need on the way into this folder, to be removed with it."""
+    """Make torch and the compiler write their temporary files into this folder, to be removed with it."""
     os.environ |= {"TMPDIR": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/torch", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     tempfile.tempdir = folder
 
 
 @contextmanager
 def building_lock(folder: Path) -> Iterator[bool]:
-    """Try to be the only process that builds here; yields whether it is. The kernel drops the lock with the process."""
+    """Try to lock the folder as the only process that builds; yields whether it succeeded. The kernel frees it at the end."""
     with (folder / ".lock").open("ab") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +111,7 @@ def building_lock(folder: Path) -> Iterator[bool]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a build that was killed has left. For whoever holds the lock."""
+    """Remove the files of a killed build. Only for the holder of the lock."""
     for left in folder.glob(BUILDING + "*"):
         shutil.rmtree(left, ignore_errors=True)
         with suppress(OSError):

@@ -1,6 +1,6 @@
-"""Draws with kept machine code where there is some that fits; anything wrong with it is one line in the log.
+"""Draws with kept machine code if there is some that fits; any fault of it is one line in the log.
 
-The library holds no weights: it reads those of the network that draws eagerly, so both together take no more memory.
+The library contains no weights: it reads those of the network that draws eagerly, so both together take no more memory.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ LOOK: Final = 10.0  # seconds between two looks for what a builder may have publ
 
 
 class Library(Protocol):
-    """Loaded code."""
+    """A loaded library of machine code."""
 
     def run(self, inputs: list[Tensor], /) -> list[Tensor]: ...
 
 
 class Compiled:
-    """Draws one picture at a time with the compiled code that `cache` keeps for this network on this machine.
+    """Draws one picture at a time with the compiled code that `cache` has for this network on this machine.
 
-    Where there is no such code, the cache is looked into again now and then, so a running worker takes up what is
-    published later. Code that turned out wrong is logged once and not tried again until another is published.
+    Without such code the cache is checked again every LOOK seconds, so that a running worker uses code published later. Code
+    that fails is logged once and not tried again until other code is published.
     """
 
     def __init__(self, cache: CodeCache, network: Generator, dtype: torch.dtype) -> None:
@@ -43,7 +43,7 @@ class Compiled:
         self._next = 0.0
 
     def draw(self, ws: Tensor) -> Tensor | None:
-        """Draw ws [1, num_ws, w_dim] in the network's precision -> uint8 [1, R, R, 3]; None where eager is to draw it."""
+        """Draw ws [1, num_ws, w_dim] in the network's precision: uint8 [1, R, R, 3], or None if eager torch must draw it."""
         self._look()
         takes = (1, self._network.num_ws, self._network.w_dim)  # it does not look itself
         if self._library is None or (ws.shape, ws.dtype) != (takes, self._dtype):
@@ -59,7 +59,7 @@ class Compiled:
         return pixels
 
     def _look(self) -> None:
-        """Load what is there, if it is time to look and there is something else than the last time."""
+        """Load the code in the cache if it is time to check and the file is another than the last time."""
         if self._library is not None or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK
@@ -97,9 +97,9 @@ class Compiled:
 
 
 def open_library(file: Path, weights: dict[str, Tensor]) -> Library:
-    """Open the library, reading these weights: the caller holds them for as long as it draws. Raises Unfit, RuntimeError.
+    """Load the library with these weights, which the caller must keep alive while it draws. Raises Unfit, RuntimeError.
 
-    The one place that runs code from a file. See core.compiled.kept for whose file it has to be.
+    This is the only place that runs code from a file; core.compiled.kept tells which files it may be.
     """
     runner = torch._C._aoti.AOTIModelContainerRunnerCpu(str(file), 1)
     names = runner.get_constant_names_to_original_fqns()

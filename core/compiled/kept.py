@@ -1,12 +1,12 @@
-"""Where compiled code is kept, what it belongs to, and whether it may be used. Without torch: the bot's process asks too.
+"""Where compiled code is kept, what it belongs to, and whether it may be used. Imports no torch: the bot's process uses it.
 
-Two files for a key in the folder `compiled` of the cache: a library of machine code, without any weights, and one of
-JSON that tells about it. The library comes first, under a name that says what is in it; the JSON is replaced in one step
-after it. So whoever finds the JSON finds what it tells about.
+There are two files for a key in the folder `compiled` of the cache: a library of machine code without weights, and JSON that
+describes it. The library is written first, with its hash in its name; then the JSON is replaced atomically. So whoever finds
+the JSON finds the library that it describes.
 
-Loading a library runs it. Therefore only one is loaded that this machine's own builder made: folder and files must
-belong to this process's user and be closed to others, what the JSON tells must be signed with the key of EGAO_HOME (see
-core.compiled.signing), and every byte of the library is compared with the hash in it first.
+Loading a library runs it. Therefore only one built on this machine is loaded: folder and files must belong to this process's
+user and be writable by nobody else, the JSON must be signed with the key of EGAO_HOME (see core.compiled.signing), and the
+library must have the hash in the JSON.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _MOST: Final = 1 << 16  # bytes of JSON
 
 
 class Unfit(Exception):
-    """What is kept can't be used. Never a person's error: the picture is drawn without it."""
+    """Kept code can't be used. It is never shown to a person: the picture is drawn without it."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What the JSON tells."""
+    """The content of the JSON about a library."""
 
     library: str  # name of the file beside it; empty where none is to be used, and `why` says why
     sha256: str  # of that file
@@ -52,12 +52,12 @@ class Kept:
     signature: str = ""  # of all the others, where there is a library
 
     def text(self, key: str) -> bytes:
-        """Put together what is signed: all that is told, and the key that it belongs to."""
+        """Return the bytes that are signed: everything in the JSON but the signature, and the key that it belongs to."""
         return json.dumps([key, asdict(replace(self, signature=""))], sort_keys=True).encode()
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """Read what is told about a library, from its JSON. Raises Unfit for anything else."""
+        """Parse the JSON about a library. Raises Unfit for any other text."""
         try:
             data = json.loads(text)
             made = cls(**{field.name: data[field.name] for field in fields(cls)})
@@ -77,7 +77,7 @@ class Kept:
         return json.dumps(asdict(self), indent=1) + "\n"
 
     def told(self) -> str:
-        """Say it in words, for the log and the command line."""
+        """Describe it in words, for the log and the command line."""
         if not self.library:
             return f"pictures are drawn as before: {self.why}"
         much = f"{self.ratio:.2f} of the time that it took, {self.decibels:.0f} dB apart"
@@ -86,24 +86,27 @@ class Kept:
 
 @dataclass(frozen=True)
 class CodeCache:
-    """Where compiled code is, and whose signature it must have."""
+    """The folder of compiled code, and the EGAO_HOME whose key must have signed it."""
 
     folder: Path
     home: Path  # EGAO_HOME, which holds the key
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Take the folders from the settings."""
+        """Take both folders from the settings."""
         return cls(compiled_folder(settings), settings.home)
 
 
 def compiled_folder(settings: Settings) -> Path:
-    """Name the folder below EGAO_CACHE that holds compiled code. It need not exist."""
+    """Return the folder below EGAO_CACHE for compiled code. It need not exist."""
     return settings.cache / "compiled"
 
 
 def key_of(digest: str) -> str:
-    """Make a name for all that code for this generator depends on: its weights, torch, the processor, our own sources."""
+    """Compute the key of a generator's code, 16 hex digits, from all that the code depends on.
+
+    That is the digest of the generator's weights, torch's version, the processor and egao's own sources.
+    """
     capability = os.environ.get("ATEN_CPU_CAPABILITY", "")  # by which a person makes torch use less of the processor
     parts = (digest, version("torch"), platform.machine(), _processor(), capability, _sources())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -111,7 +114,7 @@ def key_of(digest: str) -> str:
 
 @cache
 def _processor() -> str:
-    """Name the processor and all that it can do: machine code of one stops another with an illegal instruction."""
+    """Describe the processor with all its features: machine code for one stops another with an illegal instruction."""
     told: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines():
@@ -131,12 +134,12 @@ def _sources() -> str:
 
 
 def told_in(folder: Path, key: str) -> Path:
-    """Name the JSON file that describes the compiled code of a key."""
+    """Return the path of the JSON about a key's code."""
     return folder / f"{key}.json"
 
 
 def read(cache: CodeCache, key: str) -> Kept | None:
-    """Read what is kept for a key; None where nothing is. Raises Unfit, also for a library that was not made here."""
+    """Read what is kept for a key; None if there is nothing. Raises Unfit, also for code that this machine did not make."""
     folder = cache.folder
     file = told_in(folder, key)
     try:
@@ -154,7 +157,7 @@ def read(cache: CodeCache, key: str) -> Kept | None:
 
 
 def library_of(folder: Path, kept: Kept) -> Path:
-    """Find the library, and compare every byte of it with its hash. Raises Unfit."""
+    """Return the library's file after checking its owner and its hash. Raises Unfit."""
     file = folder / kept.library
     try:
         if not own(file, stat.S_ISREG):
@@ -168,7 +171,7 @@ def library_of(folder: Path, kept: Kept) -> Path:
 
 
 def usable(cache: CodeCache, key: str) -> Kept | None:
-    """Read what is kept for a key and compare its library with its hash; None where nothing is. Raises Unfit."""
+    """Read what is kept for a key and check its library; None if there is nothing. Raises Unfit."""
     kept = read(cache, key)
     if kept is not None and kept.library:
         library_of(cache.folder, kept)
@@ -176,13 +179,13 @@ def usable(cache: CodeCache, key: str) -> Kept | None:
 
 
 def own(path: Path, kind: object) -> bool:
-    """Tell whether a path is of this kind, no link, belongs to this process's user and can't be written by others."""
+    """Tell whether a path is of this kind, no link, of this process's user, and writable by nobody else."""
     found = path.lstat()
     return bool(kind(found.st_mode)) and found.st_uid == os.geteuid() and not found.st_mode & 0o022  # type: ignore[operator]
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder, or close it to others. Raises OSError, also where it is another's: nothing in it would be used."""
+    """Create the folder, or close it to other users. Raises OSError, also if it is another user's: it would not be used."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     if not own(folder, stat.S_ISDIR):
@@ -190,7 +193,10 @@ def make_folder(folder: Path) -> None:
 
 
 def publish(cache: CodeCache, key: str, kept: Kept, library: Path | None) -> Kept:
-    """Sign it, move the library to its place, then the JSON, and remove what is of other keys or older. Raises OSError."""
+    """Sign the description, move the library to its place, then the JSON, and remove files of other keys or older ones.
+
+    Returns the signed description. Raises OSError.
+    """
     folder = cache.folder
     if library is not None:
         kept = replace(kept, signature=sign(cache.home, kept.text(key)))

@@ -1,4 +1,4 @@
-"""What compiled code takes for granted of the weights that it is given: it would read beyond them without a word."""
+"""Describes what compiled code assumes about the weights that it gets: with others it would read beyond them unnoticed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PREFIX = "generator."  # of the names of weights in a library: those of `Drawing
 
 
 def weights_of(network: Generator) -> dict[str, Tensor]:
-    """List the weights under the names that a library knows them by. They are the network's own, not copies."""
+    """List the network's weights (not copies) under the names that a library uses."""
     assert isinstance(network, nn.Module)
     return {PREFIX + name: tensor.detach() for name, tensor in network.state_dict().items()}
 
 
 def layout_of(network: Generator) -> str:
-    """Compute a digest of every weight's type, shape and order in memory, and of what goes in and comes out."""
+    """Compute a digest of every weight's type, shape and order in memory, and of the sizes of input and output."""
     weights = {
         name: (str(tensor.dtype), list(tensor.shape), list(tensor.stride())) for name, tensor in weights_of(network).items()
     }

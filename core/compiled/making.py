@@ -1,4 +1,4 @@
-"""Compiles a generator's synthesis, and judges what came out beside eager. Runs in the builder's process alone."""
+"""Compiles a generator's synthesis, and compares the result with eager torch. Runs only in the builder's process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OPTIONS: Final = {
 
 
 class Drawing(nn.Module):
-    """What is exported: ws to pixels. The name of the part is the prefix of its weights in core.compiled.layout."""
+    """The module that is exported: ws to pixels. The name of its part is the prefix of its weights in core.compiled.layout."""
 
     def __init__(self, network: Generator) -> None:
         super().__init__()
@@ -48,10 +48,10 @@ class Drawing(nn.Module):
 
 
 def make(generator: Generator, cache: CodeCache, work: Path, threads: int) -> Kept:
-    """Publish compiled code for the fast precision of this CPU, or the reason why there is none that helps.
+    """Compile for the fast precision of this CPU and publish the code, or the reason why it does not help.
 
-    `threads` as in the settings, for the timing. Whatever is written on the way is in `work`. Raises OSError and
-    MemoryError: another time may be better; what the compiler does not take stays as it is and is published as a reason.
+    `threads` is the setting, for the timing; temporary files go to `work`. Raises OSError and MemoryError, since another time
+    may be better. A failure of the compiler is published as a reason.
     """
     dtype = fast_dtype(torch.device("cpu"))
     network, key = network_in(generator, dtype), key_of(generator.digest)
@@ -77,7 +77,7 @@ def make(generator: Generator, cache: CodeCache, work: Path, threads: int) -> Ke
 
 
 def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:
-    """Compile a library: ws [1, num_ws, w_dim] of this type -> uint8 [1, R, R, 3]. In `work`. Raises whatever torch raises."""
+    """Compile a library in `work`: ws [1, num_ws, w_dim] of this type -> uint8 [1, R, R, 3]. Raises whatever torch raises."""
     with torch.no_grad():
         exported = torch.export.export(Drawing(network), (ws,), strict=False)
     options = {**OPTIONS, "aot_inductor.output_path": str(work / "out" / "drawing.so")}
@@ -87,9 +87,9 @@ def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:
 
 
 def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int) -> tuple[float, float]:
-    """Compare with eager drawing by turns: seconds of a picture over eager's, and the fewest decibels between the pictures.
+    """Compare the library with eager torch: (its seconds for a picture over eager's, the fewest dB between their pictures).
 
-    The fastest of each: this runs behind everything else, which moves a median by more than there is to gain.
+    The fastest time of each counts: at the lowest priority a median varies by more than there is to gain.
     """
     one, eager = ws[:1].contiguous(), Drawing(network)
     torch.set_num_threads(threads or usable_cores())
@@ -104,13 +104,13 @@ def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int)
 
 
 def decibels(pixels: Tensor, eager: Tensor) -> float:
-    """Measure how near two pictures are, both uint8: the peak signal-to-noise ratio in dB; 200 for equal ones."""
+    """Compute the peak signal-to-noise ratio of two pictures, both uint8, in dB; 200 for equal ones."""
     error = float((pixels.double() - eager.double()).square().mean())
     return 200.0 if error == 0 else 10 * math.log10(FULL_RANGE**2 / error)
 
 
 def verdict(ratio: float, decibels: float) -> str:
-    """Say why a library is not to be used; "" where it is."""
+    """Say why a library must not be used; "" if it may."""
     if decibels < LEAST_DECIBELS:
         return f"compiled code draws them otherwise ({decibels:.0f} dB apart)"
     if ratio > LARGEST_RATIO:

@@ -1,8 +1,7 @@
-"""Tells code that this machine compiled from any other: what is published is signed with a key of EGAO_HOME.
+"""Signs the code that this machine compiled with a key in EGAO_HOME, to tell it from any other code.
 
-A file in a cache, whoever owns it, may have come with a download or been written by a worker that was taken over; loading it
-would run it. The secret half of the key (Ed25519) is read by the process that compiles alone; whoever draws, walled in or
-not, needs only the public half.
+A file in a cache may have come with a download, or from a worker that an attacker controls, and loading it would run it. Only
+the compiling process reads the secret half of the key (Ed25519); the processes that draw need only the public half.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _BYTES: Final = 32
 
 
 def make_keys(home: Path) -> None:
-    """Make what is missing of the pair. Raises OSError."""
+    """Create the missing files of the key pair. Raises OSError."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.suppress(FileExistsError):
         _write(home / PRIVATE, Ed25519PrivateKey.generate().private_bytes_raw(), 0o600)
@@ -34,13 +33,13 @@ def make_keys(home: Path) -> None:
 
 
 def sign(home: Path, text: bytes) -> str:
-    """Make the signature of this machine's key over a text, in hex; a missing key is made. Raises OSError."""
+    """Sign a text with this machine's key, in hex; a missing key is created. Raises OSError."""
     make_keys(home)
     return _secret(home).sign(text).hex()
 
 
 def signed(home: Path, text: bytes, signature: str) -> bool:
-    """Tell whether a signature of `text` is of this machine's key, kept in `home`."""
+    """Tell whether `signature` (hex) is this machine's over `text`; its key is in `home`."""
     public = _read(home / PUBLIC, 0o022)
     if public is None:
         return False
@@ -59,7 +58,7 @@ def _secret(home: Path) -> Ed25519PrivateKey:
 
 
 def _read(file: Path, closed: int) -> bytes | None:
-    """Read the 32 bytes of a file of this user's that is closed to others as it should be."""
+    """Read the 32 bytes of a key file; None unless it is a plain file of this user without the permission bits `closed`."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
@@ -72,7 +71,7 @@ def _read(file: Path, closed: int) -> bytes | None:
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:
-    """Make a file, whole or not at all. Raises FileExistsError if it is there."""
+    """Create a file atomically. Raises FileExistsError if it is there."""
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -1,4 +1,4 @@
-"""The fast projection: a learned start, steps in learned coordinates; and how its parts are trained."""
+"""The fast projection: a learned start, then steps in learned coordinates; and the training of its parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _loaded: WeakKeyDictionary[nn.Module, tuple[Encoder | None, Curvature]] = WeakKe
 
 
 def fast_parts(generator: Generator, settings: Settings) -> tuple[Encoder | None, Curvature]:
-    """Load the trained parts of this generator, once; there may be no encoder. Raises PartMissing, GeneratorLacks."""
+    """Load the trained parts of this generator, once: the encoder, or None if there is none, and the curvature.
+
+    Raises PartMissing, GeneratorLacks, WeightsUnfit.
+    """
     assert isinstance(generator, nn.Module)
     if generator not in _loaded:
         encoder_file = find_part(settings, generator, f"{FOLDER}/{ENCODER}")
@@ -34,7 +37,10 @@ def fast_parts(generator: Generator, settings: Settings) -> tuple[Encoder | None
 
 
 def nearest_seed(generator: Generator, features: Features, settings: Settings) -> Start:
-    """Find a start where no encoder was trained: the seed that looks most like the photo. Raises PartMissing, WeightsUnfit."""
+    """Make a function that starts from the seed most like the photo, for generators without an encoder.
+
+    Raises PartMissing, WeightsUnfit.
+    """
     table = load_table(generator, table_file(settings, generator))
 
     def start(images: Tensor) -> Tensor:
@@ -47,7 +53,10 @@ def nearest_seed(generator: Generator, features: Features, settings: Settings) -
 def start_fast(
     generator: Generator, features: Features, target: np.ndarray, settings: Settings, steps: int | None = None
 ) -> FastProjection:
-    """Begin to project `target`, an aligned face uint8 [R, R, 3]; `steps` at most, or as many as pay."""
+    """Begin to project `target`, an aligned face uint8 [R, R, 3], in at most `steps` steps; None stops when they gain little.
+
+    Raises PartMissing, GeneratorLacks, WeightsUnfit.
+    """
     encoder, curvature = fast_parts(generator, settings)
     start = encoder if encoder is not None else nearest_seed(generator, features, settings)
     return FastProjection(generator, features, start, curvature, target, FastOptions.of(steps))

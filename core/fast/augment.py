@@ -1,7 +1,7 @@
-"""What happens to photographs on their way here, done to drawn faces: so that an encoder trained on the latter reads the former.
+"""Degrades drawn faces as photographs are degraded, so that networks trained on drawn faces work on photographs too.
 
-All of it is mild in colour, because the colour of a photo shall be found in its latent, and stronger in sharpness,
-compression and framing, which the generator cannot draw anyway.
+Colours change little, because the colour of a photo is to be found in its latent. Sharpness, compression and framing change
+more, since the generator can't draw them anyway.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from core.fast.data import to_bytes, to_unit
 
 
 def augment(images: Tensor, random: np.random.RandomState) -> Tensor:
-    """Spoil each image [N, 3, H, H] of -1..1 in its own way, as photographs are; repeatable from `random`."""
+    """Degrade each image [N, 3, H, H] of -1..1 in its own way; equal states of `random` give equal results."""
     images = _reframe(images, random)
     parts = [_compress(_sharpness(_colour(image[None], random), random), random) for image in images]
     return torch.cat([_occlude(part, random) for part in parts]).contiguous(memory_format=torch.channels_last)
 
 
 def spoil(images: Tensor, planes: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """Spoil faces as `augment` does, but put nothing before them, and frame `planes` [N, K, H, H] as each image is."""
+    """Degrade faces [N, 3, H, H] as `augment` does, but cover nothing, and reframe `planes` [N, K, H, H] like the images."""
     together = _reframe(torch.cat([images, planes], dim=1), random)
     parts = [_compress(_sharpness(_colour(image[None], random), random), random) for image in together[:, :3]]
     return torch.cat(parts).contiguous(memory_format=torch.channels_last), together[:, 3:]
@@ -43,7 +43,7 @@ def _reframe(images: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def _colour(image: Tensor, random: np.random.RandomState) -> Tensor:
-    """Vary exposure, white balance, contrast and saturation; now and then take all colour."""
+    """Vary exposure, white balance, contrast and saturation; one image in 25 loses its colour."""
     x = (image + 1) / 2
     x = x.clamp(1e-4, 1) ** float(random.uniform(0.85, 1.18))
     gains = random.normal(1, 0.04, 3) * random.uniform(0.92, 1.08)
@@ -56,7 +56,7 @@ def _colour(image: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def _sharpness(image: Tensor, random: np.random.RandomState) -> Tensor:
-    """Blur, as small originals are, and add the noise of a sensor."""
+    """Blur, as small originals are blurred, and add the noise of a sensor."""
     side = image.shape[-1]
     if random.rand() < 0.4:
         small = int(side * random.uniform(0.35, 1))
@@ -79,7 +79,7 @@ def _compress(image: Tensor, random: np.random.RandomState) -> Tensor:
 
 
 def _occlude(image: Tensor, random: np.random.RandomState) -> Tensor:
-    """Cover one face in six by an ellipse or rectangle of one colour, as a hand, a microphone or a frame's edge would."""
+    """Cover one face in six by an ellipse or rectangle of one colour, in place of a hand, a microphone or a frame's edge."""
     if random.rand() > 1 / 6:
         return image
     side = image.shape[-1]

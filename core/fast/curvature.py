@@ -1,13 +1,13 @@
-"""The curvature of a projection's loss, as it is on the average face: the coordinates in which `fast` steps.
+"""The curvature of a projection's loss on the average face, and the coordinates that it gives to the `fast` projection.
 
-The loss bends ten thousand times more along some directions of ws than along most others, and a descent that knows
-nothing of it creeps. The bends are much alike for all faces (Wang & Ponce 2021, The Geometry of Deep Generative Image
-Models), so they are learned once: with H the mean Gauss-Newton matrix, ws = start + T y and T T' = 1 / H, the loss
-bends about alike along every coordinate of y.
+The loss curves ten thousand times more along some directions of ws than along most others, and a plain descent is slow there.
+The curvature is much alike for all faces (Wang & Ponce 2021, The Geometry of Deep Generative Image Models), so it is learned
+once: with H the mean Gauss-Newton matrix, ws = start + T y and T T' = 1 / H, the loss curves about equally along every
+coordinate of y.
 
-H [num_ws * w_dim, num_ws * w_dim] is kept in two parts. Within a style, A' diag(slope^2) A: A is the generator's own layer
-from w to the factors of the style's channels, and each channel has one mean slope. Across the styles, the principal
-directions of what is left when the first part is taken out.
+H [num_ws * w_dim, num_ws * w_dim] is kept in two parts. The first, within a style, is A' diag(slope^2) A: A is the
+generator's own layer from w to the factors of the style's channels, and each channel has one mean slope. The second, across
+the styles, has the principal directions of what remains when the first part is divided out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _REST = 0.5  # curvature left, within a style, in what the directions don't reac
 
 
 class Curvature(nn.Module):
-    """y [N, num_ws, w_dim] -> how far ws moves [N, num_ws, w_dim]: T y."""
+    """The map T from coordinates y [N, num_ws, w_dim] to moves of ws [N, num_ws, w_dim]."""
 
     slopes: Tensor
     directions: Tensor
@@ -44,11 +44,13 @@ class Curvature(nn.Module):
 
     @classmethod
     def load(cls, generator: StyledGenerator, file: Path) -> Curvature:
-        """Read one of `egao train curvature`. Raises WeightsUnfit if it was learned of another generator."""
+        """Load a file of `egao train curvature`. Raises WeightsUnfit if it was learned from another generator,
+        ModelUnreadable.
+        """
         return load_trained(cls(generator), file, generator)
 
     def within_styles(self) -> Tensor:
-        """Compute [num_ws, w_dim, w_dim]: upper triangular R with R R' = the inverse of the first part, for each style."""
+        """Compute for each style the upper triangular R with R R' = inverse of the first part: [num_ws, w_dim, w_dim]."""
         if self._roots is None:
             matrices = []
             for layer, slopes in zip(self._layers, torch.split(self.slopes, [len(layer) for layer in self._layers]), strict=True):
@@ -69,5 +71,5 @@ class Curvature(nn.Module):
         return torch.einsum("nsd,sed->nse", flat.view_as(y), self.within_styles())
 
     def flatten(self, slopes: Tensor) -> Tensor:
-        """Turn gradients for ws [N, num_ws, w_dim] -> for coordinates in which only the first part is taken out."""
+        """Convert gradients for ws [N, num_ws, w_dim] to coordinates with the first part of the curvature divided out."""
         return torch.einsum("nse,sed->nsd", slopes, self.within_styles())

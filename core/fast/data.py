@@ -1,7 +1,7 @@
-"""The training sets: generated faces with the ws that drew them. No photograph of anyone is ever in one.
+"""The training sets: generated faces with the ws that drew them. They never contain a photograph of anyone.
 
-Every face follows from its number alone, so that a set can be made again anywhere and an interrupted one goes on. The
-numbers used as seeds lie far from those of the labelled seeds (600 and up), of the evaluation (5000 and up) and of tests.
+Every face is determined by its number, so that a set can be made again anywhere and an interrupted one continued. The numbers
+used as seeds lie far from those of the labelled seeds (600 and up), of the evaluation (5000 and up) and of tests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Draw = Callable[[Tensor], Tensor]  # ws [N, num_ws, w_dim] float32 -> images [N,
 def training_ws(generator: Generator, numbers: range) -> Tensor:
     """Make ws [n, num_ws, w_dim] of faces by number: half plain w, a quarter mixed of two w, a quarter jittered per style.
 
-    The last two lie outside W, where photographs are projected to.
+    The last two kinds lie outside W, as projected photographs do.
     """
     return torch.stack([_face(generator, number) for number in numbers])
 
@@ -49,7 +49,7 @@ def _face(generator: Generator, number: int) -> Tensor:
 
 @dataclass
 class DrawnSet:
-    """A folder with images.npy uint8 [N, side, side, 3], ws.npy float16 [N, num_ws, w_dim] and how many are done."""
+    """A folder with images.npy uint8 [N, side, side, 3], ws.npy float16 [N, num_ws, w_dim] and the number of finished faces."""
 
     folder: Path
     generator: Generator
@@ -77,7 +77,7 @@ class DrawnSet:
         return np.lib.format.open_memmap(file, "w+", dtype, shape)
 
     def fill(self) -> Iterator[int]:
-        """Draw what is missing; yields the number of finished faces after every batch."""
+        """Draw the missing faces, yielding the number of finished ones after every batch."""
         while self.done < self.faces:
             rows = slice(self.done, min(self.done + _BATCH, self.faces))
             ws = training_ws(self.generator, range(self.first + rows.start, self.first + rows.stop)).half().float()
@@ -95,16 +95,16 @@ class DrawnSet:
         temporary.replace(self._state)
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Read (ws float32 [n, num_ws, w_dim], images float32 [n, 3, side, side] of -1..1) of these rows."""
+        """Read rows of the set: (ws float32 [n, num_ws, w_dim], images float32 [n, 3, side, side] of -1..1)."""
         device = self.generator.w_average().device
         return torch.from_numpy(self.ws[rows].astype(np.float32)).to(device), to_unit(self.images[rows]).to(device)
 
 
 def to_bytes(images: Tensor) -> np.ndarray:
-    """Convert [N, 3, H, W] of -1..1 -> uint8 [N, H, W, 3]."""
+    """Convert [N, 3, H, W] of -1..1 to uint8 [N, H, W, 3]."""
     return (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def to_unit(images: np.ndarray) -> Tensor:
-    """Convert uint8 [N, H, W, 3] -> float32 [N, 3, H, W] of -1..1, channels_last."""
+    """Convert uint8 [N, H, W, 3] to float32 [N, 3, H, W] of -1..1, channels_last."""
     return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1  # a copy: decoded images are read-only

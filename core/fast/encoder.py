@@ -1,8 +1,8 @@
-"""The encoder: an aligned photo -> ws in one pass. Its picture is a likeness, not a portrait: the start of `fast`.
+"""The encoder: an aligned photo -> ws in one pass, the start of `fast`. Its picture is similar to the photo, not the person.
 
-The trunk is EfficientNet-Lite0, the network of the perceptual loss, fine-tuned at 128 pixels. Two of its levels, finely
-placed in the image, feed one linear layer to w (as in a ridge regression) and a small hidden layer that corrects it and
-adds an offset to every style (as in e4e, Tov et al. 2021), within the directions in which w varies most.
+The trunk is EfficientNet-Lite0, the network of the perceptual loss, fine-tuned at 128 pixels. Features of two of its levels
+feed a linear layer to w (fitted as a ridge regression) and a small hidden layer, which corrects w and adds an offset to every
+style (as in e4e, Tov et al. 2021) within the directions in which w varies most.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OFFSETS = 64  # directions of w in which a style may differ from the others
 
 
 class Encoder(nn.Module):
-    """Images [N, 3, S, S] of -1..1, S at least 128 -> ws [N, num_ws, w_dim]."""
+    """The encoder network: images [N, 3, S, S] of -1..1, S at least 128 -> ws [N, num_ws, w_dim]."""
 
     average: Tensor
     basis: Tensor
@@ -49,7 +49,7 @@ class Encoder(nn.Module):
 
     @classmethod
     def untrained(cls, generator: Generator, trunk: Features) -> Encoder:
-        """Make an encoder that still answers nearly the average face, its trunk the published one."""
+        """Make an encoder with the published trunk whose outputs are still close to the average face."""
         encoder = cls(generator.num_ws, generator.w_dim, trunk)
         z = torch.randn(10_000, generator.z_dim, generator=torch.Generator().manual_seed(123))
         with torch.inference_mode():
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 
     @classmethod
     def load(cls, generator: Generator, file: Path) -> Encoder:
-        """Read one of `egao train encoder`. Raises WeightsUnfit if it was trained for another generator."""
+        """Load a file of `egao train encoder`. Raises WeightsUnfit if it was trained for another generator, ModelUnreadable."""
         return load_trained(cls(generator.num_ws, generator.w_dim), file, generator)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -72,14 +72,14 @@ class Encoder(nn.Module):
         return w[:, None] + offsets
 
     def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict (w [N, w_dim], offsets [N, num_ws, w_dim]), whose sum is ws."""
+        """Predict (w [N, w_dim], offsets [N, num_ws, w_dim]); ws is their sum."""
         x = self.levels(images)
         hidden = F.gelu(self.hidden(x))
         w = self.average + self.direct(x) + self.correct(hidden)
         return w, self.offset(hidden).unflatten(1, (-1, OFFSETS)) @ self.basis
 
     def levels(self, images: Tensor) -> Tensor:
-        """Turn images -> the features [N, D] that the linear layers read."""
+        """Compute the features [N, D] that the linear layers read, of images [N, 3, S, S]."""
         if images.shape[-1] != SIDE:
             images = F.interpolate(images, (SIDE, SIDE), mode="area")
         x = F.relu6(self.stem(images))

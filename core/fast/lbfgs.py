@@ -1,7 +1,7 @@
-"""L-BFGS (Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 7.5) one accepted step at a time.
+"""L-BFGS (Nocedal & Wright, Numerical Optimization, algorithms 7.4 and 7.5), one accepted step at a time.
 
-Unlike Adam it follows the gradient's length and direction, so that coordinates which show nothing stay where they are. It
-begins with the plain gradient: x should be in coordinates along which the loss bends about alike (core.fast.curvature).
+Unlike Adam it follows the gradient's length and direction, so that coordinates without effect stay where they are. It begins
+with the plain gradient: x should be in coordinates along which the loss curves equally (core.fast.curvature).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TRIALS = 4
 
 @dataclass
 class Lbfgs:
-    """A point on its way down."""
+    """The state of one optimisation."""
 
     x: Tensor
     first_length: float  # of the first step at most, in the unit of x: nothing is known of the curvature yet
@@ -32,14 +32,14 @@ class Lbfgs:
     bends: list[Tensor] = field(default_factory=list)  # differences of the gradient
 
     def look(self, evaluate: Evaluate) -> None:
-        """Evaluate at the present point: at the beginning, and whenever the objective has changed."""
+        """Evaluate loss and gradient at the present point: at the beginning, and whenever the objective has changed."""
         self.loss, self.gradient = evaluate(self.x)
 
     def step(self, evaluate: Evaluate) -> bool:
-        """Move once to a lower loss; False if there is none along the way down.
+        """Do one step to a lower loss; False if none was found.
 
-        Where the remembered curvature leads nowhere (the objective has changed, or bends the other way), it is forgotten
-        and the plain gradient is tried.
+        If the remembered curvature leads nowhere (the objective changed, or the curvature is negative), it is forgotten and
+        the plain gradient is tried.
         """
         if self.moves and self._try(self._direction(), evaluate):
             return True
@@ -48,7 +48,7 @@ class Lbfgs:
         return self._try(self._direction(), evaluate)
 
     def _try(self, direction: Tensor, evaluate: Evaluate) -> bool:
-        """Shorten the way along `direction` until the loss falls as Armijo asks."""
+        """Search along `direction`, halving or more, until the loss meets Armijo's condition; False after `_TRIALS` trials."""
         slope = float((direction * self.gradient).sum())
         if slope >= 0:
             return False
@@ -72,7 +72,7 @@ class Lbfgs:
         self.x, self.loss, self.gradient = x, loss, gradient
 
     def _direction(self) -> Tensor:
-        """Compute minus the inverse Hessian, as far as it is known, times the gradient."""
+        """Compute minus the approximate inverse Hessian times the gradient."""
         q = -self.gradient
         if not self.moves:
             return q * min(1.0, self.first_length / max(float(q.norm()), 1e-12))

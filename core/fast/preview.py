@@ -1,9 +1,9 @@
-"""The preview head: the generator's features at 128 pixels -> the 256-pixel image, without the three costliest blocks.
+"""The preview head: from the generator's features at 128 pixels to a 256-pixel image, without its three costliest blocks.
 
-A step of gradient through it costs a third of one through the whole network: by it the encoder and the direction
-`clean` learn from thousands of faces. Its twelve outputs are the wavelet bands of a 256-pixel image, so the head is a
-1x1 convolution (which alone explains 92 % of the variance, by least squares) plus a small spatial branch. The styles
-that act after 128 pixels modulate its input, as they do in the generator, and so receive a gradient too.
+A step of gradient through it costs a third of one through the whole network. With it the encoder and the direction `clean`
+learn from thousands of faces. Its twelve outputs are the wavelet bands of a 256-pixel image, so the head is a 1x1 convolution
+(which alone explains 92 % of the variance, by least squares) plus a small spatial branch. The styles that act after 128
+pixels modulate its input, as they do in the generator, and so receive a gradient too.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _HIDDEN = 48
 
 
 class Preview(nn.Module):
-    """Features [N, C, 128, 128] and ws [N, num_ws, w_dim] -> image [N, 3, 256, 256], about -1..1."""
+    """The head: features [N, C, 128, 128] and ws [N, num_ws, w_dim] -> images [N, 3, 256, 256] of about -1..1."""
 
     def __init__(self, channels: int, late: int, w_dim: int) -> None:
-        """channels of the features; `late` is the number of styles that act after them (the last ones of ws)."""
+        """Build the head for features of `channels`. `late` is how many of the last styles act after these features."""
         super().__init__()
         self.late = late
         self.mix = nn.Parameter(torch.full((late,), 1 / late))
@@ -40,7 +40,7 @@ class Preview(nn.Module):
 
     @classmethod
     def shaped_for(cls, generator: FeatureGenerator) -> Preview:
-        """Make an untrained head of the generator's sizes."""
+        """Build an untrained head whose sizes fit the generator's features and styles."""
         with torch.inference_mode():
             features = generator.features(generator.broadcast(generator.w_average()[None]), FEATURE_SIDE)
         # a style at 128 pixels before the block's end belongs to the features; the rest of 128 feeds the next block's up

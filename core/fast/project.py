@@ -1,7 +1,7 @@
-"""The `fast` projection: a learned start, then a few dozen steps in coordinates along which the loss bends about alike.
+"""The `fast` projection: a learned start, then a few dozen steps in coordinates along which the loss curves equally.
 
-The encoder gives the start, the learned curvature the coordinates; L-BFGS does the rest on whole pictures, of which only
-what 256 pixels show is drawn.
+The encoder gives the start, the learned curvature the coordinates. L-BFGS does the rest on whole pictures, drawn only as far
+as they show at 256 pixels.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Start = Callable[[Tensor], Tensor]  # images [1, 3, 256, 256] of about -1..1 -> 
 
 @dataclass(frozen=True)
 class FastOptions:
-    """How to project fast. Weights are relative to the perceptual distance."""
+    """The options of a fast projection. Weights are relative to the perceptual distance."""
 
     most: int = 28  # steps after the start, at most
     pixel_weight: float = 1.0  # more makes the picture's colours likelier and the person less so
@@ -44,13 +44,13 @@ class FastOptions:
 
     @classmethod
     def of(cls, steps: int | None) -> FastOptions:
-        """Count all steps in all, the start counted as the first; None for as many as pay."""
+        """Make options for `steps` in all, the start being the first; None stops when steps gain too little."""
         return cls() if steps is None else cls(most=max(0, steps - 1))
 
 
 @dataclass
 class FastProjection:
-    """A fast projection in progress; the same surface as core.projection's others."""
+    """A fast projection in progress; see core.projection.Projecting."""
 
     generator: Generator
     features: Features
@@ -78,7 +78,7 @@ class FastProjection:
 
     @property
     def ws(self) -> np.ndarray:
-        """The latent as it stands: float32 [1, num_ws, w_dim]."""
+        """The latent after the steps so far: float32 [1, num_ws, w_dim]."""
         return self._ws(self._descent.x).detach().cpu().numpy().copy()
 
     @property
@@ -87,11 +87,11 @@ class FastProjection:
 
     @property
     def steps(self) -> int:
-        """Steps at most; it may stop before."""
+        """The most steps that it takes; it may stop earlier."""
         return 1 + self.options.most
 
     def run(self) -> Iterator[Step]:
-        """Take the remaining steps. The first is the learned start, of which a picture can be shown at once."""
+        """Do the remaining steps, yielding after each. The first is the learned start, whose picture can be shown at once."""
         began, before = time.perf_counter(), self.done
         while self._advance():
             self._losses.append(self._descent.loss)
@@ -100,14 +100,14 @@ class FastProjection:
             yield Step(self.done, self.steps, self._descent.loss, self._distance, seconds, eta)
 
     def _advance(self) -> bool:
-        """Take one step; False at the end."""
+        """Do one step; False at the end."""
         if not self._losses:
             self._descent.look(self._evaluate)
             return True
         return self.done < self.steps and not self._idle() and self._descent.step(self._evaluate)
 
     def _idle(self) -> bool:
-        """Tell whether the last steps gained too little to go on."""
+        """Tell whether the last steps gained too little to continue."""
         losses, patience = self._losses, self.options.patience
         return len(losses) > patience and losses[-1] > losses[-1 - patience] * (1 - self.options.gain)
 
@@ -131,7 +131,7 @@ class FastProjection:
         return float(loss.detach()), gradient
 
     def checkpoint(self) -> bytes:
-        """Pack all that `resume` needs to go on with the very same steps."""
+        """Pack all that `resume` needs to continue with exactly the same steps."""
         descent = self._descent
         tensors = {"x": descent.x, "gradient": descent.gradient, "losses": torch.tensor(self._losses, dtype=torch.double)}
         for name, pairs in (("move", descent.moves), ("bend", descent.bends)):
@@ -140,7 +140,7 @@ class FastProjection:
         return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata=about)
 
     def resume(self, checkpoint: bytes) -> None:
-        """Go on from `checkpoint`. Raises LatentUnreadable if it is of another photo, generator or options."""
+        """Continue from the bytes of `checkpoint`. Raises LatentUnreadable if it is of another photo, generator or options."""
         tensors, about = read_tensors(checkpoint)
         if about.get("of") != self._identity():
             raise LatentUnreadable(file="The checkpoint", reason="it is of another photo, generator or set of options")
@@ -154,7 +154,7 @@ class FastProjection:
         descent.loss = self._losses[-1] if self._losses else float("nan")
 
     def _identity(self) -> str:
-        """Compute a hash over everything that decides where the steps lead."""
+        """Compute a hash of all that determines the steps."""
         facts = repr(self.options) + self.generator.digest + hashlib.sha256(self.target.tobytes()).hexdigest()
         for part in (self._start, self.curvature.slopes, self.curvature.directions, self.curvature.bends):
             facts += hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest()
@@ -162,7 +162,7 @@ class FastProjection:
 
 
 def seen(network: Generator, ws: Tensor) -> Tensor:
-    """Draw what the loss sees: ws [N, num_ws, w_dim] in the network's precision -> float32 [N, 3, 256, 256], channels_last."""
+    """Draw ws [N, num_ws, w_dim], in the network's precision, as the loss sees it: float32 [N, 3, 256, 256], channels_last."""
     if isinstance(network, HalvingGenerator) and network.resolution >= 2 * SIDE:
         image = network.halved(ws)
     else:
@@ -171,7 +171,10 @@ def seen(network: Generator, ws: Tensor) -> Tensor:
 
 
 def face_weight(weight: float) -> Tensor:
-    """Make [1, 1, 256, 256], mean 1: the rim 1 against `weight` in the inner face, whose place FFHQ's alignment fixes."""
+    """Make the weights [1, 1, 256, 256] of pixels, mean 1: `weight` times as high in the inner face as at the edge.
+
+    FFHQ's alignment fixes where the inner face is.
+    """
     axis = (torch.arange(SIDE) + 0.5) / SIDE
     across, down = (axis - 0.5) / 0.2, (axis - 0.55) / 0.24  # centre and reach of eyes, nose and mouth
     bump = torch.exp(-0.5 * (down[:, None].square() + across[None].square()))

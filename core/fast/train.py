@@ -1,10 +1,10 @@
-"""Training of the preview head and of the encoder, on drawn faces alone (the curvature is learned in closed form).
+"""Trains the preview head and the encoder, on drawn faces only. (The curvature is fitted in closed form.)
 
     egao train preview-head      # whole images of a few hundred faces: least squares, then a few hundred steps
     egao train encoder           # thousands of faces drawn by that head at 128 pixels
 
-Every batch follows from the seed and the number of the step, and a checkpoint holds the whole state, so that a training
-that was interrupted ends with the very same weights.
+Every batch is determined by the seed and the number of the step, and a checkpoint holds the whole state, so that an
+interrupted training ends with exactly the same weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Loss = Callable[[nn.Module, np.random.RandomState], Tensor]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast. Equal schedules and seeds give equal weights on one kind of machine."""
+    """The length and speed of a training. Equal schedules and seeds give equal weights on one kind of machine."""
 
     steps: int
     batch: int
@@ -40,7 +40,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is known after a step."""
+    """The state after a step (iteration)."""
 
     step: int
     steps: int
@@ -48,10 +48,13 @@ class Trained:
 
 
 class Training:
-    """Adam over a module's trainable parameters, resumable from `checkpoint` if that file exists."""
+    """A training of a module's parameters with Adam. It continues from the file `checkpoint` if that fits."""
 
     def __init__(self, module: nn.Module, loss: Loss, schedule: Schedule, checkpoint: Path, drawn: dict[str, Any]) -> None:
-        """`drawn` names the set that is learned from: a checkpoint of another one, or of another schedule, is left alone."""
+        """Prepare the training. `drawn` names the set that is learned from.
+
+        A checkpoint of another set or another schedule is ignored, and overwritten at the first save.
+        """
         self.module, self.loss, self.schedule, self.checkpoint = module, loss, schedule, checkpoint
         self._plan = {"schedule": asdict(schedule), "drawn": drawn}
         self.parameters = [p for p in module.parameters() if p.requires_grad]
@@ -62,7 +65,7 @@ class Training:
             self._restore(torch.load(checkpoint, weights_only=True))
 
     def run(self) -> Iterator[Trained]:
-        """Train to the end, yielding after every step; stop iterating to stop, and begin anew later to go on."""
+        """Train to the end, yielding after every step. Stop iterating to pause; a new Training continues from the checkpoint."""
         while self.done < self.schedule.steps:
             random = np.random.RandomState((self.schedule.seed * 1_000_003 + self.done) % 2**32)
             for group in self.adam.param_groups:
@@ -93,7 +96,9 @@ class Training:
 
 
 def _share(parameter: nn.Parameter) -> float:
-    """Choose a parameter's share of the rate. Adam moves all inputs of a unit alike, so a unit with many moves too far
-    (Yang & Hu, Tensor Programs V): beyond 512 inputs the share falls as one over their number."""
+    """Choose a parameter's share of the learning rate: 512 over its number of inputs, at most 1.
+
+    Adam changes all inputs of a unit alike, so that a unit with many inputs moves too far (Yang & Hu, Tensor Programs V).
+    """
     inputs = parameter[0].numel() if parameter.ndim > 1 else 1
     return min(1.0, 512 / inputs)

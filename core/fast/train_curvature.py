@@ -1,8 +1,8 @@
-"""Learning of the curvature: on drawn faces, how the things that the loss compares answer to ws.
+"""Learns the curvature from drawn faces: how all that the loss compares depends on ws.
 
-With J the derivative of all that is compared, weighed as in the loss, the Gauss-Newton matrix is J'J, and J'n for white
-noise n has exactly that covariance. One pass backward gives one such sample; two a face tell, held against each other,
-what is alike between faces and what is this face's alone.
+Let J be the derivative of all that is compared, weighted as in the loss. The Gauss-Newton matrix is J'J, and J'n for white
+noise n has exactly that covariance. One backward pass gives one such sample. Two samples for each face tell what is common to
+faces and what belongs to one face only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MISSED = 0.1  # a usual difference of pixels, in the range of -1..1: the pixel 
 
 @dataclass(frozen=True)
 class SlopeSet:
-    """A folder of samples J'n; what is there already is not made again."""
+    """A folder of samples J'n; samples already in it are not made again."""
 
     folder: Path
     generator: StyledGenerator
@@ -42,7 +42,7 @@ class SlopeSet:
     first: int = FIRST
 
     def fill(self) -> Iterator[int]:
-        """Make what is missing; yields the number of faces done after every file."""
+        """Make the missing samples, yielding the number of faces done after every file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for done in range(0, self.faces, _CHUNK):
             file, numbers = self._file(done), self._numbers(done)
@@ -53,7 +53,7 @@ class SlopeSet:
             yield numbers.stop - self.first
 
     def all(self) -> Tensor:
-        """Draw [faces * SAMPLES, num_ws, w_dim], face by face."""
+        """Read all samples, face by face: [faces * SAMPLES, num_ws, w_dim]."""
         return torch.cat([load_file(self._file(done))["slopes"] for done in range(0, self.faces, _CHUNK)])
 
     def _numbers(self, done: int) -> range:
@@ -65,7 +65,7 @@ class SlopeSet:
 
 
 def slopes_at(generator: StyledGenerator, features: Features, number: int) -> Tensor:
-    """Draw samples [SAMPLES, num_ws, w_dim] at the training face of this number; they follow from the number alone."""
+    """Compute the samples [SAMPLES, num_ws, w_dim] for the training face with this number, which determines them."""
     device = generator.w_average().device
     dtype = fast_dtype(device)
     random = torch.Generator().manual_seed(number)
@@ -85,7 +85,7 @@ def slopes_at(generator: StyledGenerator, features: Features, number: int) -> Te
 
 
 def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = DIRECTIONS) -> Curvature:
-    """Fit both parts of the curvature to samples [N, num_ws, w_dim], N more than `directions`."""
+    """Fit both parts of the curvature to samples [N, num_ws, w_dim], with N larger than `directions`."""
     curvature = Curvature(generator, directions).to(slopes.device)
     found = []
     for layer, of_style in zip(generator.style_weights(), slopes.unbind(dim=1), strict=True):
@@ -106,7 +106,10 @@ def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = 
 
 
 def score_curvature(curvature: Curvature, slopes: Tensor) -> dict[str, float]:
-    """Count, on samples outside training, the directions in which a loss bends alike, (tr H)^2 / tr H^2, in ws and in y."""
+    """Score on held-out samples: the effective number of directions with equal curvature, (tr H)^2 / tr H^2.
+
+    "alike_before" is in ws, "alike_after" in the coordinates y.
+    """
     y = torch.zeros_like(slopes[:1]).requires_grad_(True)
     into_y = torch.stack([torch.autograd.grad((curvature(y) * sample).sum(), y)[0][0] for sample in slopes])
     return {"alike_before": _alike(slopes), "alike_after": _alike(into_y)}

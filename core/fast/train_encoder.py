@@ -1,4 +1,4 @@
-"""Training of the encoder: the latent itself is known for a drawn face, so most of the loss is the distance to it."""
+"""Trains the encoder. A drawn face's latent is known, so most of the loss is the distance to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RIDGE = 1.0  # in mean squared lengths of a feature vector over the number of f
 
 
 def encoder_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Prepare faces drawn by the preview head, averaged down to the encoder's 128 pixels: a tenth of the cost of whole ones."""
+    """Make the set of faces, drawn by the preview head at the encoder's 128 pixels, for a tenth of the cost of whole pictures."""
     head = load_trained(Preview.shaped_for(generator), head_file, generator)
 
     def draw(ws: Tensor) -> Tensor:
@@ -43,7 +43,10 @@ def encoder_set(generator: FeatureGenerator, head_file: Path, folder: Path, face
 
 
 def encoder_loss(generator: FeatureGenerator, head: Preview, drawn: DrawnSet, batch: int) -> Loss:
-    """Measure the squared distance of ws in deviations of w and, for some of the batch, the images' difference at 128 pixels."""
+    """Make the loss function: the squared distance of ws in deviations of w, a penalty of the offsets, and image differences.
+
+    The images are compared at 128 pixels, every eighth step and for four faces of the batch.
+    """
     variance = generator.w_deviation() ** 2
 
     def loss(encoder: nn.Module, random: np.random.RandomState) -> Tensor:
@@ -63,7 +66,7 @@ def encoder_loss(generator: FeatureGenerator, head: Preview, drawn: DrawnSet, ba
 
 
 def ridge(encoder: Encoder, drawn: DrawnSet, batch: int = 16) -> None:
-    """Fit the direct layer to w in closed form (in the dual: faces are fewer than features), the trunk as published."""
+    """Fit the encoder's direct layer to w in closed form, in place, with the published trunk."""
     random, levels, wanted = np.random.RandomState(0), [], []
     for first in range(0, drawn.faces, batch):
         ws, images = drawn.batch(np.arange(first, min(first + batch, drawn.faces)))
@@ -83,7 +86,7 @@ def ridge(encoder: Encoder, drawn: DrawnSet, batch: int = 16) -> None:
 def train_encoder(
     generator: FeatureGenerator, trunk: Features, folder: Path, head_file: Path, schedule: Schedule = SCHEDULE, faces: int = FACES
 ) -> Training:
-    """Prepare the training in `folder`: its set is drawn first, and a checkpoint there is taken up."""
+    """Draw the set in `folder`, then prepare the training; if `folder` has a fitting checkpoint, it is continued."""
     drawn = encoder_set(generator, head_file, folder / "drawn", faces)
     for _ in drawn.fill():
         pass
@@ -100,7 +103,10 @@ def train_encoder(
 
 
 def score_encoder(encoder: Encoder, generator: FeatureGenerator, seeds: range = HELD_OUT) -> dict[str, float]:
-    """Score it on whole renders outside training: R2 of w, and the root mean square of the styles' offsets in deviations."""
+    """Score the encoder on whole pictures of held-out seeds.
+
+    "explained_w" is R2 of w, "offsets" the root mean square of the styles' offsets in deviations of w.
+    """
     network = network_in(generator, fast_dtype(generator.w_average().device))
     wanted, found, offsets = [], [], []
     for seed in seeds:

@@ -1,4 +1,4 @@
-"""Training of the preview head: least squares for the 1x1, then Adam for all of it."""
+"""Trains the preview head: least squares for its 1x1 convolution, then Adam for all of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEAST_SQUARES_FACES = 128
 
 
 def head_set(generator: FeatureGenerator, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Draw whole renders, averaged down to 256 pixels as the loss of a projection sees them."""
+    """Make the set of whole pictures, averaged down to 256 pixels as the loss of a projection sees them."""
     network = network_in(generator, fast_dtype(generator.w_average().device))
 
     def draw(ws: Tensor) -> Tensor:
@@ -34,19 +34,19 @@ def head_set(generator: FeatureGenerator, folder: Path, faces: int = FACES) -> D
 
 
 def dtype_of(network: object) -> torch.dtype:
-    """Read the precision of a network's weights."""
+    """Return the precision of a network's weights."""
     assert isinstance(network, nn.Module)
     return next(network.parameters()).dtype
 
 
 def features_of(generator: FeatureGenerator, ws: Tensor) -> Tensor:
-    """Compute the features at 128 pixels in the fast precision, as float32: what the head will see."""
+    """Compute the features at 128 pixels, [N, C, 128, 128] float32, in the fast precision, as the head will get them."""
     network = network_in(generator, fast_dtype(ws.device))
     return network.features(ws.to(dtype_of(network)), FEATURE_SIDE).float()
 
 
 def least_squares(head: Preview, generator: FeatureGenerator, drawn: DrawnSet) -> None:
-    """Fit the head's 1x1 convolution in closed form; the rest of the head is still idle. In place."""
+    """Fit the head's 1x1 convolution in closed form, in place, while the rest of the head has no effect."""
     size = head.linear.in_channels + 1
     gram, moments = torch.zeros(size, size, dtype=torch.double), torch.zeros(size, BANDS, dtype=torch.double)
     for first in range(0, min(_LEAST_SQUARES_FACES, drawn.faces), 4):
@@ -65,7 +65,7 @@ def least_squares(head: Preview, generator: FeatureGenerator, drawn: DrawnSet) -
 
 
 def head_loss(generator: FeatureGenerator, drawn: DrawnSet, batch: int) -> Loss:
-    """Mean squared error at 256 pixels, in the unit of 0..1 times a hundred."""
+    """Make the loss function: mean squared error at 256 pixels, of pixels in 0..1, times a hundred."""
 
     def loss(head: nn.Module, random: np.random.RandomState) -> Tensor:
         ws, images = drawn.batch(random.randint(0, drawn.faces, batch))
@@ -77,7 +77,7 @@ def head_loss(generator: FeatureGenerator, drawn: DrawnSet, batch: int) -> Loss:
 
 
 def train_head(generator: FeatureGenerator, folder: Path, schedule: Schedule = SCHEDULE, faces: int = FACES) -> Training:
-    """Prepare the training in `folder`: its set is drawn first, and a checkpoint there is taken up."""
+    """Draw the set in `folder`, then prepare the training; if `folder` has a fitting checkpoint, it is continued."""
     drawn = head_set(generator, folder / "exact", faces)
     for _ in drawn.fill():
         pass
@@ -91,7 +91,7 @@ def train_head(generator: FeatureGenerator, folder: Path, schedule: Schedule = S
 
 
 def score_head(head: Preview, generator: FeatureGenerator, numbers: range = HELD_OUT) -> dict[str, float]:
-    """Score it on faces outside training: squared error at 256 pixels (0..1), the share of the images' variance explained."""
+    """Score the head on held-out faces at 256 pixels: "squared_error" of pixels in 0..1, and "explained" variance (at most 1)."""
     network = network_in(generator, fast_dtype(generator.w_average().device))
     errors, variances = [], []
     for number in numbers:

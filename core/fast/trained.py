@@ -1,4 +1,4 @@
-"""Trained parts on disk: fp16 safetensors that name the generator which they belong to, with a model card beside them."""
+"""Trained parts on disk: fp16 safetensors that name the generator they belong to, with a model card beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors",
 
 
 def trained_file(settings: Settings, generator: Generator, name: str) -> Path:
-    """Find the file of the part `name` of this generator. Raises PartMissing."""
+    """Find the file of the part `name` for this generator. Raises PartMissing."""
     file = find_part(settings, generator, f"{FOLDER}/{name}")
     if file is None:
         part = name.removesuffix(".safetensors")
@@ -32,7 +32,7 @@ def trained_file(settings: Settings, generator: Generator, name: str) -> Path:
 
 
 def save_trained(module: nn.Module, file: Path, generator: Generator, facts: dict[str, str]) -> None:
-    """Write the module's state in float16 with `facts` (strings) and the generator's digest as metadata."""
+    """Write the module's state in float16, atomically, with `facts` (strings) and the generator's digest as metadata."""
     state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in module.state_dict().items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(".part")
@@ -41,9 +41,9 @@ def save_trained(module: nn.Module, file: Path, generator: Generator, facts: dic
 
 
 def load_trained(module: M, file: Path, generator: Generator) -> M:
-    """Fill the module (float32, frozen) from a file of `save_trained`.
+    """Load a file of `save_trained` into the module (float32, frozen) and return it.
 
-    Raises WeightsMissing if there is none and WeightsUnfit if it was trained for another generator.
+    Raises WeightsMissing if there is no file, WeightsUnfit if it was trained for another generator, ModelUnreadable.
     """
     if not file.is_file():
         raise WeightsMissing(name=file.stem)

@@ -1,6 +1,6 @@
-"""What egao keeps: faces, jobs, members, servers. One SQLite file, sealed where it is about a face.
+"""What egao keeps: faces, jobs, members, servers. One SQLite file, in which all data about a face is encrypted.
 
-Everything is reached through its owner, and can be erased by owner, by server and by message.
+Every row has an owner, and rows can be erased by owner, by server and by message.
 """
 
 from core.store.erasure import Erased, Expired

@@ -1,7 +1,7 @@
-"""Copies of the store: written while it is in use, checked before they count, put back in one step.
+"""Backups of the store: written while it is in use, checked before they count, restored atomically.
 
-A copy is sealed like the store itself; keep the key elsewhere, or it is worth nothing. What members erase stays in
-older copies: keep none for longer than the longest retention.
+A backup is encrypted like the store itself; keep the key elsewhere, or it is worth nothing. What members erase remains in
+older backups: keep none for longer than the longest retention.
 """
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
@@ -25,7 +25,7 @@ from core.store.vault import Unopened, Vault
 
 
 def write(database: Database, path: Path) -> None:
-    """Copy the store to `path` and check the copy; an older file there stays until then."""
+    """Copy the store to `path` and check the copy; until then an older file there stays. Raises BackupUnfit, StoreError."""
     with _fresh(path) as fresh:
         with database.reading() as db:
             _copy(db.conn, fresh)
@@ -36,7 +36,10 @@ def write(database: Database, path: Path) -> None:
 
 
 def put_back(settings: Settings, path: Path, target: Path) -> None:
-    """Replace the store at `target` by the copy at `path`, if that is sound and opens with the key of the settings."""
+    """Replace the store at `target` by the copy at `path`, if it is sound and a key of the settings opens it.
+
+    Raises BackupUnfit, StoreNewer, WrongKey, BadSetting, KeyExposed.
+    """
     if not path.is_file():
         raise BackupUnfit(path=path, reason="there is no such file")
     with _fresh(target) as fresh:
@@ -54,7 +57,7 @@ def put_back(settings: Settings, path: Path, target: Path) -> None:
 
 
 def problems(database: Database, vault: Vault) -> list[str]:
-    """List what is wrong with the store; empty if it is sound."""
+    """List what is wrong with the store, in words; empty if it is sound."""
     with database.reading() as db:
         return _structure(db.conn) + _unopened(db, vault)
 
@@ -117,7 +120,10 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def _fresh(path: Path) -> Iterator[Path]:
-    """Make a private empty file beside `path`, gone at the end unless it was renamed."""
+    """Create a private empty file beside `path` and yield its path. It is deleted at the end unless it was renamed.
+
+    Raises BackupUnfit if it can't be created.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

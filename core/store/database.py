@@ -1,14 +1,14 @@
 """One SQLite file, safe to use from any thread.
 
-One connection writes, under a lock, in `begin immediate` transactions: two threads never wait for each other's half
-of a change, and another process is waited for at most `BUSY_SECONDS`. Reads take a connection of their own and see a
-snapshot; they never wait for a write (WAL). Both are blocks:
+One connection writes, under a lock, in `begin immediate` transactions: no thread sees half of another's change, and another
+process is waited for at most `BUSY_SECONDS`. Each read uses a connection of its own and sees a snapshot; it never waits for a
+write (WAL). All are blocks:
 
     with database.writing() as db: db.table("faces").insert(row)
     with database.reading() as db: rows = list(db.query("select …"))
     with database.erasing() as db: db.execute("delete …")
 
-synchronous=FULL: what `writing()` has left stays after a power cut. secure_delete: erased bytes are overwritten.
+synchronous=FULL: what a finished `writing()` block wrote survives a power cut. secure_delete: erased bytes are overwritten.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """The file `path`, created if missing (mode 0600), brought up to date on opening."""
+    """The SQLite file `path`: created if missing (mode 0600), and migrated to the present version when opened."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,7 +68,10 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite_utils.Database]:
-        """Open a transaction: all of the block is written or, if it raises, nothing of it. Raises StoreError, ShuttingDown."""
+        """Open a transaction: all of the block is written or, if it raises, nothing. Inside another block it joins that one.
+
+        Raises StoreError classes, BadSetting, ShuttingDown.
+        """
         with self._lock, self._translated():
             self._check_open()
             if self._writer.conn.in_transaction:
@@ -84,7 +87,10 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite_utils.Database]:
-        """Open a snapshot to read from. It doesn't see what a `writing()` block around it has not yet committed."""
+        """Open a snapshot to read from. It doesn't see uncommitted changes of a `writing()` block around it.
+
+        Raises StoreError classes, BadSetting, ShuttingDown.
+        """
         self._check_open()
         with self._translated():
             try:
@@ -101,7 +107,7 @@ class Database:
 
     @contextlib.contextmanager
     def wiping(self) -> Iterator[sqlite_utils.Database]:
-        """Open a `writing()` block that empties values: those are overwritten and leave the WAL with the next sweep."""
+        """Open a `writing()` block that empties values. They are overwritten, and leave the WAL with the next sweep."""
         with self.writing() as db:
             before = db.conn.total_changes
             yield db
@@ -109,10 +115,10 @@ class Database:
 
     @contextlib.contextmanager
     def erasing(self, *, thorough: bool = True) -> Iterator[sqlite_utils.Database]:
-        """Open a `writing()` block after which what it deleted is overwritten in the file and gone from the WAL.
+        """Open a `writing()` block after which all that it deleted is overwritten in the file and gone from the WAL.
 
-        Not `thorough`, or where a vacuum would keep others waiting (`QUICK_BYTES`), one stays due for a later `scrub`. A
-        block that changed nothing costs nothing.
+        If not `thorough`, or if the file is larger than QUICK_BYTES, the vacuum is left to a later `scrub`, so that nobody
+        waits for it. A block that changes nothing costs nothing.
         """
         with self._lock:
             with self.writing() as db:
@@ -125,11 +131,11 @@ class Database:
                 self.scrub(vacuum=thorough and self._bytes() <= QUICK_BYTES)
 
     def scrub(self, *, vacuum: bool) -> bool:
-        """Empty the WAL into the file and, with `vacuum`, write the file anew. False if readers or a full disk hinder.
+        """Empty the WAL into the file and, with `vacuum`, rewrite the file. False if readers or a full disk prevent it.
 
-        secure_delete zeroes a freed cell, but a page that was split may keep stale copies of rows that moved away (seen
-        in one of fifty erasures); only a vacuum, 0.7 s for 100 MB, is sure to leave none. What was hindered is
-        `scrub_due`, and is done by the next scrub.
+        secure_delete zeroes a freed cell, but a page that was split may keep stale copies of rows that moved away (seen in
+        one of fifty erasures). Only a vacuum, 0.7 s for 100 MB, surely leaves none. What was prevented stays `scrub_due` for
+        the next scrub.
         """
         with self._lock:
             self._check_open()
@@ -147,12 +153,12 @@ class Database:
 
     @property
     def scrub_due(self) -> bool:
-        """Whether erased bytes may still stand somewhere in the file or its WAL."""
+        """Whether erased bytes may still be somewhere in the file or its WAL."""
         return self.wal_due or self.vacuum_due
 
     @property
     def vacuum_due(self) -> bool:
-        """Whether stale copies of erased rows may still stand in the file."""
+        """Whether stale copies of erased rows may still be in the file."""
         with self.reading() as db:
             return bool(db.execute("pragma user_version").fetchone()[0] == _VACUUM_DUE)
 
@@ -215,7 +221,7 @@ class Database:
 
 
 def told(error: sqlite3.Error, path: Path) -> Exception:
-    """Translate SQLite's error into one for a person; our own mistakes (wrong SQL) stay as they are."""
+    """Translate SQLite's error into one for a person. Others, such as wrong SQL, are returned as they are."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code, without its details
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(path=path)
@@ -229,20 +235,21 @@ def told(error: sqlite3.Error, path: Path) -> Exception:
 
 
 def next_id(db: sqlite_utils.Database, table: str, now: float) -> int:
-    """Choose the number of a table's next row: a sealed value needs it before the row exists. `now` is in Unix seconds.
+    """Choose the id of a table's next row, which is needed before the row exists to encrypt its values. `now` is in Unix
+    seconds.
 
-    Never one that was given before, so that an old button finds nothing rather than somebody's newer face. The table alone
-    can't know that: an older copy may have been put in its place. So numbers follow the time.
+    An id is never used twice, so that an old button finds nothing rather than somebody's newer face. The table alone can't
+    ensure that, because an older backup may have replaced it. So ids follow the time.
     """
     row = db.execute("select seq from sqlite_sequence where name = ?", [table]).fetchone()
     return max((row[0] if row else 0) + 1, int((now - FIRST_TIME) * NUMBERS_A_SECOND))
 
 
 class Hold:
-    """An advisory lock on a file, kept until closed or until the process ends, however it ends."""
+    """An advisory lock on a file, held until closed or until the process ends in any way."""
 
     def __init__(self, path: Path, *, exclusive: bool, failed: EgaoError | None = None) -> None:
-        """Take the hold. Raises `failed` (StoreInUse of the folder, unless given) if another process's is in the way."""
+        """Take the lock. If another process holds it, raises `failed`, or StoreInUse of the folder if that is None."""
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
@@ -255,7 +262,7 @@ class Hold:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file for its owner alone before SQLite writes to it; its -wal and -shm take the same mode."""
+    """Create the file for its owner only, before SQLite writes to it; its -wal and -shm get the same mode."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)

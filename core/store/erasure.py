@@ -1,7 +1,7 @@
-"""Erasing people, servers and what has run out. Every function is one transaction, then the file is scrubbed.
+"""Erases people, servers and what has expired. Every function is one transaction, after which the file is scrubbed.
 
-Two things outlive the erasure of a member, else erasing oneself would lift a block or refill a quota: blocks, and the
-counted uses of the last 24 hours. Neither holds the member's id in the clear (see `members.py`, `limits.py`).
+Two things outlive the erasure of a member, because else erasing oneself would lift a block or refill a quota: blocks, and the
+counted uses of the last 24 hours. Neither holds the member's id in plain text (see `members.py`, `limits.py`).
 """
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
@@ -27,7 +27,7 @@ PERSONAL = ("faces", "jobs", "reports")
 
 
 class Erased(NamedTuple):
-    """What an erasure took away."""
+    """The numbers of erased faces and jobs, and which jobs to stop."""
 
     faces: int = 0
     jobs: int = 0
@@ -35,7 +35,7 @@ class Erased(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """What a sweep took away."""
+    """What a sweep erased."""
 
     faces: int
     jobs: int  # rows that had ended long ago
@@ -45,9 +45,9 @@ class Expired(NamedTuple):
 
 
 def forget(database: Database, owner: Owner) -> Erased:
-    """Erase a member in one server or in direct messages, and what others there made of the member's photos.
+    """Erase a member in one server or in direct messages, with what others there made of the member's photos.
 
-    The consent too, if nothing of theirs is left anywhere.
+    The consent is erased too if nothing of the member's is left anywhere.
     """
     guild, member = owner.columns
     with database.erasing() as db:
@@ -66,7 +66,7 @@ def forget_member(database: Database, member_id: int) -> Erased:
 
 
 def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Erased:
-    """Erase everything that came from a server; `settings_too`: also its settings, blocks and counted uses."""
+    """Erase the faces, jobs and reports of a server. With `settings_too` also its settings, blocks and counted uses."""
     assert guild_id != NOBODY
     with database.erasing() as db:
         for table in ("blocks", "uses", "guilds") if settings_too else ():
@@ -75,12 +75,12 @@ def forget_guild(database: Database, guild_id: int, *, settings_too: bool) -> Er
 
 
 def forget_messages(database: Database, *message_ids: int) -> Erased:
-    """Erase the faces whose photos these messages held, and the jobs about them: the messages were deleted."""
+    """Erase the faces whose photos were in these messages, and the jobs about them, because the messages were deleted."""
     return _forget_sources(database, "message_id", "source_message_id", message_ids)
 
 
 def forget_channels(database: Database, *channel_ids: int) -> Erased:
-    """Channels were deleted, and with them the messages that held photos: erase the faces and the jobs from there."""
+    """Erase the faces and jobs from these channels, because the channels were deleted with all their messages."""
     return _forget_sources(database, "channel_id", "channel_id", channel_ids)
 
 
@@ -98,7 +98,7 @@ def _forget_sources(database: Database, of_source: str, of_job: str, ids: Sequen
 
 
 def owners(database: Database) -> list[Owner]:
-    """List every member of a server of whom anything is kept, a face that somebody made of their photo too, with the server."""
+    """List every member of a server of whom something is kept, with the server; also authors of photos of kept faces."""
     tables = " union ".join(f"select guild_id, member_id from {table}" for table in PERSONAL)
     tables += " union select guild_id, author_id from faces join sources on face_id = id where author_id is not null"
     sql = f"select guild_id, member_id from ({tables}) where guild_id != ? and member_id != ? order by 1, 2"
@@ -107,7 +107,7 @@ def owners(database: Database) -> list[Owner]:
 
 
 def channels(database: Database) -> list[tuple[int, int]]:
-    """List (server, channel or thread) of every photo of which something is kept."""
+    """List (server, channel or thread) of every photo of which something is kept, without direct messages."""
     sql = """
         select guild_id, sources.channel_id from sources join faces on faces.id = face_id where sources.channel_id is not null
         union select guild_id, channel_id from jobs where channel_id is not null
@@ -117,7 +117,7 @@ def channels(database: Database) -> list[tuple[int, int]]:
 
 
 def expire(database: Database, jobs: Jobs, now: float) -> Expired:
-    """Erase what has run out: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
+    """Erase what has expired: faces, requests and tokens, ended jobs, uses, reports, members long unseen."""
     pull_back(database, now)
     with database.erasing(thorough=False) as db:
         lapsed = jobs.lapse(db)
@@ -134,7 +134,7 @@ def expire(database: Database, jobs: Jobs, now: float) -> Expired:
 
 
 def pull_back(database: Database, now: float) -> None:
-    """Let what was written by a clock that ran ahead and was set back count from now: else it would be kept until then."""
+    """Move times in the future to now, after a clock that ran ahead was corrected: else their rows would be kept until then."""
     if now < FIRST_TIME:  # a clock without a battery, until the network puts it right: then all of this would run out
         return
     with database.reading() as db:  # hardly ever is there any: not worth waiting for the writer
@@ -161,7 +161,7 @@ def _later(db: sqlite_utils.Database, table: str, moment: str, now: float) -> bo
 
 
 class Sweeper:
-    """Finishes what erasures left due: the WAL after each sweep, a vacuum of the file more seldom."""
+    """Does what erasures left due: it empties the WAL after each sweep, and vacuums the file at longer intervals."""
 
     def __init__(self, database: Database, now: Callable[[], float]) -> None:
         self._database = database
@@ -170,7 +170,7 @@ class Sweeper:
         self._pause = VACUUM_SECONDS
 
     def tidy(self) -> None:
-        """Vacuum if that is due and the last was long ago, for how long it took; else only empty the WAL."""
+        """Vacuum if that is due and enough time has passed since the last one; else only empty the WAL."""
         waited = abs(self._now() - self._last) >= self._pause  # abs: the clock may have been set back
         if waited and self._database.vacuum_due:
             began = time.monotonic()
@@ -182,7 +182,7 @@ class Sweeper:
 
 
 def _erase(db: sqlite_utils.Database, where: str, *, guild: int = NOBODY, member: int | None = None) -> Erased:
-    """Erase what `where` says: of everybody, or of a member and made of that member's photos."""
+    """Delete the rows `where` holds: of everybody, or, with a `member`, of that member and made of that member's photos."""
     facts: dict[str, int | None] = {"guild": guild, "member": member}
     of = dict.fromkeys(PERSONAL, where)
     if member is not None:

@@ -1,4 +1,4 @@
-"""All that is kept of a member, as zips that can be sent: about.json, and per face its picture and its latent."""
+"""Exports all that is kept of a member as zips: about.json, and for each face its picture and its latent."""
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PICTURES = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpg"), (b"RIFF", "webp"))
 
 @dataclass(frozen=True)
 class _Entry:
-    """A face or a request: what is said of it in about.json, under `section` of its place, and its files."""
+    """A face or a request in the export: its part of about.json, under `section` of its place, and its files."""
 
     place: Owner
     section: str
@@ -42,7 +42,7 @@ class _Entry:
 
 
 class _Archive:
-    """One zip in the making."""
+    """One zip that is being written."""
 
     def __init__(self, about: dict[str, Any]) -> None:
         self._about = about  # of about.json, but the places
@@ -52,12 +52,12 @@ class _Archive:
         self._said = len(_json(about))
 
     def open(self, owner: Owner, about: dict[str, Any]) -> None:
-        """Begin what is said of a place."""
+        """Begin the part of about.json about a place (a server or direct messages)."""
         self._places[owner] = {"server": owner.guild_id, **about, "faces": [], "requests": []}
         self._said += len(_json(self._places[owner])) + _ROW
 
     def size_with(self, entry: _Entry) -> int:
-        """Bound the bytes of the file with one more entry: as if nothing of it could be made smaller."""
+        """Bound the size of the zip, in bytes, with one more entry, as if nothing could be compressed."""
         return self._held.tell() + self._said + len(_json(entry.about)) + sum(map(len, entry.files.values())) + self._rows(entry)
 
     def _rows(self, entry: _Entry) -> int:
@@ -65,7 +65,7 @@ class _Archive:
 
     @property
     def empty(self) -> bool:
-        """Whether it holds no entry yet."""
+        """Whether it has no entry yet."""
         return not any(place["faces"] or place["requests"] for place in self._places.values())
 
     def add(self, entry: _Entry) -> None:
@@ -77,23 +77,24 @@ class _Archive:
             self._zip.writestr(name, content)
 
     def close(self) -> bytes:
-        """Finish the file, and return all of it."""
+        """Finish the zip and return its bytes."""
         self._zip.writestr("about.json", _json({**self._about, "places": list(self._places.values())}))
         self._zip.close()
         return self._held.getvalue()
 
 
 class Exporter:
-    """Gathers from every part of the store."""
+    """Collects what every part of the store keeps of a member."""
 
     def __init__(self, faces: Faces, jobs: Jobs, members: Members, limits: Limits, reports: Reports) -> None:
         self._faces, self._jobs, self._members, self._limits, self._reports = faces, jobs, members, limits, reports
         self._database = faces.database
 
     def of_member(self, member_id: int, most: int) -> Iterator[bytes]:
-        """Yield what is kept of a member everywhere, as zips of at most `most` bytes; none if that is nothing.
+        """Yield all that is kept of a member as zips of at most `most` bytes; none if nothing is kept. A larger entry has its
+        own zip.
 
-        Each is made when it is asked for, of one face or request after the other: no more than one zip is in memory.
+        Each zip is made when it is asked for, from one face or request after the other, so only one is in memory.
         """
         with self._database.reading() as db:
             places = self._places(db, member_id)
@@ -121,7 +122,7 @@ class Exporter:
         }
 
     def _entries(self, owner: Owner) -> Iterator[_Entry]:
-        """Yield an owner's faces and requests one by one; what was erased meanwhile or is damaged is left out."""
+        """Yield an owner's faces and requests one by one, without those erased meanwhile or damaged."""
         for number in self._faces.numbers(owner):
             with contextlib.suppress(NoSuchStoredFace, StoreDamaged):
                 yield self._face(owner, self._faces.get(owner, number))
@@ -147,7 +148,7 @@ class Exporter:
         return _Entry(owner, "requests", {**_plain(about), "files": sorted(files)}, files)
 
     def _places(self, db: sqlite_utils.Database, member_id: int) -> list[Owner]:
-        """Yield every owner that this member is. Blocks and uses hold no id: the servers that have any are tried."""
+        """List every owner that this member is. Blocks and uses hold no id, so the servers that have any are tried."""
         member_tables = " union ".join(f"select guild_id from {table} where member_id = :member" for table in PERSONAL)
         others = "select guild_id from blocks union select guild_id from uses"
         sure = {row[0] for row in db.execute(member_tables, {"member": member_id})}
@@ -161,7 +162,7 @@ class Exporter:
 
 
 def picture_ending(picture: bytes) -> str:
-    """Choose the ending of a kept picture's file name, by its first bytes."""
+    """Choose the ending of a picture's file name by its first bytes: "png", "jpg", "webp" or "bin"."""
     return next((ending for start, ending in _PICTURES if picture.startswith(start)), "bin")
 
 

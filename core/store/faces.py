@@ -1,7 +1,7 @@
-"""Faces: a latent, a small picture and where they came from. Reached only through their owner.
+"""Faces: a latent, a small picture and where the photo is. They are only reached through their owner.
 
-Everything derived from the face is sealed; the photo's hash is kept as a keyed hash of owner and photo, so that equal
-photos of two people leave no equal rows. An expired face is out of reach at once, before the next sweep erases it.
+All that derives from a face is encrypted. The photo's hash is kept as a keyed hash of owner and photo, so that equal photos
+of two people leave no equal rows. An expired face can't be read any more, even before the next sweep erases it.
 """
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
@@ -35,7 +35,7 @@ _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "crea
 
 @dataclass(frozen=True)
 class PhotoPlace:
-    """Where a photo stands that somebody sent: read from `url` while that is fresh, later from its message."""
+    """Where a photo on Discord is: read from `url` while that is fresh, later from its message."""
 
     url: str
     size: int
@@ -70,21 +70,21 @@ class StoredFace:
 
 
 class FaceAndLatent(NamedTuple):
-    """A face and its .npz file."""
+    """A face and its latent, as the bytes of an .npz file."""
 
     face: StoredFace
     latent: bytes
 
 
 class FaceCount(NamedTuple):
-    """How many faces are kept of how many members."""
+    """The number of kept faces, and of the members they belong to."""
 
     faces: int
     members: int
 
 
 class Faces(Part):
-    """Adds, finds and erases faces."""
+    """The kept faces: adds, finds and erases them."""
 
     def add(
         self,
@@ -104,11 +104,10 @@ class Faces(Part):
         learned: Learned = NOTHING,
         job: int | None = None,
     ) -> StoredFace:
-        """Keep a face. The same photo, face, generator and method again replaces it under its number.
+        """Keep a face. If photo, face, generator and method are those of a kept face, it replaces that one under its id.
 
-        `latent` is an .npz file, `thumbnail` an encoded picture; the message of its `source` is remembered. With `job`, the
-        face is kept only if that job is still being worked on, else JobCancelled: what was erased while the work went on
-        doesn't come back.
+        `latent` is an .npz file, `thumbnail` an encoded picture; the message of its `source` is noted. With `job`,
+        JobCancelled is raised unless that job is still running: what was erased during the work must not come back.
         """
         details = {"photo": photo_sha256, "box": list(map(float, box)), "quad": [list(map(float, corner)) for corner in quad]}
         plain = {"details": to_json(details), "latent": latent, "thumbnail": thumbnail}
@@ -130,28 +129,28 @@ class Faces(Part):
             return self._one(db, owner, number)
 
     def find(self, owner: Owner, photo_sha256: str, face: int, *, generator: str, method: str) -> StoredFace | None:
-        """Find the face of this very photo, if it is kept: no new projection is needed. If it was sent, `renew`."""
+        """Find the kept face of this very photo, so that it need not be projected again; None if none is kept."""
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.reading() as db:
             known = self._numbers(db, owner, key)
             return next(self._readable(db, owner, known), None)
 
     def get(self, owner: Owner, face_id: int) -> StoredFace:
-        """Read one face of the owner's. Raises NoSuchStoredFace, also for a face that is somebody else's."""
+        """Read one face of the owner's. Raises NoSuchStoredFace, also for somebody else's face."""
         with self.database.reading() as db:
             return self._one(db, owner, face_id)
 
     def of(self, owner: Owner) -> list[StoredFace]:
-        """List all faces of the owner, the one that `latest` gives first."""
+        """List all faces of the owner, the one that `latest` returns first."""
         return self._select(owner, "order by chosen desc, id desc")
 
     def numbers(self, owner: Owner) -> list[int]:
-        """List the numbers of all faces of the owner."""
+        """List the ids of all faces of the owner."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute(f"select id from faces where {_OWNED} order by id", self._who(owner))]
 
     def latest(self, owner: Owner, generator: str | None = None) -> StoredFace | None:
-        """Find the face last given or picked, of this generator if one is named."""
+        """Find the face last given or picked, of this generator if one is named; None if there is none."""
         wanted = "" if generator is None else "and generator = :generator"
         found = self._select(owner, f"{wanted} order by chosen desc, id desc", {"generator": generator})
         return found[0] if found else None
@@ -161,7 +160,7 @@ class Faces(Part):
         return self._blob(owner, face_id, "latent")
 
     def thumbnail(self, owner: Owner, face_id: int) -> bytes:
-        """Read the small picture of a face. Raises NoSuchStoredFace."""
+        """Read the encoded small picture of a face. Raises NoSuchStoredFace."""
         return self._blob(owner, face_id, "thumbnail")
 
     def renew(
@@ -172,9 +171,9 @@ class Faces(Part):
         source_message_id: int | None = None,
         source_channel_id: int | None = None,
     ) -> StoredFace:
-        """Keep a face on, whose photo was given again: the time it is kept starts anew, and it becomes the latest.
+        """Restart a face's time because its photo was given again; it becomes the latest. Raises NoSuchStoredFace.
 
-        That message is remembered too: deleting either erases the face.
+        The message is noted too: deleting either erases the face.
         """
         with self.database.writing() as db:
             self._update(db, owner, face_id, self._fresh(db, owner))
@@ -184,7 +183,7 @@ class Faces(Part):
     def given_again(
         self, owner: Owner, photo_sha256: str, face: int, source: PhotoPlace, *, generator: str, method: str
     ) -> FaceAndLatent | None:
-        """Find a face and `renew` it in one step, for a photo that stands at `source` now. None if the face is not kept."""
+        """Find a face and `renew` it in one step, for a photo now at `source`. None if the face is not kept."""
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.writing() as db:
             known = next(self._readable(db, owner, self._numbers(db, owner, key)), None)
@@ -196,18 +195,18 @@ class Faces(Part):
             return self._with_latent(db, owner, known.id)
 
     def with_latent(self, owner: Owner, face_id: int) -> FaceAndLatent:
-        """Read a face to make pictures of. Raises NoSuchStoredFace."""
+        """Read a face and its latent. Raises NoSuchStoredFace."""
         with self.database.reading() as db:
             return self._with_latent(db, owner, face_id)
 
     def pick(self, owner: Owner, face_id: int) -> StoredFace:
-        """Make a face the one that `latest` gives; how long it is kept stays as it is."""
+        """Make a face the one that `latest` returns, without changing how long it is kept. Raises NoSuchStoredFace."""
         with self.database.writing() as db:
             self._update(db, owner, face_id, {"chosen": self._after_all(db, owner)})
             return self._one(db, owner, face_id)
 
     def touch(self, owner: Owner, face_id: int) -> None:
-        """Note that a picture was made from it. Doesn't prolong its time: buttons must not keep a face for ever."""
+        """Note that a picture was made of it. This doesn't prolong its time: buttons must not keep a face for ever."""
         self._change(owner, face_id, {"last_used": self.now()})
 
     def place(self, owner: Owner, face_id: int, channel_id: int | None, message_id: int | None) -> None:
@@ -215,12 +214,12 @@ class Faces(Part):
         self._change(owner, face_id, {"channel_id": channel_id, "message_id": message_id})
 
     def rename(self, owner: Owner, face_id: int, name: str | None) -> None:
-        """Give it a name that only its owner sees, or (None) take it away."""
+        """Give it a name that only its owner sees, or (None) remove the name. Raises NoSuchStoredFace."""
         sealed = None if name is None else self._seal(name.encode(), "faces", "name", in_row(owner, face_id))
         self._change(owner, face_id, {"name": sealed})
 
     def note(self, owner: Owner, face_id: int, learned: Learned) -> StoredFace:
-        """Replace what was learned of the face; the face as it is now."""
+        """Replace what was learned of the face, and return the changed face. Raises NoSuchStoredFace."""
         with self.database.writing() as db:
             source = self._one(db, owner, face_id).source
             db.table("faces").update(face_id, {"extras": self._known(in_row(owner, face_id), source, learned)})
@@ -233,24 +232,24 @@ class Faces(Part):
             db.table("faces").delete(face_id)
 
     def of_message(self, message_id: int) -> list[StoredFace]:
-        """List the faces of anybody whose photo was given in a message."""
+        """List the faces of all owners whose photo was in a message."""
         sql = f"select {_ABOUT} from faces where id in (select face_id from sources where message_id = ?)"
         with self.database.reading() as db:
             return self._opened(db.query(sql, [message_id]))
 
     def sources(self, face_id: int) -> list[int]:
-        """List the messages in which the photo of a face was given."""
+        """List the ids of the messages in which a face's photo was given."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute("select message_id from sources where face_id = ?", [face_id])]
 
     def authors(self, owner: Owner, face_id: int) -> set[int]:
-        """List who besides the owner posted the photo of a face of theirs."""
+        """List the ids of members other than the owner who posted the photo of this face."""
         sql = f"select author_id from sources join faces on faces.id = face_id where {_OWNED} and face_id = :id and author_id > 0"
         with self.database.reading() as db:
             return {row[0] for row in db.execute(sql, {**self._who(owner), "id": face_id})}
 
     def count(self, guild_id: int | None = None) -> FaceCount:
-        """Count what is kept of a server, or (None) in all."""
+        """Count the faces and members of a server, or (None) of all."""
         where = "" if guild_id is None else "and guild_id = :guild"
         sql = "select count(*), count(distinct member_id) from faces where (expires is null or expires > :now)"
         with self.database.reading() as db:
@@ -261,7 +260,7 @@ class Faces(Part):
         return {"photo": photo, "face": face, "generator": generator, "method": method}
 
     def _next(self, db: sqlite_utils.Database, owner: Owner) -> int:
-        """Choose a number for a new face: small ones for whoever types them at the command line, where no button holds one."""
+        """Choose the id of a new face. Those of the command line, which people type, are small."""
         if owner.member_id is not None:
             return next_id(db, "faces", self.now())
         return int(db.execute("select coalesce(max(id), 0) + 1 from faces where id < ?", [TYPED]).fetchone()[0])
@@ -286,7 +285,7 @@ class Faces(Part):
         return self._opened(rows)
 
     def _opened(self, rows: Iterable[Mapping[str, Any]]) -> list[StoredFace]:
-        """Open the faces of these rows, without those that are damaged: these can only be erased."""
+        """Decrypt the faces of these rows, leaving out damaged ones, which can only be erased."""
         faces = []
         for row in rows:
             try:
@@ -296,7 +295,7 @@ class Faces(Part):
         return faces
 
     def _readable(self, db: sqlite_utils.Database, owner: Owner, numbers: Iterable[int]) -> Iterator[StoredFace]:
-        """Yield the faces that are whole: one that is damaged doesn't keep its photo from being worked on anew."""
+        """Yield the undamaged faces: a damaged one doesn't prevent its photo from being projected again."""
         for number in numbers:
             with contextlib.suppress(StoreDamaged):
                 self._with_latent(db, owner, number)
@@ -335,13 +334,13 @@ class Faces(Part):
         return {"created": now, "last_used": now, "expires": expires, "chosen": self._after_all(db, owner)}
 
     def _after_all(self, db: sqlite_utils.Database, owner: Owner) -> float:
-        """Choose a time of choice later than any other of the owner's, even if the clock was set back."""
+        """Choose a value of `chosen` larger than all others of the owner, even if the clock was set back."""
         sql = f"select coalesce(max(chosen), 0) from faces where {_OWNED}"
         last: float = db.execute(sql, self._who(owner)).fetchone()[0]
         return max(self.now(), last + 0.001)
 
     def _known(self, row: Mapping[str, Any], source: PhotoPlace | None, learned: Learned) -> bytes | None:
-        """Seal the column `extras`: what is known of a face beside what was given with it."""
+        """Encrypt the column `extras`: the photo's place and what was learned; None if there is neither."""
         if source is None and learned == NOTHING:
             return None
         packed = {"photo": None if source is None else asdict(source), **learned.dump()}
@@ -368,7 +367,7 @@ class Faces(Part):
 
 
 def _unpacked(extras: bytes | None) -> dict[str, Any]:
-    """Read what `_known` wrote, as fields of a StoredFace."""
+    """Convert the content of `extras` to fields of a StoredFace."""
     if extras is None:
         return {"source": None, "learned": NOTHING}
     data = json.loads(extras)
@@ -390,7 +389,7 @@ def _add_source(
     channel_id: int | None,
     author_id: int | None = None,
 ) -> None:
-    """Note a message that the photo stood in. `author_id` is noted where that is somebody other than the face's owner."""
+    """Note a message that the photo was in. `author_id` is noted unless it is the face's owner."""
     if message_id is not None:
         other = None if author_id == owner.member_id else author_id
         known = "on conflict do update set author_id = coalesce(excluded.author_id, author_id)"

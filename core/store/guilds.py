@@ -1,4 +1,4 @@
-"""What the admins of a server have set: one typed object, kept as JSON in one row, checked on the way in and out."""
+"""The settings of a server: one typed object, kept as JSON in one row, checked when written and when read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ids = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(max_length=100)]
 
 
 class GuildSettings(BaseModel):
-    """The rules of one server. The defaults hold where nothing was set, and in direct messages."""
+    """The settings of one server. The defaults apply where nothing was set, and in direct messages."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,17 +46,17 @@ class GuildSettings(BaseModel):
 
     @property
     def alone(self) -> bool:
-        """Whether a face that the checks refuse bars itself alone, and not the whole photo."""
+        """Whether a face that the checks refuse bars only itself, and not the whole photo."""
         return self.refused_face == "face"
 
     @classmethod
     def bounds(cls, name: str) -> tuple[float, float]:
-        """Tell the smallest and largest value of a numeric setting."""
+        """Return the smallest and the largest value of a numeric setting."""
         schema = cls.model_json_schema()["properties"][name]
         return schema["minimum"], schema["maximum"]
 
     def changed(self, changes: Mapping[str, Any]) -> GuildSettings:
-        """These settings with the changes, checked. Raises BadServerSetting naming the first that can't be."""
+        """Return a copy with the changes, checked. Raises BadServerSetting with the first one that is invalid."""
         try:
             return GuildSettings.model_validate({**self.model_dump(), **changes})
         except ValidationError as error:
@@ -65,19 +65,19 @@ class GuildSettings(BaseModel):
 
 
 class Guilds(Part):
-    """Reads and changes the settings of servers."""
+    """The settings of all servers."""
 
     def get(self, guild_id: int | None) -> GuildSettings:
-        """Read the settings as they stand; the defaults for a server that set nothing and for None (direct messages)."""
+        """Read a server's settings; the defaults for a server that set nothing, and for None (direct messages)."""
         if guild_id is None:
             return GuildSettings()
         with self.database.reading() as db:
             return _read(db, guild_id)
 
     def set(self, guild_id: int, **changes: Any) -> GuildSettings:
-        """Change some settings, keep the rest; holds for the very next request. Raises BadServerSetting.
+        """Change some settings, keep the rest, and return all. It applies from the next request on. Raises BadServerSetting.
 
-        A changed retention moves the end of what is already kept: a shorter promise counts for yesterday's faces too.
+        A changed retention also applies to what is kept already: a shorter promise counts for yesterday's faces too.
         """
         with self.database.writing() as db:
             before = _read(db, guild_id)
@@ -91,7 +91,7 @@ class Guilds(Part):
         return after
 
     def note(self, guild_id: int) -> bool:
-        """Note that the bot is in a server. Returns whether that was news; what is set there stays."""
+        """Note that the bot is in a server, without changing its settings. Returns whether that was unknown."""
         row = {"guild_id": guild_id, "settings": "{}", "changed": self.now()}
         with self.database.writing() as db:
             known = db.execute("select 1 from guilds where guild_id = ?", [guild_id]).fetchone()
@@ -99,14 +99,14 @@ class Guilds(Part):
         return known is None
 
     def all(self) -> dict[int, GuildSettings]:
-        """Read the settings of every server that set something."""
+        """Read the settings of every known server, by its id."""
         with self.database.reading() as db:
             rows = list(db.query("select guild_id, settings from guilds"))
         return {row["guild_id"]: _parsed(row["settings"], row["guild_id"]) for row in rows}
 
 
 def retention_seconds(db: sqlite_utils.Database, owner: Owner) -> float | None:
-    """Look up how many seconds what this owner gives is kept; None: until it is erased (the command line)."""
+    """Return how many seconds data of this owner is kept; None for the command line's, which is kept until erased."""
     if owner.member_id is None:
         return None
     settings = GuildSettings() if owner.guild_id is None else _read(db, owner.guild_id)
@@ -119,7 +119,7 @@ def _read(db: sqlite_utils.Database, guild_id: int) -> GuildSettings:
 
 
 def _parsed(text: str, guild_id: int) -> GuildSettings:
-    """Read the settings that were kept; a value that this version doesn't take falls back to its default, the others stay."""
+    """Parse kept settings. A value that this version doesn't accept becomes its default; the others stay."""
     kept = {name: value for name, value in json.loads(text).items() if name in GuildSettings.model_fields}
     try:
         return GuildSettings.model_validate(kept)

@@ -1,4 +1,4 @@
-"""What a job is, as the store hands it out."""
+"""The data of a job, as the store returns it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What an earlier process left."""
+    """The jobs that an earlier process left."""
 
     queued: list[Job]  # to be done, oldest first
     untold: list[Job]  # finished, the member doesn't know yet

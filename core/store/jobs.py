@@ -1,11 +1,11 @@
-"""Jobs: a row before the work starts, so that nothing accepted is forgotten, whatever stops the process.
+"""Jobs: a row is written before the work starts, so that no accepted request is forgotten, whatever stops the process.
 
     queued -> running -> done | failed | cancelled        (running -> queued: requeue, recover)
 
-Two things are told apart: a job is finished (`finish`: the work is over) and told (`told`: the member has the
-answer). Each succeeds for one caller only, and what is finished but untold is handed out again at the next start: so an
-answer is neither lost nor given by two. A photo is never part of a request; ids to fetch it again, or a latent, are.
-What a request, a token and a checkpoint hold is sealed, and wiped once the member was told.
+Two events are distinguished: a job is finished (`finish`: the work is over) and told (`told`: the member has the answer).
+Each succeeds for one caller only, and jobs finished but not told are returned again at the next start, so an answer is
+neither lost nor given twice. A photo is never part of a request; ids to fetch it again, or a latent, are. Requests, tokens
+and checkpoints are encrypted, and wiped once the member was told.
 """
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
@@ -38,7 +38,7 @@ _SEALED = ("request", "token", "checkpoint")
 
 
 class Jobs(Part):
-    """Creates jobs and moves them along."""
+    """The jobs: creates them and changes their state."""
 
     def __init__(self, database: Database, vault: Vault, now: Callable[[], float]) -> None:
         super().__init__(database, vault, now)
@@ -60,10 +60,10 @@ class Jobs(Part):
         author_id: int | None = None,
         max_attempts: int = 3,
     ) -> Job | None:
-        """Accept a request. None if one with the same `once` was accepted before: the same event came twice.
+        """Accept a request as a new job. None if one with the same `once` was accepted before: the same event came twice.
 
-        `author_id` is who posted the photo; it is noted where that is not the one who asks.
-        With `limits`, a use is counted in the same transaction: CoolingDown, QuotaSpent. Raises Blocked.
+        `author_id` is who posted the photo; it is noted unless that is the owner. With `limits`, a use is counted in the same
+        transaction, which may raise CoolingDown or QuotaSpent. Raises Blocked.
         """
         with self.database.writing() as db:
             if once is not None and db.execute("select 1 from jobs where once = ?", [once]).fetchone():
@@ -88,7 +88,7 @@ class Jobs(Part):
             return self._one(db, number)
 
     def claim(self, job_id: int | None = None, *, lease_seconds: float = LEASE_SECONDS) -> Job | None:
-        """Start working on a queued job (None: the oldest). None if it isn't queued any more."""
+        """Begin work on a queued job, or (None) on the oldest one. None if it isn't queued any more."""
         which = "id = :id" if job_id is not None else "id = (select min(id) from jobs where state = 'queued')"
         sql = (
             "update jobs set state = 'running', attempts = attempts + 1, holder = :holder, started = :now, "
@@ -100,26 +100,29 @@ class Jobs(Part):
             return self._one(db, claimed[0][0]) if claimed else None
 
     def renew(self, job_id: int, lease_seconds: float = LEASE_SECONDS) -> bool:
-        """Note that a job is still worked on. False if the job was cancelled or erased meanwhile: the work is to stop."""
+        """Extend the lease of a running job. False if it was cancelled or erased meanwhile: then the work must stop."""
         return self._running(job_id, {"lease": self.now() + lease_seconds})
 
     def checkpoint(self, job_id: int, blob: bytes | None) -> bool:
-        """Keep how far the work is, for after a restart. False as for `renew`."""
+        """Keep the progress of a running job for after a restart. False as for `renew`."""
         with self.database.writing() as db:
             sealed = None if blob is None else self._sealed(db, job_id, "checkpoint", blob)
             return self._running(job_id, {"checkpoint": sealed})
 
     def worked(self, job_id: int, blob: bytes) -> bool:
-        """Note that the work is over and its answer still to be given; `blob`: the checkpoint that says so. False as for `renew`.
+        """Note that the work is over but its answer not yet given; `blob` is the checkpoint that says so. False as for
+        `renew`.
 
-        What happens from here on isn't the work's fault, so it doesn't count as an attempt.
+        A later failure isn't the work's fault, so this doesn't count as an attempt.
         """
         sql = "update jobs set checkpoint = ?, attempts = max(attempts - 1, 0) where id = ? and state = 'running'"
         with self.database.writing() as db:
             return db.execute(sql, [self._sealed(db, job_id, "checkpoint", blob), job_id]).rowcount > 0
 
     def requeue(self, job_id: int, *, counted: bool = False) -> bool:
-        """Put a running job back, as at a shutdown. Not `counted`: it doesn't cost one of its attempts."""
+        """Put a running job back into the queue, as at a shutdown. Unless `counted`, it doesn't use up an attempt. False if
+        it doesn't run.
+        """
         sql = (
             "update jobs set state = 'queued', lease = null, holder = null, attempts = max(attempts - ?, 0) "
             "where id = ? and state = 'running'"
@@ -137,10 +140,10 @@ class Jobs(Part):
         refund: bool = False,
         told: bool = False,
     ) -> bool:
-        """End a job, queued or running. True for the one call that ended it.
+        """End a job, queued or running. True only for the call that ended it.
 
-        `error` and `facts` are the code of an EgaoError and what its sentence names, kept until the member was told.
-        `refund` gives the use back: the failure was not the member's. `told`: the member knows already.
+        `error` and `facts` are an EgaoError's code and facts, kept until the member was told. `refund` gives the counted use
+        back, when the failure was not the member's. `told` means that the member knows already.
         """
         with self.database.wiping() as db:
             if not self._end(db, "id = :id", {"id": job_id}, state, error, facts):
@@ -152,12 +155,14 @@ class Jobs(Part):
             return True
 
     def told(self, job_id: int) -> bool:
-        """Note that the member has the answer, and wipe what was needed to give it. True the first time only."""
+        """Note that the member has the answer, and wipe what was needed to give it. True only the first time, for a finished
+        job.
+        """
         with self.database.wiping() as db:
             return _wipe(db, job_id)
 
     def cancel(self, owner: Owner, job_id: int) -> bool:
-        """End a job of one's own. False if it isn't, or has ended."""
+        """Cancel a job of this owner. False if it isn't the owner's, or has ended."""
         guild, member = owner.columns
         where = "id = :id and guild_id = :guild and member_id = :member"
         with self.database.writing() as db:
@@ -165,56 +170,56 @@ class Jobs(Part):
             return bool(ended)
 
     def reply(self, job_id: int, channel_id: int, message_id: int) -> bool:
-        """Note the message in which a job's answer is being written."""
+        """Note the message that the answer is written in. False if the member was told already, or the job erased."""
         return self._update(job_id, {"channel_id": channel_id, "message_id": message_id})
 
     def retoken(self, job_id: int, token: str, expires: float) -> bool:
-        """Note a newer token to answer with."""
+        """Note a newer token to answer with; `expires` in Unix seconds. False as for `reply`."""
         with self.database.writing() as db:
             sealed = self._sealed(db, job_id, "token", token.encode())
             return self._update(job_id, {"token": sealed, "token_expires": expires})
 
     def get(self, job_id: int) -> Job | None:
-        """Read a job by its number, for the machinery; a member's own are in `of`."""
+        """Read any job by its id; None if there is none. (For a member's own jobs use `of`.)"""
         with self.database.reading() as db:
             return self._one(db, job_id)
 
     def accepted(self, once: str) -> Literal["no", "open", "told"]:
-        """Tell whether a request with this `once` was accepted, and whether its member has the answer; rows stay for a day."""
+        """Tell whether a request with this `once` was accepted, and whether its member has the answer. Rows stay for a day."""
         with self.database.reading() as db:
             found = db.execute("select told from jobs where once = ?", [once]).fetchone()
         return "no" if found is None else "told" if found[0] else "open"
 
     def of(self, owner: Owner) -> list[Job]:
-        """List a member's jobs that have not ended, oldest first."""
+        """List an owner's jobs that have not ended, oldest first."""
         guild, member = owner.columns
         with self.database.reading() as db:
             where = "guild_id = :guild and member_id = :member and finished is null"
             return self._select(db, where, guild=guild, member=member)
 
     def about(self, message_id: int) -> list[Job]:
-        """List the jobs of anybody about the photo in a message that have not ended."""
+        """List the jobs of all owners about the photo in a message that have not ended."""
         with self.database.reading() as db:
             return self._select(db, "source_message_id = :message and finished is null", message=message_id)
 
     def kept(self, owner: Owner) -> list[Job]:
-        """List all of a member's jobs that still have a row, ended or not."""
+        """List all of an owner's jobs that still have a row, ended or not."""
         guild, member = owner.columns
         with self.database.reading() as db:
             return self._select(db, "guild_id = :guild and member_id = :member", guild=guild, member=member)
 
     def numbers(self, owner: Owner) -> list[int]:
-        """List the numbers of all of a member's jobs that still have a row, ended or not."""
+        """List the ids of all of an owner's jobs that still have a row, ended or not."""
         with self.database.reading() as db:
             sql = "select id from jobs where guild_id = ? and member_id = ? order by id"
             return [row[0] for row in db.execute(sql, owner.columns)]
 
     def waiting(self, guild_id: int | None = None) -> int:
-        """Count what is queued, of one server or (None) in all."""
+        """Count the queued jobs of a server, or (None) of all."""
         return self.counts(guild_id)["queued"]
 
     def counts(self, guild_id: int | None = None, since: float = 0.0) -> dict[State, int]:
-        """Jobs by state, of a server or in all: those not ended, and those ended after `since` (a day is kept)."""
+        """Count jobs by state, of a server or (None) of all: those not ended, and those ended after `since` (kept for a day)."""
         sql = (
             "select state, count(*) from jobs where (:guild is null or guild_id = :guild) "
             "and (finished is null or finished >= :since) group by state"
@@ -224,11 +229,11 @@ class Jobs(Part):
         return {state: found.get(state, 0) for state in STATES}
 
     def recover(self, held: Collection[int] | None = None, before: float | None = None) -> Recovered:
-        """Running jobs of an earlier process, or with a lapsed lease, are queued again or, with their attempts used
-        up, failed as WorkerDied and refunded. Also hands out what is queued, and what is finished but untold.
+        """Queue again the running jobs of an earlier process or with an expired lease; return all queued and untold jobs.
 
-        `held`: the jobs that this process has in hand. They are let be, and any other is taken for forgotten if it was
-        created before the Unix second `before`.
+        Jobs without attempts left fail as WorkerDied and are refunded. `held` are the jobs that this process has in hand:
+        these are left alone, and any other counts as forgotten if it was created before `before` (Unix seconds; None for any
+        time).
         """
         free = "created < :before and id not in (select value from json_each(:held))"
         forgotten = "holder is not :holder or lease <= :now" if held is None else "true"
@@ -243,7 +248,7 @@ class Jobs(Part):
             return Recovered(self._select(db, queued, **facts), self._select(db, untold, **facts))
 
     def lapse(self, db: sqlite_utils.Database) -> list[int]:
-        """Fail the jobs that waited longer than a request may be kept. Part of a sweep; returns the numbers."""
+        """Fail the jobs that waited longer than a request may be kept, as part of a sweep, and return their ids."""
         lapsed = self._end(db, "expires <= :now", {"now": self.now()}, "failed", "JobTimedOut")
         _refund(db, lapsed)
         return lapsed
@@ -274,7 +279,7 @@ class Jobs(Part):
         return [row[0] for row in rows]
 
     def _sealed(self, db: sqlite_utils.Database, job_id: int, column: str, plain: bytes) -> bytes | None:
-        """Seal a value for the row of this job; None if there is none any more."""
+        """Encrypt a value for the row of this job; None if the row is gone."""
         for row in db.query("select id, guild_id, member_id from jobs where id = ?", [job_id]):
             return self._seal(plain, "jobs", column, row)
         return None
@@ -309,7 +314,7 @@ class Jobs(Part):
         )
 
     def _read(self, row: Mapping[str, Any], column: str) -> bytes | None:
-        """Open a value of a job; None, as if it had been wiped, for one that is damaged: it costs this job alone."""
+        """Decrypt a value of a job. A damaged value becomes None, as if wiped, so that only this job suffers."""
         try:
             return None if row[column] is None else self._open(row[column], "jobs", column, row)
         except StoreDamaged as error:

@@ -1,8 +1,8 @@
-"""Where the secret comes from: the setting EGAO_KEY, or a file `key` in the home folder, made on first use.
+"""The encryption keys: from the setting EGAO_KEY, or from a file `key` in the home folder, made on first use.
 
-Both may hold several keys (EGAO_KEY separated by commas, the file one a line). Only one is in use: the one that the
-store was last sealed with. The first of several is where the next rotation goes, so a rotation that was interrupted
-at any point leaves a store that opens.
+Both may hold several keys (EGAO_KEY separated by commas, the file one a line). Only the one that the store was last encrypted
+with is in use. The first of several is the target of the next rotation, so a rotation interrupted at any point leaves a store
+that opens.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ _WORD, _PLACE = b"egao", "checks.value:1"
 
 @dataclass(frozen=True)
 class Keys:
-    """The secrets at hand, and in words where they are from."""
+    """The available secrets, and in words where they come from."""
 
     secrets: tuple[bytes, ...]
     source: str
 
 
 def new_key() -> str:
-    """Make a fresh key as text: 32 random bytes in URL-safe base64."""
+    """Make a new key as text: 32 random bytes in URL-safe base64."""
     return base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 def key_file(settings: Settings) -> Path:
-    """Name the file that holds the key if EGAO_KEY is not set."""
+    """Return the path of the key file, which is used if EGAO_KEY is not set."""
     return settings.home / "key"
 
 
 def read_keys(settings: Settings, *, create: bool) -> Keys:
     """Read the keys of these settings; with `create`, a missing key file is made first.
 
-    Raises BadSetting (not a key), KeyExposed (file open to others), WrongKey (no file, but a store that has a key).
+    Raises BadSetting (not a key), KeyExposed (other users can read the file), WrongKey (no file, and not `create`).
     """
     if settings.key is not None:
         return Keys(_parsed(settings.key.get_secret_value().split(","), "EGAO_KEY"), "the one in EGAO_KEY")
@@ -61,14 +61,14 @@ def read_keys(settings: Settings, *, create: bool) -> Keys:
 
 
 def write_keys(path: Path, keys: tuple[bytes, ...]) -> None:
-    """Replace the key file in one step."""
+    """Replace the key file atomically (mode 0600), one key a line."""
     fresh = _written(path, "".join(f"{base64.urlsafe_b64encode(key).decode()}\n" for key in keys))
     fresh.replace(path)
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder outlive a power cut."""
+    """Make a rename in this folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -77,7 +77,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def parse_key(text: str, name: str) -> bytes:
-    """Read the secret that a key's text stands for. Raises BadSetting."""
+    """Decode a key's text to its 32 bytes. Raises BadSetting."""
     try:
         secret = base64.b64decode(text.strip(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -88,7 +88,9 @@ def parse_key(text: str, name: str) -> bytes:
 
 
 def unlock(database: Database, settings: Settings) -> Vault:
-    """Find the vault of a store, of whichever key it was last sealed with; a new store takes the first. Raises WrongKey."""
+    """Open the store with the key that it was last encrypted with; a new store gets the first key. Raises WrongKey and as
+    `read_keys`.
+    """
     check = _check(database)
     keys = read_keys(settings, create=check is None)
     if check is None:
@@ -101,7 +103,7 @@ def unlock(database: Database, settings: Settings) -> Vault:
 
 
 def choose(check: bytes, keys: Keys, path: Path) -> Vault:
-    """Find the vault that opens the sealed word of the store at `path`. Raises WrongKey."""
+    """Return the vault of the key that decrypts the check value of the store at `path`. Raises WrongKey."""
     for vault in map(Vault, keys.secrets):
         with contextlib.suppress(Unopened):
             vault.open(check, _PLACE)

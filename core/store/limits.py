@@ -1,7 +1,7 @@
-"""Cooldown and daily quota: rolling windows of counted uses, kept in SQLite so that a restart doesn't reset them.
+"""Cooldown and daily quota: uses counted over the last 24 hours, kept in SQLite so that a restart doesn't reset them.
 
-A use outlives an erasure (else erasing oneself would refill the quota), so the member stands there only as a keyed
-hash and sealed. Uses leave after 24 hours.
+A use outlives an erasure (else erasing oneself would refill the quota), so it holds the member only as a keyed hash and
+encrypted. Uses are erased after 24 hours.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Left(NamedTuple):
 
 
 class Limits(Part):
-    """Counts uses and refuses those over the limit."""
+    """The counted uses: counts a use, or refuses it if it is over a limit."""
 
     def take(self, owner: Owner, limits: GuildSettings, job: int | None = None, *, pause: bool = True) -> int:
-        """Count one use, or raise CoolingDown(seconds) or QuotaSpent(limit, wait, seconds). Returns its number.
+        """Count one use and return its id. Raises CoolingDown(seconds) or QuotaSpent(limit, wait, seconds).
 
-        Not to `pause` is for a further use of one request: the cooldown is between requests.
+        Without `pause` the cooldown is not checked, for further uses of one request: it applies between requests.
         """
         with self.database.writing() as db:
             left, frees = self._left(db, owner, limits)
@@ -56,24 +56,24 @@ class Limits(Part):
             return number
 
     def require(self, owner: Owner, limits: GuildSettings, count: int, more: int) -> None:
-        """Raise QuotaTooSmall if a request that counts as `count` uses, `more` of them not counted yet, can't have these."""
+        """Raise QuotaTooSmall unless the quota has room for `more` further uses of a request with `count` uses in all."""
         left = self.left(owner, limits).quota
         if more > left:
             raise QuotaTooSmall(count=count, left=left + count - more, limit=limits.daily_quota)
 
     def refund(self, job: int) -> bool:
-        """Give back what a job took: it failed through no fault of the member. False if there is nothing (any more)."""
+        """Give back the uses of a job that failed through no fault of the member. False if there are none."""
         with self.database.writing() as db:
             return db.execute("delete from uses where job_id = ?", [job]).rowcount > 0
 
     def times(self, owner: Owner) -> list[float]:
-        """List the times of the last day's uses, in seconds since 1970."""
+        """List the times of the last day's uses, in Unix seconds."""
         with self.database.reading() as db:
             rows = db.execute("select at from uses where who = ? order by at", [self._who(owner)])
             return [row[0] for row in rows]
 
     def left(self, owner: Owner, limits: GuildSettings) -> Left:
-        """Tell what the member may still do."""
+        """Compute what the member may still do."""
         with self.database.reading() as db:
             return self._left(db, owner, limits)[0]
 
@@ -81,7 +81,7 @@ class Limits(Part):
         return member_index(self.vault, "use", *owner.columns)
 
     def _left(self, db: sqlite_utils.Database, owner: Owner, limits: GuildSettings) -> tuple[Left, float]:
-        """Work out what is left, and the seconds until one more is free."""
+        """Compute what is left, and the seconds until the next use is free (0 if one is)."""
         now = self.now()
         sql = "select at from uses where who = ? and at > ? order by at"
         rows = db.execute(sql, [self._who(owner), now - DAY]).fetchall()
@@ -95,7 +95,7 @@ class Limits(Part):
 
 
 def in_words(seconds: float) -> str:
-    """Write a span as "3 h 20 min", rounded up to the minute."""
+    """Format a span of seconds, such as "3 h 20 min", rounded up to the minute."""
     minutes = max(1, math.ceil(seconds / 60))
     hours, rest = divmod(minutes, 60)
     return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))

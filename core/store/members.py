@@ -1,4 +1,4 @@
-"""Members: their consent, what they prefer, and who is kept out."""
+"""Members: their consent, their preferences, and who is blocked."""
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
 from __future__ import annotations
@@ -23,7 +23,7 @@ Visibility = Literal["public", "private"]
 
 @dataclass(frozen=True)
 class Member:
-    """What a member said, the same on every server."""
+    """What a member has agreed to and prefers, the same on every server."""
 
     id: int
     consent_version: int | None = None  # of the notice that was agreed to
@@ -34,17 +34,17 @@ class Member:
 
 
 class Block(NamedTuple):
-    """A member who is kept out, since when."""
+    """A blocked member, and since when (Unix seconds)."""
 
     member_id: int
     at: float
 
 
 class Members(Part):
-    """Reads and changes what is known of members. Only what a member said makes a row."""
+    """What is known of members. Only a choice of the member's makes a row; blocks have rows of their own."""
 
     def get(self, member_id: int) -> Member:
-        """Look up a member; of somebody unknown, a Member of defaults."""
+        """Read a member; a Member of defaults if unknown."""
         with self.database.reading() as db:
             for row in db.query("select * from members where member_id = ?", [member_id]):
                 return Member(row.pop("member_id"), **row)
@@ -55,11 +55,11 @@ class Members(Part):
         return self._set(member_id, consent_version=version, consent_at=self.now(), consent_locale=locale)
 
     def withdraw(self, member_id: int) -> Member:
-        """Take the consent back; preferences and faces stay (see `Store.forget_member`)."""
+        """Withdraw the consent; preferences and faces stay (see `Store.forget_member`)."""
         return self._set(member_id, consent_version=None, consent_at=None, consent_locale=None)
 
     def set_visibility(self, member_id: int, visibility: Visibility | None) -> Member:
-        """Note who sees the results of a member's commands."""
+        """Note who sees the results of a member's commands; None for the default."""
         return self._set(member_id, visibility=visibility)
 
     def has_consented(self, member_id: int, version: int) -> bool:
@@ -68,7 +68,7 @@ class Members(Part):
         return agreed is not None and agreed >= version
 
     def require(self, owner: Owner, version: int) -> Member:
-        """Let only those through who may use the bot here: the member. Raises Blocked or ConsentNeeded."""
+        """Check that the member may use the bot here, and return the member. Raises Blocked or ConsentNeeded."""
         assert owner.member_id is not None
         if self.is_blocked(owner.guild_id, owner.member_id):
             raise Blocked
@@ -78,10 +78,10 @@ class Members(Part):
         return member if self.now() - member.seen < SEEN_STEP else self._set(owner.member_id)
 
     def block(self, guild_id: int | None, member_id: int) -> bool:
-        """Keep a member out of one server, or (None) out of everything. False if that was so already.
+        """Block a member on one server, or (None) everywhere. False if that was so already.
 
-        Outlives the erasure of the member: the id stands there only as a keyed hash and sealed, until unblocked or
-        until the server is forgotten.
+        A block outlives the erasure of the member: its row has the id only as a keyed hash and encrypted. It stays until
+        unblocked or until the server is forgotten.
         """
         guild, who = guild_id or NOBODY, self._block_index(guild_id, member_id)
         with self.database.writing() as db:
@@ -94,18 +94,18 @@ class Members(Part):
             return True
 
     def unblock(self, guild_id: int | None, member_id: int) -> bool:
-        """Let a member in again. False if there was no such block."""
+        """Lift a block. False if there was none."""
         with self.database.erasing() as db:
             sql = "delete from blocks where who = ?"
             return db.execute(sql, [self._block_index(guild_id, member_id)]).rowcount > 0
 
     def is_blocked(self, guild_id: int | None, member_id: int) -> bool:
-        """Tell whether the member is kept out of this server (None: of direct messages); a block of everything counts."""
+        """Tell whether the member is blocked on this server (None: in direct messages), or everywhere."""
         with self.database.reading() as db:
             return is_blocked(db, self._block_index(guild_id, member_id), self._block_index(None, member_id))
 
     def blocked(self, guild_id: int | None) -> list[Block]:
-        """List who is kept out of a server, or (None) of everything."""
+        """List who is blocked on a server, or (None) everywhere."""
         with self.database.reading() as db:
             rows = list(
                 db.query("select id, guild_id, member, at from blocks where guild_id = ? order by at", [guild_id or NOBODY])
@@ -129,6 +129,6 @@ class Members(Part):
 
 
 def is_blocked(db: sqlite_utils.Database, *who: bytes) -> bool:
-    """Tell whether one of these keyed hashes is of a block."""
+    """Tell whether a block has one of these keyed hashes."""
     marks = ", ".join("?" for _ in who)
     return db.execute(f"select 1 from blocks where who in ({marks})", who).fetchone() is not None

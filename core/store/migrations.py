@@ -1,7 +1,7 @@
-"""The tables, in numbered steps. A step that has shipped is never edited: the next change is a new step.
+"""The tables, in numbered migrations. One that has shipped is never edited: the next change is a new one.
 
-Columns of type BLOB are sealed (see `vault.py`) or keyed hashes; `SEALED` and `HASHED` name them all, because the
-rotation of the key has to reach every one. A test compares the two with the schema.
+Columns of type BLOB are encrypted (see `vault.py`) or keyed hashes. `SEALED` and `HASHED` list them all, because the rotation
+of the key must rewrite every one. A test compares the lists with the schema.
 """
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
@@ -149,20 +149,20 @@ def _kinds(db: sqlite_utils.Database) -> None:
 
 @steps(name="010 what nothing uses")
 def _unused(db: sqlite_utils.Database) -> None:
-    """Drop a register of directions, and a language wished for, that no version ever wrote."""
+    """Drop a table of directions and a column for a language, which no version ever wrote."""
     db.execute("drop table directions")
     db.execute("alter table members drop column locale")
 
 
 @steps(name="011 facts of errors")
 def _error_facts(db: sqlite_utils.Database) -> None:
-    """JSON beside the code of the error that ended a job: without them its sentence can't be told again."""
+    """Add the facts of the error that ended a job, as JSON beside its code, to make its sentence again."""
     db.execute("alter table jobs add column facts text")
 
 
 @steps(name="013 authors of photos")
 def _authors(db: sqlite_utils.Database) -> None:
-    """Add who posted the photo, where that is not the one who asked; of older rows nobody knows."""
+    """Add who posted the photo, if that is not who asked; unknown for older rows."""
     db.execute("alter table sources add column author_id integer")
     db.execute("alter table jobs add column author_id integer")
     db.execute("create index sources_author on sources (author_id) where author_id is not null")
@@ -171,15 +171,16 @@ def _authors(db: sqlite_utils.Database) -> None:
 
 @steps(name="014 whose answer a message is")
 def _answers(db: sqlite_utils.Database) -> None:
-    """Index the messages that show results: each press of a button looks for one, and rows of faces are long."""
+    """Add indexes for the messages that show results: each press of a button looks for one, and rows of faces are long."""
     for table in ("faces", "jobs"):
         db.execute(f"create index {table}_message on {table} (message_id, guild_id, member_id) where message_id is not null")
 
 
 def sealed_steps(vault: Vault | None) -> Migrations:
-    """Collect the steps that look into sealed values: taken once the key is known, after all others.
+    """Collect the migrations that rewrite encrypted values. They are applied once the key is known, after all others.
 
-    A value that does not open is left as it is: it costs its own row, not the store.
+    A value that can't be decrypted is left as it is, so that only its row is lost. With None for `vault` they can only be
+    named.
     """
     later = Migrations("egao")
 
@@ -209,18 +210,18 @@ def sealed_steps(vault: Vault | None) -> Migrations:
 
 
 def apply_sealed(db: sqlite_utils.Database, vault: Vault) -> None:
-    """Take the steps that look into sealed values, those of them that are due."""
+    """Apply those migrations of encrypted values that are due."""
     later = sealed_steps(vault)
     if later.pending(db):
         later.apply(db)
 
 
 def place(table: str, column: str, row: Mapping[str, Any]) -> str:
-    """Say where a sealed value stands and whose it is: what it is bound to (see `vault.py`)."""
+    """Describe where an encrypted value is and whose it is: the text it is bound to (see `vault.py`)."""
     return ":".join((f"{table}.{column}", str(row["id"]), *(str(row[name]) for name in BOUND[table])))
 
 
 def names() -> list[str]:
-    """List every step that this version knows."""
+    """List the names of all migrations that this version knows."""
     with sqlite_utils.Database(memory=True) as nothing:
         return [step.name for known in (steps, sealed_steps(None)) for step in known.pending(nothing)]

@@ -1,7 +1,7 @@
-"""Reads what earlier versions kept of a face beside its latent, as the migrations need it. Nothing else knows these shapes.
+"""Converts what earlier versions kept of a face beside its latent, for the migrations. Nothing else knows these formats.
 
-The bot kept one scale, as JSON in a string, with the strength that "neutral" came to; the command line kept scales by the
-digest of the direction. All of them are of the only expression that there was.
+The bot kept one scale, as JSON in a string, with the strength of "neutral"; the command line kept scales by the digest of the
+direction. All are of the only expression that there was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _EXPRESSION: Final = "smile"
 
 
 def as_learned(old: dict[str, Any]) -> dict[str, Any]:
-    """Turn what earlier versions kept into what `core.learned` dumps; what can't be read is measured anew when needed."""
+    """Convert it to the format of `core.learned`. What can't be read is left out, and measured again when needed."""
     scales = [_scale(of, scale, None) for of, scale in (old.get("scales") or {}).items()]
     try:
         known = json.loads(old.get("scale") or "null")

@@ -1,4 +1,4 @@
-"""Whose a row is. The store knows numbers only; that they come from Discord is not its business."""
+"""The owner of a row. The store only knows numbers, and not that they come from Discord."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Owner:
 
     @classmethod
     def local(cls) -> Self:
-        """Name the person at the command line."""
+        """Make the owner for the person at the command line."""
         return cls(None, None)
 
     @classmethod
     def direct(cls, member_id: int) -> Self:
-        """Name a member in direct messages."""
+        """Make the owner for a member in direct messages."""
         return cls(None, member_id)
 
     @classmethod
     def of_columns(cls, guild_id: int, member_id: int) -> Self:
-        """Read the owner that a row names."""
+        """Make the owner of a row from its columns, where 0 means none."""
         return cls(guild_id or None, member_id or None)
 
     @property
     def columns(self) -> tuple[int, int]:
-        """(guild_id, member_id) as rows hold them."""
+        """(guild_id, member_id) for the columns of a row, 0 for None."""
         return self.guild_id or NOBODY, self.member_id or NOBODY

@@ -1,4 +1,4 @@
-"""Reports of pictures, for the admins."""
+"""Reports of pictures, for a server's admins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Report:
-    """A member says that a picture should not be there."""
+    """A member's report that a picture should not be there."""
 
     id: int
     guild_id: int | None
@@ -29,10 +29,10 @@ class Report:
 
 
 class Reports(Part):
-    """Open reports, by server. They leave when closed, after 30 days, or with the one who made them."""
+    """The open reports, by server. They are erased when closed, after 30 days, or with the member who made them."""
 
     def add(self, guild_id: int | None, member_id: int, *, channel_id: int | None, message_id: int | None, reason: str) -> int:
-        """Keep a report; returns its number."""
+        """Keep a report and return its id."""
         with self.database.writing() as db:
             number = next_id(db, "reports", self.now())
             row: dict[str, Any] = {
@@ -57,12 +57,12 @@ class Reports(Part):
         return [self._opened(row) for row in rows]
 
     def count(self, guild_id: int | None) -> int:
-        """Count the open reports of a server."""
+        """Count the open reports of a server (None: of direct messages)."""
         with self.database.reading() as db:
             return int(db.execute("select count(*) from reports where guild_id = ?", [guild_id or NOBODY]).fetchone()[0])
 
     def close(self, guild_id: int | None, report_id: int) -> Report | None:
-        """Erase a report that an admin has dealt with. Returns what it was; None if it isn't of this server, or is closed."""
+        """Erase a report that an admin has dealt with, and return it; None if it isn't of this server, or is closed."""
         which = [report_id, guild_id or NOBODY]
         with self.database.erasing() as db:
             found = [self._opened(row) for row in db.query("select * from reports where id = ? and guild_id = ?", which)]
@@ -70,7 +70,7 @@ class Reports(Part):
         return found[0] if found else None
 
     def _opened(self, row: Mapping[str, Any]) -> Report:
-        """Read a row of the table as a report."""
+        """Convert a row to a Report. A damaged reason becomes "?"."""
         try:
             reason = self._open(row["reason"], "reports", "reason", row).decode()
         except StoreDamaged as error:  # where the picture is can still be told, and the report closed

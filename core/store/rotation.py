@@ -1,7 +1,7 @@
-"""A new key: everything sealed is opened with the old one and sealed with the new one, in one transaction.
+"""Rotates the key: everything is decrypted with the old key and encrypted with the new one, in one transaction.
 
-The key file holds both while that goes on, the new one first. Cut off anywhere, the store opens with the one it was
-last sealed with, and the next rotation goes on to the first.
+Meanwhile the key file holds both, the new one first. If interrupted, the store opens with the key that it was last encrypted
+with, and the next rotation continues to the first.
 """
 
 # ruff: noqa: S608 (statements are put together from this file's own words; values are always bound)
@@ -26,9 +26,9 @@ from core.store.vault import KEY_BYTES, Unopened, Vault
 
 
 def rotate(settings: Settings) -> int:
-    """Seal everything anew; returns how many values that were. Raises StoreInUse while a bot runs.
+    """Encrypt everything with a new key, and return the number of values. Raises StoreInUse while a bot runs.
 
-    With EGAO_KEY set, that has to hold "new,old"; else a new key is made and the key file replaced.
+    If EGAO_KEY is set, it must hold "new,old" (else BadSetting); if not, a new key is made and the key file replaced.
     """
     with Store.open(settings, exclusive=True) as store:
         secret = _next_secret(settings, store.vault)
@@ -40,7 +40,7 @@ def rotate(settings: Settings) -> int:
 
 
 def reseal(db: sqlite_utils.Database, old: Vault, new: Vault) -> int:
-    """Move every sealed value and every keyed hash from one vault to another."""
+    """Re-encrypt every value and recompute every keyed hash for another vault; return the number of values."""
     count = 0
     for table, columns in migrations.SEALED.items():
         for (number,) in db.execute(f"select id from {table}").fetchall():

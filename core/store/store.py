@@ -38,10 +38,10 @@ R = TypeVar("R")
 
 
 class Store:
-    """Faces, jobs, members, servers, limits and reports in `home/egao.sqlite3`."""
+    """Faces, jobs, members, servers, limits and reports in EGAO_HOME/egao.sqlite3."""
 
     def __init__(self, database: Database, vault: Vault, hold: Hold, now: Callable[[], float]) -> None:
-        """Use `Store.open`."""
+        """Build the parts. Call `Store.open` instead."""
         self.database, self.vault, self.now = database, vault, now
         self._holds = [hold]
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="egao-store")
@@ -56,10 +56,10 @@ class Store:
 
     @classmethod
     def open(cls, settings: Settings, *, now: Callable[[], float] = time.time, exclusive: bool = False) -> Self:
-        """Open the store of these settings, making it, and its key, on first use; then erase what has run out.
+        """Open the store of these settings, creating it and its key on first use; then erase what has expired.
 
-        `exclusive` refuses to share it with another process (StoreInUse), and the other way round. Raises StoreError
-        classes, and BadSetting for a home folder or a key that can't be used. Blocks: not on the event loop.
+        `exclusive` refuses to share it with other processes (StoreInUse). Raises StoreError classes, and BadSetting for a
+        home folder or a key that can't be used. It blocks, so don't call it on the event loop.
         """
         hold = hold_home(settings, exclusive=exclusive)
         try:
@@ -78,9 +78,10 @@ class Store:
         return store
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a method of the store, or any function that uses it, on the store's threads.
+        """Call a method of the store, or any function that uses it, on the store's threads, and return its result.
 
-        Cancelling the wait doesn't cut a transaction short: it is done whole or, if it had not begun, not at all.
+        Cancelling the wait doesn't cut a transaction short: it is done whole or, if it had not begun, not at all. Raises
+        ShuttingDown after `close`.
         """
         try:
             waiting = self._threads.submit(functools.partial(work, *args, **kwargs))
@@ -89,14 +90,14 @@ class Store:
         return await asyncio.wrap_future(waiting)
 
     def close(self) -> None:
-        """Let what was begun end, then close. Later use raises ShuttingDown."""
+        """Let the calls that have begun end, then close. Later use raises ShuttingDown."""
         self._threads.shutdown(wait=True)
         self.database.close()
         while self._holds:
             self._holds.pop().close()
 
     async def aclose(self) -> None:
-        """`close`, from the event loop."""
+        """Call `close` from the event loop."""
         await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
@@ -111,7 +112,7 @@ class Store:
         self._holds.append(Hold(folder / "bot.lock", exclusive=True))
 
     def forget(self, owner: Owner) -> Erased:
-        """Erase a member in one server or in direct messages (a ban, a purge by the admins), or the command line's."""
+        """Erase an owner: a member in one server or in direct messages, or the command line."""
         return erasure.forget(self.database, owner)
 
     def forget_member(self, member_id: int) -> Erased:
@@ -119,34 +120,34 @@ class Store:
         return erasure.forget_member(self.database, member_id)
 
     def forget_guild(self, guild_id: int) -> Erased:
-        """Erase a server that was left, with settings, blocks and counted uses."""
+        """Erase a server that the bot has left, with its settings, blocks and counted uses."""
         return erasure.forget_guild(self.database, guild_id, settings_too=True)
 
     def purge_guild(self, guild_id: int) -> Erased:
-        """Erase the faces, requests and reports of a server; its settings and blocks stay."""
+        """Erase the faces, requests and reports of a server; its settings, blocks and counted uses stay."""
         return erasure.forget_guild(self.database, guild_id, settings_too=False)
 
     def forget_source_message(self, *message_ids: int) -> Erased:
-        """Erase the faces and the requests about the photos that these messages held, which were deleted."""
+        """Erase the faces and requests about the photos in these messages, because they were deleted."""
         return erasure.forget_messages(self.database, *message_ids)
 
     def forget_channel(self, *channel_ids: int) -> Erased:
-        """Channels were deleted: erase the faces and the requests about photos that were posted there."""
+        """Erase the faces and requests about photos in these channels, because they were deleted."""
         return erasure.forget_channels(self.database, *channel_ids)
 
     def known_of(self, guild_id: int | None, member_id: int) -> tuple[GuildSettings, Member]:
-        """Read the rules of a server (None: of direct messages) and what is known of a member who asks for something there."""
+        """Read the settings of a server (None: of direct messages) and what is known of a member there."""
         return self.guilds.get(guild_id), self.members.get(member_id)
 
     def answered_in(self, message_id: int) -> set[Owner]:
-        """Find whose answer stands in a message of the bot's, as far as that is kept: a day for a request, as long as a face."""
+        """Find the owners of the answer in a message of the bot's, from kept faces and the last day's requests."""
         here = "select guild_id, member_id from"
         sql = f"{here} faces where message_id = :id union {here} jobs where message_id = :id"
         with self.database.reading() as db:
             return {Owner.of_columns(*row) for row in db.execute(sql, {"id": message_id}).fetchall()}
 
     def owners(self) -> list[Owner]:
-        """List every member of a server of whom anything is kept."""
+        """List every member of a server of whom something is kept."""
         return erasure.owners(self.database)
 
     def channels(self) -> list[tuple[int, int]]:
@@ -154,22 +155,27 @@ class Store:
         return erasure.channels(self.database)
 
     def expire(self) -> Expired:
-        """Erase what has run out. To be called every few minutes."""
+        """Erase what has expired. Call it every few minutes."""
         expired = erasure.expire(self.database, self.jobs, self.now())
         self._sweeper.tidy()
         return expired
 
     def export_member(self, member_id: int, most: int) -> Iterator[bytes]:
-        """Yield all that is kept of a member everywhere, as zips of at most `most` bytes, each made when it is asked for."""
+        """Yield all that is kept of a member as zips of at most `most` bytes, each made when it is asked for."""
         return self._exporter.of_member(member_id, most)
 
     def backup(self, path: Path) -> None:
-        """Write a checked copy to `path` (mode 0600) while the store is in use. It opens with the present key only."""
+        """Write a checked copy to `path` (mode 0600) while the store is in use. It opens only with the present key.
+
+        Raises BackupUnfit.
+        """
         backup.write(self.database, path)
 
     @staticmethod
     def restore(settings: Settings, path: Path, *, now: Callable[[], float] = time.time) -> None:
-        """Put a backup in the store's place, checked first; what has run out since is erased. Raises StoreInUse."""
+        """Replace the store by a backup, after checking it, and erase what has expired since. Raises StoreInUse, BackupUnfit,
+        WrongKey.
+        """
         hold = hold_home(settings, exclusive=True)
         try:
             backup.put_back(settings, path, database_file(settings))
@@ -178,22 +184,22 @@ class Store:
         Store.open(settings, now=now).close()
 
     def integrity(self) -> list[str]:
-        """List what is wrong with the file: structure, references, values that don't open. Empty if it is sound."""
+        """List what is wrong with the file: structure, references, values that can't be decrypted. Empty if it is sound."""
         return backup.problems(self.database, self.vault)
 
     def size(self) -> int:
-        """Count bytes on disk, with the WAL."""
+        """Count the bytes on disk, with the WAL."""
         path = self.database.path
         return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
 
 
 def database_file(settings: Settings) -> Path:
-    """Name the file of the store."""
+    """Return the path of the store's file."""
     return settings.home / "egao.sqlite3"
 
 
 def hold_home(settings: Settings, *, exclusive: bool) -> Hold:
-    """Keep the home folder for oneself, or keep others from doing so."""
+    """Lock the home folder, `exclusive` or shared with others. Raises StoreInUse, BadSetting."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Hold(settings.home / "store.lock", exclusive=exclusive)

@@ -1,11 +1,11 @@
-"""Encryption at rest: AES-256-GCM (cryptography), bound to the place where a value stands.
+"""Encryption at rest: AES-256-GCM (cryptography), with each value bound to its place.
 
-A sealed value is `1 | key name (4 bytes) | nonce (12 bytes) | ciphertext and tag`. The associated data is the place and
-whose row that is, "table.column:row:server:member", so a value copied into another row, or a row given to another member,
-does not open. Nonces are random: NIST SP 800-38D allows 2**32 values under one key, far more than a store will ever hold.
+A sealed (encrypted) value is `1 | key name (4 bytes) | nonce (12 bytes) | ciphertext and tag`. The associated data is the
+place and owner, "table.column:row:server:member", so a value copied into another row, or a row given to another member, can't
+be decrypted. Nonces are random: NIST SP 800-38D allows 2**32 values under one key, far more than a store ever holds.
 
-Hashes (`index`) are HMAC-SHA256 under a second key derived from the same secret: equal inputs can be found again, but
-somebody who has the file and a photo, but not the key, can't tell whether that photo was used.
+Hashes (`index`) are HMAC-SHA256 with a second key derived from the same secret: equal inputs can be found again, but whoever
+has the file and a photo, without the key, can't tell whether that photo was used.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _NAME, _NONCE = 4, 12
 
 
 class Unopened(Exception):
-    """A sealed value did not open: it is of another key, of another place, or altered."""
+    """A value can't be decrypted: it belongs to another key or another place, or was altered."""
 
 
 class Vault:
-    """Seals, opens and hashes under one secret of 32 bytes."""
+    """Encrypts, decrypts and hashes with one secret of 32 bytes."""
 
     def __init__(self, secret: bytes) -> None:
         assert len(secret) == KEY_BYTES
@@ -39,12 +39,12 @@ class Vault:
         self.name = _derived(secret, b"name")[:_NAME]  # tells keys apart and says nothing about them
 
     def seal(self, plain: bytes, place: str) -> bytes:
-        """Encrypt `plain` for `place`; twice the same gives two different values."""
+        """Encrypt `plain` for `place`; each call gives a different value."""
         nonce = secrets.token_bytes(_NONCE)
         return _VERSION + self.name + nonce + self._cipher.encrypt(nonce, plain, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """Decrypt a sealed value. Raises Unopened."""
+        """Decrypt a value sealed for `place`. Raises Unopened."""
         header = len(_VERSION) + _NAME
         if sealed[:header] != _VERSION + self.name:
             raise Unopened(f"{place} is sealed with another key")
@@ -54,7 +54,7 @@ class Vault:
             raise Unopened(f"{place} does not open") from None
 
     def index(self, *parts: int | str) -> bytes:
-        """Compute a keyed hash (16 bytes) of the parts, to look up by."""
+        """Compute a keyed hash, 16 bytes, of the parts, to look them up by."""
         message = "\x1f".join(str(part) for part in parts).encode()
         return hmac.new(self._hash_key, message, hashlib.sha256).digest()[:16]
 

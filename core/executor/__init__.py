@@ -1,4 +1,4 @@
-"""Work by workers of their own: awaitable, cancellable, fair, and never able to take the bot down with it."""
+"""Runs requests on workers of its own: awaitable, cancellable, fair between members, and unable to crash the bot."""
 
 from core.executor.admission import Capacity
 from core.executor.executor import Executor

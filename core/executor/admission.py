@@ -1,9 +1,9 @@
-"""Decides whether a request is let in: how much may wait, and when to come again if it is too much.
+"""Decides whether a request is accepted: how much may wait, and when to try again if there is too much.
 
-Whoever has something unfinished, a member or a server, gets more only as long as that is no more than what is still free,
-in items and in bytes: so one takes half of the room at most, two a third each, and there is always some for others
-(Choudhury and Hahne, Dynamic queue length thresholds for shared-memory packet switches, 1998). Who has nothing unfinished
-gets in; as much room again is kept for them.
+A member or server with unfinished items gets more only while it has no more than what is still free, in items and in bytes.
+So one takes at most half of the room, two a third each, and there is always some left for others (Choudhury and Hahne,
+Dynamic queue length thresholds for shared-memory packet switches, 1998). Whoever has nothing unfinished is accepted: as much
+room again is kept for them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.executor.item import Place, WorkItem
 
 @dataclass(frozen=True)
 class Capacity:
-    """How much may wait, and how much is done at once."""
+    """The limits of what may wait, and of what is done at once."""
 
     waiting: int = 256  # items in the queue; as many again of those who have no other
     per_guild: int = 128  # unfinished items of one guild, or of one member's direct messages
@@ -32,19 +32,22 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Why there is no room: one of these items has to end first."""
+    """The reason why there is no room: one of these items must end first."""
 
     cause: type[QueueFull]
     items: Collection[WorkItem]
 
     def refusal(self, forecast: Mapping[WorkItem, Place]) -> QueueFull:
-        """Make the error, with the time until the first of the items in the way will be done."""
+        """Make the error, with the seconds until the first of these items is expected to be done."""
         first = min((forecast[item].eta_seconds for item in self.items if item in forecast), default=1.0)
         return self.cause(seconds=whole_seconds(first))
 
 
 def crowd(new: WorkItem, items: Collection[WorkItem], waiting: int, capacity: Capacity) -> Crowd | None:
-    """Find what keeps a new item out; None if there is room. `items` are all unfinished ones, `waiting` of them in the queue."""
+    """Find the reason why a new item must be refused; None if there is room.
+
+    `items` are all unfinished ones, of which `waiting` are in the queue.
+    """
     guild = [item for item in items if item.home == new.home]
     member = [item for item in items if item.owner.member_id == new.owner.member_id]
     held = sum(item.size for item in items)
@@ -59,17 +62,17 @@ def crowd(new: WorkItem, items: Collection[WorkItem], waiting: int, capacity: Ca
 
 @dataclass(frozen=True)
 class _Room:
-    """What is still free; below 0 where those who had nothing were let in beyond it."""
+    """The room that is still free; negative if parties without unfinished items were accepted beyond the limit."""
 
     items: int
     bytes: int
 
     def short_for(self, party: Collection[WorkItem], new: WorkItem) -> bool:
-        """Tell whether a party with these unfinished items has to wait with a new one."""
+        """Tell whether there is no room for a new item of a party with these unfinished items."""
         more = sum(item.size for item in party) + new.size
         return bool(party) and (len(party) >= self.items or more > self.bytes)
 
 
 def whole_seconds(seconds: float) -> int:
-    """Round seconds as an error tells them: up, and to at least 1."""
+    """Round seconds up for an error's sentence, to at least 1."""
     return max(1, math.ceil(seconds))

@@ -1,4 +1,4 @@
-"""Which workers there are to be, and the surroundings each is started in."""
+"""Chooses the devices that get workers, and makes each worker's settings and environment."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def devices(settings: Settings) -> tuple[str, ...]:
-    """Name the device of each worker: "cuda:0", "cuda:1", ... for every usable GPU, or "cpu" alone.
+    """Name the device for each worker: "cuda:0", "cuda:1", ... for every usable GPU, or "cpu" alone.
 
-    Asks the driver's own tool, so that the bot's process need not load torch. Blocks for up to some seconds.
+    It asks the driver's own tool, so that the bot's process need not load torch. Blocks for up to some seconds.
     """
     if settings.device == "cpu" or _torch_without_gpu():
         return (settings.device if settings.device == "cuda" else "cpu",)
@@ -58,7 +58,7 @@ def _count_gpus() -> int:
 
 
 def worker_settings(settings: Settings, device: str, workers: int) -> Settings:
-    """Make the settings that a worker may see: no token, no key, its own device and its share of the threads."""
+    """Make the settings that a worker may see: without token and key, with its device and its share of the threads."""
     threads = settings.threads
     if not threads and workers > 1:
         threads = max(1, usable_cores() // workers)
@@ -67,7 +67,7 @@ def worker_settings(settings: Settings, device: str, workers: int) -> Settings:
 
 
 def worker_environment(settings: Settings, device: str, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Make the environment of a worker. `settings` are the worker's own."""
+    """Make the environment of a worker from its `settings`, its device and the harmless part of what is `inherited`."""
     environment = {name: value for name, value in inherited.items() if _harmless(name)}
     environment["PYTHONPATH"] = os.pathsep.join(_import_paths(sys.path))
     environment["PYTHONUNBUFFERED"] = "1"

@@ -1,9 +1,9 @@
-"""Estimates how long work takes: a line seconds = a * n + b for each kind of request, fitted as the answers come in.
+"""Estimates how long work takes: a line seconds = a * n + b for each kind of request, fitted to the answers.
 
-n counts the units of the kind: pictures of a render, steps of a projection, frames of an animation, one photo.
-The fit is least squares of the error relative to n, with exponential forgetting: every new observation multiplies the
-weight of the older ones by `KEEP`, so a line follows a machine that grows slower or faster within some tens of jobs.
-A line starts from two made-up observations on the default line; they weigh little and are forgotten like any other.
+n counts the units of the kind: pictures of a render, steps of a projection, frames of an animation, one photo. The fit is
+least squares of the error relative to n, with exponential forgetting: every new observation multiplies the weight of the
+older ones by `KEEP`, so that a line follows a machine that gets slower or faster within some tens of jobs. A line starts with
+two made-up observations on the default line, which weigh little and are forgotten like any other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GUESS = 0.2  # weight of each of the two points of a default line, next to 1 for
 
 
 class CostLine:
-    """An exponentially weighted least-squares fit of seconds = a * n + b, with a and b at least 0."""
+    """An exponentially weighted least-squares fit of seconds = a * n + b, with a and b at least 0. n must be at least 1."""
 
     def __init__(self, start: Cost) -> None:
         self._sums = [0.0] * 5  # of weight, n, n*n, seconds, n*seconds
@@ -33,7 +33,7 @@ class CostLine:
             self._sums[place] += weight / (n * n) * term  # errors grow with n: what counts is the relative one
 
     def coefficients(self) -> tuple[float, float]:
-        """Fit a and b. Where the data would make one of them negative, the best line through the other alone."""
+        """Compute a and b. If one would be negative, it is 0, and the line is the best one through the other alone."""
         weight, n, nn, s, ns = self._sums
         spread = weight * nn - n * n
         mean = s / weight
@@ -51,35 +51,35 @@ class CostLine:
 
 
 class Estimates:
-    """One line for each kind of request (and each of its variants), and what goes with it."""
+    """The lines of all kinds of request (and their variants), with their usual units and delays."""
 
     def __init__(self, costs: Mapping[str, Cost] | None = None) -> None:
-        """`costs` by name of the kind replace what the kinds say."""
+        """Begin with the kinds' own costs, or those in `costs` by a kind's name."""
         self._costs = costs or {}
         self._lines: dict[str, CostLine] = {}
         self._units: dict[str, int] = {}
         self._stretch: dict[str, float] = {}
 
     def line(self, request: Request) -> CostLine:
-        """Find the line of cost that requests like this one have made."""
+        """Return the cost line of requests like this one."""
         kind = kind_of(request)
         return self._lines.setdefault(_key(request), CostLine(self._costs.get(kind.name, kind.cost)))
 
     def units(self, request: Request) -> int:
-        """Count how much of its kind's work a request is, in the kind's units."""
+        """Count the units of work in a request; if the request doesn't tell, as many as the last one had."""
         kind = kind_of(request)
         return kind.units(request) or self._units.get(_key(request), kind.usual_units)
 
     def seconds(self, request: Request) -> float:
-        """Estimate the seconds of work that this request will take by itself."""
+        """Estimate the seconds of work that this request takes when nothing else runs on its worker."""
         return self.line(request).predict(self.units(request))
 
     def elapsed(self, request: Request, units: int) -> float:
-        """Estimate the seconds by the clock that `units` of such work take, sharing its worker with as much else as lately."""
+        """Estimate the seconds that pass while `units` of such work are done, with as much other work on the worker as lately."""
         return self.line(request).predict(units) * self._stretch.get(_key(request), 1.0)
 
     def observe(self, request: Request, units: int, seconds: float, elapsed: float) -> None:
-        """Learn from an answer: `units` done in `seconds` of work, `elapsed` seconds after it was begun."""
+        """Learn from an answer: `units` were done in `seconds` of work, `elapsed` seconds after the request was begun."""
         key = _key(request)
         self.line(request).observe(units, seconds)
         if kind_of(request).fresh(request):
@@ -89,7 +89,7 @@ class Estimates:
             self._stretch[key] = 0.8 * self._stretch.get(key, 1.0) + 0.2 * ratio
 
     def table(self) -> dict[str, tuple[float, float]]:
-        """List a and b of every line that has been asked for, by kind."""
+        """Return a and b of every line in use, by kind and variant."""
         return {key: line.coefficients() for key, line in self._lines.items()}
 
 

@@ -1,4 +1,4 @@
-"""The executor: takes requests, has them done by workers, and gives every one of them exactly one answer."""
+"""The executor: accepts requests, has workers do them, and gives each exactly one answer."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _MOST_DEATHS = 5  # workers that may die around an item with nobody to blame
 
 
 class Executor:
-    """`async with Executor(settings) as executor: result = await executor.submit(request, owner)`.
+    """The executor of a bot: `async with Executor(settings) as executor: result = await executor.submit(request, owner)`.
 
-    It is the dispatcher of its workers (core.executor.supervisor): every free lane gets the next items of the schedule.
-    All methods are to be called on the event loop that `start` was called on.
+    It is the dispatcher of its workers (core.executor.supervisor): every free lane gets the next items of the schedule. Call
+    all methods on the event loop that `start` was called on.
     """
 
     def __init__(
@@ -53,11 +53,12 @@ class Executor:
         split: bool | None = None,
         launcher: Launcher | None = None,
     ) -> None:
-        """`workbench` names a factory as "module:function"; `devices` are found out at the start if None.
+        """Prepare the executor without starting workers.
 
-        There is one worker for each device. `split` makes it two, one for what is quick and one, of lower priority, for
-        projections, so that a picture does not wait for the end of a step: None means on a processor, not on a GPU.
-        `costs` replace those that the kinds of work declare, by name. `launcher` starts the workers; None: as processes.
+        `workbench` names a factory as "module:function". There is one worker for each of the `devices`; None finds them at
+        the start. `split` makes it two workers, one for quick requests and one, of lower priority, for projections, so that a
+        picture does not wait for the end of a step; None splits on a CPU and not on a GPU. `costs` replace the kinds' own, by
+        name. `launcher` starts the workers; None starts processes.
         """
         self._settings, self._workbench = settings, workbench
         self._devices, self._split = devices, split
@@ -88,7 +89,7 @@ class Executor:
         await self.close()
 
     async def start(self) -> None:
-        """Start the workers and wait for the first. Raises what its workbench raised, or WorkerDied."""
+        """Start the workers and wait until the first is ready. Raises what its workbench raised, or WorkerDied."""
         self._started = asyncio.get_running_loop().create_future()
         names = self._devices if self._devices is not None else await asyncio.to_thread(devices, self._settings)
         memory = self._capacity.memory
@@ -104,10 +105,10 @@ class Executor:
             raise
 
     async def close(self, grace: float = 10.0) -> None:
-        """Take no more work, let what is running finish within `grace` seconds, and stop the workers.
+        """Accept no more work, let running work finish within `grace` seconds, and stop the workers.
 
-        What waits, and what cannot be done in that time, ends with ShuttingDown; a projection's last checkpoint has
-        been given to its callback before.
+        Requests that wait or can't finish in that time end with ShuttingDown; the last checkpoint of a projection was given
+        to its callback before.
         """
         self._closing = True
         for worker in self._workers:
@@ -133,7 +134,10 @@ class Executor:
     async def submit(
         self, request: Asks[Answer], owner: Tenant, on_progress: OnProgress | None = None, *, longest_wait: float | None = None
     ) -> Answer:
-        """Submit with `enqueue` and wait for the result. Cancelling the awaiting task cancels the request."""
+        """Submit with `enqueue` and wait for the result. Cancelling the awaiting task cancels the request.
+
+        Raises the request's EgaoError, and as `enqueue` does.
+        """
         item = self.enqueue(request, owner, on_progress, longest_wait=longest_wait)
         try:
             return cast(Answer, await item.result())
@@ -142,9 +146,9 @@ class Executor:
             raise
 
     def forget(self, data: bytes) -> None:
-        """Have every worker let go of bytes that requests shared, such as a photo, once no further request will carry them.
+        """Make every worker drop bytes that requests shared, such as a photo, once no further request will carry them.
 
-        Meant is this very object; an equal one that another request carries stays.
+        Only this very object is dropped; an equal one of another request stays.
         """
         for worker in self._workers:
             worker.forget(data)
@@ -152,11 +156,11 @@ class Executor:
     def enqueue(
         self, request: Request, owner: Tenant, on_progress: OnProgress | None = None, *, longest_wait: float | None = None
     ) -> WorkItem:
-        """Take in a request, or refuse it with QueueFull, ShuttingDown or WorkerDied.
+        """Accept a request. Raises QueueFull, ShuttingDown or WorkerDied if it is refused, TypeError or BadFrame if it is
+        none.
 
-        `on_progress` is called on the event loop with each step, and with each change of place while it waits.
-        `longest_wait` (seconds until the result) replaces that of the capacity. Raises TypeError or BadFrame for what is
-        no request.
+        `on_progress` is called on the event loop after each step, and whenever its place changes while it waits.
+        `longest_wait` (seconds until the result) replaces that of the capacity.
         """
         if self._closing:
             raise ShuttingDown
@@ -187,7 +191,7 @@ class Executor:
         return error
 
     def cancel(self, item: WorkItem) -> bool:
-        """End a request with JobCancelled: at once if it waits, else its worker stops after the step it is in."""
+        """End a request with JobCancelled; False if it has ended. A running one stops after its present step."""
         if item.done:
             return False
         self._abandon(item, JobCancelled())
@@ -195,7 +199,7 @@ class Executor:
         return True
 
     def stats(self) -> Stats:
-        """Report what was counted since the start, and how things stand."""
+        """Return the counters since the start, and the present state."""
         workers = [worker.stats() for worker in self._workers]
         oldest = min((item.submitted for item in self._items.values()), default=None)
         return Stats(
@@ -215,7 +219,7 @@ class Executor:
     # -- inside
 
     def _pump(self) -> None:
-        """Give every free lane of every worker its next work; the least busy worker first."""
+        """Give every free lane of every worker its next work, beginning with the least busy worker."""
         if not self._closing:
             self._precedence.look()
             for worker in self._workers:
@@ -230,7 +234,7 @@ class Executor:
         self._tell_soon()
 
     def _may(self, worker: Supervisor, item: WorkItem) -> bool:
-        """Tell whether this worker is to begin this item now."""
+        """Tell whether this worker should begin this item now."""
         if self._precedence.waits(item):
             return False
         if self._precedence.takes_much(item) and any(item.lane in one.relieves for one in self._workers):
@@ -238,7 +242,7 @@ class Executor:
         return item.lane in worker.serves
 
     def _look_again(self) -> None:
-        """Look now and then, as long as something waits or is held: who goes before it may have left, or had as much by now."""
+        """Call `_pump` again soon while anything is unfinished: who has precedence now may then be gone, or have had as much."""
         if self._looking is None and self._items:
             self._looking = asyncio.get_running_loop().call_later(LINGERS, self._looked)
 
@@ -247,7 +251,7 @@ class Executor:
         self._pump()
 
     def _abandon(self, item: WorkItem, error: EgaoError) -> None:
-        """End a request before its time, wherever it is."""
+        """End a request early with an error, wherever it is."""
         self._schedule.remove(item)
         for worker in self._workers:
             worker.cancel(item)
@@ -263,7 +267,7 @@ class Executor:
                 self._rest()
 
     def _settle(self, item: WorkItem, answer: Result | EgaoError, work: float = 0.0) -> None:
-        """Give a request the answer of its work, or the reason why there is none, and count it."""
+        """Give a request the answer or the error of its work, and count it."""
         self._precedence.answered(item)
         if item.done:
             return
@@ -273,12 +277,12 @@ class Executor:
         self._finish(item, answer)
 
     def _charge(self, item: WorkItem, seconds: float) -> None:
-        """Have an item's owner pay what it took: in turns, and of what a member and a server may have."""
+        """Charge `seconds` of work to an item's owner: for the fair queue, and for the limits of member and server."""
         self._schedule.settle(item, seconds)
         self.spending.charge(item.owner, seconds)
 
     def _rest(self) -> None:
-        """Tell whether nothing is left to do, nor to look after."""
+        """Note that nothing is unfinished: stop looking, and wake `close`."""
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
@@ -286,7 +290,7 @@ class Executor:
             self._idle.set()
 
     def _tell_soon(self) -> None:
-        """Tell people their place, at once if that was not done just before."""
+        """Tell waiting people their places soon: at once, unless that was done just before."""
         if self._telling is None and len(self._schedule):
             wait = max(0.0, self._told + _TELL_EVERY - monotonic())
             self._telling = asyncio.get_running_loop().call_later(wait, self._tell)
@@ -301,13 +305,15 @@ class Executor:
     # -- what the supervisors report
 
     def worker_ready(self, worker: Supervisor) -> None:
-        """Note that a worker has built its workbench, and give it work."""
+        """Give work to a worker that has built its workbench."""
         if self._started is not None and not self._started.done():
             self._started.set_result(None)
         self._pump()
 
     def worker_failing(self, worker: Supervisor) -> None:
-        """Note that a worker does not come up: at the start that is the end; later, people are told and it goes on trying."""
+        """Handle a worker that fails to start. During `start` that ends it; later, waiting requests fail while it keeps
+        trying.
+        """
         if (
             self._started is not None
             and not self._started.done()
@@ -320,11 +326,11 @@ class Executor:
                 self._settle(item, error)
 
     def progressed(self, item: WorkItem, progress: Progress) -> None:
-        """Tell whoever waits for an item that it has come further."""
+        """Pass on the progress of an item."""
         item.step(progress)
 
     def answered(self, item: WorkItem, answer: Result | EgaoError, seconds: float) -> None:
-        """Note that an item is done, in `seconds` of work, and hand its answer to who asked."""
+        """Give the answer of an item, after `seconds` of work, to whoever asked."""
         if seconds > 0 and not isinstance(answer, EgaoError):
             units = item.units if item.kind.mode is Mode.STEPS else self._estimates.units(item.request)
             self._estimates.observe(item.request, units, seconds, monotonic() - (item.started or monotonic()))
@@ -332,7 +338,7 @@ class Executor:
         self._settle(item, answer, seconds)
 
     def given_up(self, item: WorkItem, seconds: float) -> None:
-        """Note that an item has stopped, after `seconds` of work: it was cancelled, or it has to give way and goes on later."""
+        """Handle an item that has stopped after `seconds` of work: it was cancelled, or gives way and continues later."""
         self._charge(item, seconds)
         if self._closing:
             self._finish(item, ShuttingDown())
@@ -340,11 +346,11 @@ class Executor:
             self._schedule.put_back(item)
 
     def lane_freed(self) -> None:
-        """Begin what waits: a lane of a worker has nothing to do."""
+        """Begin waiting work, because a lane of a worker is idle."""
         self._pump()
 
     def worker_lost(self, blamed: Sequence[WorkItem], bystanders: Sequence[WorkItem], hung: bool) -> None:
-        """Note that a worker is gone. The items it went down by are retried once more, alone; the others simply again."""
+        """Handle the end of a worker. Items `blamed` for it are tried once more, alone; bystanders are tried again as before."""
         for item in blamed:
             item.attempts += 1
         again = []

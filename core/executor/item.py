@@ -1,4 +1,4 @@
-"""One request of one member on its way to one answer."""
+"""One request of one member, from its acceptance to its answer."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a request stands: 0 is being worked on, 1 is next in its lane."""
+    """The place of a request: 0 if it is being worked on, 1 if it is next in its lane, and so on."""
 
     place: int
     eta_seconds: float  # until the result
 
 
 class WorkItem:
-    """Made by `Executor.enqueue`. `await item.result()` gives the answer or raises its error, as often as asked."""
+    """An accepted request, made by `Executor.enqueue`.
+
+    `await item.result()` returns the answer or raises its error, any number of times.
+    """
 
     def __init__(self, request: Request, owner: Tenant, on_progress: OnProgress | None) -> None:
         self.id = next(_numbers)
@@ -61,7 +64,7 @@ class WorkItem:
         return await asyncio.shield(self._future)
 
     def finish(self, answer: Result | EgaoError) -> bool:
-        """Give the answer, once. False if there was one already."""
+        """Set the answer. False if there was one already."""
         if self._future.done():
             return False
         if isinstance(answer, EgaoError):
@@ -76,7 +79,7 @@ class WorkItem:
         self.place = 0
 
     def hold(self, held: bool) -> None:
-        """Note that its worker holds it, or goes on with it. Time on hold counts as if the item had been begun later."""
+        """Note that its worker holds it, or continues it. Time on hold counts as if the item had been begun later."""
         now = monotonic()
         if held:
             self._held = self._held or now
@@ -87,7 +90,7 @@ class WorkItem:
             self._due = None if self._due is None else self._due + pause
 
     def step(self, progress: Progress) -> None:
-        """Take in a worker's progress, add what is known here, and pass it on."""
+        """Handle the worker's progress: keep its checkpoint, add an estimate of the seconds left, and pass it on."""
         if progress.checkpoint is not None and self.kind.resume is not None:
             self.request = self.kind.resume(self.request, progress.checkpoint)
         now = monotonic()
@@ -105,7 +108,7 @@ class WorkItem:
             self.tell(replace(progress, eta_seconds=eta, place=0))
 
     def tell(self, progress: Progress) -> None:
-        """Call whoever follows this request; what they raise is theirs and stops nothing here."""
+        """Call the request's callback; an exception of the callback is logged and stops nothing."""
         if self._on_progress is None or self.done:
             return
         try:
@@ -114,14 +117,14 @@ class WorkItem:
             log.exception("a progress callback of request %d failed", self.id)
 
     def remaining(self, usual: float) -> float:
-        """Estimate the seconds until a begun request is done, from its own pace if there is one, else from what is usual."""
+        """Estimate the seconds until a begun request is done: from its own pace if known, else from the `usual` seconds."""
         now = monotonic()
         due = self._due if self._due is not None else (self.started or now) + usual
         return max(0.1, due - now)
 
     @property
     def units(self) -> int:
-        """Steps worked on since it was last begun."""
+        """The number of steps done since it was last begun, at least 1."""
         if self.first is None or self.last is None:
             return 1
         return max(1, self.last.step - max(0, self.first.step - 1))  # the first report may come before the first step

@@ -1,4 +1,4 @@
-"""Makes the workers: which there are, for which device and for which lanes."""
+"""Makes the workers, each for a device and for some lanes."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def make_pool(
     dispatcher: Dispatcher,
     launcher: Launcher,
 ) -> list[Supervisor]:
-    """Make one worker for each device, or two where the work is split: one for what is quick, one for what may take long.
+    """Make one worker for each device, or two where work is split: one for quick requests, one for requests that may take
+    long.
 
-    Nobody knows how long a photo of a stranger's takes before it was looked at, so that is done where it keeps no picture
-    waiting. On a processor a step of a projection takes many times as long as a picture. Two processes that the system weighs
-    against each other then answer sooner than one that works in turns, at the price of a second set of models. On a
-    GPU a step is short and the memory dear. `split` None decides so; True or False settles it.
+    How long a stranger's photo takes is unknown until it was examined, so that is done where no picture waits for it. On a
+    CPU a step of a projection takes many times as long as a picture. There two processes, weighed against each other by the
+    system, answer sooner than one that takes turns, at the price of a second set of models. On a GPU a step is short and
+    memory scarce. `split` None decides that way; True or False decides for all devices.
     """
     workers: list[Supervisor] = []
     for device in devices:
@@ -49,7 +50,7 @@ def make_pool(
 
 
 def why_unserved(workers: Iterable[Supervisor], lane: Lane) -> EgaoError | None:
-    """Find why nobody serves a lane, if none of the workers that would comes up."""
+    """Return the error to give to requests of a lane if every worker for it fails to start; None if one works, or none exists."""
     able = [worker for worker in workers if lane in worker.serves]
     if able and all(worker.hopeless for worker in able):
         return able[0].error or WorkerDied()

@@ -1,9 +1,9 @@
-"""Lets members who want or have had little of the workers lately go before one who takes much, in all lanes together.
+"""Gives precedence to members who asked for or had little work lately over one who takes much, across all lanes.
 
-Within a lane the fair queue sees to it that everyone has their turn. But lanes share a processor, and a step that was begun
-is waited for: a member who asks for all there is, in every lane, would slow everybody down though it is never their turn for
-long. So what such a member asks for is begun, and gone on with from step to step, only while nobody is there who takes less:
-half as much, or, of one who asks for many things at once, anything less.
+Within a lane the fair queue gives everyone their turn. But lanes share a processor, and a step that was begun must be waited
+for: a member who asks for much in every lane would slow everybody down, though never served for long. So such a member's
+requests are begun, and continued after each step, only while nobody is there who takes less: half as much, or, against a
+member with many unfinished requests, anything less.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ LINGERS: Final = 0.5  # seconds that a member counts as there after an answer: a
 
 
 class Precedence:
-    """Who goes first, of the members with something unfinished. `look` before the questions are asked."""
+    """The order of precedence among members with unfinished requests. Call `look` before asking questions."""
 
     def __init__(self, spending: Spending, seconds: Callable[[WorkItem], float], clock: Callable[[], float] = monotonic) -> None:
-        """`seconds` of work that an item is thought to take."""
+        """`seconds` estimates the seconds of work that an item takes; `clock` tells seconds."""
         self._spending, self._seconds, self._clock = spending, seconds, clock
         self._unfinished: dict[Hashable, dict[int, WorkItem]] = {}  # of each member, the oldest first
         self._answered: dict[Hashable, float] = {}  # members who were answered lately, and when
@@ -35,23 +35,23 @@ class Precedence:
         self._least: float | None = None  # of all who are there, once it was asked for
 
     def came(self, item: WorkItem) -> None:
-        """Count an item as asked for, until it has `left`."""
+        """Count an item as unfinished, until it has `left`."""
         self._unfinished.setdefault(item.owner.member_id, {})[item.id] = item
 
     def left(self, item: WorkItem) -> None:
-        """Count an item no more: it is answered, or not to be done."""
+        """Stop counting an item: it is answered or dropped."""
         items = self._unfinished.get(item.owner.member_id, {})
         items.pop(item.id, None)
         if not items:
             self._unfinished.pop(item.owner.member_id, None)
 
     def answered(self, item: WorkItem) -> None:
-        """Note that an item's member was given an answer, and may ask for the next part of their request at once."""
+        """Note that an item's member got an answer, and may send the next part of their request at once."""
         self._answered.pop(item.owner.member_id, None)
         self._answered[item.owner.member_id] = self._clock()
 
     def look(self) -> None:
-        """Forget what was worked out the last time; to be called before each round of questions."""
+        """Forget the results of the last round; call it before each round of questions."""
         now = self._clock()
         while self._answered and now - next(iter(self._answered.values())) >= LATELY:
             del self._answered[next(iter(self._answered))]
@@ -59,7 +59,7 @@ class Precedence:
         self._least = None
 
     def takes_much(self, item: WorkItem) -> bool:
-        """Tell whether an item's member has had much lately, or asks for many things at once."""
+        """Tell whether an item's member had much work lately, or has many requests unfinished."""
         member = item.owner.member_id
         return self._asks_much(member) or self._spending.of_member(member, LATELY) > MUCH
 
@@ -67,9 +67,9 @@ class Precedence:
         return len(self._unfinished.get(member, ())) > AT_ONCE and self._of(member) > LONG
 
     def waits(self, item: WorkItem) -> bool:
-        """Tell whether an item is not to be begun, or gone on with: its member takes much, and somebody is there who does not.
+        """Tell whether an item must not be begun or continued: its member takes much, and somebody is there who takes less.
 
-        But a member who has had no answer for `LATELY` seconds goes on with what was asked for first.
+        But a member without an answer for `LATELY` seconds continues with the oldest request.
         """
         if not self.takes_much(item):
             return False
@@ -83,7 +83,7 @@ class Precedence:
         return self._least < self._of(member) * (1.0 if self._asks_much(member) else HALF)
 
     def _of(self, member: Hashable) -> float:
-        """Count the seconds of work that a member has had in the last `LATELY` seconds, and asks for."""
+        """Compute the seconds of work that a member had in the last `LATELY` seconds, plus those asked for."""
         if member not in self._takes:
             asked = sum(map(self._seconds, self._unfinished.get(member, {}).values()))
             self._takes[member] = self._spending.of_member(member, LATELY) + asked

@@ -1,10 +1,10 @@
-"""A queue that is fair across guilds, then across the members of a guild, then first in, first out.
+"""A queue that is fair between servers (guilds), then between the members of a server, and first in, first out for a member.
 
-Fair queueing with virtual time at both levels: every guild, and in it every member, has a count of what it has been
-served, in seconds of work: the estimate when its item is taken, put right once it is known what that took. The next
-job comes from the waiting guild with the least, in it from the member with the least. Who arrives after a pause starts at
-the fair amount, what a party would have been served that had waited all along: idling saves up no credit, and a burst of
-one member's items delays another's by one item, not by the burst.
+It is fair queueing with virtual time at both levels. Every guild, and every member in it, has a count of the work it got, in
+seconds: first the estimate, when its item is taken, later corrected to what that took. The next item comes from the waiting
+guild with the lowest count, in it from the member with the lowest. Whoever comes after a pause starts at the fair amount,
+which a party would have got that waited all along. So idling saves up no credit, and a burst of one member's items delays
+another's by one item, not by the burst.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Tenant(Protocol):
-    """Whose an item is: the server it was asked in (None: a direct message) and the member who asked."""
+    """The owner of an item: the server it was asked in (None: a direct message) and the member who asked."""
 
     @property
     def guild_id(self) -> Hashable: ...
@@ -28,7 +28,7 @@ class Tenant(Protocol):
 
 
 def home(owner: Tenant) -> Hashable:
-    """Name whom an item's turns and shares are counted for: its server; in direct messages each member is their own."""
+    """Return whose turns and shares an item counts for: its server, or in direct messages the member."""
     return owner.guild_id if owner.guild_id is not None else ("direct", owner.member_id)
 
 
@@ -43,7 +43,7 @@ class _Entry(Generic[Item]):
 
 @dataclass(frozen=True)
 class _Charge:
-    """What an item that is being served was thought to cost, and how many guilds, and members of its guild, waited then."""
+    """The estimated cost of an item being served, and how many guilds, and members of its guild, waited at that time."""
 
     owner: Tenant
     cost: float
@@ -56,7 +56,7 @@ _BACK, _NEW, _SERVED = range(3)
 
 
 class _Turns:
-    """Who has been served how much, among the parties of one level."""
+    """The counts of work of the parties of one level."""
 
     def __init__(self) -> None:
         self._served: dict[Hashable, tuple[float, int, int]] = {}  # served so far; for ties, its rank and since when
@@ -69,7 +69,7 @@ class _Turns:
             self._served[party] = (self._fair, _NEW, next(self._clock))
 
     def charge(self, party: Hashable, cost: float) -> None:
-        """Begin to serve a party, at what that is thought to cost."""
+        """Begin to serve a party, at the estimated cost."""
         served = self._served[party][0]
         self._fair = max(self._fair, served)
         self._served[party] = (served + cost, _SERVED, next(self._clock))
@@ -79,23 +79,24 @@ class _Turns:
         self._served[party] = (max(0.0, served - cost), _BACK, since)
 
     def settle(self, party: Hashable, cost: float, seconds: float, parties: int) -> None:
-        """Charge a party what serving it took in the place of what that was thought to cost; `parties` waited then.
+        """Replace the estimated cost of serving a party by the `seconds` that it took; `parties` were waiting then.
 
-        The fair amount moves on by what each of them would have got, so that a stream of newcomers, all entering there,
-        cannot keep the others waiting for ever. Not before: who comes meanwhile would pay for an estimate too high."""
+        The fair amount grows by what each of them would have got, so that a stream of newcomers, all starting there, can't
+        keep the others waiting for ever. It doesn't grow earlier: newcomers would pay for an estimate that was too high.
+        """
         served, rank, since = self._served[party]
         self._served[party] = (max(0.0, served + seconds - cost), rank, since)
         self._fair += seconds / parties
 
     def prune(self, busy: Container[Hashable]) -> list[Hashable]:
-        """Forget parties for which nothing waits or is being done, and which were served less than is fair; return them."""
+        """Forget, and return, parties below the fair amount for which nothing waits or is being done."""
         gone = [party for party, turn in self._served.items() if turn[0] < self._fair and party not in busy]
         for party in gone:
             del self._served[party]
         return gone
 
     def merge(self, queues: dict[Hashable, Iterator[_Entry[Item]]]) -> Iterator[tuple[Hashable, _Entry[Item]]]:
-        """Merge the entries of all queues in the order in which they would be served if nobody else came."""
+        """Merge the entries of all queues in the order in which they would be served if nothing else came."""
         parties = list(queues)
         order = [(*self._served[party], number) for number, party in enumerate(parties)]
         later = max((since for _, _, since, _ in order), default=0)
@@ -120,7 +121,7 @@ class _Guild(Generic[Item]):
 
 
 class FairQueue(Generic[Item]):
-    """Items with an owner and a cost (seconds of work)."""
+    """A queue of items, each with an owner and a cost (seconds of work)."""
 
     def __init__(self) -> None:
         self._turns = _Turns()
@@ -139,7 +140,7 @@ class FairQueue(Generic[Item]):
         self._queue_of(item, owner).append(_Entry(item, cost))
 
     def put_back(self, item: Item, owner: Tenant, cost: float) -> None:
-        """Put an item that was served for nothing first among its member's, and give back what it was charged."""
+        """Put an item whose service failed first among its member's, and give back what it was charged."""
         charge = self._charged.pop(item, None)
         charged = charge.cost if charge is not None else 0.0  # one that was settled stays charged
         self._queue_of(item, owner).appendleft(_Entry(item, cost))
@@ -147,7 +148,7 @@ class FairQueue(Generic[Item]):
         self._guilds[home(owner)].turns.refund(owner.member_id, charged)
 
     def settle(self, item: Item, seconds: float) -> None:
-        """Charge the owner of an item that was served what it really took, in the place of the estimate."""
+        """Charge the owner of a served item what it really took, in place of the estimate."""
         if item not in self._charged:
             return
         charge = self._charged.pop(item)
@@ -171,16 +172,16 @@ class FairQueue(Generic[Item]):
         return queue
 
     def order(self) -> Iterator[Item]:
-        """List all items in the order in which they are to be served, the next one first."""
+        """Yield all items in the order of service, the next one first."""
         queues = {name: guild.order() for name, guild in self._guilds.items() if guild.members}
         return (entry.item for _, entry in self._turns.merge(queues))
 
     def take(self, item: Item) -> None:
-        """Take a waiting item to serve it, and charge its owner."""
+        """Remove a waiting item to serve it, and charge its owner the estimate."""
         self._take(item, charged=True)
 
     def pop(self) -> Item | None:
-        """Take the next item and serve it at once, at its estimate; None when nothing waits."""
+        """Take the next item and settle it at its estimate; None if nothing waits."""
         item = next(self.order(), None)
         if item is not None:
             self.take(item)
@@ -188,14 +189,14 @@ class FairQueue(Generic[Item]):
         return item
 
     def remove(self, item: Item) -> bool:
-        """Take an item out of turn, uncharged. False if it does not wait here."""
+        """Remove an item without charging it. False if it does not wait here."""
         if item not in self._owners:
             return False
         self._take(item, charged=False)
         return True
 
     def rest(self) -> None:
-        """Make all level again: nothing waits and nothing is being done."""
+        """Reset all counts, if nothing waits. Call it when nothing is being done either."""
         if not self._owners:
             self._guilds.clear()
             self._charged.clear()

@@ -1,4 +1,4 @@
-"""Schedules waiting items: who comes next, in which batch, and when. Dispatch and forecasts follow the same rules."""
+"""Schedules waiting items: which is next, in which batch, and when. Dispatch and forecasts use the same rules."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Schedule:
         self._queues[item.lane].put_back(item, item.owner, self._estimates.seconds(item.request))
 
     def settle(self, item: WorkItem, seconds: float) -> None:
-        """Charge the owner of an item that was taken what it really took."""
+        """Charge the owner of a taken item what it really took."""
         self._queues[item.lane].settle(item, seconds)
 
     def remove(self, item: WorkItem) -> bool:
@@ -50,18 +50,20 @@ class Schedule:
         return len(self._queues[lane])
 
     def take(self, lane: Lane, may: Callable[[WorkItem], bool] = lambda item: True) -> list[WorkItem]:
-        """Take the next item of a lane, or its next batch, of those that may be begun; empty if none waits."""
+        """Take the next item, or batch of items, of a lane, among those that `may` be begun; [] if there is none."""
         batch = next(self._batches(filter(may, self._queues[lane].order())), [])
         for item in batch:
             self._queues[lane].take(item)
         return batch
 
     def rest(self, lane: Lane) -> None:
-        """Nobody has anything waiting or being done in this lane."""
+        """Reset a lane's counts: nobody has anything waiting or being done in it."""
         self._queues[lane].rest()
 
     def _batches(self, order: Iterable[WorkItem]) -> Iterator[list[WorkItem]]:
-        """Cut an order into batches: neighbours of a kind that is batched, up to so many units and seconds; others alone."""
+        """Divide an order into batches: neighbours of a kind that is batched, up to a limit of units and seconds; others
+        alone.
+        """
         batch: list[WorkItem] = []
         units, seconds = 0, 0.0
         for item in order:
@@ -80,7 +82,7 @@ class Schedule:
         return sum(self._estimates.units(item.request) for item in batch)
 
     def forecast(self, workers: Iterable[Supervisor]) -> dict[WorkItem, Place]:
-        """Foresee each unfinished item's place, and in how many seconds it will be done if nobody else comes."""
+        """Predict for each unfinished item its place, and the seconds until it is done if nothing else comes."""
         workers = list(workers)
         places: dict[WorkItem, Place] = {}
         for lane in Lane:

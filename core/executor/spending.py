@@ -1,4 +1,4 @@
-"""Counts the seconds of work that each member and each server has had lately, whatever kind of work it was."""
+"""Counts the seconds of work that each member and each server had lately, of all kinds together."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _GRAIN: Final = 1.0  # seconds within which work counts as one entry, so that ma
 
 
 class Spending:
-    """What was done in the last `WINDOW` seconds. Begins anew with the process: a member can't restart that."""
+    """The work of the last `WINDOW` seconds. It starts empty with the process: no member can restart that."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._spent: OrderedDict[Hashable, deque[tuple[float, float]]] = OrderedDict()  # the one charged last at the end
 
     def charge(self, owner: Tenant, seconds: float) -> None:
-        """Note work that was done for a member: it counts for them wherever they asked, and for the server."""
+        """Note work done for an owner: it counts for the member wherever they asked, and for the server."""
         now = self._clock()
         for party in _parties(owner):
             entries = self._spent.setdefault(party, deque())
@@ -44,11 +44,11 @@ class Spending:
         return math.fsum(seconds for _, seconds in itertools.takewhile(lambda entry: entry[0] > after, newest_first))
 
     def member_wait(self, owner: Tenant, most: float) -> float:
-        """Count the seconds until this member has had less than `most` in the last `WINDOW`; 0 if that is so now."""
+        """Compute the seconds until this member has had less than `most` seconds of work in the last `WINDOW`; 0 if so now."""
         return self._wait(("member", owner.member_id), most)
 
     def server_wait(self, owner: Tenant, most: float) -> float:
-        """Count the seconds until the member's server has had less than `most`; 0 in direct messages, where there is none."""
+        """Compute the seconds until the owner's server has had less than `most` seconds of work; 0 in direct messages."""
         return 0.0 if owner.guild_id is None else self._wait(("server", owner.guild_id), most)
 
     def _wait(self, party: Hashable, most: float) -> float:

@@ -1,4 +1,4 @@
-"""How long a process was ready to work while the system let others work instead. Known on Linux only."""
+"""Measures how long a process was ready to run while the system ran others. Only known on Linux."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from time import monotonic
 
 
 class Starved:
-    """Watches one process, looked at now and then; `seconds` count from the last `begin`."""
+    """The waiting times of one process, read now and then; `seconds` count from the last `begin`."""
 
     def __init__(self, pid: int | None) -> None:
-        """None: of a worker that is no process here, nothing is known."""
+        """Watch the process `pid`; for None, a worker that is no process here, nothing is known."""
         self._threads = Path(f"/proc/{pid}/task")
         self._first: dict[str, int] = {}  # nanoseconds that each thread had waited at the beginning
         self._ran = -1  # nanoseconds that all threads together had run when last looked at
@@ -23,10 +23,10 @@ class Starved:
         self._still, self._ran = monotonic(), -1
 
     def seconds(self) -> float:
-        """Count the seconds, since this was made, that the thread that waited most waited for a processor; 0 where nobody tells.
+        """Return the seconds, since `begin`, that the longest waiting thread waited for a processor; 0 if unknown.
 
-        Linux's schedstat begins with the nanoseconds that a thread ran and those that it waited. A wait is added there
-        when it is over, so the present one, in which nothing runs though something could, is added here.
+        Linux's schedstat begins with the nanoseconds that a thread ran and waited. A wait is added there only when it is
+        over, so the present one, while threads are ready but none runs, is added here.
         """
         ran, waits, ready = 0, [0], False
         with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What an executor counts, for the status command and the metrics."""
+"""The counters of an executor, for the status command and the metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Tally:
-    """Answered requests of one kind; cancelled and refused ones are not among them."""
+    """The answered requests of one kind, without cancelled and refused ones."""
 
     done: int = 0
     failed: int = 0
@@ -36,7 +36,7 @@ class WorkerStats:
 
 @dataclass(frozen=True)
 class Stats:
-    """Counters since the start, and how things stand."""
+    """The counters since the start, and the present state."""
 
     waiting: Mapping[str, int]  # by lane
     running: int

@@ -1,4 +1,4 @@
-"""Supervises one worker: starts it, watches it, starts it again, and knows what it is working on."""
+"""Supervises one worker: starts it, watches it, restarts it, and knows which items it works on."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ASLEEP = 1.0  # seconds between two looks at a worker that ought to be a tenth 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long, in seconds, a worker is waited for."""
+    """The seconds to wait for a worker in different situations."""
 
     start: float = 300.0  # to load its models
     silence: float = 120.0  # between two signs of life while it has work and a processor; longer than any step or batch
@@ -57,7 +57,7 @@ class Patience:
 
 
 class Dispatcher(Protocol):
-    """Where a supervisor reports."""
+    """What a supervisor reports to; `core.executor.executor.Executor` documents the methods."""
 
     def worker_ready(self, worker: Supervisor) -> None: ...
     def worker_failing(self, worker: Supervisor) -> None: ...
@@ -69,7 +69,7 @@ class Dispatcher(Protocol):
 
 
 class Supervisor:
-    """Keeps one worker running, restarting it with backoff, and knows the items it is working on."""
+    """Keeps one worker running, restarting it after growing pauses, and knows the items it works on."""
 
     def __init__(
         self,
@@ -83,7 +83,10 @@ class Supervisor:
         serves: frozenset[Lane] = frozenset(Lane),
         relieves: frozenset[Lane] = frozenset(),
     ) -> None:
-        """`relieves` are lanes of another worker, of which it takes what members ask for who have had much lately."""
+        """Prepare to run a worker that serves the lanes `serves`.
+
+        `relieves` are lanes of another worker, from which it takes the requests of members who had much work lately.
+        """
         self.name, self.device, self.serves, self.relieves = name, device, serves, relieves
         self.state: WorkerState = "down"
         self.restarts = 0
@@ -112,12 +115,12 @@ class Supervisor:
 
     @property
     def items(self) -> dict[int, WorkItem]:
-        """What it has been given and not let go of, by number."""
+        """The items that the worker was given and has not ended, by number."""
         return {number: item for lane in self.lanes.values() for number, item in lane.items()}
 
     @property
     def hopeless(self) -> bool:
-        """Whether no worker comes up here: start after start says why, or has come to nothing for long."""
+        """Whether the worker keeps failing to start: several times, with a reason or for a long time."""
         known = self.error is not None or monotonic() - self.away > self._patience.despair
         return self.failures >= HOPELESS and known
 
@@ -129,11 +132,11 @@ class Supervisor:
         return able and not self.going(lane) and len(self.lanes[lane]) < IN_LANE
 
     def going(self, lane: Lane) -> list[WorkItem]:
-        """List what it is working on of a lane, without what is held."""
+        """List the items of a lane that it works on, without those on hold."""
         return [item for number, item in self.lanes[lane].items() if number not in self._on_hold]
 
     def assign(self, lane: Lane, items: Sequence[WorkItem]) -> None:
-        """Give a free lane its next item, or its next batch."""
+        """Give a free lane its next item or batch."""
         assert self._link is not None
         if not self._busy():
             self._heard, self._working_on = monotonic(), ()
@@ -148,7 +151,7 @@ class Supervisor:
         self._tell_forget(self._sent.surplus())
 
     def hold(self, held: Callable[[WorkItem], bool]) -> None:
-        """Have the worker do no step of those of its stepwise requests that are to be held, and go on with the others."""
+        """Pause those stepwise requests for which `held` is true, and continue the others."""
         able = [item for item in self.items.values() if item.kind.mode is Mode.STEPS and item.id not in self._cancelling]
         on_hold = frozenset(item.id for item in able if held(item))
         if on_hold == self._on_hold or self._link is None:
@@ -161,11 +164,11 @@ class Supervisor:
         self._link.send(Hold(tuple(sorted(on_hold))))
 
     def _busy(self) -> bool:
-        """Tell whether it has work to go on with, and so should be heard of."""
+        """Tell whether it has work that is not on hold, so that messages from it are due."""
         return not self.items.keys() <= self._on_hold
 
     def forget(self, data: bytes) -> None:
-        """Have the worker let go of bytes that requests shared."""
+        """Make the worker drop bytes that requests shared."""
         self._tell_forget(self._sent.drop(data))
 
     def _tell_forget(self, numbers: tuple[int, ...]) -> None:
@@ -173,7 +176,7 @@ class Supervisor:
             self._link.send(Forget(numbers))
 
     def cancel(self, item: WorkItem) -> None:
-        """Have a stepwise request stopped between two steps, or its worker ended if it does not get there in time."""
+        """Stop a stepwise request after its present step; if the worker is too slow for that, the worker is ended."""
         there = self._link is not None and item.id in self.items and item.id not in self._cancelling
         if there and item.kind.mode is Mode.STEPS:
             assert self._link is not None
@@ -185,7 +188,7 @@ class Supervisor:
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Ask the worker to leave, and see to it that it goes."""
+        """Ask the worker to leave, and end it if it doesn't in time."""
         self._closing.set()
         if self._task is None:
             return
@@ -211,7 +214,7 @@ class Supervisor:
                     await asyncio.wait_for(self._closing.wait(), delay)
 
     async def _live(self) -> None:
-        """See one worker from its start to its end."""
+        """Run one worker from its start to its end."""
         self.state, self._verdict, self._working_on = "starting", "", ()
         self._heard = self.since = monotonic()
         if not self.failures:
@@ -285,7 +288,7 @@ class Supervisor:
         return None
 
     async def _watch(self, link: Link) -> None:
-        """End a worker that is silent for too long, and notice the end of one whose children hold its socket."""
+        """End a worker that is silent for too long, and notice the end of one whose children keep its socket open."""
         patience, looked, starved, heard = self._patience, monotonic(), Starved(link.pid), 0.0
         while True:
             await asyncio.sleep(0.1)
@@ -321,7 +324,7 @@ class Supervisor:
         log.warning("%s ended: %s %s\n%s", self.name, status, self._verdict, output)
 
     def _report_loss(self) -> None:
-        """Tell whose fault it was: the items that the worker said it was at; one that was slow to cancel is answered."""
+        """Report the items of an ended worker: those that it said it was working on are blamed, unless it was slow to cancel."""
         items = self.items
         self.lanes = {lane: {} for lane in Lane}
         self._cancelling.clear()
@@ -333,6 +336,6 @@ class Supervisor:
 
 
 def _believed(seconds: float, item: WorkItem) -> float:
-    """Bound the seconds that a worker says an item took by what can be true."""
+    """Limit the seconds of work that a worker reports for an item to 0..the time since the item was begun."""
     elapsed = monotonic() - (item.started or monotonic())
     return min(seconds, elapsed) if seconds >= 0 else 0.0  # no number is not at least 0 either

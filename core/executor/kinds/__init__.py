@@ -1,4 +1,4 @@
-"""Registers the kinds of work: each file of this folder declares one."""
+"""The kinds of work: each file of this folder declares one, and is imported here."""
 
 import importlib
 import pkgutil

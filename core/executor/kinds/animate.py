@@ -1,4 +1,4 @@
-"""Moves a face from one strength to another."""
+"""The kind of work that animates a face from one strength to another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AnimationKind = Literal["webp", "gif"]
 
 @dataclass(frozen=True)
 class Animate(Asks["Animated"]):
-    """Move a stored face from one strength to another and back. Answered by `Animated`; one step is one frame."""
+    """Animate a stored face from one strength to another and back. Answered by `Animated`; a step is a frame."""
 
     latent: bytes
     start: float

@@ -1,4 +1,4 @@
-"""Finds the faces in a photo."""
+"""The kind of work that finds the faces in a photo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class FoundFaces:
-    """All usable faces of a photo, left to right; never empty (no face is `NoFace`)."""
+    """The usable faces of a photo, left to right; never empty (a photo without one fails with `NoFace`)."""
 
     faces: tuple[FoundFace, ...]
     barred: int = 0  # more that the checks refuse: counted in the others' numbers, and not shown

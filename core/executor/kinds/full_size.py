@@ -1,4 +1,4 @@
-"""Draws a face at one strength in its photo's full size, however large that is."""
+"""The kind of work that draws a face at one strength in its photo's full size, however large."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from core.learned import NOTHING, Learned
 
 @dataclass(frozen=True)
 class FullSize(Asks[Rendered]):
-    """Draw a stored face at one strength, as large as its photo is. Answered by `Rendered`, with one picture.
+    """Draw a stored face at one strength, as large as its photo. Answered by `Rendered`, with one picture.
 
-    A kind of its own, apart from `Render`: such a picture may take a hundred times as long.
+    It is a kind of its own beside `Render`, since such a picture may take a hundred times as long.
     """
 
     latent: bytes

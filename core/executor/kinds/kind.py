@@ -1,8 +1,8 @@
-"""Declares what a kind of work is. Executor, estimates, wire and worker read it from here and know no kind by name.
+"""Declares what a kind of work is. Executor, estimates, wire and worker read it from here, and know no kind by name.
 
-A kind is a file in this folder: its request, its answer, and one `register(Kind(...))` that says how they are treated.
-Requests and answers are frozen dataclasses made of bytes, numbers, strings and tuples, so that a worker on another machine
-could be asked as well as the process next door. No request names a path, a handle or a callback.
+A kind is a file in this folder: its request, its answer, and one `register(Kind(...))` that tells how to treat them. Requests
+and answers are frozen dataclasses of bytes, numbers, strings and tuples, so that a worker on another machine could do them as
+well as a local process. No request contains a path, a handle or a callback.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer", covariant=True)
 
 
 class Asks(Generic[Answer]):
-    """A request that is answered by an `Answer`."""
+    """Base of a request that is answered by an `Answer`."""
 
 
 Request = Asks[Any]
@@ -24,7 +24,7 @@ Result = Any  # an answer of any kind
 
 
 class Lane(StrEnum):
-    """Requests of different lanes do not wait for each other; a worker interleaves one of each."""
+    """A lane of requests. Lanes do not wait for each other; a worker alternates between them."""
 
     QUICK = "quick"  # pictures of bounded size: run whole, several at once
     LOOK = "look"  # first looks at photos that nobody has seen yet
@@ -43,10 +43,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a request is. While it waits, `place` counts from 1; once it is worked on, `place` is 0.
+    """How far a request is. While it waits, `place` counts from 1; while it is worked on, `place` is 0.
 
-    A workbench fills in `step`, `steps` and, now and then, `preview` and `checkpoint`; the executor adds `place`, and
-    `eta_seconds` (time until the result) where the workbench left it None.
+    A workbench sets `step`, `steps` and, now and then, `preview` and `checkpoint`. The executor adds `place`, and, if it is
+    None, `eta_seconds` (the time until the result).
     """
 
     step: int
@@ -59,7 +59,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds that n units are expected to take, a * n + b, before any was timed; and the two n that count as seen."""
+    """The expected seconds of n units, a * n + b, before any was timed; `low` and `high` are the n taken as first
+    observations.
+    """
 
     a: float
     b: float
@@ -69,11 +71,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class Kind:
-    """Everything that is special about one kind of work.
+    """The properties of one kind of work.
 
-    `run(workbench, request)` does the work in the worker. It returns the answer where `mode` is WHOLE; for BATCH it is
-    given a list of requests and returns, or yields one by one, an answer or an EgaoError for each; for STEPS it returns an
-    iterator that yields a `Progress` after each step and the answer last.
+    `run(workbench, request)` does the work in the worker. In mode WHOLE it returns the answer. In mode BATCH it gets a list
+    of requests and returns, or yields one by one, an answer or an EgaoError for each. In mode STEPS it returns an iterator
+    that yields a `Progress` after each step and the answer last.
     """
 
     request: type[Request]
@@ -92,7 +94,7 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """As logs, statistics and messages call it."""
+        """The kind's name in logs, statistics and messages."""
         return self.request.__name__
 
 
@@ -101,7 +103,7 @@ _CARRIED: dict[str, type] = {}  # requests and answers by name
 
 
 def register(kind: Kind) -> Kind:
-    """Make a kind known to this process. Raises ValueError where the name of its request or answer is taken by another."""
+    """Make a kind known to this process and return it. Raises ValueError if another kind has a request or answer of that name."""
     for one in (kind.request, kind.answer):
         if _CARRIED.get(one.__name__, one) is not one:
             raise ValueError(f"{one.__name__} is a name of another kind of work")
@@ -111,12 +113,12 @@ def register(kind: Kind) -> Kind:
 
 
 def carried(name: str) -> type | None:
-    """Look up the request or answer class of this name, of any kind; None if there is none."""
+    """Return the request or answer class of this name, of any kind; None if there is none."""
     return _CARRIED.get(name)
 
 
 def kind_of(request: Request) -> Kind:
-    """Look up the kind of a request. Raises TypeError for what is no request."""
+    """Return the kind of a request. Raises TypeError if it is no request."""
     kind = _KINDS.get(type(request))
     if kind is None:
         raise TypeError(f"{type(request).__name__} is no registered kind of work")
@@ -129,5 +131,5 @@ def kinds() -> tuple[Kind, ...]:
 
 
 def modules() -> tuple[str, ...]:
-    """List the modules that a worker imports to know the same kinds."""
+    """List the modules that a worker must import to know the same kinds."""
     return tuple(dict.fromkeys(kind.request.__module__ for kind in _KINDS.values()))

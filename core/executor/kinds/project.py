@@ -1,4 +1,4 @@
-"""Finds the latent of a face."""
+"""The kind of work that finds the latent of a face."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.methods import DEFAULT_METHOD
 
 @dataclass(frozen=True)
 class Project(Asks["Projected"]):
-    """Find the latent of one face of a photo. Answered by `Projected`; reports progress at each step."""
+    """Find the latent of one face of a photo. Answered by `Projected`; reports progress after each step."""
 
     photo: bytes
     face: int = 0  # numbered from the left, as in `FoundFaces`

@@ -1,4 +1,4 @@
-"""Draws a face at some strengths."""
+"""The kind of work that draws a face at some strengths."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PictureKind = Literal["png", "jpeg", "webp"]
 class Render(Asks["Rendered"]):
     """Draw a stored face at one or more strengths of an expression. Answered by `Rendered`.
 
-    With the photo that it came from, the pictures are the photo with this face edited, and strength 0 is the photo.
-    Consecutive renders are handed to the workbench together.
+    With the photo it came from, the pictures are the photo with this face edited, and strength 0 is the photo. Consecutive
+    renders are given to the workbench together.
     """
 
     latent: bytes
@@ -35,7 +35,7 @@ class Render(Asks["Rendered"]):
 
 @dataclass(frozen=True)
 class Rendered:
-    """The pictures asked for, in the order of the strengths."""
+    """The pictures, in the order of the strengths."""
 
     pictures: tuple[bytes, ...]
     scores: tuple[float, ...] = ()  # of the expression in each picture, 0..1, where they were taken
@@ -45,7 +45,7 @@ class Rendered:
     told: tuple[str, ...] = ()  # why a picture is no good and empty, as the code of a ResultError; "" where it is good
 
     def trouble(self, index: int) -> EgaoError | None:
-        """Find why a picture must not be shown; None where it is good."""
+        """Return the error that says why a picture must not be shown; None for a good one."""
         code = self.told[index] if index < len(self.told) else ""
         return revive(code, {"strength": f"{round(self.strengths[index], 2):+g}"}, ResultError) if code else None
 

@@ -1,1 +1,1 @@
-"""How the bot's process and a worker talk: the messages, their bytes, and the link that carries them."""
+"""How the bot's process and a worker communicate: the messages, their bytes, and the link that carries them."""

@@ -1,8 +1,7 @@
-"""Defines what the dispatcher knows of a worker: a link to it, wherever it runs.
+"""Defines a link to a worker, wherever it runs: all that the dispatcher knows of the worker.
 
-Today's links lead to a process on this machine (core.executor.worker.process). Whatever else carries the
-messages of core.executor.protocol.messages both ways can stand in their place: the dispatcher and its supervisors know
-these two protocols alone.
+Today's links lead to a process on this machine (core.executor.worker.process). Anything else that carries the messages of
+core.executor.protocol.messages both ways can replace them: dispatcher and supervisors use only these two protocols.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ from core.executor.protocol.messages import FromWorker, Setup, ToWorker
 
 
 class BadFrame(Exception):
-    """The other side sent something that is not one of our messages, or such a thing was to be sent."""
+    """The other side sent something that is not one of our messages, or an invalid message was to be sent."""
 
 
 class Link(Protocol):
-    """One life of one worker."""
+    """The link to one worker process, from its start to its end."""
 
     @property
     def pid(self) -> int | None:
-        """Its process on this machine, if it is one."""
+        """The id of its process on this machine; None if it is elsewhere."""
         ...
 
     def send(self, message: ToWorker) -> None:
-        """Send after everything before it. Lost if the worker is gone, which `receive` tells."""
+        """Send a message after all earlier ones. It is lost if the worker is gone, which `receive` tells."""
         ...
 
     async def receive(self) -> FromWorker | None:
@@ -34,25 +33,25 @@ class Link(Protocol):
         ...
 
     def alive(self) -> bool:
-        """Tell whether the worker is still there, also where something else keeps `receive` waiting."""
+        """Tell whether the worker still runs, even while something else keeps `receive` waiting."""
         ...
 
     def stop(self) -> None:
-        """End the worker at once; `receive` then comes to its end."""
+        """End the worker at once; `receive` then returns None."""
         ...
 
     async def finish(self) -> str:
-        """Stop the worker if it still runs, leave nothing of it behind, and say in words how it ended."""
+        """Stop the worker if it still runs, clean up after it, and say in words how it ended."""
         ...
 
 
 class Launcher(Protocol):
-    """Starts workers."""
+    """Something that starts workers."""
 
     async def launch(self, name: str, setup: Setup, environment: Mapping[str, str]) -> Link:
         """Start a worker and send it its setup. Raises OSError."""
         ...
 
     async def close(self) -> None:
-        """Give up what launching took, once every link is finished."""
+        """Free what launching needed, once every link is finished."""
         ...

@@ -1,4 +1,4 @@
-"""Lists what the bot's process and a worker say to each other."""
+"""The messages between the bot's process and a worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.settings import Settings
 
 @dataclass(frozen=True)
 class Setup:
-    """The first message: what to build, and how the worker is to limit itself."""
+    """The first message: what to build, and the worker's limits."""
 
     factory: str  # "module:function", which takes the settings and returns the workbench
     kinds: tuple[str, ...]  # modules that declare kinds of work
@@ -34,7 +34,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Start:
-    """A request worked on step by step."""
+    """A request to work on step by step."""
 
     item: int
     request: Payload[Request]
@@ -50,14 +50,14 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Hold:
-    """Go on with none of these stepwise requests until the next `Hold`, which takes the place of this one."""
+    """Pause exactly these stepwise requests until the next `Hold`."""
 
     items: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Forget:
-    """Let go of the shared bytes that have these numbers."""
+    """Drop the shared bytes with these numbers."""
 
     shared: tuple[int, ...]
 
@@ -86,14 +86,14 @@ class NotReady:
 
 @dataclass(frozen=True)
 class Working:
-    """Work on these items begins now: whatever happens until the next message happens because of them."""
+    """Work on these items begins now: a crash before the next message is due to them."""
 
     items: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """A stepwise request has come further."""
+    """A stepwise request has done a step."""
 
     item: int
     progress: Progress

@@ -1,7 +1,7 @@
-"""Turns requests, answers and errors into plain trees and back: [name, fields].
+"""Converts requests, answers and errors to plain trees [name, fields] and back.
 
-Plain means dicts, lists, strings, numbers, None, and bytes that are carried beside them. The way back makes nothing but
-the dataclasses of the registered kinds and the errors of `core.errors`; pydantic checks every field against its type.
+A plain tree has dicts, lists, strings, numbers, None, and bytes that are carried beside it. The way back only makes
+dataclasses of the registered kinds and errors of `core.errors`; pydantic checks every field against its type.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}  # made when first needed: each take
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """Make what checks and takes apart values of a type, once for each type."""
+    """Return pydantic's adapter for a type, made once for each type."""
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
 
 
 def flatten(value: Any) -> list[Any]:
-    """Flatten to [name, fields] of a request, an answer or an error. Raises ValueError for anything else."""
+    """Convert a request, an answer or an error to [name, fields]. Raises ValueError for anything else."""
     if isinstance(value, EgaoError):
         return [_ERROR, [value.code, _cut(value.facts)]]
     if carried(type(value).__name__) is not type(value):
@@ -40,7 +40,7 @@ def flatten(value: Any) -> list[Any]:
 
 
 def rebuild(tree: Any) -> Any:
-    """Make an object of what `flatten` gave. Raises ValueError."""
+    """Make the object again from the tree of `flatten`. Raises ValueError."""
     if not isinstance(tree, list) or len(tree) != 2 or not isinstance(tree[0], str):
         raise ValueError("a payload is a name and its fields")
     name, fields = tree
@@ -58,7 +58,7 @@ def _error(fields: Any) -> EgaoError:
 
 
 def _cut(facts: dict[str, Any]) -> dict[str, Any]:
-    """Keep facts short: they stand in a sentence. What does not print would only disguise it."""
+    """Shorten facts, which are part of a sentence, and replace unprintable letters, which could disguise it."""
     whole = list(facts.items())[:_MOST_FACTS]
     return {name: _printable(fact) if isinstance(fact, str) else fact for name, fact in whole}
 

@@ -1,8 +1,8 @@
-"""Sends bytes that several requests share, such as a photo, to a worker once.
+"""Sends bytes that several requests share, such as a photo, to a worker only once.
 
-The bot's side numbers what it has sent (`Sent`), the worker holds it by that number (`Held`). Messages arrive in order and
-the bot alone decides what goes, so both always agree; a restarted worker begins with nothing on either side. The bytes are
-held in memory only, within the two bounds below, and until `Executor.forget` is called with them.
+The bot's side numbers the bytes that it has sent (`Sent`), and the worker keeps them by that number (`Held`). Messages arrive
+in order and only the bot decides what is dropped, so both sides always agree; a restarted worker begins empty. The bytes are
+only in memory, within the two bounds below, and until `Executor.forget` is called with them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ MOST: Final = 16  # pieces that a worker holds: it has at most a batch and two l
 
 
 class Sent:
-    """Keeps account, on the bot's side, of what a worker holds since its start."""
+    """The bot's record of the bytes that a worker holds since its start."""
 
     def __init__(self) -> None:
         self._pieces: OrderedDict[int, bytes] = OrderedDict()  # by number, the one that was used last at the end
         self._numbers = count(1)
 
     def prepare(self, request: Request) -> tuple[Request, int]:
-        """Return the request as it is to be sent and the number of its shared bytes, 0 if it has none.
+        """Return the request as it must be sent, and the number of its shared bytes, 0 if it has none.
 
-        Bytes that the worker holds are left out. They are known by being the same object, so nothing has to be hashed.
+        Bytes that the worker holds are left out. They are recognised as the same object, so nothing is hashed.
         """
         name = kind_of(request).shared
         data = getattr(request, name) if name else b""
@@ -44,11 +44,11 @@ class Sent:
         return request, number
 
     def drop(self, data: bytes) -> tuple[int, ...]:
-        """Strike this very object off; return its numbers, for the worker to let go of."""
+        """Remove this very object from the record, and return its numbers, for the worker to drop."""
         return self._without([number for number, piece in self._pieces.items() if piece is data])
 
     def surplus(self) -> tuple[int, ...]:
-        """Strike off what is over the bounds, the longest unused first; return its numbers, for the worker to let go of."""
+        """Remove what exceeds the bounds, the longest unused first, and return its numbers, for the worker to drop."""
         gone: list[int] = []
         size = sum(map(len, self._pieces.values()))
         for number, piece in self._pieces.items():
@@ -65,13 +65,13 @@ class Sent:
 
 
 class Held:
-    """Holds bytes in the worker for the requests that will share them."""
+    """The shared bytes in the worker, for further requests."""
 
     def __init__(self) -> None:
         self._pieces: dict[int, bytes] = {}
 
     def complete(self, request: Request, number: int) -> Request:
-        """Return the request with its shared bytes in place. Raises BadFrame if they were never sent."""
+        """Return the request with its shared bytes in place, and keep new ones. Raises BadFrame if they were never sent."""
         name = kind_of(request).shared
         if not number or not name:
             return request
@@ -83,7 +83,7 @@ class Held:
         return _with(request, name, self._pieces[number])
 
     def forget(self, numbers: tuple[int, ...]) -> None:
-        """Let go of bytes by their numbers; requests already begun keep theirs until they are done."""
+        """Drop bytes by their numbers; requests already begun keep theirs until they are done."""
         for number in numbers:
             self._pieces.pop(number, None)
 

@@ -1,11 +1,11 @@
-"""Puts messages into frames: a header of JSON, and beside it the bytes of photos and pictures, which are not copied.
+"""Encodes messages as frames: a header of JSON, and beside it the bytes of photos and pictures, which are not copied.
 
     frame = length of the header, number of parts (two unsigned 32 bit numbers), length of each part (64 bit), header, parts
 
-JSON says [name of the message, fields]; in the place of bytes stands {"\\0": number of the part}. Both ways it is plain
-data that nothing is called for: a name that is no message, a field that is not of its type, an endless number,
-a part that does not exist, a header of over `HEADER` bytes or a frame of over `LARGEST` make it a BadFrame. The worker
-decodes pictures from strangers, so its word is not taken for anything else.
+The JSON is [name of the message, fields]; bytes are replaced by {"\\0": number of the part}. Decoding only makes plain data
+and calls nothing. A name that is no message, a field that is not of its type, an endless number, a part that does not exist,
+a header of over `HEADER` bytes or a frame of over `LARGEST` raise BadFrame. The worker decodes pictures from strangers, so it
+is not trusted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ _MESSAGES: Final[dict[str, type]] = {kind.__name__: kind for kind in (*get_args(
 
 
 def encode(message: Message) -> list[bytes]:
-    """Make a frame of a message, as buffers to be sent one by one. Raises BadFrame for what is not plain, such as arrays."""
+    """Encode a message as a frame, a list of buffers to send one by one. Raises BadFrame for anything not plain, such as
+    arrays.
+    """
     parts: list[bytes] = []
 
     def put(value: object) -> object:
@@ -61,7 +63,7 @@ def encode(message: Message) -> list[bytes]:
 
 
 def decode(header: bytes, parts: Sequence[bytes], expected: Any) -> Any:
-    """Make the message, one of the union `expected`, of a header and its parts. Raises BadFrame."""
+    """Decode a message, one of the union `expected`, from a header and its parts. Raises BadFrame."""
     try:
         tree = json.loads(
             header,
@@ -100,7 +102,7 @@ def _small(text: str) -> int:
 
 
 def _nan(text: str) -> float:
-    """Read NaN, for a score may be unknown. Raises ValueError for anything else, such as Infinity."""
+    """Parse NaN, since a score may be unknown. Raises ValueError for anything else, such as Infinity."""
     if text != "NaN":
         raise ValueError(f"{text} is no number")
     return math.nan
@@ -115,7 +117,7 @@ def _shallow(tree: object, levels: int) -> None:
 
 
 def checked(message: FromWorker) -> list[bytes]:
-    """Make a frame that the other side will accept. Raises BadFrame."""
+    """Encode a message as a frame that the other side will accept. Raises BadFrame."""
     frame = encode(message)
     head = _HEAD.unpack_from(frame[0])
     decode(frame[0][-head[0] :], frame[1:], FromWorker)
@@ -123,7 +125,7 @@ def checked(message: FromWorker) -> list[bytes]:
 
 
 def fits(request: Request) -> None:
-    """Raise BadFrame, or TypeError, for a request that no worker could be sent."""
+    """Check that a request can be sent to a worker. Raises BadFrame, or TypeError if it is no request."""
     kind_of(request)
     try:
         _, parts = flatten(request)
@@ -148,7 +150,7 @@ def _sizes(packed: bytes) -> tuple[int, ...]:
 
 
 async def read(reader: asyncio.StreamReader) -> FromWorker | None:
-    """Read the next message of a worker; None when it has hung up. Raises BadFrame."""
+    """Read the next message of a worker; None when the connection is closed. Raises BadFrame."""
     try:
         size, count = _lengths(await reader.readexactly(_HEAD.size))
         sizes = _sizes(await reader.readexactly(8 * count))
@@ -161,7 +163,7 @@ async def read(reader: asyncio.StreamReader) -> FromWorker | None:
 
 
 async def write(sock: socket.socket, message: ToWorker) -> None:
-    """Send in slices, without holding the event loop. Raises ConnectionError."""
+    """Send a message in slices, without blocking the event loop. Raises ConnectionError, BadFrame."""
     loop, frame = asyncio.get_running_loop(), encode(message)
     if sum(len(buffer) for buffer in frame) <= _SLICE:
         await loop.sock_sendall(sock, b"".join(frame))
@@ -174,7 +176,7 @@ async def write(sock: socket.socket, message: ToWorker) -> None:
 
 
 def read_blocking(sock: socket.socket, expected: Any = ToWorker) -> Any:
-    """Read the next message for a worker; None when the other side has hung up. Raises BadFrame."""
+    """Read the next message for a worker; None when the connection is closed. Raises BadFrame."""
     if (head := _exactly(sock, _HEAD.size)) is None:
         return None
     size, count = _lengths(head)
@@ -186,7 +188,7 @@ def read_blocking(sock: socket.socket, expected: Any = ToWorker) -> Any:
 
 
 def write_blocking(sock: socket.socket, frame: Sequence[bytes]) -> None:
-    """Send a frame whole."""
+    """Send a whole frame. Raises OSError."""
     for buffer in frame:
         sock.sendall(buffer)
 

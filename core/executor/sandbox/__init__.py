@@ -1,1 +1,1 @@
-"""What a worker may not do: the rules it puts itself under before it loads anything."""
+"""What a worker may not do: the limits that it sets for itself before it loads anything."""

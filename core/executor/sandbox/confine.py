@@ -1,4 +1,4 @@
-"""How a worker puts itself under the bot: its death, its signals, its share of memory and of the processor."""
+"""Ties a worker to the bot: it ends with the bot, ignores signals, and is limited in memory and priority."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # of prctl(2)
 
 
 def confine(setup: Setup) -> None:
-    """Die with the bot, be the first to go when memory runs out, and leave signals to the bot to decide on."""
+    """Make this process end with the bot, be killed first if memory runs out, ignore SIGTERM and SIGINT, and hold its memory
+    limit.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # a service manager signals the whole group; the bot ends us in order
     if sys.platform == "linux":
@@ -31,12 +33,12 @@ def confine(setup: Setup) -> None:
 
 
 def leave_no_core() -> None:
-    """Have no crash of this process and its children write an image of the memory: it would hold photos, faces and keys."""
+    """Prevent core dumps of this process and its children: they would contain photos, faces and keys."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def lower_priority(nice: int, pid: int = 0) -> None:
-    """Have a process (0: this one) take less of the processor, as far as the system allows."""
+    """Raise the niceness of a process (0: this one) by `nice`, with its threads, as far as the system allows."""
     lower = os.getpriority(os.PRIO_PROCESS, pid) + nice
     os.setpriority(os.PRIO_PROCESS, pid, lower)
     if sys.platform != "linux":
@@ -51,9 +53,9 @@ def lower_priority(nice: int, pid: int = 0) -> None:
 
 
 def hide_memory() -> None:
-    """Let no other process of the same user look into this one's memory and environment: keys and the token are there.
+    """Prevent other processes of the same user from reading this one's memory and environment, with keys and the token.
 
-    A privileged one still can. For this process alone: the kernel makes a program that it starts visible again.
+    A privileged process still can. It holds for this process only: the kernel makes a program that it starts readable again.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)

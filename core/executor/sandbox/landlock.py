@@ -1,7 +1,7 @@
-"""Restricts a process, for good, to the files that it is allowed by name: Landlock, through its three system calls.
+"""Restricts a process, for good, to a list of allowed files: Landlock, through its three system calls.
 
 Numbers, flags and structures are those of the kernel's <linux/landlock.h> (see docs.kernel.org/userspace-api/landlock.html);
-the three calls have the same numbers on every architecture. Nothing here needs a privilege.
+the three calls have the same numbers on every architecture. No privilege is needed.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ USE_DEVICE: Final = READ_FILE | WRITE_FILE | IOCTL_DEV
 
 
 def version() -> int:
-    """Ask the kernel for its version of Landlock; 0 where there is none, or it is turned off."""
+    """Return the kernel's version of Landlock; 0 if there is none, or it is turned off."""
     if sys.platform != "linux":
         return 0
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
 
 
 def restrict(allowed: Iterable[tuple[Path, int]]) -> None:
-    """Deny this thread, and all that it starts from now on, every file but those at and below the allowed paths.
+    """Deny this thread, and all that it starts from now on, every file except those at and below the allowed paths.
 
-    `allowed` has paths with the rights there; what does not exist is left out. TCP, abstract sockets and signals to
-    others are denied as far as the kernel's version knows how. Raises OSError.
+    `allowed` are paths with the rights there; paths that don't exist are left out. TCP, abstract sockets and signals to
+    others are denied as far as the kernel's version supports that. Raises OSError.
     """
     libc, known = _libc(), version()
     handled = _sum(_FILES, known)

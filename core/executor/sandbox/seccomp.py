@@ -1,8 +1,8 @@
-"""Denies a process, for good, the system calls that reach beyond it: a seccomp filter made here.
+"""Denies a process, for good, the system calls that affect anything outside it: a seccomp filter.
 
 The filter is a program of classic BPF over the call's number and arguments (struct seccomp_data of <linux/seccomp.h>, opcodes
-of <linux/bpf_common.h>). System call numbers are those of the kernel's tables for x86-64 and for arm64. What is denied
-fails with EPERM, so that a library which only tries it goes on; what comes in another architecture's numbering ends the process.
+of <linux/bpf_common.h>). System call numbers are those of the kernel's tables for x86-64 and for arm64. A denied call fails
+with EPERM, so that a library that only tries it continues; a call in another architecture's numbering ends the process.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def possible() -> bool:
 
 
 def restrict() -> None:
-    """Deny the calls to this thread and all that it starts from now on. Raises OSError."""
+    """Deny the calls to this thread and to all that it starts from now on. Raises OSError."""
     program = _program(platform.machine(), os.getpid())
     code = ctypes.create_string_buffer(program, len(program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(code)))
@@ -84,7 +84,7 @@ def restrict() -> None:
 
 
 def _program(machine: str, pid: int) -> bytes:
-    """Write the filter's program. Each test either returns or goes on with the next."""
+    """Assemble the filter's program. Each test either returns or continues with the next."""
     column = list(_ARCHITECTURES).index(machine)
     deny = _FAIL | errno.EPERM
     lines = [_line(_LOAD, _ARCHITECTURE), _line(_EQUAL, _ARCHITECTURES[machine], 1, 0), _line(_RETURN, _KILL)]

@@ -1,10 +1,10 @@
-"""Walls a worker in before it loads anything: it decodes pictures from strangers, and whoever took it over gets nothing.
+"""Walls a worker in before it loads anything: it decodes strangers' pictures, and an attacker who controls it must get
+nothing.
 
-What is left to it: to read libraries, egao's own code and data, the weights and compiled code of the cache, and what
-the operator fitted and trained; and to talk over the socket that it was started with. No other file, no network, no
-program, no other process, neither by name nor by number. Landlock and seccomp do it, both for good, before the first thread is
-started: threads that are there already would be spared. Files can still be asked whether they exist, how large they are
-and when they were written: Landlock has no say over that.
+It may still read libraries, egao's own code and data, the cache's weights and compiled code, and what the operator fitted and
+trained; and use the socket that it was started with. It reaches no other file, no network, no program and no other process.
+Landlock and seccomp do that, for good, before the first thread is started, since existing threads would be spared. Existence,
+size and time of other files remain visible: Landlock does not cover that.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _GPU_SYSTEM: Final = ("/proc/driver/nvidia", "/proc/devices", "/sys/bus/pci", "/
 
 
 def wall_in(settings: Settings, modules: Iterable[str] = ()) -> str:
-    """Wall this process in, for good; returns what could not be done, or "". `modules` are to be imported later.
+    """Wall this process in for good, and return in words what could not be done, or "". `modules` are to be imported later.
 
-    Only to be called while the process has one thread.
+    Call it only while the process has one thread.
     """
     missing = lacks()
     if landlock.version():
@@ -48,7 +48,7 @@ def wall_in(settings: Settings, modules: Iterable[str] = ()) -> str:
 
 
 def lacks() -> str:
-    """Say in words what this machine's kernel can't do of the wall; "" where it can do all."""
+    """Say in words what this machine's kernel lacks for the wall; "" if nothing."""
     found = []
     if not (version := landlock.version()):
         found.append("Landlock (workers can read every file of their user)")
@@ -60,7 +60,7 @@ def lacks() -> str:
 
 
 def allowed(settings: Settings, modules: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
-    """List the paths that a worker reaches, with its rights there. EGAO_HOME is never among them, wherever it lies."""
+    """List the paths that a worker may reach, with its rights there. EGAO_HOME itself is never among them, wherever it is."""
     home = settings.home.resolve()
     cache = settings.cache.resolve()
     kept = [cache / "weights", cache / "compiled"]  # by name too: either may be a link to another disk
@@ -79,7 +79,7 @@ def allowed(settings: Settings, modules: Iterable[str] = ()) -> Iterator[tuple[P
 
 
 def _libraries() -> Iterator[Path]:
-    """List Python's own folders, those of installed packages, those of the system and those that the linker is told of."""
+    """List the folders of Python, of installed packages, of the system, and those in LD_LIBRARY_PATH."""
     yield from {Path(prefix) for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
     yield from (Path(entry) for entry in sys.path if entry and any(Path(entry).glob("*.dist-info")))
     yield from map(Path, _LIBRARIES)
@@ -87,7 +87,7 @@ def _libraries() -> Iterator[Path]:
 
 
 def _own_code(modules: Iterable[str]) -> Iterator[Path]:
-    """List the packages of egao and of the modules, not the folder that they lie in: that may be anybody's."""
+    """List the packages of egao and of the modules, but not the folder they are in, which may have other files."""
     for name in {"core", "data", *(module.partition(".")[0] for module in modules)}:
         if (spec := importlib.util.find_spec(name)) is None:
             continue
@@ -97,7 +97,7 @@ def _own_code(modules: Iterable[str]) -> Iterator[Path]:
 
 
 def _without(path: Path, secret: Path) -> Iterator[Path]:
-    """Yield the path or, where the secret folder lies below it, everything else that does."""
+    """Yield the path or, if the secret folder is below it, everything else below it."""
     if path == secret:
         return
     if not secret.is_relative_to(path):

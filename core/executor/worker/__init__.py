@@ -1,1 +1,1 @@
-"""A worker: the process, its loop, and what it works with."""
+"""A worker: the process, its loop, and its workbench."""

@@ -1,4 +1,4 @@
-"""Is the worker process: confines itself, builds a workbench and runs requests with it.
+"""The worker process: confines itself, builds a workbench and runs requests with it.
 
 Run as `python -m core.executor.worker FD`, FD being its end of a socket to the bot. A second thread only listens.
 """
@@ -36,13 +36,13 @@ class Channel:
         self._lock = threading.Lock()
 
     def send(self, message: FromWorker) -> None:
-        """Send, or raise BadFrame if the message holds something that must not cross."""
+        """Send a message. Raises BadFrame if it contains something that the bot would not accept."""
         frame = wire.checked(message)
         with self._lock:
             wire.write_blocking(self._sock, frame)
 
     def listen(self, inbox: queue.SimpleQueue[ToWorker]) -> None:
-        """Hand on what comes; when the bot is gone, go at once, whatever the work thread is doing."""
+        """Put received messages into `inbox`. When the bot is gone, end the process at once, whatever the other thread does."""
         with contextlib.suppress(BadFrame):
             while (message := wire.read_blocking(self._sock)) is not None:
                 inbox.put(message)
@@ -52,7 +52,7 @@ class Channel:
 
 
 class ChannelHandler(logging.Handler):
-    """Sends log records as messages, so that they keep their level and their logger's name."""
+    """A log handler that sends records as messages, which keep their level and their logger's name."""
 
     def __init__(self, channel: Channel) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class ChannelHandler(logging.Handler):
 
 
 def build(setup: Setup) -> object:
-    """Make the workbench that the setup names, and load every kind of work that the bot knows."""
+    """Import every kind of work that the bot knows, and make the workbench that the setup names."""
     for name in setup.kinds:
         importlib.import_module(name)
     module, _, function = setup.factory.partition(":")
@@ -80,7 +80,7 @@ def _wall_in(setup: Setup) -> None:
 
 
 def main(fd: int) -> None:
-    """Run the worker until it is told to stop, or the bot is gone."""
+    """Run the worker until it is told to stop or the bot is gone. `fd` is the socket's file descriptor."""
     faulthandler.enable()
     sock = socket.socket(fileno=fd)
     sock.set_inheritable(False)

@@ -1,10 +1,9 @@
-"""Runs a worker's requests: shares its one thread of work among the short ones and the stepwise ones.
+"""Runs a worker's requests: shares its one thread of work between short and stepwise requests.
 
-The rule: take in what has come; answer one batch of short requests if there is one, each of them as it is done; do one step
-of one stepwise request, of the one that has had the least time and is not held; repeat. So a picture waits for one step at
-most, and pictures never stop a projection. (On a processor, where a step takes several times as long as a picture, the
-executor starts two workers instead and gives the long requests to one of lower priority; this loop is then the rule within
-each.)
+The rule: read what has come; answer one batch of short requests if there is one, each as soon as it is done; do one step of
+the stepwise request that has had the least time and is not held; repeat. So a picture waits for at most one step, and
+pictures never stop a projection. (On a CPU, where a step takes several times as long as a picture, the executor starts two
+workers and gives the long requests to the one of lower priority; the rule then holds within each.)
 """
 
 from __future__ import annotations
@@ -47,12 +46,12 @@ class Outlet(Protocol):
     """Where a worker's messages go."""
 
     def send(self, message: FromWorker) -> None:
-        """Send a message. Raises BadFrame if it holds something that must not cross."""
+        """Send a message. Raises BadFrame if it contains something that the bot would not accept."""
         ...
 
 
 class Stepwise:
-    """A request in the middle of its generator."""
+    """A stepwise request in progress: its generator and its time."""
 
     def __init__(self, item: int, kind: Kind, steps: Iterator[Any]) -> None:
         self.item = item
@@ -61,7 +60,7 @@ class Stepwise:
         self._kind, self._steps = kind, steps
 
     def advance(self) -> Progress | Result | EgaoError:
-        """Do one step: its progress, or what the request ends with."""
+        """Do one step, and return its progress, or the answer or error that ends the request."""
         began = time.perf_counter()
         try:
             outcome: Any = next(self._steps, None)
@@ -73,7 +72,7 @@ class Stepwise:
         return outcome if isinstance(outcome, Progress) else right_answer(self._kind, outcome)
 
     def close(self) -> None:
-        """Drop everything that its generator holds."""
+        """Close the generator, which drops all that it holds."""
         close = getattr(self._steps, "close", None)
         if close is not None:
             try:
@@ -83,7 +82,7 @@ class Stepwise:
 
 
 class WorkLoop:
-    """Takes requests from `inbox` and sends what comes of them to `outlet`, until it is told to stop."""
+    """The worker's loop: takes requests from `inbox` and sends the results to `outlet`, until it is told to stop."""
 
     def __init__(self, outlet: Outlet, workbench: object, inbox: queue.SimpleQueue[ToWorker]) -> None:
         self._outlet, self._workbench, self._inbox = outlet, workbench, inbox
@@ -106,7 +105,7 @@ class WorkLoop:
         return [one for one in self._stepwise if one.item not in self._on_hold]
 
     def _take_in(self) -> bool:
-        """Read all that has come, waiting only if there is nothing to do. False: leave."""
+        """Read all messages that have come, waiting only if there is nothing to do. False means to leave."""
         while True:
             idle = not self._short and not self._going()
             try:
@@ -116,7 +115,7 @@ class WorkLoop:
                 return True
 
     def _take(self, message: ToWorker) -> bool:
-        """Note what has come. False: leave."""
+        """Handle a message. False means to leave."""
         match message:
             case Run(items, requests, shared):
                 whole = tuple(self._held.complete(*pair) for pair in zip(requests, shared, strict=True))
@@ -145,7 +144,9 @@ class WorkLoop:
         self._stepwise.append(stepwise)
 
     def _hold(self, items: frozenset[int]) -> None:
-        """Hold these from now on. What is let go on again stands where the others are: it makes up for nothing."""
+        """Hold exactly these requests. One that continues counts as having had as much time as the others, so it doesn't
+        catch up.
+        """
         least = min((one.turn for one in self._going()), default=0.0)
         for stepwise in self._stepwise:
             if stepwise.item in self._on_hold - items:
@@ -202,7 +203,7 @@ class WorkLoop:
             return as_answer(error)
 
     def _batch(self, kind: Kind, left: Pieces) -> None:
-        """Answer a batch. If it fails, what is left of it is tried again in halves, so that a bad request fails by itself."""
+        """Answer a batch. If it fails, the rest is tried again in halves, so that a bad request fails alone."""
         if len(left) > self._most:
             self._halves(kind, left)
             return
@@ -230,9 +231,9 @@ class WorkLoop:
                 self._batch(kind, deque(half))
 
     def _pieces(self, kind: Kind, left: Pieces) -> None:
-        """Have the workbench answer the pieces in order, and send each answer as it is there; it leaves `left` then.
+        """Run the workbench on the requests `left`, in order, and send each answer when it is there, removing it from `left`.
 
-        What was made together, a sequence of all answers, counts for each piece alike; else each counts its own time.
+        If the workbench returns a sequence of all answers, the time is divided equally; else each answer counts its own time.
         """
         began, count = time.perf_counter(), len(left)
         answers = kind.run(self._workbench, [request for _, request in left])
@@ -250,7 +251,7 @@ class WorkLoop:
 
 
 def right_answer(kind: Kind, answer: object) -> Result | EgaoError:
-    """Pass an answer on if it is one of this kind or an EgaoError; anything else becomes an InternalError."""
+    """Return an answer of this kind or an EgaoError as it is; anything else becomes an InternalError."""
     if isinstance(answer, kind.answer | EgaoError):
         return answer
     log.error("the workbench answered a %s with %s", kind.name, type(answer).__name__)
@@ -258,9 +259,9 @@ def right_answer(kind: Kind, answer: object) -> Result | EgaoError:
 
 
 def as_answer(error: Exception) -> EgaoError:
-    """Make an error the answer that is sent. Ends the process if the error leaves it unable to do anything else.
+    """Convert an exception to the error that is sent. Ends the process if the error leaves it unusable.
 
-    Without the way that it came: that holds on to the photo, and to whatever was made of it until then.
+    The traceback is dropped: it would keep the photo and all that was made of it in memory.
     """
     if isinstance(error, EgaoError):
         error.__traceback__ = error.__context__ = error.__cause__ = None
@@ -273,5 +274,5 @@ def as_answer(error: Exception) -> EgaoError:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Tell whether an error means that a smaller batch might do."""
+    """Tell whether an error means that a smaller batch might work."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

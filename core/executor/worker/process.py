@@ -1,4 +1,4 @@
-"""Runs a worker as a process of this machine, over a socket: the link that the executor uses by itself."""
+"""Runs a worker as a process on this machine, over a socket: the executor's default link."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _MOST_LOGGERS: Final = 200  # different ones; more go under the worker's own
 
 
 class _ReadToTheEnd(asyncio.StreamReaderProtocol):
-    """Takes a connection that was reset for one that was closed, behind all that had come by then."""
+    """A protocol that treats a reset connection as a closed one, after all that had come by then."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(None)
 
 
 class ProcessLauncher:
-    """Starts workers as processes.
+    """A launcher of worker processes.
 
-    Its one thread lives as long as they do: the kernel takes the death of the thread that started a process for the
+    Its one thread lives as long as they do, because the kernel takes the death of the thread that started a process for the
     death of the parent.
     """
 
@@ -70,7 +70,7 @@ class ProcessLauncher:
 
 
 class ProcessLink:
-    """One worker process: messages out and in, its noise into the log, its end noticed and complete."""
+    """The link to one worker process: sends and receives messages, logs its output, and cleans up after its end."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class ProcessLink:
             self.stop()
 
     async def receive(self) -> FromWorker | None:
-        """Log messages are logged on the way."""
+        """Return the next message that is not a log record; those are logged. None once the worker is gone. Raises BadFrame."""
         while isinstance(message := await wire.read(self._reader), Log):
             self._log(message)
         if isinstance(message, Ready) and self._nice and self.alive():
@@ -125,7 +125,7 @@ class ProcessLink:
             logging.getLogger(name).log(message.level, "%s: %s", self.name, _shown(message.text[:_LONGEST_LINE]))
 
     async def _drain_output(self) -> None:
-        """Log what native code prints: it must neither fill a pipe nor reach the terminal."""
+        """Log what native code prints, so that it neither fills a pipe nor reaches the terminal."""
         assert self._popen.stdout is not None
         reader = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -150,7 +150,7 @@ class ProcessLink:
             log.debug("%s printed %d more lines just before", self.name, len(lines) - _BURST)
 
     def alive(self) -> bool:
-        """Tell whether the process runs; one that ended is left for `finish` to bury."""
+        """Tell whether the process runs, without reaping it: `finish` does that."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return not self._buried()
         with contextlib.suppress(ChildProcessError):
@@ -158,9 +158,9 @@ class ProcessLink:
         return False
 
     def _buried(self) -> bool:
-        """Tell whether the process has ended. Looking buries it, so its children are ended at once: `stop` can't do it later.
+        """Tell whether the process has ended. Since that reaps it, its children are killed now: `stop` can't do it later.
 
-        Their group keeps the number from being given to another process.
+        Their process group keeps its number from being given to another process.
         """
         if self._popen.poll() is None:
             return False
@@ -169,7 +169,7 @@ class ProcessLink:
         return True
 
     def stop(self) -> None:
-        """End the process, and its own children with it."""
+        """Kill the process and its children."""
         if self._popen.returncode is None:  # not yet waited for, so the number is still its own
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -202,12 +202,12 @@ def _popen(fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 def _shown(text: str) -> str:
-    """Drop the letters that would move a terminal's cursor or colour it."""
+    """Replace letters that would move a terminal's cursor or change its colour."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
 
 
 def describe(status: int) -> str:
-    """Say an exit status (minus the signal's number) in words."""
+    """Describe an exit status (negative: minus the signal's number) in words."""
     if status >= 0:
         return f"exit status {status}"
     with contextlib.suppress(ValueError):

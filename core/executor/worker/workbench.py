@@ -1,10 +1,10 @@
-"""Names what a worker's workbench must be able to do for the kinds of work that egao comes with.
+"""Declares what a worker's workbench must do for the kinds of work that egao comes with.
 
-A worker has one thread of work and shares it cooperatively: requests of a quick lane run whole; the others are generators
-that give the thread back at every `yield`. Between two yields the worker answers whatever short request has come in, so a
-picture of a stored face waits for one step of somebody's projection and never for all of it. Yield often: the longest time
-between two yields is what every other member may have to wait. The same yields are the worker's heartbeat and the points
-where a request can be cancelled.
+A worker has one thread of work and shares it cooperatively. Requests of a quick lane run whole; the others are generators
+that give the thread back at every `yield`. Between two yields the worker answers short requests that have come in, so a
+picture of a stored face waits for one step of somebody's projection and never for all of it. Yield often: every other member
+may have to wait for the longest time between two yields. The yields also show that the worker lives, and are the points where
+a request can be cancelled.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from core.executor.kinds.render import Render, Rendered
 
 
 class Workbench(Protocol):
-    """The object that does real work inside a worker. One thread uses it; it may keep models loaded.
+    """The object that does the real work inside a worker. One thread uses it; it may keep models loaded.
 
-    It is made there by a factory named as "module:function" that takes the `Settings` (without secrets). A factory
-    that raises an `EgaoError` keeps the executor from starting, with that error. Errors for a person are raised as
-    `EgaoError`s of `core.errors` and reach the one who asked with their facts; anything else is logged and becomes an
-    `InternalError`. Keep no state of a request outside its generator: `close()` on the generator must drop everything.
+    A factory named as "module:function" makes it from the `Settings` (without secrets). If the factory raises an `EgaoError`,
+    the executor's start fails with it. Raise errors for a person as `EgaoError`s of `core.errors`: they reach whoever asked;
+    any other error is logged and becomes an `InternalError`. Keep no state of a request outside its generator: the
+    generator's `close()` must drop everything.
     """
 
     def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
-        """Yield a `Progress` wherever it can be left for a while and, last, the one `FoundFaces`."""
+        """Yield a `Progress` wherever other work may come in between, and `FoundFaces` last."""
         ...
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
-        """Yield a `Progress` after each step (or more often) and, last, the one `Projected`."""
+        """Yield a `Progress` after each step (or more often), and `Projected` last."""
         ...
 
     def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:
-        """Draw all of them: one answer or error for each, in the same order. Each is sent on as it is yielded.
+        """Draw all requests: one answer or error for each, in the same order, each sent on as soon as it is yielded.
 
-        Where several together are faster, they may be drawn at once and given as a list. An exception makes the worker
-        try the halves of the batch by themselves, so that only the bad one fails.
+        If drawing several at once is faster, return a list instead. An exception makes the worker try the halves of the batch
+        separately, so that only the bad request fails.
         """
         ...
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
-        """Yield a `Progress` wherever it can be left for a while and, last, the one `Rendered`."""
+        """Yield a `Progress` wherever other work may come in between, and `Rendered` last."""
         ...
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
-        """Yield a `Progress` after each frame and, last, the one `Animated`."""
+        """Yield a `Progress` after each frame, and `Animated` last."""
         ...

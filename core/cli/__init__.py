@@ -1,4 +1,4 @@
-"""The `egao` command: one file per verb, each with a `register(app)`; commands of other packages come by entry point.
+"""The `egao` command: one file for each verb, each with a `register(app)`. Commands of other packages come by entry point.
 
 A verb's module is imported when the verb is called, so that `egao models` does not wait for torch.
 """
@@ -25,7 +25,7 @@ _GROUP = "egao.commands"
 
 
 class _Lazy(TyperGroup):
-    """Finds a command by the name of its module in this package, or of its entry point."""
+    """A group that finds a command by the name of its module in this package, or of its entry point."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer carries its own click
         return [*VERBS, *sorted(point.name for point in entry_points(group=_GROUP))]
@@ -50,11 +50,11 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """Typer wants a function to hang the group on."""
+    """Serve typer, which needs a function for the group."""
 
 
 def main() -> None:
-    """Run the command line; an EgaoError becomes its sentence on stderr and exit status 1."""
+    """Run the command line. An EgaoError becomes its sentence on stderr, and exit status 1."""
     stop_on_windows()
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)

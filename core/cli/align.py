@@ -1,4 +1,4 @@
-"""`egao align`: the faces of a photo, cut out as the generator's training set was."""
+"""`egao align`: cuts the faces of a photo out, aligned like the generator's training set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def align_photo(
     out: Annotated[Path, typer.Option("-o", "--out", file_okay=False, help="folder for the crops")] = Path("out"),
     size: Annotated[int, typer.Option(min=64, max=2048, help="side of a crop in pixels")] = 1024,
 ) -> None:
-    """Cut every usable face out as FFHQ aligns; faces are numbered from 1 at the left."""
+    """Cut every usable face out, aligned as FFHQ aligns. Faces are numbered from 1 at the left."""
     settings = Settings.load()
     loaded = load_photo(photo, settings, own=True)
     make_folder(out)

@@ -1,4 +1,4 @@
-"""`egao bench ...`: what it costs in seconds and memory, every peer in one run."""
+"""`egao bench ...`: measures seconds and memory, with all alternatives in one run."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ ROOT = Path(__file__).parent.parent.parent
 BOT, CHAT = "tests.discord.bench", "tests.discord.chat"  # the Discord that they talk to is a part of the tests
 
 Photos = Annotated[list[Path], typer.Argument(help="photos; the leftmost face of each is projected")]
-Rounds = Annotated[int, typer.Option(min=1, help="how often each peer has its turn")]
-Steps = Annotated[int, typer.Option("--w-steps", min=2, help="of w; below the published 1000 its schedule is shortened")]
+Rounds = Annotated[int, typer.Option(min=1, help="how many times each alternative is timed")]
+Steps = Annotated[
+    int, typer.Option("--w-steps", min=2, help="steps of w; with fewer than the published 1000 its schedule is shortened")
+]
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder for bench.json and the plots")]
 DEFAULT_OUT = Path("out/bench")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory and quality beside time. Needs the extra `eval`.")
+    verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory, and quality over time. Needs the extra `eval`.")
     for command in (render, project, process, hostile, bot, chat):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
@@ -61,24 +63,24 @@ def process(
     out: Out = DEFAULT_OUT,
     named: GeneratorOption = None,
 ) -> None:
-    """Measure processes started afresh: seconds until a worker is ready, a whole edit, and the most memory they held."""
+    """Measure processes started afresh: seconds until a worker is ready, seconds of a whole edit, and the most memory of both."""
     _report({"process": bench_processes(settings_for(named), photo, rounds)}, out)
 
 
 def hostile(
-    photo: Annotated[Path, typer.Argument(help="a photo with a face: others send it, and the attack is made of it")],
-    seconds: Annotated[float, typer.Option(min=1.0, help="of the quiet time, and again of the attack")] = 60.0,
+    photo: Annotated[Path, typer.Argument(help="a photo with a face, which others send and the attack is made from")],
+    seconds: Annotated[float, typer.Option(min=1.0, help="length of the quiet time, and also of the attack")] = 60.0,
     out: Out = DEFAULT_OUT,
     named: GeneratorOption = None,
 ) -> None:
-    """Measure what others wait for while one member asks for everything at once, beside a quiet time."""
+    """Measure how long others wait while one member asks for everything at once, compared with a quiet time."""
     _report({"hostile": asyncio.run(bench_hostile(settings_for(named), photo, seconds, _say))}, out)
 
 
 def everything(
     photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None
 ) -> None:
-    """Run all of them but the bot and the hostile member."""
+    """Run all measurements but `bot`, `chat` and `hostile`."""
     settings, editor = _prepare(named)
     report = {"process": bench_processes(settings, photos[0], 2)}
     report["render"] = bench_rendering(settings, editor, rounds)
@@ -87,17 +89,19 @@ def everything(
 
 
 def bot(out: Out = DEFAULT_OUT) -> None:
-    """Measure the bot's own process against a Discord on loopback. Needs a source checkout: that Discord belongs to the tests."""
+    """Measure the bot's own process against a Discord on loopback. Needs a source checkout, because the tests contain that
+    Discord.
+    """
     _of_the_tests("bot", BOT, out)
 
 
 def chat(
     photo: Annotated[Path, typer.Argument(help="a photo with one face")],
-    rounds: Annotated[int, typer.Option(min=1, help="photos of one member, by turns with the work alone")] = 3,
-    members: Annotated[int, typer.Option(min=0, help="who post at once afterwards; 0 for none")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="photos of one member, alternating with the work alone")] = 3,
+    members: Annotated[int, typer.Option(min=0, help="how many members post at once afterwards; 0 for none")] = 20,
     out: Out = DEFAULT_OUT,
 ) -> None:
-    """Measure what a member waits for in the chat, beside the same work alone. Needs a source checkout, as `bot` does."""
+    """Measure how long a member waits in the chat, compared with the same work alone. Needs a source checkout, as `bot` does."""
     _of_the_tests("chat", CHAT, out, str(photo.resolve()), "--rounds", str(rounds), "--members", str(members))
 
 

@@ -1,4 +1,4 @@
-"""`egao db backup | restore | check`: the store as a file."""
+"""`egao db backup | restore | check`: backups of the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ File = Annotated[Path, typer.Argument(help="the backup", metavar="FILE")]
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="The store as a file: back it up, put a backup back, check it.")
+    verb = typer.Typer(no_args_is_help=True, help="Back up the store, restore a backup, check the store.")
     verb.command("backup")(back_up)
     verb.command("restore")(restore)
     verb.command("check")(check)
@@ -24,9 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def back_up(file: File) -> None:
-    """Write a checked copy, also while the bot runs. It is encrypted: keep the key too, and elsewhere.
+    """Write a checked backup, also while the bot runs. It is encrypted: keep the key too, in another place.
 
-    What members erase later stays in the copy. Keep no copy for longer than the longest retention of a server.
+    What members erase later stays in the backup. Keep none for longer than the longest retention of a server.
     """
     with Store.open(Settings.load(operator=True)) as store:
         store.backup(file)
@@ -34,14 +34,14 @@ def back_up(file: File) -> None:
 
 
 def restore(file: File) -> None:
-    """Put a backup in the store's place; what has run out since it was made is erased. Stop the bot first."""
+    """Replace the store by a backup, and erase what has expired since it was made. Stop the bot first."""
     settings = Settings.load(operator=True)
     Store.restore(settings, file)
     typer.echo(f"{database_file(settings)} is now what {file} was")
 
 
 def check() -> None:
-    """Read the whole store: structure, references, and whether every encrypted value opens. Exit status 1 if not."""
+    """Check the whole store: structure, references, and whether every encrypted value can be decrypted. Exit status 1 if not."""
     with Store.open(Settings.load(operator=True)) as store:
         problems = store.integrity()
         path = store.database.path

@@ -1,4 +1,4 @@
-"""`egao directions list | fit | report`: learn what an expression is from the seed set, and compare ways of learning it."""
+"""`egao directions list | fit | report`: learns directions of an expression from the seed set, and compares them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from core.rendering import Renderer
 from core.seeds import TRUNCATION, load_labels, load_seed_set, parse_seeds
 from core.settings import Settings
 
-ExpressionOption = Annotated[str, typer.Option(help="which expression, a file of data/expressions; by default the default one")]
+ExpressionOption = Annotated[
+    str, typer.Option(help="name of an expression, a file of data/expressions; if not given, the default one")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_directions(named: GeneratorOption = None) -> None:
-    """Show every direction that --direction takes, and how it was learned."""
+    """Show every direction that --direction accepts, and how it was learned."""
     settings = settings_for(named)
     table = Table()
     for heading in ("name", "learned with", "from", "held-out accuracy", "unit in w", "styles"):
@@ -55,16 +57,20 @@ def list_directions(named: GeneratorOption = None) -> None:
 
 
 def fit_directions(
-    method: Annotated[list[str] | None, typer.Option(help="one or more; all by default. clean takes minutes")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="name of a direction; may be repeated; if not given, all. clean takes minutes")
+    ] = None,
     expression: ExpressionOption = "",
     confident: Annotated[
-        float | None, typer.Option(min=0.05, max=1.0, help="fit only to this share of each class, the surest")
+        float | None, typer.Option(min=0.05, max=1.0, help="fit only to this share of each class, its most certain seeds")
     ] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="use the labels that ship, even if a set was built")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="folder; by default where --direction looks")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="folder; if not given, the one that --direction searches")
+    ] = None,
     named: GeneratorOption = None,
 ) -> None:
-    """Learn directions from the built seed set, or from the labels that ship where none was built."""
+    """Learn directions from the seed set built on this machine or, if there is none, from the labels that ship."""
     from core.directions.fit import CLEAN, called, fit, fittable  # scikit-learn takes a second to load
     from core.directions.teach import fit_clean
 
@@ -93,14 +99,14 @@ def fit_directions(
 
 
 def report_directions(
-    method: Annotated[list[str] | None, typer.Option(help="one or more names; all by default")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="name of a direction; may be repeated; if not given, all")] = None,
     expression: ExpressionOption = "",
-    seeds: Annotated[str, typer.Option(help="faces to try them on, none that they were learned from")] = "5000-5039",
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder for a sweep picture of each")] = Path("out"),
+    seeds: Annotated[str, typer.Option(help="faces to try them on; none may have been used to fit them")] = "5000-5039",
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for a sweep picture of each direction")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
     named: GeneratorOption = None,
 ) -> None:
-    """Compare directions: how they were learned, how alike they are, what they do to fresh faces; and draw sweeps."""
+    """Compare directions: how they were learned, how similar they are, what they do to fresh faces; and draw sweeps."""
     from core.directions.report import report, tables
 
     settings = settings_for(named)
@@ -133,7 +139,7 @@ def report_directions(
 def _at_equal_gain(
     directions: list[Direction], bench: Bench, seeds: list[int], settings: Settings, on_progress: Callable[[float], None]
 ) -> list[dict[str, Any]]:
-    """Measure what each direction pays for the same gain; an empty list where the extra `eval` or its weights are missing."""
+    """Measure the side effects of each direction at the same gain; [] if the extra `eval` or its weights are missing."""
     from core.evaluate.compare import compare
     from core.evaluate.look import Looker
     from core.evaluate.summary import summary
@@ -148,7 +154,7 @@ def _at_equal_gain(
 
 
 def _refuse_known(seeds: list[int], directions: list[Direction]) -> None:
-    """Refuse seeds that a direction was fitted to: it must be judged on others. Raises BadSeeds."""
+    """Check that no seed was used to fit one of the directions. Raises BadSeeds."""
     for direction in directions:
         first, last = direction.provenance["seeds"]
         if any(first <= seed <= last for seed in seeds):

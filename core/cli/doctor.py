@@ -1,4 +1,4 @@
-"""`egao doctor`: checks that everything is there that an edit and the bot need, and says what to do if not."""
+"""`egao doctor`: checks that all that an edit and the bot need is there, and says what to do if not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def doctor(
     online: Annotated[bool, typer.Option("--online", help="also ask Discord about the token, intents and permissions")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON list instead of lines")] = False,
 ) -> None:
-    """Check weights, keys, store, disk, torch and the bot's own needs, and say what to do. Exit status 1 if one is wrong.
+    """Check weights, keys, store, disk, torch and the bot's own needs, and say what to do. Exit status 1 if anything is
+    wrong.
 
-    No part is made or repaired. Without --online nothing is asked of the network.
+    Nothing is created or repaired. Without --online the network is not used.
     """
     found = []
     for finding in _all(online):

@@ -1,4 +1,4 @@
-"""`egao edit`: photos in, the same faces with another expression and neutral out."""
+"""`egao edit`: edits the expression of faces in photos."""
 
 from __future__ import annotations
 
@@ -36,30 +36,39 @@ def edit(
     photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG, WebP, GIF, AVIF or HEIC pictures, or folders of them")],
     strength: Annotated[
         list[float] | None,
-        typer.Option("--strength", "--smile", help="-3 to 3; may be repeated. 1 takes four fifths of what is left to give"),
+        typer.Option(
+            "--strength",
+            "--smile",
+            help="-5 to 5; may be repeated. 1 is natural, negative is more serious; beyond 3 hardly anything changes",
+        ),
     ] = None,
-    neutral: Annotated[bool, typer.Option("--neutral", help="the strength at which this face does not show it")] = False,
-    expression: Annotated[str, typer.Option(help="which one; by default a smile")] = "",
+    neutral: Annotated[
+        bool, typer.Option("--neutral", help="make a picture in which the face does not show the expression")
+    ] = False,
+    expression: Annotated[str, typer.Option(help="name of an expression; if not given, a smile")] = "",
     face: Annotated[
-        str, typer.Option(help="a number, counted from the left, or all; the most prominent if not given")
+        str, typer.Option(help="a number, counted from the left, or all; if not given, the most prominent face")
     ] = PROMINENT,
     kind: Annotated[
         str, typer.Option("--format", help="of the pictures: own (as each photo is), png, jpeg, webp, avif, heic")
     ] = OWN,
-    direction: Annotated[str | None, typer.Option(help="another way to it; see: egao directions report")] = None,
-    method: Annotated[str, typer.Option(help="how to project: fast, w, w+")] = DEFAULT_METHOD,
-    steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="of the projection")] = None,
+    direction: Annotated[str | None, typer.Option(help="another direction for the expression; see: egao directions list")] = None,
+    method: Annotated[str, typer.Option(help="method of the projection: fast, w, w+")] = DEFAULT_METHOD,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="steps of the projection; if not given, the method's own number")
+    ] = None,
     crop: Annotated[bool, typer.Option("--crop", help="write the aligned face as PNG, not the photo")] = False,
     animated: Annotated[bool, typer.Option("--animate", help="also a sweep as WebP and GIF")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one line of JSON for each photo")] = False,
-    force: Annotated[bool, typer.Option("--force", help="write over pictures that are there already")] = False,
+    force: Annotated[bool, typer.Option("--force", help="overwrite existing pictures")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the pictures")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
     """Make the faces in photos smile, or stop smiling. Without a strength: neutral and 1.5.
 
-    Every strength starts from the photo, never from an earlier edit. The latent is kept (see `egao faces`), so that the
-    same photo is projected once. Outputs are marked as AI edits. Research and personal use only: see `egao models list`.
+    Every strength is made from the photo, never from an earlier edit. The latent of a face is kept (see `egao faces`), so
+    that the same photo is projected only once. Results are marked as AI edits. Research and personal use only: see `egao
+    models list`.
     """
     strengths: tuple[Strength, ...] = (*(strength or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
@@ -92,7 +101,7 @@ def edit(
 
 
 def _say(report: dict[str, Any], task: Task, *, as_json: bool, alone: bool) -> None:
-    """Tell of one photo: a line of JSON, or what a person reads."""
+    """Report on one photo: a line of JSON, or text for a person."""
     if as_json:
         typer.echo(json.dumps(report))
     elif "error" not in report:

@@ -1,4 +1,4 @@
-"""`egao evaluate PHOTOS...`: what edits of these faces are worth, every method in one table."""
+"""`egao evaluate PHOTOS...`: measures edits of faces, every method in one table."""
 
 from __future__ import annotations
 
@@ -40,20 +40,23 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     photos: Annotated[list[Path] | None, typer.Argument(help="photos; the leftmost face of each is edited")] = None,
-    seeds: Annotated[str | None, typer.Option(help="generated faces beside them or instead: 6000-6029")] = None,
-    expression: Annotated[str, typer.Option(help="which expression; see data/expressions")] = "",
+    seeds: Annotated[str | None, typer.Option(help="generated faces to edit too, or instead, such as 6000-6029")] = None,
+    expression: Annotated[
+        str, typer.Option(help="name of an expression, a file of data/expressions; if not given, the default one")
+    ] = "",
     direction: Annotated[list[str] | None, typer.Option(help="may be repeated; see: egao directions list")] = None,
-    strengths: Annotated[str, typer.Option(help="with commas between; neutral is tried as well")] = STRENGTHS,
+    strengths: Annotated[str, typer.Option(help="separated by commas; neutral is tried too")] = STRENGTHS,
     surface: Annotated[str, typer.Option(help="crop: the generator's picture; photo: put back into the photo; both")] = "both",
-    method: Annotated[str, typer.Option(help="how photos are projected: fast, w, w+")] = DEFAULT_METHOD,
+    method: Annotated[str, typer.Option(help="method of the projection: fast, w, w+")] = DEFAULT_METHOD,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as one JSON object")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for report.json, tables, plots and sheets")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Edit faces over the whole range of strengths and report what came of it: the expression, identity, and all that moved.
+    """Edit faces over the whole range of strengths, and report the effects: on expression, identity, and all else that
+    changed.
 
-    Two judges say whether a face shows it (landmarks, and the emotion classifier), dlib whether it is still the person.
-    Latents are kept as `egao edit` keeps them, so that a photo is projected once. Needs the extra `eval`.
+    Two judges tell whether a face shows the expression (landmarks and the emotion classifier), dlib tells whether it is still
+    the same person. Latents are kept as `egao edit` keeps them. Needs the extra `eval`.
     """
     asked, surfaces, shown = _strengths(strengths), _surfaces(surface), expression_named(expression)
     settings = settings_for(named)
@@ -98,7 +101,7 @@ def _surfaces(name: str) -> tuple[Surface, ...]:
 def _subjects(
     editor: Editor, settings: Settings, photos: list[Path], seeds: str | None, method: str
 ) -> Iterator[Subject | tuple[str, str]]:
-    """Read the subjects, and for each photo that was refused its name and the reason."""
+    """Yield the subjects, and for each refused photo its name and the reason."""
     with Store.open(settings) as store:
         faces = KeptFaces(PhotoEditor(editor), lambda: store, method)
         for path in photos:
@@ -119,7 +122,10 @@ def _from_photo(editor: Editor, faces: KeptFaces, path: Path) -> Subject:
 def _try_all(
     trial: Trial, subjects: Iterator[Subject | tuple[str, str]], expressions: list[Expression], out: Path
 ) -> tuple[list[Row], dict[str, str]]:
-    """Try every way to the expression on every subject, and draw a sheet of each; the rows' pictures are dropped then."""
+    """Try every expression (one for each direction) on every subject, and draw a sheet of each subject.
+
+    Returns the rows, and the reasons of refusals by name.
+    """
     rows: list[Row] = []
     refused: dict[str, str] = {}
     for subject in subjects:
@@ -138,5 +144,5 @@ def _try_all(
 
 
 def _say(text: str) -> None:
-    """Show progress, where it does not mix with --json."""
+    """Print progress on stderr, so that it does not mix with --json."""
     typer.echo(text, err=True)

@@ -1,4 +1,4 @@
-"""`egao faces list | show | delete`: the faces that edits on this machine have kept."""
+"""`egao faces list | show | delete`: the faces that edits at this command line have kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Out = Annotated[Path | None, typer.Option("-o", "--out", help="write its picture
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="The faces kept on this machine: list them, look at one, erase them.")
+    verb = typer.Typer(no_args_is_help=True, help="The faces kept by the command line: list them, show one, erase them.")
     verb.command("list")(list_faces)
     verb.command("show")(show_face)
     verb.command("delete")(delete_faces)
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_faces(as_json: Json = False) -> None:
-    """Show every face that an edit at this command line has kept; the latest first."""
+    """Show every face that an edit at this command line has kept, the latest first."""
     with Store.open(Settings.load(operator=True)) as store:
         faces = store.faces.of(Owner.local())
     if as_json:
@@ -48,7 +48,7 @@ def list_faces(as_json: Json = False) -> None:
 
 
 def show_face(face_id: Number, out: Out = None) -> None:
-    """Print all that is kept about one face, as JSON, and with -o write out its picture and its latent."""
+    """Print all that is kept about one face as JSON; with -o also write its picture and its latent."""
     with Store.open(Settings.load(operator=True)) as store:
         owner = Owner.local()
         about = described(store.faces.get(owner, face_id))
@@ -62,7 +62,7 @@ def delete_faces(
     face_ids: Annotated[list[int] | None, typer.Argument(help="numbers from: egao faces list", metavar="FACE…")] = None,
     everything: Annotated[bool, typer.Option("--all", help="erase every face kept from the command line")] = False,
 ) -> None:
-    """Erase faces for good: the rows, and their bytes in the file."""
+    """Erase faces for good, also from the store's file."""
     if bool(face_ids) == everything:
         raise typer.BadParameter("name the faces to erase, or give --all")
     with Store.open(Settings.load(operator=True)) as store:
@@ -74,7 +74,7 @@ def delete_faces(
 
 
 def described(face: StoredFace) -> dict[str, Any]:
-    """Describe a face for people and programs: without its owner, times in words."""
+    """Describe a face as JSON data: without its owner, and with times as text."""
     about = asdict(face)
     del about["owner"]
     for name in ("created", "last_used", "expires"):

@@ -1,4 +1,4 @@
-"""`egao generate`: pictures of seeds, as the published generate.py draws them."""
+"""`egao generate`: draws the faces of seeds, as the published generate.py does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`egao keys new | rotate`: the key that kept faces are encrypted with."""
+"""`egao keys new | rotate`: the key that encrypts kept faces."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from core.store.rotation import rotate
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="The key that kept faces are encrypted with.")
+    verb = typer.Typer(no_args_is_help=True, help="The key that encrypts kept faces.")
     verb.command("new")(print_new_key)
     verb.command("rotate")(rotate_key)
     app.add_typer(verb, name="keys")
 
 
 def print_new_key() -> None:
-    """Print a fresh key for EGAO_KEY. Nothing is changed."""
+    """Print a new key for EGAO_KEY. Nothing is changed."""
     typer.echo(new_key())
 
 
 def rotate_key() -> None:
-    """Encrypt everything anew with another key, then forget the old one. Stop the bot first.
+    """Encrypt everything with another key, then forget the old one. Stop the bot first.
 
-    With a key file, a new key is made. With EGAO_KEY, set it to NEW,OLD before, and to NEW after. A backup made
-    before opens only with the old key.
+    With a key file, a new key is made. With EGAO_KEY, set it to NEW,OLD before, and to NEW afterwards. Backups made before
+    need the old key.
     """
     settings = Settings.load(operator=True)
     count = rotate(settings)

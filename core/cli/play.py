@@ -1,4 +1,4 @@
-"""`egao play`: a page on this machine to try egao on, with a browser and nothing else."""
+"""`egao play`: serves a page on this machine to try egao in a browser."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def register(app: typer.Typer) -> None:
 
 
 def play(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="of the page; any free one if not given")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port of the page; if not given, any free one")] = 0,
     named: GeneratorOption = None,
 ) -> None:
-    """Show a page to edit photos on, at an address that this machine alone can open.
+    """Serve a page for editing photos, at an address that only this machine can open.
 
-    Drop a photo, choose faces, drag the strength. Photos and faces are held in memory and nowhere else: they are gone when
-    the page is closed, or with Ctrl-C. Research and personal use only: see `egao models list`.
+    Drop a photo, choose faces, drag the strength. Photos and faces are only in memory: they are gone when the page is closed,
+    or with Ctrl-C. Research and personal use only: see `egao models list`.
     """
     asyncio.run(_serve(Studio(PhotoEditor(Editor(Models(settings_for(named))))), port))
 
 
 async def _serve(studio: Studio, port: int) -> None:
-    """Serve until a signal says to stop. Raises BadSetting, WeightsError."""
+    """Serve until SIGINT or SIGTERM. Raises BadSetting, WeightsError."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stopped.set)

@@ -1,4 +1,4 @@
-"""`egao project`: the latent of a face, by the published projector or with every style freed."""
+"""`egao project`: finds the latent of a face."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ def register(app: typer.Typer) -> None:
 def project(
     photo: Annotated[Path, typer.Argument(help="a JPEG, PNG, WebP, GIF, AVIF or HEIC picture")],
     method: Annotated[str, typer.Option(help="fast; w: the published projector; w+: every style free")] = DEFAULT_METHOD,
-    steps: Annotated[int | None, typer.Option(min=1, max=10_000, help="default: w 1000, w+ 80, fast what pays")] = None,
-    start: Annotated[str, typer.Option(help="of w and w+: mean, nearest, or a seed such as seed:303")] = "default",
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="if not given: w 1000, w+ 80, fast until steps gain too little")
+    ] = None,
+    start: Annotated[str, typer.Option(help="start of w and w+: mean, nearest, or a seed such as seed:303")] = "default",
     face: Annotated[int, typer.Option(min=1, help="which face, counted from the left")] = 1,
     video: Annotated[bool, typer.Option("--video", help="also write the optimisation as an animated WebP")] = False,
-    previews: Annotated[int, typer.Option(min=0, help="write a preview every so many steps; 0 for none")] = 0,
+    previews: Annotated[int, typer.Option(min=0, help="write a preview after every N steps; 0 for none")] = 0,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the latent and the pictures")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Find the latent of a face and write it as .npz (w [1, num_ws, 512]) with a picture beside the photo's crop.
+    """Find the latent of a face, and write it as .npz (w [1, num_ws, 512]) with a picture beside the photo's crop.
 
-    Interrupted, it goes on from where it was when it is called again with the same photo and options.
+    If interrupted, call it again with the same photo and options, and it continues.
     """
     editor = Editor(Models(settings_for(named)))
     loaded, faces = editor.look(photo)

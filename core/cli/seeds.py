@@ -25,7 +25,7 @@ Truncation = Annotated[float, typer.Option(min=0.05, max=1.0, help="psi: 0 the a
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="Generated faces, judged: what directions are learned from.")
+    verb = typer.Typer(no_args_is_help=True, help="The generated, labelled faces that directions are learned from.")
     verb.command("build")(build_seeds)
     verb.command("list")(list_seeds)
     verb.command("export")(export_seeds)
@@ -37,7 +37,7 @@ def build_seeds(
     truncation: Truncation = TRUNCATION,
     named: GeneratorOption = None,
 ) -> None:
-    """Render seeds, classify them and store them; what is stored already is not done again."""
+    """Draw, label and store seeds; seeds already stored are skipped."""
     settings = settings_for(named)
     use_threads(settings)
     wanted = parse_seeds(seeds)
@@ -67,12 +67,14 @@ def list_seeds(truncation: Truncation = TRUNCATION, named: GeneratorOption = Non
 
 
 def export_seeds(
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="the .npz file; by default where fits look")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="the .npz file; if not given, the one that `egao directions fit` reads")
+    ] = None,
     seeds: Annotated[str, typer.Option(help="range to write, both ends included")] = "600-2600",
     truncation: Truncation = TRUNCATION,
     named: GeneratorOption = None,
 ) -> None:
-    """Write the labels without the latents, which follow from the seeds: the form that ships with egao."""
+    """Write the labels without latents (which are computed from the seeds), in the form that ships with egao."""
     settings = settings_for(named)
     wanted, generator = parse_seeds(seeds), load_generator(settings)
     chosen, _ = load_seed_set(settings, generator, truncation)

@@ -1,4 +1,4 @@
-"""`egao train preview-head | encoder | curvature | maps | starts | things`: what is learned from drawn faces alone."""
+"""`egao train ...`: trains the parts that are learned from drawn faces only."""
 
 from __future__ import annotations
 
@@ -41,16 +41,25 @@ from core.seeds import parse_seeds
 from core.settings import Settings
 from core.weights.parts import MAPS, STARTS, made_folder
 
-Folder = Annotated[Path | None, typer.Option("--folder", help="faces and checkpoints; cache/training if not given")]
-Out = Annotated[Path | None, typer.Option("--out", help="folder of the generator's parts; this machine's if not given")]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, help="fewer or more steps than the shipped weights had")]
-Faces = Annotated[int | None, typer.Option("--faces", min=16, help="fewer or more drawn faces")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help="folder for faces and checkpoints; if not given, EGAO_CACHE/training")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="folder for the trained parts; if not given, this machine's")]
+Steps = Annotated[
+    int | None, typer.Option("--steps", min=1, help="training steps; if not given, as many as for the shipped weights")
+]
+Faces = Annotated[
+    int | None, typer.Option("--faces", min=16, help="number of drawn faces; if not given, as many as for the shipped weights")
+]
 _EVERY = 50  # steps between two lines of output
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
-    verb = typer.Typer(no_args_is_help=True, help="What is learned from drawn faces alone; resumable.")
+    verb = typer.Typer(
+        no_args_is_help=True,
+        help="Train the parts that are learned from drawn faces only; an interrupted training can be continued.",
+    )
     verb.command("preview-head")(train_preview_head)
     verb.command("encoder")(train_the_encoder)
     verb.command("curvature")(train_the_curvature)
@@ -63,7 +72,7 @@ def register(app: typer.Typer) -> None:
 def train_preview_head(
     folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None, named: GeneratorOption = None
 ) -> None:
-    """Fit the head that turns features at 128 pixels into a 256-pixel image. The encoder needs it."""
+    """Train the head that converts features at 128 pixels to a 256-pixel image. The encoder needs it."""
     settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_features(whose)
@@ -79,7 +88,7 @@ def train_preview_head(
 def train_the_encoder(
     folder: Folder = None, out: Out = None, steps: Steps = None, faces: Faces = None, named: GeneratorOption = None
 ) -> None:
-    """Train the network that reads the latent from a photo."""
+    """Train the network that predicts a latent from a photo."""
     settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_features(whose)
@@ -95,7 +104,7 @@ def train_the_encoder(
 
 
 def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = None, named: GeneratorOption = None) -> None:
-    """Learn in which directions of the latent a projection's loss is steep and in which it is flat."""
+    """Learn along which directions of the latent a projection's loss is steep, and along which flat."""
     settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_styles(whose)
@@ -113,13 +122,13 @@ def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = N
 
 
 def train_the_things(
-    out: Annotated[Path, typer.Option(help="file of the weights")] = Path("things.safetensors"),
+    out: Annotated[Path, typer.Option(help="file for the weights")] = Path("things.safetensors"),
     folder: Folder = None,
     steps: Steps = None,
     faces: Faces = None,
     named: GeneratorOption = None,
 ) -> None:
-    """Train the network that marks hands, cups, masks and letters before a face. It serves every generator."""
+    """Train the network that finds hands, cups, masks and letters in front of a face. All generators share it."""
     settings = settings_for(named)
     whose, place = _prepare(folder, settings)
     generator = with_features(whose)
@@ -132,7 +141,9 @@ def train_the_things(
 
 
 def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, named: GeneratorOption = None) -> None:
-    """Learn what moves each of the landmarker's scores, so that brows, eyes and mouth can be set at rest one by one."""
+    """Learn which changes of the latent move each of the landmarker's scores, to bring brows, eyes and mouth to rest
+    separately.
+    """
     settings = settings_for(named)
     generator, place = _prepare(folder, settings)
     with FaceFinder(settings) as finder:
@@ -151,11 +162,11 @@ def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, name
 
 
 def make_starts(
-    seeds: Annotated[str, typer.Option(help="seeds to start from: 600-2600 (both ends)")] = "600-2600",
+    seeds: Annotated[str, typer.Option(help="seeds that a projection may start from: 600-2600 (both ends)")] = "600-2600",
     out: Out = None,
     named: GeneratorOption = None,
 ) -> None:
-    """Look at seeds, so that a projection can begin with the one that is most like the photo (--start nearest)."""
+    """Compute the features of seeds, so that a projection can begin with the one most like the photo (--start nearest)."""
     settings, wanted = settings_for(named), parse_seeds(seeds)
     generator, _ = _prepare(None, settings)
     table = fit_table(generator, Features.load(settings).to(choose_device(settings)), wanted, _say_faces(len(wanted)))
@@ -198,7 +209,7 @@ def _fill(drawn: DrawnSet) -> DrawnSet:
 
 
 def _run(training: Training, say: Callable[[str], None] = typer.echo) -> float:
-    """Train to the end; the mean loss of the last steps, nan if there was nothing left to do."""
+    """Train to the end and return the mean loss of the last steps; nan if nothing was left to do."""
     recent: list[float] = []
     for step in training.run():
         recent = [*recent, step.loss][-_EVERY:]
@@ -209,7 +220,7 @@ def _run(training: Training, say: Callable[[str], None] = typer.echo) -> float:
 
 def _keep(training: Training, file: Path, generator: Generator, schedule: Schedule, faces: int, loss: float,
           scores: dict[str, float]) -> None:  # fmt: skip
-    """Write the weights and say what they are worth; the same facts stand in the file's metadata."""
+    """Write the weights with their scores in the file's metadata, and print the scores."""
     facts = {"schedule": json.dumps(asdict(schedule)), "faces": str(faces), "loss": f"{loss:.4f}"}
     facts |= {name: f"{value:.4f}" for name, value in scores.items()}
     save_trained(training.module, file, generator, facts)

@@ -1,10 +1,10 @@
-"""A page on this machine alone that does with photos what `egao edit` does: nothing of them leaves memory, nor the machine.
+"""A page, for this machine only, that edits photos as `egao edit` does: nothing of them leaves the machine or its memory.
 
     async with PlayServer(Studio(PhotoEditor(Editor(Models(settings))))) as server:
-        print(server.address)  # with the token without which nothing is answered
+        print(server.address)  # with the token, without which nothing is answered
 
-`studio` edits, on the one thread of `worker`; `tabs` holds the photo of each open page; `guard` says who may ask; `server`
-speaks HTTP; `page/` is what the browser runs.
+`studio` edits, on the one thread of `worker`; `tabs` holds the photo of each open page; `guard` decides who may ask; `server`
+speaks HTTP; `page/` runs in the browser.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Who may ask: the page that was opened with the token, and nobody else on this machine or in this browser.
-
+"""Decides which requests are answered: those of the page that was opened with the token, and no others.
 - The token is the first part of every path. It is never logged, and no Referer carries it (Referrer-Policy).
-- Host must be this server's own address: a name of somebody else's that leads to 127.0.0.1 (DNS rebinding) is refused.
-- Origin, where a browser sends one, must be this server too, and so must what a browser says of where a request comes from
-  (Sec-Fetch-Site); only being led to the page by a link is let through, which needs the token all the same.
-- What is answered may load nothing from elsewhere, and nobody may frame it or read it (CSP and its neighbours).
+- Host must be this server's own address: another name that leads to 127.0.0.1 (DNS rebinding) is refused.
+- Origin, if a browser sends one, must be this server, and Sec-Fetch-Site, which tells where a request comes from, too.
+Only following a link to the page is allowed from elsewhere, and still needs the token.
+- An answer may load nothing from elsewhere, and nobody may frame it or read it (CSP and related headers).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ HEADERS: Final = {
 
 
 class Guard:
-    """Holds the token, and lets in who has it and comes from the page."""
+    """The check of every request, with the token."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(32)
@@ -47,11 +46,11 @@ class Guard:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """What Host may say."""
+        """The values that the header Host may have."""
         return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
 
     def check(self, request: web.Request) -> None:
-        """Raises Refusal for whoever may not ask."""
+        """Check that a request comes from the page. Raises Refusal."""
         first = request.raw_path.split("?")[0].removeprefix("/").split("/")[0]
         host, headers = request.headers.get("Host", ""), request.headers
         led = headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
@@ -65,7 +64,7 @@ class Guard:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check, answer, and turn whatever goes wrong into one sentence."""
+        """Check a request and answer it; any error becomes an answer with one sentence."""
         try:
             self.check(request)
             return await handler(request)
@@ -82,16 +81,16 @@ class Guard:
 
     @staticmethod
     async def mark(_: web.Request, response: web.StreamResponse) -> None:
-        """Put the headers on whatever is answered."""
+        """Add the headers to every answer."""
         response.headers.update(HEADERS)
         response.headers.popall("Server", None)
 
 
 def status_of(error: EgaoError) -> int:
-    """Choose the status that goes with a sentence of core's."""
+    """Choose the HTTP status for an error of core."""
     return 413 if isinstance(error, PhotoTooLarge) else 500 if isinstance(error, InternalError) else 422
 
 
 def told(status: int, code: str, sentence: str) -> web.Response:
-    """Answer with the reason why there is no other answer."""
+    """Answer with an error's code and its sentence, as JSON."""
     return web.json_response({"error": code, "sentence": sentence}, status=status)

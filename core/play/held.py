@@ -1,4 +1,4 @@
-"""A photo that a page works on, and all that is known of its faces: in memory, and nowhere else."""
+"""The photo of a browser page and all that is known of its faces: only in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUICK_FACE = 128  # pixels of the widest face then: an edit of twice as many ta
 
 
 class Choice(BaseModel):
-    """What a page asks of one face."""
+    """The edit of one face that a page asks for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,18 +34,18 @@ class Choice(BaseModel):
 
     @property
     def asked(self) -> Strength:
-        """The strength as edits take it."""
+        """The strength as the editor takes it."""
         return NEUTRAL if isinstance(self.strength, str) else self.strength
 
     @property
     def label(self) -> str:
-        """As names of files have it."""
+        """The label for names of files, such as "neutral" or "smile+1.5"."""
         return NEUTRAL if isinstance(self.strength, str) else f"{named(self.expression).name}{self.strength:+g}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was measured of one face's edit in the photo, so that it need not be measured again beside other faces."""
+    """The judgement of one face's edit in the photo, kept so that it need not be measured again with edits of other faces."""
 
     told: ResultError | None  # why it must not be shown
     lips_anew: bool
@@ -63,7 +63,7 @@ class Result:
 
 @dataclass(eq=False)
 class Held:
-    """One photo. Only the thread that edits touches it."""
+    """One photo with its faces and edits. Only the thread that edits uses it."""
 
     photo: Photo
     faces: list[Face]
@@ -78,12 +78,12 @@ class Held:
 
     @cached_property
     def shown(self) -> Photo:
-        """The photo as large as a page shows it."""
+        """The photo in the size in which a page shows it."""
         return self.photo.at_most(SHOWN)
 
     @cached_property
     def small(self) -> Photo:
-        """The photo as large as its edits are shown while a slider moves."""
+        """The photo in the size in which its edits are shown while a slider moves."""
         longest = max(self.photo.pixels.shape[:2])
         widest = max(face.width for face in self.faces)
         return self.photo.at_most(min(_QUICK, max(1, round(longest * _QUICK_FACE / widest))))

@@ -1,7 +1,7 @@
-"""A face drawn at a few strengths when it is learned, so that a slider need not wait for the generator.
+"""Draws a face at a few strengths when it is learned, so that a slider need not wait for the generator.
 
-On two cores without a GPU the generator alone takes longer than a hand that drags is ready to wait. Between two strengths
-that were drawn a face's points lie as good as on straight lines, so what is between is made from those two.
+On two cores without a GPU the generator takes longer than somebody who drags a slider is ready to wait. Between two drawn
+strengths a face's landmarks move almost along straight lines, so pictures between them are made from those two.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STRENGTHS = (-3.0, -2.0, -1.0, 0.5, 1.0, 2.0, 3.0)  # where most happens they li
 
 @dataclass(eq=False)
 class Quick:
-    """One face and one expression: small pictures by the step that was moved for them."""
+    """The small pictures of one face with one expression, by their steps along the direction."""
 
     original: Original  # the face in the small copy of its photo, with a picture of `SIDE` pixels as it was projected
     scale: Scale
@@ -32,7 +32,7 @@ class Quick:
     drawn: dict[float, Rendered] = field(default_factory=dict)
 
     def draw(self, editor: Editor, ws: np.ndarray) -> Iterator[None]:
-        """Draw the face at each strength, yielding after each; one at which it stops being a face is left out."""
+        """Draw the face at each of STRENGTHS, yielding after each; strengths at which no face is found are left out."""
         self.drawn[0.0] = self.original.reconstructed
         for strength in STRENGTHS:
             step, pull = self.scale.step(strength), self.scale.pull(strength)
@@ -42,7 +42,9 @@ class Quick:
             yield
 
     def at(self, step: float) -> Rendered:
-        """Make the face at a step; beyond all that were drawn, take the nearest."""
+        """Make the picture at a step along the direction, by mixing its two neighbours; beyond the last one, that one is
+        returned.
+        """
         steps = sorted(self.drawn)
         place = bisect_right(steps, step)
         if place in (0, len(steps)):

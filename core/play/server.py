@@ -1,8 +1,8 @@
-"""The page's server: aiohttp on the loopback address, one path for each thing that the page asks.
+"""The page's server: aiohttp on the loopback address, with a path for each request of the page.
 
-`TOKEN/` is the page, `TOKEN/tab` a WebSocket that lives as long as the page: its end is the end of the page's photo.
-Below `TOKEN/tab/NAME/` that page gives a photo, learns a face, looks quickly and makes pictures. A request that the browser
-breaks off is cancelled here, and with it the work that it began.
+`TOKEN/` is the page, `TOKEN/tab` a WebSocket that stays open as long as the page: when it closes, the page's photo is
+forgotten. Requests below `TOKEN/tab/NAME/` give a photo, learn a face, preview edits and make pictures. If the browser aborts
+a request, its work is cancelled too.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Choices(BaseModel):
 
 
 class PlayServer:
-    """Serves one person's pages. Raises BadSetting on entering where the port can't be had."""
+    """The server for one person's pages. Entering it raises BadSetting if the port is not available."""
 
     def __init__(self, studio: Studio, port: int = 0) -> None:
         self._studio, self._port = studio, port
@@ -66,7 +66,7 @@ class PlayServer:
 
     @property
     def address(self) -> str:
-        """What to open: with the token."""
+        """The address to open, with the token."""
         return f"http://{HOST}:{self.guard.port}/{self.guard.token}/"
 
     async def __aenter__(self) -> Self:
@@ -108,14 +108,14 @@ class PlayServer:
         return self._sent(request.match_info["name"])
 
     def _sent(self, name: str) -> web.Response:
-        """Answer with a file of the page. They are read once, at the start: no path of a request ever reaches the disk."""
+        """Answer with a file of the page. They are read once, at the start, so no path of a request ever reaches the disk."""
         if name not in self._files:
             raise no_such_page()
         kind = _TYPES[name.rpartition(".")[2]]
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8")
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
-        """Say hello to a page, and forget all that is its own once it is gone."""
+        """Keep the WebSocket of a page open, and forget all that belongs to the page when it closes."""
         socket = web.WebSocketResponse(heartbeat=ALIVE, max_msg_size=1024)
         tab = self.tabs.open()
         try:
@@ -129,7 +129,7 @@ class PlayServer:
         return socket
 
     async def _give(self, request: web.Request) -> web.Response:
-        """Take a photo's file, and tell of its faces. Raises PhotoError."""
+        """Read a photo's file from the request, and answer with its faces. Raises PhotoError."""
         editor = self._studio.editor
         if request.content_length is not None:
             editor.check_size(request.content_length)
@@ -172,7 +172,7 @@ class PlayServer:
         return web.json_response({})
 
     async def _learn(self, request: web.Request) -> web.StreamResponse:
-        """Learn a face; a line of JSON for each step, the last with what was learned or why not."""
+        """Learn a face, answering with a line of JSON for each step; the last line has the result or the error."""
         held, asked = self._of(request), await _read(request, _Learn)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         async with aclosing(self._still_held(request, held, self._studio.learn(held, asked.face, asked.expression))) as parts:
@@ -194,7 +194,7 @@ class PlayServer:
         return _jpeg(await self.worker.call(lambda: self._studio.glance(held, asked.choices, asked.face)))
 
     async def _make(self, request: web.Request) -> web.Response:
-        """Make the picture in full quality, and tell how each face came out."""
+        """Make the picture in full quality, and answer with the verdict on each face."""
         held, asked = self._of(request), await _read(request, _Choices)
         made = None
         async with aclosing(self._still_held(request, held, self._studio.picture(held, asked.choices))) as parts:
@@ -225,14 +225,14 @@ class PlayServer:
         return self.tabs.held(request.match_info["tab"])
 
     def _made(self, request: web.Request) -> Held:
-        """Look up the photo, if its result is still the one that is asked for. Raises Refusal."""
+        """Return the page's photo if its result is still the version asked for. Raises Refusal."""
         held = self._of(request)
         if held.result is None or held.version != int(request.match_info["version"]):
             raise no_such_page()
         return held
 
     async def _still_held(self, request: web.Request, held: Held, work: Iterator[Part]) -> AsyncGenerator[Part, None]:
-        """Run the work on a photo in parts, for as long as the page holds it. Raises Refusal once it does not."""
+        """Run the work on a photo in parts. Raises Refusal if the page no longer holds that photo."""
         async with aclosing(self.worker.parts(work)) as parts:
             async for part in parts:
                 if self._of(request) is not held:
@@ -241,7 +241,7 @@ class PlayServer:
 
 
 async def _read(request: web.Request, kind: type[Asked]) -> Asked:
-    """Read a request's JSON. Raises Refusal."""
+    """Parse a request's JSON. Raises Refusal."""
     try:
         return kind.model_validate_json(await request.read())
     except ValidationError:

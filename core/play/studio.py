@@ -1,6 +1,6 @@
-"""The edits of a page: the way that `egao edit` goes, in parts between which others may be served, and quick looks.
+"""The edits of a page: the steps of `egao edit`, in parts between which other pages are served, and quick previews.
 
-Everything here runs on one thread. What takes long is an iterator: whoever runs it may stop between two of its parts.
+Everything here runs on one thread. Long work is an iterator, which may be abandoned between two of its parts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SAMPLE: Final = "astronaut.png"  # NASA's portrait of Eileen Collins, public dom
 
 @dataclass(frozen=True)
 class Learning:
-    """A face is being learned."""
+    """The progress of learning a face."""
 
     share: float  # of the whole that is done, 0..1, as far as that can be told
     eta: float  # seconds that are left of the projection
@@ -42,7 +42,7 @@ class Learning:
 
 @dataclass(frozen=True)
 class Learned:
-    """A face can be edited."""
+    """The result of learning a face: it can be edited now."""
 
     neutral: float  # the strength at which it shows nothing of the expression
     now: float  # its score in the photo, 0..1
@@ -50,7 +50,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class Made:
-    """A result is there. `verdicts` are in the order of the choices that were asked for."""
+    """A finished result. `verdicts` are in the order of the choices asked for."""
 
     version: int
     choices: tuple[Choice, ...]
@@ -58,47 +58,47 @@ class Made:
 
 
 def sample() -> bytes | None:
-    """Read the sample photo; None where scikit-image is not installed."""
+    """Read the sample photo; None if scikit-image is not installed."""
     return (files("skimage") / "data" / SAMPLE).read_bytes() if find_spec("skimage") is not None else None
 
 
 class Studio:
-    """Edits held photos."""
+    """The editor of pages' photos."""
 
     def __init__(self, photos: PhotoEditor, steps: int | None = None) -> None:
-        """`steps` of a projection at most; as many as pay if not given."""
+        """Keep the editor. `steps` is the most that a projection takes; None stops when steps gain too little."""
         self._photos, self._editor, self._steps = photos, photos.editor, steps
 
     @property
     def editor(self) -> Editor:
-        """What edits."""
+        """The editor that it uses."""
         return self._editor
 
     def warm(self) -> None:
-        """Load what every edit needs, so that the first photo does not wait for it. Raises WeightsError."""
+        """Load all that every edit needs, so that the first photo does not wait for it. Raises WeightsError."""
         models = self._editor.models
         _ = models.renderer, models.finder, models.features, models.things, models.maps, models.preview, models.mover(named(""))
 
     def open(self, data: bytes, name: str) -> Iterator[Held | None]:
-        """Look at a photo's file; the last thing yielded is the photo. Raises PhotoError."""
+        """Decode a photo's file and find its faces. Yields None after each part, and the photo last. Raises PhotoError."""
         looking = self._editor.looking(data)
         for _ in looking.run():
             yield None
         yield Held(looking.photo, looking.faces, PurePath(name).stem[:80] or "photo")
 
     def thumbnail(self, held: Held, number: int) -> bytes:
-        """Cut a face out of the photo to choose by: JPEG. Raises NoSuchFace."""
+        """Cut a face, counted from 0, out of the photo: JPEG. Raises NoSuchFace."""
         face = Editor.pick(held.faces, number + 1)
         return encode(held.photo.in_srgb(align(held.photo.pixels, face.landmarks, THUMBNAIL).image), "jpeg", source="photo")
 
     def shown(self, held: Held) -> bytes:
-        """Encode the photo as it was given: JPEG."""
+        """Encode the unedited photo in the size of the page: JPEG."""
         return encode(held.shown.srgb, "jpeg", source="photo")
 
     def learn(self, held: Held, number: int, expression: str) -> Iterator[Learning | Learned]:
-        """Project a face, unless that was done before, and measure how it answers to the expression.
+        """Project a face, unless that was done before, and measure its scale for the expression; Learned is yielded last.
 
-        Raises NoSuchFace, NoSuchExpression, MouthHidden, MouthCut and what a projection raises.
+        Raises NoSuchFace, NoSuchExpression, MouthHidden, MouthCut, MouthAtEdge, FaceLost and what a projection raises.
         """
         face, wanted = Editor.pick(held.faces, number + 1), named(expression)
         known, found, aligned = held.known.get(number), self._editor.found(face), self._editor.align(held.photo, face).image
@@ -130,9 +130,9 @@ class Studio:
         return encode(Editor.resized(self._editor.reconstructed(ws), THUMBNAIL), "jpeg")
 
     def glance(self, held: Held, choices: Sequence[Choice], number: int) -> bytes:
-        """Make a small picture of the photo with these edits, unjudged: JPEG. Face `number` is the one that is being changed.
+        """Make a small picture of the photo with these edits, not judged: JPEG. `number` is the face that is being changed.
 
-        Raises NoSuchFace, and Refusal where a face was not learned yet.
+        Raises NoSuchFace, and Refusal if a face was not learned yet.
         """
         began = tuple(one for one in choices if one.face != number)
         if held.others is None or held.others[0] != began:
@@ -146,7 +146,7 @@ class Studio:
         return encode(held.small.in_srgb(pixels), "jpeg", source=_source(choices))
 
     def _laid_quickly(self, held: Held, choice: Choice, onto: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Edit one face in the small copy, between the strengths at which it was drawn."""
+        """Edit one face in the small copy of the photo, from its quick pictures."""
         _known(held, choice.face)
         face = held.quick.get((choice.face, named(choice.expression).name))
         if face is None:
@@ -158,7 +158,7 @@ class Studio:
         return face.original.edit(face.at(step), self._editor.parts(face.expression, pull), onto)
 
     def picture(self, held: Held, choices: Sequence[Choice]) -> Iterator[Made | None]:
-        """Make the photo with these edits in full quality, each judged as `egao edit` judges it; the last yielded tells of it.
+        """Make the photo with these edits in full quality, each judged as `egao edit` judges it. Made is yielded last.
 
         A face whose edit is not good enough stays as it was. Raises as `glance` does, and FaceLost.
         """
@@ -187,13 +187,13 @@ class Studio:
         yield Made(held.version, tuple(kept), tuple(verdicts))
 
     def result_shown(self, held: Held) -> bytes:
-        """Encode the result as large as a page shows it: JPEG."""
+        """Encode the result in the size in which a page shows it: JPEG."""
         assert held.result is not None
         small = Photo(held.result.pixels, "", held.photo.manner).at_most(max(held.shown.pixels.shape[:2]))
         return encode(small.srgb, "jpeg", source=_source(held.result.choices))
 
     def file(self, held: Held, kind: PictureKind | None) -> tuple[bytes, str, PictureKind]:
-        """Encode the result in this kind, by default the photo's own. Returns the file, its name without suffix, and its kind."""
+        """Encode the result in this kind, or (None) in the photo's own: the file, its name without suffix, and its kind."""
         assert held.result is not None
         own, result = kind or held.photo.manner.own, held.result
         content = encode(held.photo.finished(result.pixels), own, source=_source(result.choices), manner=held.photo.manner)
@@ -201,25 +201,25 @@ class Studio:
         return content, f"{held.name}-{label}", own
 
     def _drawn(self, held: Held, choice: Choice) -> Variant:
-        """Draw the face at a strength."""
+        """Draw the face at the strength of a choice."""
         known, expression = _known(held, choice.face), named(choice.expression)
         scale = self._photos.scale(known, expression)
         return self._editor.variants(known.ws, [choice.asked], expression, scale, judge=False)[0]
 
     def _original(self, held: Held, number: int) -> Original:
-        """Prepare a face in its photo, or take what was prepared before."""
+        """Return a face prepared for edits in its photo; it is prepared once."""
         if number not in held.originals:
             ws = _known(held, number).ws
             held.originals[number] = self._editor.original(held.photo, self._found(held, number), ws)
         return held.originals[number]
 
     def _found(self, held: Held, number: int) -> Found:
-        """Tell where a face that was learned is in its photo, and in its reconstruction if it was found there."""
+        """Return the landmarks of a learned face in its photo and, if found there, in its reconstruction."""
         return Found.load(_known(held, number).learned.found) or self._editor.found(Editor.pick(held.faces, number + 1))
 
 
 def _known(held: Held, number: int) -> KnownFace:
-    """Look up a face that was learned. Raises NoSuchFace, and Refusal for one that was not learned yet."""
+    """Return a learned face. Raises NoSuchFace, and Refusal for one that was not learned yet."""
     Editor.pick(held.faces, number + 1)
     known = held.known.get(number)
     if known is None:
@@ -228,5 +228,5 @@ def _known(held: Held, number: int) -> KnownFace:
 
 
 def _source(choices: Sequence[Choice]) -> Source:
-    """Choose what a file says of itself: with no face edited every pixel is the camera's."""
+    """Choose what a file says about its origin: "photo" if no face is edited, since then every pixel is the camera's."""
     return "edited" if any(one.strength != 0 for one in choices) else "photo"

@@ -1,4 +1,4 @@
-"""The open pages and the photo that each holds. A page that is closed takes its photo and faces with it."""
+"""The open pages, and the photo of each. When a page is closed, its photo and faces are forgotten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_PHOTOS = 4  # each takes up to half a gigabyte at the limit of pixels; the 
 
 
 class Tabs:
-    """By the name that a page was given when it connected."""
+    """The open pages, by the name that each got when it connected."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Held | None] = OrderedDict()  # the one used last is last
@@ -23,11 +23,11 @@ class Tabs:
 
     @property
     def photos(self) -> int:
-        """How many are held."""
+        """The number of photos held."""
         return sum(one is not None for one in self._held.values())
 
     def open(self) -> str:
-        """Begin a new page and return its name. Raises Refusal."""
+        """Begin a page and return its name, a random text. Raises Refusal if too many are open."""
         if len(self._held) >= MOST_TABS:
             raise too_busy()
         name = secrets.token_urlsafe(12)
@@ -39,7 +39,10 @@ class Tabs:
         self._held.pop(tab, None)
 
     def put(self, tab: str, held: Held) -> None:
-        """Hold a photo for a page, in place of the one before. Raises Refusal where the page is closed by now."""
+        """Hold a photo for a page, in place of an earlier one. Raises Refusal if the page was closed meanwhile.
+
+        If there are more than MOST_PHOTOS then, the one not used for longest is forgotten.
+        """
         self._known(tab)
         self._held[tab] = held
         self._held.move_to_end(tab)
@@ -48,7 +51,7 @@ class Tabs:
             self._held[name] = None
 
     def held(self, tab: str) -> Held:
-        """Look up a page's photo. Raises Refusal."""
+        """Return a page's photo. Raises Refusal if it has none."""
         self._known(tab)
         found = self._held[tab]
         if found is None:
@@ -57,7 +60,7 @@ class Tabs:
         return found
 
     def drop(self, tab: str) -> None:
-        """Forget a page's photo and its faces; nothing happens where it has none. Raises Refusal."""
+        """Forget a page's photo and faces, if it has any. Raises Refusal if there is no such page."""
         self._known(tab)
         self._held[tab] = None
 

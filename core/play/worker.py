@@ -1,4 +1,4 @@
-"""The one thread on which networks run, a part of the work at a time, while the event loop answers."""
+"""Runs the networks on one thread, a part of the work at a time, while the event loop answers requests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _END: Final = object()
 
 
 class Worker:
-    """Runs whatever it is given in turn, on one thread of its own.
+    """One thread that runs functions and iterators in turn.
 
-    An iterator comes back to the end of the queue after each of its parts, so a page that drags a slider waits for one step
+    An iterator goes to the end of the queue after each of its parts, so that a page with a moving slider waits for one step
     of another page's projection and not for all of it.
     """
 
@@ -26,7 +26,7 @@ class Worker:
         self._waiting = 0
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run a function on the thread and return its result. Raises what it raises, and Refusal where too much waits."""
+        """Run a function on the thread and return its result. Raises what it raises, and Refusal if too much is waiting."""
         if self._waiting >= MOST:
             raise too_busy()
         self._waiting += 1
@@ -36,7 +36,9 @@ class Worker:
             self._waiting -= 1
 
     async def parts(self, work: Iterator[T]) -> AsyncGenerator[T, None]:
-        """Yield each thing that an iterator yields. Whoever stops reading stops the work; what is under way ends first."""
+        """Yield what an iterator yields. If the reader stops, the work stops after its present part. Raises Refusal as `call`
+        does.
+        """
         try:
             while (part := await self.call(lambda: next(cast(Iterator[Any], work), _END))) is not _END:
                 yield cast(T, part)
@@ -54,5 +56,5 @@ class Worker:
         return cast(T, found)
 
     async def close(self) -> None:
-        """End the thread once what runs there has ended; what waits is dropped."""
+        """End the thread after its present work; what waits is dropped."""
         await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)

@@ -1,1 +1,1 @@
-"""What several commands share: their options, folders, kept faces, progress bars, and the edit of one photo."""
+"""What several commands share: options, folders, kept faces, progress bars, and the edit of one photo."""

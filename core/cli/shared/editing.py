@@ -1,4 +1,4 @@
-"""One photo of `egao edit`: its faces chosen, each edited, the pictures written, and what there is to tell of it."""
+"""One photo of `egao edit`: chooses its faces, edits each, writes the pictures, and reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ALL, PROMINENT = "all", ""  # of the faces
 
 @dataclass(frozen=True)
 class Task:
-    """What was asked for, of every photo alike."""
+    """The options of the command, the same for every photo."""
 
     strengths: tuple[Strength, ...]
     expression: Expression
@@ -40,13 +40,13 @@ class Task:
 
     @property
     def labels(self) -> list[str]:
-        """What names each strength's picture."""
+        """The labels of the strengths, for names of files."""
         return [NEUTRAL if one == NEUTRAL else f"{self.expression.name}{one:+g}" for one in self.strengths]
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """What every photo is edited with."""
+    """The editor, the kept faces, the folder and the progress bars, shared by all photos."""
 
     editor: PhotoEditor
     faces: KeptFaces
@@ -54,7 +54,9 @@ class Bench:
     bars: Progress
 
     def edit(self, file: Path, task: Task) -> dict[str, Any]:
-        """Edit one photo and write its pictures. Raises PhotoError, WouldOverwrite and what an edit raises."""
+        """Edit one photo, write its pictures, and return the report as JSON data. Raises PhotoError, WouldOverwrite,
+        BadSetting and what an edit raises.
+        """
         photo, found = self.editor.editor.look(file)
         chosen = chosen_of(found, photo, task.face)
         kind: PictureKind = "png" if task.crop else kind_for(photo, task.kind)
@@ -70,7 +72,7 @@ class Bench:
 
 
 def chosen_of(faces: Sequence[Face], photo: Photo, which: str) -> list[Face]:
-    """Choose the faces that are asked for: one by its number, all, or the most prominent one. Raises NoSuchFace, BadSetting."""
+    """Choose faces: one by its number from the left, all, or the most prominent one. Raises NoSuchFace, BadSetting."""
     if which == ALL:
         return list(faces)
     if which == PROMINENT:
@@ -81,7 +83,7 @@ def chosen_of(faces: Sequence[Face], photo: Photo, which: str) -> list[Face]:
 
 
 def _prominence(face: Face, photo: Photo) -> float:
-    """Rank a face by its width; of two that are alike, the one nearer to the middle of the photo counts for more."""
+    """Rate a face: its width in pixels, up to a fifth less towards a corner of the photo."""
     extent = np.array(photo.pixels.shape[1::-1], dtype=np.float64)
     off = float(np.hypot(*((face.centre - extent / 2) / extent)))  # 0 in the middle, 0.7 in a corner
     return face.width * (1 - 0.3 * off)
@@ -89,7 +91,7 @@ def _prominence(face: Face, photo: Photo) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Edit:
-    """One photo's edit. `together`, by label: the photo with every chosen face edited, where there are several."""
+    """The edit of one photo. `together` collects, by label, the photo with all chosen faces edited; None for a single face."""
 
     bench: Bench
     task: Task
@@ -102,7 +104,7 @@ class _Edit:
         return f"{self.stem}-face{face.index + 1}-{what}"
 
     def check(self, faces: Sequence[Face]) -> None:
-        """Make sure, before any work, that every picture can be written."""
+        """Check, before any work, that no picture would overwrite a file. Raises WouldOverwrite."""
         suffix, names = SUFFIXES[self.kind], []
         for face in faces:
             names += [f"{self._name(face, label)}.{suffix}" for label in self.task.labels]
@@ -112,7 +114,7 @@ class _Edit:
         self.bench.folder.check(names)
 
     def face(self, face: Face) -> dict[str, Any]:
-        """Edit one face, write its pictures, and tell of them."""
+        """Edit one face, write its pictures, and return its report as JSON data."""
         basic, task, folder = self.bench.editor.editor, self.task, self.bench.folder
         began = time.perf_counter()
         aligned = basic.align(self.photo, face)
@@ -148,7 +150,7 @@ class _Edit:
         ]  # fmt: skip
 
     def _into_photo(self, original: Original, drawn: list[Variant], before: float) -> list[Variant]:
-        """Lay each variant alone into the photo, judged; and, in `together`, the good ones on top of the faces edited before."""
+        """Put each variant into the photo and judge it; the good ones are also added to `together`."""
         editor = self.bench.editor.editor
         judged = [editor.judged(original, one, before) for one in drawn]
         for one, laid in zip(drawn, judged, strict=True):
@@ -158,7 +160,7 @@ class _Edit:
         return judged
 
     def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant]) -> bytes:
-        """Lay out the photo and its good edits above, what the generator drew for them below."""
+        """Lay out a sheet: the photo and its good edits in the upper row, the generator's pictures of them in the lower. PNG."""
         above, below = [("photo", self._shown(self.photo.pixels))], [("projected", projected)]
         for laid, one in zip(variants, drawn, strict=True):
             if laid.told is None:
@@ -167,12 +169,12 @@ class _Edit:
         return encode(contact_sheet([above, below], SHEET_SIDE), "png")
 
     def _shown(self, pixels: np.ndarray) -> np.ndarray:
-        """Make a picture of the photo's as small as a sheet needs, in sRGB."""
+        """Make a picture of the photo small enough for a sheet, in sRGB."""
         small = Photo(pixels, "", self.photo.manner).at_most(SHEET_SIDE)
         return small.srgb
 
     def _animations(self, face: Face, ws: np.ndarray, scale: Scale) -> list[str]:
-        """Animate a sweep over the strengths in the photo, made smaller, or of the face alone, as WebP and GIF."""
+        """Write a sweep over the strengths as WebP and GIF: in the photo made smaller, or of the face alone with --crop."""
         basic, task = self.bench.editor.editor, self.task
         drawn = basic.variants(ws, [float(one) for one in SWEEP], task.expression, scale, judge=False)
         if task.crop:
@@ -188,7 +190,7 @@ class _Edit:
 
 
 def _plain(variant: Variant) -> str:
-    """Write a label as names of files have it."""
+    """Return the label as it is used in names of files."""
     return variant.label.replace(" ", "")
 
 

@@ -1,4 +1,4 @@
-"""The folder that a verb writes into."""
+"""The folder that a command writes into."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 
 def make_folder(out: Path) -> Path:
-    """Make `out` and what is above it; where that can't be, one sentence about --out instead of a traceback."""
+    """Create `out` with its parents and return it. Raises typer's BadParameter if that fails."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The option `--generator`, which the commands share."""
+"""The option `--generator`, which commands share."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ GeneratorOption = Annotated[
 
 
 def settings_for(generator: str | None) -> Settings:
-    """Read the settings of the environment, with this generator in place of theirs if one is named."""
+    """Load the settings, with this generator in place of theirs unless it is None. Raises BadSetting."""
     settings = Settings.load()
     return settings if generator is None else settings.model_copy(update={"generator": generator})

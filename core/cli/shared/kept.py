@@ -1,4 +1,4 @@
-"""The faces that the command line keeps: the latent of a photo that was given before, or projected now and kept."""
+"""The faces that the command line keeps: projected once, then read from the store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWNER: Final = Owner.local()
 
 @dataclass(frozen=True, eq=False)
 class KeptFace:
-    """A face as it is kept."""
+    """A face with its number in the store."""
 
     id: int
     face: KnownFace
@@ -33,19 +33,21 @@ class KeptFace:
 
 
 class KeptFaces:
-    """Projects the faces of photos once: what was done in the same way before is read from the store."""
+    """The faces kept by the command line. It projects a face unless a projection by the same method is in the store."""
 
     def __init__(self, editor: PhotoEditor, store: Callable[[], Store], method: str, steps: int | None = None) -> None:
-        """`store` opens it, once there is a face to keep or to look for: a photo that is refused leaves nothing behind."""
+        """Prepare, without opening the store: `store` does that when a face is first needed, so a refused photo leaves
+        nothing behind.
+        """
         self._editor, self._store, self._method, self._steps = editor, store, method, steps
         self._generator = editor.editor.models.generator
 
     def face(
         self, photo: Photo, face: Face, label: str, checkpoint: Path | None = None, *, bars: Progress | None = None
     ) -> KeptFace:
-        """Project a face of the photo, or take it as it was kept.
+        """Return a face of the photo from the store, or project and keep it. Raises as `PhotoEditor.begin` does.
 
-        `label` stands beside the progress of its projection, which goes on from `checkpoint`.
+        `label` is shown beside the progress of the projection, which continues from the file `checkpoint` if that fits.
         """
         key, faces = method_key(self._method, self._steps), self._store().faces
         known = faces.find(OWNER, photo.sha256, face.index, generator=self._generator.digest, method=key)
@@ -64,7 +66,7 @@ class KeptFaces:
         return KeptFace(known.id, KnownFace(ws), {"project": seconds})
 
     def learn(self, kept: KeptFace, expression: Expression, aligned: np.ndarray) -> KeptFace:
-        """Give a face its scale for the expression, measured now and kept if it was not known."""
+        """Return the face with its scale for the expression; a scale measured now is kept."""
         began = time.perf_counter()
         face = self._editor.learn(kept.face, expression, aligned)
         if face.learned == kept.face.learned:

@@ -17,7 +17,7 @@ CHECKPOINT_EVERY = 10  # steps: what Ctrl-C loses at most
 
 
 def progress_bars() -> Progress:
-    """Make bars on stderr that vanish at the end; shown on a terminal only. What is printed meanwhile goes where it should."""
+    """Make progress bars for stderr, shown on a terminal only, that vanish at the end and don't redirect other output."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
 
@@ -26,10 +26,10 @@ def project_with_progress(
     projecting: Projecting, label: str, checkpoint: Path | None = None,
     on_step: Callable[[int, np.ndarray], None] | None = None, every: int = 1, bars: Progress | None = None,
 ) -> None:  # fmt: skip
-    """Run to the end under a progress bar on stderr, one of those that are shown already if they are given.
+    """Run a projection to its end under a progress bar, in `bars` if given.
 
-    Goes on from `checkpoint` if that file is of the same photo and options, and keeps it up to date, so that Ctrl-C
-    loses ten steps at most; it is removed at the end. `on_step(step, ws)` is called every `every` steps.
+    It continues from the file `checkpoint` if that is of the same photo and options, and updates it every ten steps, so that
+    Ctrl-C loses at most those; at the end it is removed. `on_step(step, ws)` is called after every `every` steps.
     """
     if checkpoint is not None and checkpoint.is_file():
         with contextlib.suppress(LatentUnreadable):  # of an earlier run with other options: start afresh

@@ -1,4 +1,4 @@
-"""The files that `egao edit` writes: their kind, their names, and nothing that is there already without being told to."""
+"""The files that `egao edit` writes: their kind and their names; existing files are not overwritten unless forced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHOTOS: Final = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".gif", ".a
 
 
 def photos_of(given: Iterable[Path]) -> list[Path]:
-    """List the files given, and the photos in the folders given, each once and in order of their names.
+    """List the given files, and the photos in the given folders, each once; those of a folder are sorted by path.
 
     Raises BadSetting for a folder without any.
     """
@@ -39,7 +39,7 @@ def _is_photo(file: Path, folder: Path) -> bool:
 
 
 def checked_format(name: str) -> str:
-    """Check the name of a kind as `--format` takes it. Raises BadSetting."""
+    """Check the value of `--format` and return its kind. Raises BadSetting."""
     for kind, suffix in SUFFIXES.items():
         if name.lower() in (kind, suffix):
             return kind
@@ -49,12 +49,12 @@ def checked_format(name: str) -> str:
 
 
 def kind_for(photo: Photo, asked: str) -> PictureKind:
-    """Choose the kind of a photo's results, as `--format` asks."""
+    """Choose the kind of a photo's results for a checked value of `--format`."""
     return photo.manner.own if asked == OWN else next(kind for kind in SUFFIXES if kind == asked)
 
 
 class Folder:
-    """Writes results into one folder, under names that tell photos of the same name apart."""
+    """The folder for results, with names that distinguish photos of the same name."""
 
     def __init__(self, out: Path, *, force: bool) -> None:
         self._out, self._force = out, force
@@ -62,21 +62,25 @@ class Folder:
 
     @cached_property
     def out(self) -> Path:
-        """The folder itself, made when it is first written into."""
+        """The folder, created when it is first written into."""
         return make_folder(self._out)
 
     def stem(self, photo: Path) -> str:
-        """Name what a photo's results begin with: its own name; where another photo has that, its folder's and its own."""
+        """Return the beginning of the names of a photo's results: its own name or, if another photo has that, its folder's
+        and its own.
+        """
         return next(name for name in _names(photo) if self._stems.setdefault(name.lower(), photo) == photo)
 
     def check(self, names: Iterable[str]) -> None:
-        """Make sure that none of these files is there already, unless it may be written over. Raises WouldOverwrite."""
+        """Check that none of these files exists, unless overwriting is allowed. Raises WouldOverwrite."""
         for name in () if self._force else names:
             if (self._out / name).exists():
                 raise WouldOverwrite(file=self._out / name)
 
     def put(self, name: str, content: bytes) -> Path:
-        """Write a file that comes with the pictures: beside one of that name, if there is one with another content."""
+        """Write a file that accompanies the pictures, and return its path. If the name is taken by other content, a number is
+        added.
+        """
         base = Path(name)
         for count in range(1, 10_000):
             file = self.out / (name if count == 1 else f"{base.stem}-{count}{base.suffix}")
@@ -86,7 +90,7 @@ class Folder:
         return file
 
     def write(self, name: str, pixels: np.ndarray, kind: PictureKind, photo: Photo | None = None) -> Path:
-        """Encode a picture into the folder; one of a photo as the photo is, its colours and its transparency kept."""
+        """Encode a picture into the folder and return its path. With the `photo`, its colours and transparency are kept."""
         file = self.out / f"{name}.{SUFFIXES[kind]}"
         whole = pixels if photo is None else photo.finished(pixels)
         file.write_bytes(encode(whole, kind, manner=None if photo is None else photo.manner))

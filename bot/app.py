@@ -1,7 +1,7 @@
-"""Starting and stopping: from settings to a running bot, and from SIGTERM to a clean end.
+"""Starts and stops the bot: from settings to a running bot, and from SIGTERM to an orderly end.
 
-Exit statuses: 0 stopped as asked; 78 the configuration has to be put right first (token, key, weights: systemd is
-told not to try again); 1 anything else.
+Exit statuses: 0 stopped as asked; 78 the configuration must be corrected first (token, key, weights; systemd is told not to
+try again); 1 anything else.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ CONTENT_OFF: Final = (
 
 
 def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int:
-    """Run the bot until it is told to stop. Returns the exit status; says on stderr what is wrong.
+    """Run the bot until it is told to stop, and return the exit status. Errors are printed on stderr.
 
-    `workbench` names what the workers run, as "module:function"; load tests bring a quick one.
+    `workbench` names what the workers run, as "module:function"; load tests use a quick one.
     """
     try:
         settings = settings or Settings.load(operator=True)
@@ -63,7 +63,10 @@ def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int
 
 
 async def serve(settings: Settings, workbench: str = WORKBENCH) -> int:
-    """Run the bot on the running loop. SIGTERM and SIGINT end it: what is being worked on is put back for the next start."""
+    """Run the bot on the running loop, and return 0. SIGTERM and SIGINT end it; unfinished work is left to the next start.
+
+    Raises EgaoError for what makes a start impossible.
+    """
     serving = asyncio.create_task(_serve(settings, workbench))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,7 +111,7 @@ async def _serve(settings: Settings, workbench: str) -> None:
 
 
 async def _connect(parts: Parts, token: str) -> None:
-    """Stay connected until told to stop. A Discord that can't be reached is waited for; see also `_once`."""
+    """Stay connected until told to stop. If Discord can't be reached, try again after pauses. Raises as `_once` does."""
     content = True
     for pause in itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])):
         try:
@@ -125,7 +128,7 @@ async def _connect(parts: Parts, token: str) -> None:
 
 
 async def _once(parts: Parts, token: str, *, content: bool) -> None:
-    """Run one client to its end. discord.py itself reconnects after a lost connection."""
+    """Run one client to its end. discord.py itself reconnects after a lost connection. Raises BadSetting for a refused token."""
     bot = EgaoBot(parts, content=content)
     async with contextlib.AsyncExitStack() as stack:
         if parts.settings.http_port:
@@ -144,14 +147,14 @@ async def _once(parts: Parts, token: str, *, content: bool) -> None:
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel it, and wait until it has cleaned up behind itself: the loop, when it closes, would cut that short."""
+    """Cancel a task, and wait until it has cleaned up: the closing loop would cut that short."""
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
 async def _alone(store: Store) -> None:
-    """Wait a little for an earlier process that is still ending, then insist. Raises StoreInUse."""
+    """Lock the store for this bot. Waits up to ten seconds for an earlier process to end, then raises StoreInUse."""
     for _ in range(20):
         with contextlib.suppress(StoreInUse):
             return await asyncio.to_thread(store.alone)
@@ -160,5 +163,5 @@ async def _alone(store: Store) -> None:
 
 
 def _generator(settings: Settings) -> str:
-    """Find the digest that latents of the chosen generator are kept under. Raises NoSuchGenerator, WeightsMissing."""
+    """Return the digest of the chosen generator. Raises NoSuchGenerator, WeightsMissing, WeightsCorrupt."""
     return chosen(settings).digest

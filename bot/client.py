@@ -1,4 +1,4 @@
-"""The bot as Discord sees it: intents, commands, presses, and the events by which data must be erased."""
+"""The bot's connection to Discord: intents, commands, presses, and the events by which data must be erased."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PATIENCE: Final = 1.5  # seconds: of the three in which a press has to be answer
 
 @dataclass(frozen=True)
 class Parts:
-    """What the bot is put together from; they outlive it when it has to connect anew with fewer intents."""
+    """The parts of the bot. They outlive a client, when the bot must connect again with fewer intents."""
 
     settings: Settings
     store: Store
@@ -62,12 +62,12 @@ class Parts:
 
 
 def intents(*, content: bool) -> discord.Intents:
-    """Choose the intents that are used, and no more. `content` is privileged: the operator has to switch it on at Discord."""
+    """Choose the intents that are used, and no others. `content` is privileged: the operator must switch it on at Discord."""
     return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, moderation=True, message_content=content)
 
 
 class EgaoBot(BotBase):
-    """One connection to Discord."""
+    """One client of Discord: handles its events, and runs the regular chores."""
 
     def __init__(self, parts: Parts, *, content: bool = True) -> None:
         super().__init__(
@@ -102,7 +102,7 @@ class EgaoBot(BotBase):
         self._again: asyncio.Task[None] | None = None  # comparing servers and members after a lost connection
 
     async def photo_gone(self, message_id: int) -> None:
-        """Erase what is kept of a photo whose message was deleted while nobody listened."""
+        """Erase what is kept of a photo whose message turned out to be deleted."""
         await self.erasure.messages(message_id)
 
     async def setup_hook(self) -> None:
@@ -113,12 +113,12 @@ class EgaoBot(BotBase):
         await self.tree.sync()
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        """Hand on an event, but not after closing: the library's own "ready" may come due just then, and find no loop."""
+        """Pass on an event, unless closed: the library's own "ready" may come just then and find no loop."""
         if not self.is_closed():
             super().dispatch(event_name, *args, **kwargs)
 
     async def on_ready(self) -> None:
-        """Begin what runs by itself; after a lost connection, look which servers and members have gone meanwhile."""
+        """Start the regular chores; after a lost connection, check which servers and members are gone."""
         log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))
         self.unreconciled = True
         if self.came_up:
@@ -132,36 +132,36 @@ class EgaoBot(BotBase):
             loop.start()
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Messages are looked at by the photo cog alone: no prefix commands."""
+        """Do nothing: only the photo cog handles messages, and there are no prefix commands."""
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Handle a sent form; commands and buttons find their way by themselves."""
+        """Handle a sent form. Commands and buttons are handled by discord.py."""
         if interaction.type is discord.InteractionType.modal_submit:
             press = form_press(interaction)
             if press is not None:
                 await self.pressed(press)
 
     async def pressed(self, press: Press) -> None:
-        """Handle a press of a button, select or form of ours, once what an earlier process left is taken up."""
+        """Handle a press of a button, select or form, after requests of an earlier process were taken up (or a short wait)."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.taken_up.wait(), PATIENCE)
         await guarded(press.interaction, self.presses.handle(press))
 
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
-        """Choose the language to answer in: the server's, if its admins set one, else the member's own."""
+        """Choose the language to answer in: the server's if its admins set one, else the member's own."""
         language = "auto"
         with contextlib.suppress(EgaoError):  # the store's trouble is told by whoever needs the store
             language = (await self.store.run(self.store.guilds.get, interaction.guild_id)).language
         return speaker(language, interaction.locale)
 
     async def asker(self, interaction: discord.Interaction[Any]) -> Asker:
-        """Look up who uses a command or a button: in one go what else would be asked for piece by piece."""
+        """Look up who uses a command or button: language, server settings and member, in one call of the store."""
         guild_id = interaction.guild_id
         settings, member = await self.store.run(self.store.known_of, guild_id, interaction.user.id)
         return Asker(guild_id, speaker(settings.language, interaction.locale), settings, member)
 
     async def asker_of(self, message: discord.Message) -> Asker:
-        """Look up who posted a message, which doesn't say their language: as they last consented, else the server's."""
+        """Look up who posted a message. Messages tell no language, so it is that of the last consent, or else the server's."""
         guild = message.guild
         settings, member = await self.store.run(self.store.known_of, guild.id if guild else None, message.author.id)
         say = speaker(settings.language, member.consent_locale, guild.preferred_locale if guild else None)
@@ -169,24 +169,24 @@ class EgaoBot(BotBase):
 
     @property
     def loops(self) -> tuple[tasks.Loop[Any], ...]:
-        """What runs by itself from the first connection on, until the bot is closed."""
+        """The loops of regular chores, which run from the first connection until the bot is closed."""
         return self.look_after, self.sweep, self.reconcile
 
     @tasks.loop(seconds=EXPIRE_SECONDS)
     async def sweep(self) -> None:
-        """Erase what has run out."""
+        """Erase what has expired."""
         await self.chores.do(SWEEP, self.erasure.expired)
 
     @tasks.loop(seconds=LOOK_SECONDS)
     async def look_after(self) -> None:
-        """Take up what an earlier process left or what got out of hand; end choices of a face that nobody made."""
+        """Take up requests that an earlier process left or that failed halfway; end choices of a face that nobody made."""
         await self.chores.do(TAKE_UP, self._take_up)
         self.taken_up.set()
         await self.chores.do(CHOICES, self.service.close_choices)
 
     @tasks.loop(seconds=RECONCILE_SECONDS)
     async def reconcile(self) -> None:
-        """Erase, after each connection and once a day, what is kept of servers and members that are there no more."""
+        """Erase what is kept of servers and members that are gone, after each connection and once a day."""
         await self.chores.do(RECONCILE, self._reconcile)
 
     async def _take_up(self) -> None:

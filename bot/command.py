@@ -1,4 +1,4 @@
-"""`egao bot`, found by the command line through its entry point, and what `egao doctor` checks of the bot."""
+"""The command `egao bot`, which the command line finds through its entry point, and the bot's checks of `egao doctor`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command() -> None:
 
 
 def checks(settings: Settings, online: bool) -> Iterator[Finding]:
-    """Check the token; with `online`, what Discord says about it, the intents and the permissions in each known server."""
+    """Check the token; with `online`, also what Discord says about it, the intents, and the permissions in each known server."""
     from bot.doctor import checks as of_the_bot
 
     yield from of_the_bot(settings, online)

@@ -1,4 +1,4 @@
-"""The bot's part of `egao doctor`: the token, and what Discord tells about it, the intents and the permissions."""
+"""The bot's checks of `egao doctor`: the token, and what Discord says about it, the intents and the permissions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS: Final = 30.0  # for all that is asked of Discord
 
 
 def checks(settings: Settings, online: bool) -> Iterator[Finding]:
-    """Check the token of the settings; with `online`, everything that can be asked with it."""
+    """Check the token of the settings; with `online`, also all that Discord says about it."""
     if settings.discord_token is None:
         yield Finding("token", "wrong", f"DISCORD_TOKEN is not set: make a bot at {HELP}, copy its token into .env")
     elif online:
@@ -31,7 +31,7 @@ def checks(settings: Settings, online: bool) -> Iterator[Finding]:
 
 
 async def _ask(settings: Settings) -> list[Finding]:
-    """Over HTTP alone, so that a bot that runs keeps its connection."""
+    """Ask Discord over HTTP only, so that a running bot keeps its connection."""
     found: list[Finding] = []
     try:
         async with asyncio.timeout(SECONDS), discord.Client(intents=discord.Intents.none()) as client:
@@ -45,7 +45,7 @@ async def _ask(settings: Settings) -> list[Finding]:
 
 
 async def online_findings(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
-    """Log in and look around. Raises what discord.py raises."""
+    """Log in and yield the findings. Raises what discord.py raises."""
     assert settings.discord_token is not None
     await client.login(settings.discord_token.get_secret_value())
     application = await client.application_info()
@@ -62,9 +62,9 @@ async def online_findings(client: discord.Client, settings: Settings) -> AsyncIt
 
 
 def _known_servers(settings: Settings) -> dict[int, tuple[int, ...]]:
-    """List the servers that the bot has noted, with the channels that it is to speak in by itself.
+    """List the ids of the known servers, with the channels in which the bot posts unasked.
 
-    None where there is no store, or one that can't be opened (told elsewhere).
+    Empty if there is no store, or it can't be opened (which another check reports).
     """
     if not database_file(settings).exists():
         return {}
@@ -77,7 +77,7 @@ def _known_servers(settings: Settings) -> dict[int, tuple[int, ...]]:
 
 
 async def _server(client: discord.Client, guild_id: int, channels: Sequence[int]) -> list[Finding]:
-    """Check the bot's own permissions in one server, and in its channels where they are others."""
+    """Check the bot's permissions in one server, and in these channels of it."""
     assert client.user is not None
     try:
         guild = await client.fetch_guild(guild_id, with_counts=False)
@@ -102,5 +102,5 @@ async def _server(client: discord.Client, guild_id: int, channels: Sequence[int]
 
 
 def _missing(permissions: discord.Permissions) -> str:
-    """List the permissions that are needed and not granted, as Discord calls them."""
+    """List the needed permissions that are not granted, in Discord's words; "" if none."""
     return ", ".join(name.replace("_", " ") for name in NEEDED if not getattr(permissions, name))

@@ -1,1 +1,1 @@
-"""One thin file per surface that members and admins touch. No pictures or tensors are handled here."""
+"""One small file for each surface that members and admins use. Pictures and tensors are not handled here."""

@@ -1,4 +1,4 @@
-"""`/egao …`: for members who may manage the server. Checked here, whatever Discord shows to whom."""
+"""`/egao …`: commands for members who may manage the server. That is checked here too, whatever Discord shows to whom."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AdminCog(
     group_name="egao",
     group_description="Set up and look after egao on this server",
 ):
-    """Every answer is for the admin alone."""
+    """The admin commands. Only the admin sees the answers."""
 
     def __init__(self, bot: EgaoBot) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class AdminCog(
     @app_commands.command(name="settings", description="See and change egao's settings on this server")
     @told
     async def settings(self, interaction: Interaction) -> None:
-        """Show the server's settings as they stand, with controls to change them."""
+        """Show the server's settings with controls to change them."""
         require_admin(interaction)
         asker = await self.bot.asker(interaction)
         await answer(interaction, panel(asker.say, asker.settings, content=self.bot.content))
@@ -52,13 +52,13 @@ class AdminCog(
     @app_commands.command(name="status", description="Queue, rates, failures and disk")
     @told
     async def status(self, interaction: Interaction) -> None:
-        """Show numbers of this server, and of the bot where they are nobody's secret."""
+        """Show numbers about this server, and those about the whole bot that are no secret."""
         guild_id = require_admin(interaction)
         say = await self.bot.speaker(interaction)
         await answer(interaction, await self._status(say, guild_id))
 
     async def report_handled(self, press: Press) -> None:
-        """Close a report from the list in the status, and show what is left of it."""
+        """Close a report from the list in the status, and show the remaining ones."""
         guild_id = require_admin(press.interaction)
         store = self.bot.store
         await store.run(store.reports.close, guild_id, press.numbers(1)[0])
@@ -69,7 +69,7 @@ class AdminCog(
     @app_commands.describe(member="The member")
     @told
     async def block(self, interaction: Interaction, member: discord.User) -> None:
-        """Keep a member out of this server, and erase what is kept of them here."""
+        """Block a member on this server, and erase what is kept of them here."""
         guild_id = require_admin(interaction)
         say, store = await self.bot.speaker(interaction), self.bot.store
         await store.run(store.members.block, guild_id, member.id)
@@ -80,7 +80,7 @@ class AdminCog(
     @app_commands.describe(member="The member")
     @told
     async def unblock(self, interaction: Interaction, member: discord.User) -> None:
-        """Let a member in again; nothing that was erased comes back."""
+        """Lift a member's block; erased data does not come back."""
         guild_id = require_admin(interaction)
         say, store = await self.bot.speaker(interaction), self.bot.store
         was = await store.run(store.members.unblock, guild_id, member.id)
@@ -90,7 +90,7 @@ class AdminCog(
     @app_commands.describe(member="Only this member's faces")
     @told
     async def purge(self, interaction: Interaction, member: discord.User | None = None) -> None:
-        """Asks first: it can't be undone."""
+        """Ask for confirmation to erase the faces, requests and reports of the server or of one member: it can't be undone."""
         guild_id = require_admin(interaction)
         say, store = await self.bot.speaker(interaction), self.bot.store
         count = await store.run(store.faces.count, guild_id)
@@ -104,7 +104,7 @@ class AdminCog(
         await answer(interaction, notice(text, row(sure, button(say("forget.cancel"), "purgenot"))))
 
     async def purge_confirmed(self, press: Press) -> None:
-        """Checked again: the button is only as good as who presses it."""
+        """Erase after confirmation, checking again that an admin pressed the button."""
         guild_id = require_admin(press.interaction)
         (member_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
@@ -118,7 +118,7 @@ class AdminCog(
         await press.interaction.edit_original_response(view=page.view)
 
     async def purge_not(self, press: Press) -> None:
-        """Leave everything as it is: the admin pressed the button that cancels."""
+        """Change nothing: the admin pressed cancel."""
         say = await self.bot.speaker(press.interaction)
         await press.interaction.response.edit_message(view=notice(say("admin.purge.kept")).view)
 
@@ -159,7 +159,7 @@ class AdminCog(
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Called by discord.py. Discord hides the group from those who may not manage the server."""
+    """Add the cog; discord.py calls this. Discord hides the commands from those who may not manage the server."""
     cog = AdminCog(bot)
     assert cog.app_command is not None
     cog.app_command.default_permissions = discord.Permissions(manage_guild=True)

@@ -1,4 +1,4 @@
-"""Choosing a face of a photo that shows several, and the Cancel button of everything that is under way."""
+"""The choice of a face in a photo with several, and the Cancel button of requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import NotYours, StillBusy
 
 
 class ChoiceCog(commands.Cog):
-    """Both name a job by its number; the store knows whose it is."""
+    """The handlers of both. Their custom_ids name a job; the store tells whose it is."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -23,7 +23,7 @@ class ChoiceCog(commands.Cog):
         bot.presses.on("cancel", self.cancel)
 
     async def pick(self, press: Press) -> None:
-        """Go on with the face that was chosen, or with all of them."""
+        """Continue with the chosen face, or with all."""
         (job_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
@@ -44,7 +44,7 @@ class ChoiceCog(commands.Cog):
             await answer(press.interaction, notice(say("faces.expired")))
 
     async def cancel(self, press: Press) -> None:
-        """End the request, and say so in its message."""
+        """Cancel the request, and say so in its message."""
         (job_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)

@@ -1,4 +1,4 @@
-"""The two buttons under the question for consent."""
+"""The two buttons of the question for consent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.ui.pages import notice
 
 
 class ConsentCog(commands.Cog):
-    """Only the member who was asked may answer."""
+    """The handlers of both buttons. Only the member who was asked may answer."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -22,7 +22,7 @@ class ConsentCog(commands.Cog):
         bot.presses.on("decline", self.decline)
 
     async def agree(self, press: Press) -> None:
-        """Note the consent to the version that was read, and go on."""
+        """Note the consent to the version of the notice that was read, and continue."""
         say = await self.bot.speaker(press.interaction)
         version, _, message_id = press.numbers(3)
         if not await self._asked(press, say):
@@ -32,7 +32,7 @@ class ConsentCog(commands.Cog):
         await self.bot.consent.agreed(press.interaction, say, message_id, *press.arguments[3:4])
 
     async def decline(self, press: Press) -> None:
-        """Answer a no, of which nothing is noted."""
+        """Acknowledge a refusal, which is not stored."""
         say = await self.bot.speaker(press.interaction)
         if await self._asked(press, say):
             page = notice(say("consent.declined"))

@@ -1,4 +1,4 @@
-"""`/forget` and `/export`: a member's data, erased or handed over."""
+"""`/forget` and `/export`: erase or get the member's data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PART_BYTES: Final = 8 * 2**20  # of one file: Discord takes 10 MiB, and the mess
 
 
 class DataCog(commands.Cog):
-    """Everywhere: in every server and in direct messages."""
+    """The commands about a member's data, on all servers and in direct messages together."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -36,13 +36,13 @@ class DataCog(commands.Cog):
     @app_commands.command(name="forget", description="Erase everything egao keeps about you")
     @told
     async def forget(self, interaction: Interaction) -> None:
-        """Asks first: it can't be undone."""
+        """Ask for confirmation to erase everything about the member: it can't be undone."""
         say = await self.bot.speaker(interaction)
         sure = button(say("forget.confirm"), "forgetall", interaction.user.id, style=discord.ButtonStyle.danger)
         await answer(interaction, notice(say("forget.ask"), row(sure, button(say("forget.cancel"), "forgetnot"))))
 
     async def forget_all(self, press: Press) -> None:
-        """Erase, then say so. The work under way ends too."""
+        """Erase everything about the member and end their requests, then say so."""
         if press.numbers(1)[0] != press.interaction.user.id:
             raise Outdated
         say = await self.bot.speaker(press.interaction)
@@ -53,7 +53,7 @@ class DataCog(commands.Cog):
         await press.interaction.edit_original_response(view=page.view)
 
     async def keep(self, press: Press) -> None:
-        """Leave everything as it is: the member pressed the button that cancels."""
+        """Change nothing: the member pressed cancel."""
         say = await self.bot.speaker(press.interaction)
         page = notice(say("forget.kept"))
         await press.interaction.response.edit_message(view=page.view)
@@ -61,7 +61,7 @@ class DataCog(commands.Cog):
     @app_commands.command(name="export", description="Get a copy of everything egao keeps about you")
     @told
     async def export(self, interaction: Interaction) -> None:
-        """Send the member all their data: one zip after the other, which only they see, each small enough to be sent."""
+        """Send the member all their data as one or more zips that only they see."""
         say, store = await self.bot.speaker(interaction), self.bot.store
         if wait := self._lately.wait(interaction.user.id):
             raise ExportedLately(seconds=math.ceil(wait))
@@ -81,7 +81,7 @@ class DataCog(commands.Cog):
 
 
 async def _show(interaction: Interaction, page: Page, *, first: bool) -> None:
-    """Show the first page in the place of "thinking", others after it."""
+    """Show the first page in place of "thinking", later ones as further messages."""
     if first:
         await interaction.edit_original_response(view=page.view, attachments=page.files())
     else:

@@ -1,4 +1,4 @@
-"""A command for each expression (`/smile`, …), `/neutral` and `/animate`: on a new photo, or a kept face."""
+"""A command for each expression (`/smile`, …), `/neutral` and `/animate`, for a new photo or a kept face."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHO_SEES = "Who sees the result"
 
 @dataclass(frozen=True)
 class Options:
-    """What a member may add to each of the commands."""
+    """The options of these commands."""
 
     expression: str = ""  # by its name; "" for the default one
     photo: discord.Attachment | None = None
@@ -49,7 +49,7 @@ class Options:
 
 
 class EditCog(commands.Cog):
-    """Draws always from the original: 1.5 after 1.0 is 1.5, not 2.5."""
+    """The commands. They always edit the original: 1.5 after 1.0 gives 1.5, not 2.5."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -76,7 +76,7 @@ class EditCog(commands.Cog):
         return self._command(words.name, words.change, express, strength=words.strength)
 
     def _neutral(self) -> Command:
-        """Make `/neutral`. The strength at which a face shows nothing of the expression is found by the worker."""
+        """Make `/neutral`. The worker finds the strength at which a face shows nothing of the expression."""
 
         async def neutral(
             interaction: Interaction,
@@ -100,7 +100,7 @@ class EditCog(commands.Cog):
         return self._command("animate", shared("en").sweep, animate)
 
     def _command(self, name: str, does: str, callback: Callback, **more: str) -> Command:
-        """Make a command of a callback, whose options are described and completed as in every other. `more`: those of its own."""
+        """Make a command of a callback, with the same descriptions of options as all others. `more` describes its own options."""
         callback = _choosing(callback)
         taken = inspect.signature(callback).parameters
         said = {"photo": PHOTO, "face": FACE, "show": WHO_SEES, WHICH: shared("en").which, **more}
@@ -111,7 +111,7 @@ class EditCog(commands.Cog):
         return command
 
     async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
-        """Complete what is typed of a face: the member's own ones where they are. Names are theirs: nobody else gets them."""
+        """Complete the option `face` from the member's own kept faces in this place. Nobody else sees their names."""
         say = await self.bot.speaker(interaction)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner_of(interaction.guild_id, interaction.user.id))
         named = [(one.name or say("face.unnamed", n=n), one) for n, one in enumerate(faces, 1)]
@@ -119,12 +119,12 @@ class EditCog(commands.Cog):
         return [Choice(name=name[:100], value=f"#{one.id}") for name, one in found[:LISTED]]
 
     async def _express(self, interaction: Interaction, strength: float, options: Options) -> None:
-        """Check the strength against the server's own limit, for the range that Discord checks is fixed; then edit."""
+        """Check the strength against the server's limit (Discord only checks a fixed range), then edit."""
         asker = await self.bot.asker(interaction)
         await self._edit(asker, interaction, "edit", check_strength(strength, asker.settings), options)
 
     async def _start(self, interaction: Interaction, kind: Kind, strength: Strength, options: Options) -> None:
-        """Edit at a strength that no server limits."""
+        """Edit at a strength that needs no check against the server's limit."""
         await self._edit(await self.bot.asker(interaction), interaction, kind, strength, options)
 
     async def _edit(self, asker: Asker, interaction: Interaction, kind: Kind, strength: Strength, options: Options) -> None:
@@ -142,7 +142,10 @@ class EditCog(commands.Cog):
         await self.bot.consent.request(caller, ask, limited=kind == "animate")
 
     async def _stored(self, interaction: Interaction, face: str | None) -> StoredFace:
-        """Find the face that is meant by a choice of the list, a typed name or number, or nothing: the latest."""
+        """Find the kept face that is meant: a choice of the list, a typed name or number, or (None) the latest.
+
+        Raises NothingStored, NoSuchStoredFace.
+        """
         owner = owner_of(interaction.guild_id, interaction.user.id)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner)
         if not faces:
@@ -156,7 +159,7 @@ class EditCog(commands.Cog):
 
 
 def _choosing(callback: Callback) -> Callback:
-    """Offer the `expression` of a callback as a choice where there are several, and leave it out where there is one alone."""
+    """Make the `expression` of a callback a choice if there are several expressions, and remove it if there is only one."""
     taken = inspect.signature(callback, eval_str=True)
     if WHICH in taken.parameters and len(names()) > 1:
         choices = [Choice(name=load(name).said("en").name, value=name) for name in names()[:LISTED]]
@@ -167,7 +170,7 @@ def _choosing(callback: Callback) -> Callback:
 
 
 def _numbered(face: str | None) -> int | None:
-    """Read which face of a new photo is meant, from 0; None if that was not said by a number. Raises NoSuchStoredFace."""
+    """Parse which face of a new photo is meant, from 0; None if it is not a number. Raises NoSuchStoredFace for a huge one."""
     if face is None or not face.isdecimal():
         return None
     number = whole(face)

@@ -1,4 +1,4 @@
-"""Events by which data must go: a deleted message or channel that held a photo, a ban, a server that is left."""
+"""Events that require erasing: a deleted message or channel with a photo, a ban, a server that removed the bot."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bot.transport.identity import owner_of
 
 
 class EraseCog(commands.Cog):
-    """Erases at once, and ends the work that is under way on it."""
+    """The handlers of these events: they erase at once, and end the work on what is erased."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Erase what came of a deleted message. A raw event: the bot remembers no messages."""
+        """Erase what came from a deleted message. The event is raw, because the bot remembers no messages."""
         await self.bot.erasure.until_done("message deleted", lambda: self.bot.erasure.messages(payload.message_id))
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Erase what came of a photo that was taken out of its message by an edit."""
+        """Erase what came from a photo that an edit removed from its message."""
         data: Any = payload.data
         if "attachments" not in data or data.get("author", {}).get("bot"):
             return
@@ -34,12 +34,12 @@ class EraseCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Erase what came of messages that were deleted at once, as by a moderator's purge."""
+        """Erase what came from messages deleted together, as by a moderator's purge."""
         await self.bot.erasure.until_done("messages deleted", lambda: self.bot.erasure.messages(*sorted(payload.message_ids)))
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """Erase what came of a deleted channel: its messages go with it, and Discord tells of none of them."""
+        """Erase what came from a deleted channel: its messages are gone too, and Discord sends no events for them."""
         threads = [thread.id for thread in getattr(channel, "threads", ())]
         await self.bot.erasure.until_done("channel deleted", lambda: self.bot.erasure.channels(channel.id, *threads))
         await self.bot.chores.do("looking for threads that are gone", lambda: self._threads(channel.guild))
@@ -49,7 +49,7 @@ class EraseCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """Erase what came of a deleted thread or forum post."""
+        """Erase what came from a deleted thread or forum post."""
         await self.bot.erasure.until_done("thread deleted", lambda: self.bot.erasure.channels(payload.thread_id))
 
     @commands.Cog.listener()
@@ -59,7 +59,7 @@ class EraseCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """Erase everything of a server that removed the bot (an outage is another event)."""
+        """Erase everything of a server that removed the bot. (An outage is another event.)"""
         await self.bot.erasure.until_done("server left", lambda: self.bot.erasure.server(guild.id))
 
 

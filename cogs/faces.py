@@ -1,4 +1,4 @@
-"""`/faces`: what is kept of a member where they are, to pick, rename and erase. Only they see it."""
+"""`/faces`: the member's kept faces in this place, to choose, rename and erase. Only they see it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Interaction = discord.Interaction[EgaoBot]
 
 
 class FacesCog(commands.Cog):
-    """The list, and the page of one face; both in one message that only its member sees."""
+    """The list of faces, and the view of one face, in one message."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -37,29 +37,29 @@ class FacesCog(commands.Cog):
     @app_commands.command(name="faces", description="Your kept faces: choose, rename, erase")
     @told
     async def faces(self, interaction: Interaction) -> None:
-        """Show the first page of the member's kept faces."""
+        """Show the first part of the list."""
         say = await self.bot.speaker(interaction)
         await answer(interaction, await self._list(say, _owner(interaction), 0))
 
     async def turn(self, press: Press) -> None:
-        """Show another page of the list, or the list again after a face."""
+        """Show another part of the list, or return to it from a face."""
         say = await self.bot.speaker(press.interaction)
         await _replace(press.interaction, await self._list(say, _owner(press.interaction), press.numbers(1)[0]))
 
     async def open(self, press: Press) -> None:
-        """Show one face, chosen in the list."""
+        """Show the face chosen in the list."""
         say = await self.bot.speaker(press.interaction)
         await _replace(press.interaction, await self._one(say, _owner(press.interaction), press.choice() or 0))
 
     async def use(self, press: Press) -> None:
-        """Make it the one that `/smile` works on."""
+        """Make this face the one that `/smile` uses."""
         say, owner = await self.bot.speaker(press.interaction), _owner(press.interaction)
         face = await self.bot.store.run(self.bot.store.faces.pick, owner, press.numbers(1)[0])
         text = say("mine.faces.picked", name=await self._name(say, owner, face))
         await _replace(press.interaction, await self._list(say, owner, 0, text))
 
     async def ask_name(self, press: Press) -> None:
-        """Ask for a name."""
+        """Open a form that asks for the face's name."""
         say, (number,) = await self.bot.speaker(press.interaction), press.numbers(1)
         face = await self.bot.store.run(self.bot.store.faces.get, _owner(press.interaction), number)
         form = Form(say("modal.rename.title"), custom_id("facenamed", number)).field(
@@ -68,7 +68,7 @@ class FacesCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def rename(self, press: Press) -> None:
-        """Give a face the name that was typed; an empty one takes the name away."""
+        """Give the face the typed name; an empty one removes the name."""
         say, owner, (number,) = await self.bot.speaker(press.interaction), _owner(press.interaction), press.numbers(1)
         name = " ".join(press.values.get("name", "").split())[:NAME] or None
         await self.bot.store.run(self.bot.store.faces.rename, owner, number, name)
@@ -77,7 +77,7 @@ class FacesCog(commands.Cog):
         await _replace(press.interaction, await self._list(say, owner, 0, text))
 
     async def delete(self, press: Press) -> None:
-        """Erase the face of a press, and tell so."""
+        """Erase the face, and say so."""
         say, owner, (number,) = await self.bot.speaker(press.interaction), _owner(press.interaction), press.numbers(1)
         face = await self.bot.store.run(self.bot.store.faces.get, owner, number)
         text = say("mine.faces.deleted", name=await self._name(say, owner, face))

@@ -1,4 +1,4 @@
-"""What a member asks about: help, privacy, the queue; and who sees the results of their commands."""
+"""Help, privacy, the member's requests, and who sees the results of their commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Interaction = discord.Interaction[EgaoBot]
 
 
 class MeCog(commands.Cog):
-    """All answers are for the member alone."""
+    """These commands. Only the member sees the answers."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -30,7 +30,7 @@ class MeCog(commands.Cog):
     @app_commands.command(name="help", description="What egao can do and how")
     @told
     async def help(self, interaction: Interaction) -> None:
-        """Explain what egao does, with the limits that hold in this server."""
+        """Explain egao, with the limits of this server."""
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
@@ -51,7 +51,7 @@ class MeCog(commands.Cog):
     @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
     @told
     async def queue(self, interaction: Interaction) -> None:
-        """List the member's requests, each with its place and time, and a button to cancel it."""
+        """List the member's requests, each with its place, its time and a button to cancel it."""
         say = await self.bot.speaker(interaction)
         owner = owner_of(interaction.guild_id, interaction.user.id)
         jobs = await self.bot.store.run(self.bot.store.jobs.of, owner)
@@ -68,7 +68,7 @@ class MeCog(commands.Cog):
     @app_commands.choices(show=SHOW)
     @told
     async def visibility(self, interaction: Interaction, show: Choice[str]) -> None:
-        """Note who sees the results of the member's commands, on all servers; each command can still say otherwise."""
+        """Store who sees the results of the member's commands, on all servers; each command's own option takes precedence."""
         say = await self.bot.speaker(interaction)
         public = show.value == "public"
         store = self.bot.store

@@ -1,4 +1,4 @@
-"""Apps > Make it smile, and so on for each expression, Apps > Make it neutral: on any message, for phones too."""
+"""Context menus on any message, also on phones: Apps > Make it smile, one for each expression, and Apps > Make it neutral."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENTRIES = 5  # of one kind, that discord.py takes
 
 
 class MenuCog(commands.Cog):
-    """Context menus can't be methods for discord.py, so they are made and added here."""
+    """The context menus. For discord.py they can't be methods, so they are made and added here."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -37,7 +37,7 @@ class MenuCog(commands.Cog):
             self.bot.tree.add_command(menu)
 
     def _entry(self, strength: Strength, expression: str = "") -> Callback:
-        """Make what draws the photo of a message at a strength of an expression; "" for the default one."""
+        """Make the callback that draws the photo of a message at a strength; "" is the default expression."""
 
         async def chosen(interaction: Interaction, message: discord.Message) -> None:
             await guarded(interaction, self._edit(interaction, message, strength, expression))

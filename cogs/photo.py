@@ -1,4 +1,4 @@
-"""Drop a photo: in a channel that the admins opened, with a mention of the bot, or in a direct message."""
+"""Photos in messages: in a channel that the admins opened, with a mention of the bot, or in a direct message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ORDINARY = (discord.MessageType.default, discord.MessageType.reply)
 
 
 class PhotoCog(commands.Cog):
-    """Looks at messages, and at nothing in them but their pictures and whether the bot is mentioned."""
+    """The handler of messages. It only reads their pictures and whether they mention the bot."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -39,7 +39,7 @@ class PhotoCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Look at a message; its author is told whatever goes wrong with a photo in it."""
+        """Handle a message; its author is told about any error with its photo."""
         if message.type not in ORDINARY or (message.author.bot and not is_webhooks(self.bot, message)):
             return
         try:
@@ -77,7 +77,7 @@ class PhotoCog(commands.Cog):
             await self._reply(message, say, notice(say("trouble.place")))
 
     def _source(self, message: discord.Message) -> discord.Message | None:
-        """Find the message with the photo: this one, or the one that it answers with a mention of the bot."""
+        """Return the message with the photo: this one, or one that it answers while mentioning the bot; None if there is none."""
         source = pictured(message)
         return source if source is message or self._spoken_to(message) else None
 
@@ -85,13 +85,13 @@ class PhotoCog(commands.Cog):
         return message.guild is None or (self.bot.user is not None and self.bot.user in message.mentions)
 
     def _spoken_to(self, message: discord.Message) -> bool:
-        """Tell whether a message is meant for the bot: a direct one, or by name; an answer alone (a "thank you!") is not."""
+        """Tell whether a message is meant for the bot: a direct one, or one that names it. A mere reply ("thank you!") is not."""
         return message.guild is None or (self.bot.user is not None and self.bot.user.mention in message.content)
 
     async def _in_open_channel(self, message: discord.Message) -> Asker | None:
-        """Look up who asks, if photos here are for the bot; else None.
+        """Look up who asks, if the bot answers photos in this channel; else None.
 
-        Where the store can't say, only those who could expect an answer hear of it.
+        If the store fails, the error is only raised in channels that were open before.
         """
         if message.guild is None:
             return None
@@ -109,7 +109,7 @@ class PhotoCog(commands.Cog):
         return asker if is_open else None
 
     async def _explain(self, message: discord.Message) -> None:
-        """Say, once a channel, that without the content intent a photo in an open channel can't be told from words."""
+        """Say, once a channel, that the bot can't see photos in an open channel without the content intent."""
         channel = message.channel
         place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
         if place in self._explained or (asker := await self._in_open_channel(message)) is None:
@@ -118,7 +118,7 @@ class PhotoCog(commands.Cog):
         await self._reply(message, asker.say, notice(asker.say("photo.content.off")))
 
     async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
-        """Answer in the channel or, where the bot may not speak, to the member. Where Discord fails, until it no longer does."""
+        """Answer in the channel or, if the bot may not, in a direct message. While Discord fails, it tries again."""
         once = f"word{message.id}"
         what = f"a word about message {message.id}"
         try:

@@ -1,4 +1,4 @@
-"""The Report button: anyone who sees a picture can say that it should not be there; the admins learn of it and close it."""
+"""The Report button: anyone can report a picture that should not be there; the admins are told and close the report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POST_AGAIN: Final = (0.5,)  # seconds: whoever reports is answered within three;
 
 
 class ReportCog(commands.Cog):
-    """Kept for `/egao status`, and posted in the channel that the admins chose for it."""
+    """The handlers of reports. They are kept for `/egao status`, and posted in the channel that the admins chose for them."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -33,7 +33,7 @@ class ReportCog(commands.Cog):
         bot.presses.on("handled", self.handled)
 
     async def report(self, press: Press) -> None:
-        """Ask what is wrong."""
+        """Open a form that asks for the reason."""
         say = await self.bot.speaker(press.interaction)
         if press.interaction.guild_id is None:
             await answer(press.interaction, notice(say("report.direct")))
@@ -44,7 +44,7 @@ class ReportCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def reported(self, press: Press) -> None:
-        """Keep it and pass it on; the same picture once for each member."""
+        """Keep a report and post it; each member can report a picture once."""
         interaction, store = press.interaction, self.bot.store
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
@@ -67,7 +67,7 @@ class ReportCog(commands.Cog):
         await answer(interaction, notice(say("report.thanks" if passed_on else "report.nowhere")))
 
     async def handled(self, press: Press) -> None:
-        """Close a report that an admin has looked after: it is erased, and its notice says by whom. Raises AdminsOnly."""
+        """Close and erase a report; its notice then says which admin did so. Raises AdminsOnly."""
         guild_id = require_admin(press.interaction)
         (number,) = press.numbers(1)
         store = self.bot.store
@@ -80,7 +80,7 @@ class ReportCog(commands.Cog):
         await press.interaction.response.edit_message(view=notice(text).view)
 
     async def _post(self, guild: discord.Guild | None, channel_id: int, page: Page, number: int) -> bool:
-        """Post a report, and only in a channel of the same server: what was set is only as good as who set it."""
+        """Post a report in a channel of the same server. False if that fails."""
         known = guild.get_channel_or_thread(channel_id) if guild is not None else None
         if known is None:
             log.warning("report %d: the channel for reports is not in its server", number)

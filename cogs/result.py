@@ -1,7 +1,7 @@
-"""The buttons under a result. Each names a face, its requester and a strength; none of that is taken on trust.
+"""The buttons below a result. Their custom_ids name a face, its member and a strength, which are all checked.
 
-Who presses is checked against the requester named, then against whose answer the store has in that message and whose the
-face is; the strength against the server's limit as it stands now.
+The person who pressed must be the named member, the owner of the answer in that message and the owner of the face; the
+strength is limited by the server's present limit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.store import GuildSettings, Owner
 
 @dataclass(frozen=True)
 class Pressed:
-    """A press under a result by the person who asked for it."""
+    """A press below a result, by the member who asked for it."""
 
     press: Press
     say: Speaker
@@ -49,7 +49,7 @@ class Pressed:
 
 
 class ResultCog(commands.Cog):
-    """Less, more, neutral, original, exact, animate, full size, delete."""
+    """The handlers of the buttons: less, more, neutral, original, exact, animate, full size, delete."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -61,11 +61,11 @@ class ResultCog(commands.Cog):
             bot.presses.on(verb, handler)
 
     async def minus(self, press: Press) -> None:
-        """Draw the face again, a step weaker."""
+        """Draw the face again, 0.25 weaker."""
         await self._step(press, -STEP)
 
     async def plus(self, press: Press) -> None:
-        """Draw the face again, a step stronger."""
+        """Draw the face again, 0.25 stronger."""
         await self._step(press, STEP)
 
     async def neutral(self, press: Press) -> None:
@@ -73,11 +73,11 @@ class ResultCog(commands.Cog):
         await self._redraw(await self._own(press), NEUTRAL)
 
     async def original(self, press: Press) -> None:
-        """Show the photo as it was."""
+        """Show the original photo."""
         await self._redraw(await self._own(press), 0.0)
 
     async def exact(self, press: Press) -> None:
-        """Ask for a number."""
+        """Open a form that asks for the strength."""
         own = await self._own(press)
         say, high = own.say, own.settings.strength_max
         label = say("modal.exact.label", low=say.strength(-high), high=say.strength(high))
@@ -87,7 +87,7 @@ class ResultCog(commands.Cog):
         await own.interaction.response.send_modal(form)
 
     async def exactly(self, press: Press) -> None:
-        """Draw at the number that was typed: a comma, a full-width digit or a typographic minus is understood too."""
+        """Draw at the typed strength; commas, full-width digits and typographic minus signs are understood too."""
         own = await self._own(press)
         text = press.values.get("strength", "").strip()
         plain = text.replace("−", "-").replace(",", ".").replace("．", ".").replace("＋", "+").replace("－", "-")
@@ -101,15 +101,15 @@ class ResultCog(commands.Cog):
         await self._redraw(own, check_strength(strength, own.settings))
 
     async def animate(self, press: Press) -> None:
-        """Send a moving picture as a message of its own."""
+        """Send an animation as a further message."""
         await self._beside(await self._own(press), "animate", limited=True)
 
     async def download(self, press: Press) -> None:
-        """Send the member the strength that is shown, in full size, where nobody else sees it."""
+        """Send the shown strength in full size, so that only the member sees it."""
         await self._beside(await self._own(press), "download", limited=False)
 
     async def delete(self, press: Press) -> None:
-        """Take the message away; works also when the face is no longer kept."""
+        """Delete the message, even if its face is no longer kept. Offers to erase the face too."""
         _, member_id, _ = press.numbers(3)
         if press.interaction.user.id != member_id:
             raise NotYours
@@ -128,7 +128,7 @@ class ResultCog(commands.Cog):
         await answer(press.interaction, notice(text, row(erase)))
 
     async def erase_face(self, press: Press) -> None:
-        """Erase the face too, if it belongs to whoever presses."""
+        """Erase the face, if it belongs to the person who pressed."""
         say = await self.bot.speaker(press.interaction)
         owner = owner_of(press.interaction.guild_id, press.interaction.user.id)
         await self.bot.store.run(self.bot.store.faces.delete, owner, press.numbers(1)[0])
@@ -136,7 +136,7 @@ class ResultCog(commands.Cog):
         await press.interaction.response.edit_message(view=page.view)
 
     async def _own(self, press: Press) -> Pressed:
-        """Return what a press is about, if it is the requester's. Raises NotYours, NoSuchStoredFace."""
+        """Return the checked content of a press. Raises NotYours, NoSuchStoredFace, Outdated."""
         face_id, member_id, hundredths = press.numbers(3)
         interaction, expression = press.interaction, press.argument(3, default().name)
         if interaction.user.id != member_id:

@@ -1,4 +1,4 @@
-"""The panel of `/egao settings`: what is set, and the controls that set it. Each change holds at once."""
+"""The panel of `/egao settings`: the settings with controls to change them. Each change applies at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TEXT_CHANNELS = [discord.ChannelType.text, discord.ChannelType.news, discord.Cha
 
 
 class SettingsCog(commands.Cog):
-    """Every control checks again that an admin uses it."""
+    """The handlers of the controls. Each checks again that an admin uses it."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
@@ -42,12 +42,12 @@ class SettingsCog(commands.Cog):
         bot.presses.on("setnumbers", self.set_numbers)
 
     async def set(self, press: Press) -> None:
-        """Change what a select or a switch says: `set:<name>` with what was chosen."""
+        """Change a setting by a select or a switch, `set:<name>`."""
         name = press.arguments[0] if press.arguments else ""
         await self._change(press, **self._chosen(name, press.chosen, press.arguments[1:]))
 
     async def open_form(self, press: Press) -> None:
-        """Open a form with the numbers as they are now."""
+        """Open a form with the present numbers."""
         require_admin(press.interaction)
         asker = await self.bot.asker(press.interaction)
         say, settings = asker.say, asker.settings
@@ -60,7 +60,7 @@ class SettingsCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def set_numbers(self, press: Press) -> None:
-        """Change all numbers of the form or, if one can't be used, none."""
+        """Change all numbers of the form, or none if one is invalid."""
         say = await self.bot.speaker(press.interaction)
         names = FORMS[_form(press)][1]
         changes = {name: unicodedata.normalize("NFKC", value).strip() for name, value in press.values.items() if name in names}
@@ -103,7 +103,7 @@ class SettingsCog(commands.Cog):
 
 
 def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool = False) -> Page:
-    """Show the settings as they stand and their controls."""
+    """Make the message with the present settings and their controls."""
     channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
         custom_id=custom_id("set", "channels"), placeholder=say("admin.channels.pick"), min_values=0,
         max_values=MOST_CHANNELS, channel_types=TEXT_CHANNELS,
@@ -135,7 +135,7 @@ def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool =
 
 
 def _refused(say: Speaker, settings: GuildSettings) -> Any:
-    """Make the switch of what a face bars that the checks refuse."""
+    """Make the switch for what a refused face bars: the photo, or only itself."""
     other = REFUSED[settings.refused_face == "photo"]
     return button(say("admin.button.refused", state=say(f"admin.refused.{settings.refused_face}")), "set", "refused", other)
 

@@ -1,4 +1,4 @@
-"""A server that the bot joins is noted, and its admins are told once what is theirs to set."""
+"""Notes a server that the bot joins, and tells its admins once what they can set."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ log = logging.getLogger(__name__)
 
 
 class WelcomeCog(commands.Cog):
-    """Greets where Discord's own messages to a server go, or its owner where the bot may not write there."""
+    """The handler of joining a server. It greets in the server's system channel or, if it may not write there, the owner."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Noted first: a removal while the bot is off is noticed by it, and nobody is greeted twice."""
+        """Note the server, then greet it. Noted servers are not greeted again, and are erased if they remove the bot while it
+        is off.
+        """
         if await self.bot.store.run(self.bot.store.guilds.note, guild.id):
             await self._greet(guild)
 
     async def _greet(self, guild: discord.Guild) -> None:
-        """Greet once, without a second try. `/help` tells admins the same, so nobody is written to again and again."""
+        """Try once to greet. `/help` tells admins the same, so a failure is not repeated."""
         say = speaker(guild.preferred_locale)
         page = notice(say("welcome", server=discord.utils.escape_markdown(guild.name)))
         try:
@@ -40,7 +42,7 @@ class WelcomeCog(commands.Cog):
             log.info("server %d joined, its admins greeted", guild.id)
 
     def _channel(self, guild: discord.Guild) -> discord.TextChannel | None:
-        """Find the server's own channel for such messages, if there is one and the bot may write there."""
+        """Return the server's system channel if there is one and the bot may write there, else None."""
         channel = guild.system_channel
         if channel is None:
             return None

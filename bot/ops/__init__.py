@@ -1,1 +1,1 @@
-"""What whoever runs the bot watches: health, metrics, logs."""
+"""What the operator of the bot watches: health, metrics, logs."""

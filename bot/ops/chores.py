@@ -1,4 +1,4 @@
-"""What the bot does again and again by itself, and whether each of it still gets done."""
+"""The regular chores of the bot, and whether each still gets done."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MISSED: Final = 3  # periods without success until that counts as trouble: one o
 
 
 class Chores:
-    """Runs each chore so that nothing which it raises ends the loop around it, and remembers when each last succeeded."""
+    """Runs the chores. No error of one ends the loop around it, and the last success of each is remembered."""
 
     def __init__(self, periods: dict[str, float], clock: Callable[[], float] = time.monotonic) -> None:
-        """`periods`: seconds between two runs of each chore, by its name."""
+        """`periods` are the seconds between two runs of each chore, by its name."""
         self._periods, self._clock = periods, clock
         self._done = dict.fromkeys(periods, clock())
 
     async def do(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it once. What goes wrong is logged; the next time comes all the same."""
+        """Run a chore once; errors are logged."""
         try:
             await work()
         except EgaoError as error:
@@ -34,7 +34,7 @@ class Chores:
             self._done[name] = self._clock()
 
     def overdue(self) -> str | None:
-        """Say what has not been done for long, in words for the operator; None if all is done in time."""
+        """Say which chores have not succeeded for long, in words for the operator; None if all are in time."""
         now = self._clock()
         late = [name for name, period in self._periods.items() if now - self._done[name] > MISSED * period]
         return f"not done for {MISSED} periods: {', '.join(late)}" if late else None

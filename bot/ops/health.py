@@ -1,4 +1,4 @@
-"""`/healthz` and `/metrics` for whoever watches the process: off unless a port is set, on loopback unless a host is."""
+"""`/healthz` and `/metrics` for the operator: off unless a port is set, and on loopback unless a host is set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LAG_EVERY = 0.25  # seconds between two looks at the event loop
 
 
 class Metrics:
-    """What is counted. A registry of its own, so that two bots in one process (tests) don't meet."""
+    """The counters and timers. They have a registry of their own, so that two bots in one process (in tests) don't share them."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -44,7 +44,7 @@ class Metrics:
         self.worst_lag = Gauge("egao_loop_lag_worst_seconds", "Longest hold of the event loop", registry=self.registry)
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop is, for ever. Runs as a task of its own."""
+        """Measure for ever how late the event loop is. Run it as a task."""
         worst = 0.0
         while True:
             due = time.monotonic() + LAG_EVERY
@@ -56,9 +56,9 @@ class Metrics:
 
 
 class HealthServer:
-    """Serves the two pages on `host`, an address or name of this machine.
+    """The server of both addresses on `host`, an address or name of this machine.
 
-    `trouble` returns what is wrong, None while all is well. Raises BadSetting on entering, if nothing can listen there.
+    `trouble` returns what is wrong, or None. Entering it raises BadSetting if the host and port can't be used.
     """
 
     def __init__(self, host: str, port: int, metrics: Metrics, trouble: Callable[[], str | None]) -> None:
@@ -86,7 +86,7 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port in use; tests ask for any free one with 0."""
+        """The port in use; with port 0 (in tests) it is any free one."""
         assert self._runner is not None
         assert self._runner.addresses
         return int(self._runner.addresses[0][1])

@@ -1,4 +1,4 @@
-"""What the bot asks to be allowed in a server, and the link that invites it with just that."""
+"""The permissions that the bot needs in a server, and the link that invites it with exactly these."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ SCOPES: Final = ("bot", "applications.commands")
 
 
 def invite_link(application_id: int) -> str:
-    """Write the address of Discord's page where somebody adds the bot to a server of theirs."""
+    """Return the address of Discord's page for adding the bot to a server."""
     permissions = discord.Permissions(**dict.fromkeys(NEEDED, True))
     return discord.utils.oauth_url(application_id, permissions=permissions, scopes=SCOPES)

@@ -1,4 +1,4 @@
-"""What is written to the log: ids, counts and states. The library's own lines hold links; they are cut out here."""
+"""What is logged: ids, counts and states. discord.py's own lines contain links, which are removed here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(r"(webhooks/\d+/|interactions/\d+/)[\w.-]+")
 
 
 class Discreet(logging.Formatter):
-    """Takes links, interaction tokens and the bot's own token out of whole records, tracebacks too."""
+    """A formatter that removes links, interaction tokens and the bot's token from records, including tracebacks."""
 
     def __init__(self, secret: str = "") -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -32,7 +32,7 @@ class Discreet(logging.Formatter):
 
 
 def begin(settings: Settings) -> None:
-    """Log to stderr from now on. discord.py's debug lines hold payloads, so they are never let through."""
+    """Begin to log to stderr. discord.py's debug lines contain payloads, so they are never logged."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Discreet(settings.discord_token.get_secret_value() if settings.discord_token is not None else ""))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])

@@ -1,1 +1,1 @@
-"""A request from the moment it is accepted to its one answer."""
+"""A request from its acceptance to its only answer."""

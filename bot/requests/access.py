@@ -1,4 +1,4 @@
-"""Who may have what done, checked again for every request: blocked, consent, roles, whose photo, how strong."""
+"""Decides whether a member may ask for something, anew for every request: blocks, consent, roles, whose photo, strength."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ from core.store import GuildSettings, Owner, Store
 
 
 class Gate:
-    """Raises the AccessError that keeps somebody out, or returns the rules that hold where they ask."""
+    """The check of requests against the rules of the server that they come from."""
 
     def __init__(self, bot: discord.Client, store: Store) -> None:
         self._bot, self._store = bot, store
 
     async def admit(self, owner: Owner, person: Person, ask: Ask) -> GuildSettings:
-        """Let a request in. Raises OwnPicture, Blocked, ConsentNeeded, RoleNeeded, NotYourPhoto or PhotoOwnerUnasked."""
+        """Check a request and return the server's settings.
+
+        Raises OwnPicture, Blocked, ConsentNeeded, RoleNeeded, NotYourPhoto or PhotoOwnerUnasked.
+        """
         return await self._store.run(self._admit, owner, person, ask)
 
     async def check_authors(self, owner: Owner, ask: Ask) -> None:
-        """Refuse a photo that its author does not let `owner` use any more. Raises NotYourPhoto or PhotoOwnerUnasked."""
+        """Check again that the photo's author lets `owner` use it. Raises NotYourPhoto or PhotoOwnerUnasked."""
         await self._store.run(self._check_again, owner, ask)
 
     # What follows runs on a thread of the store's: several look-ups, and one wait.
@@ -54,7 +57,7 @@ class Gate:
         self._check(owner, self._authors(owner, ask), self._store.guilds.get(owner.guild_id))
 
     def _authors(self, owner: Owner, ask: Ask) -> set[int]:
-        """List who posted the photo that is asked about, or that the kept face was made of."""
+        """List who posted the photo of the request, or the photo of its kept face."""
         if ask.photo is not None:
             return set() if ask.photo.author_id is None else {ask.photo.author_id}
         return self._store.faces.authors(owner, ask.face_id or 0)
@@ -72,7 +75,7 @@ class Gate:
 
 
 async def require_own_message(store: Store, interaction: discord.Interaction[Any]) -> None:
-    """Keep a message that answers somebody else as it is, whatever the pressed control names. Raises NotYours."""
+    """Check that the message with the pressed control doesn't answer somebody else. Raises NotYours."""
     if interaction.message is None:
         return
     owners = await store.run(store.answered_in, interaction.message.id)
@@ -81,7 +84,7 @@ async def require_own_message(store: Store, interaction: discord.Interaction[Any
 
 
 def check_strength(strength: float, settings: GuildSettings) -> float:
-    """Check a strength against the server's limit, rounded to the hundredths that buttons carry. Raises StrengthOverLimit."""
+    """Check a strength against the server's limit and round it to hundredths. Raises StrengthOverLimit, also for NaN."""
     high = settings.strength_max
     if not -high <= strength <= high:  # also refuses NaN
         raise StrengthOverLimit(low=-high, high=high)
@@ -89,14 +92,14 @@ def check_strength(strength: float, settings: GuildSettings) -> float:
 
 
 def clamp_strength(strength: float, settings: GuildSettings) -> float:
-    """Bring a strength within the server's limit: for buttons, which go as far as they may."""
+    """Limit a strength to the server's limit and round it to hundredths."""
     return round(max(-settings.strength_max, min(settings.strength_max, strength)), 2)
 
 
 def require_admin(interaction: discord.Interaction[discord.Client]) -> int:
-    """Let only those through who may manage the server; returns its id. Raises ServerOnly or AdminsOnly.
+    """Check that the person may manage the server, and return the server's id. Raises ServerOnly or AdminsOnly.
 
-    Discord hides the commands from others by `default_permissions`, which a server can override: so it's checked here.
+    Discord hides the commands from others by `default_permissions`, but a server can override that.
     """
     if interaction.guild_id is None:
         raise ServerOnly

@@ -1,7 +1,7 @@
-"""What a member asked for, as a job row holds it: ids, numbers and flags; never a photo, never a name.
+"""A member's request as a job's row contains it: ids, numbers and flags; never a photo or a name.
 
-The row is sealed by the store and wiped once the member has the answer, so it may hold the signed link of a photo that
-came with a command: such a photo has no message that it could be read from again after a restart.
+The store encrypts the row and wipes it once the member has the answer. So it may contain the signed link of a photo that came
+with a command, which can't be read from a message after a restart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["photo", "edit", "animate", "download"]  # "edit": another streng
 
 
 class Words(NamedTuple):
-    """What a kind of request is called, and what is done for it: keys of the catalogues."""
+    """Keys of the catalogues: the name of a kind of request, and what is being done for it."""
 
     name: str
     doing: str
@@ -37,7 +37,7 @@ _RENAMED: Final = {"smile": "edit"}  # as requests of earlier versions have it
 
 @dataclass(frozen=True)
 class Ask:
-    """One request. Of `photo` and `face_id`, one is set: a new photo, or a kept face."""
+    """One request, either about a new photo (`photo`) or about a kept face (`face_id`)."""
 
     kind: Kind
     language: Language
@@ -56,17 +56,19 @@ class Ask:
         return Speaker(self.language)
 
     def dump(self) -> bytes:
-        """Write it as JSON, which a job row holds."""
+        """Encode as JSON for a job's row."""
         return json.dumps(asdict(self), separators=(",", ":")).encode()
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Read what `dump` wrote, of this version or an earlier one."""
+        """Decode the result of `dump`, of this version or an earlier one. Raises ValueError, TypeError or KeyError for other
+        data.
+        """
         raw: dict[str, Any] = json.loads(data)
         photo = PhotoRef(**raw.pop("photo")) if raw.get("photo") else raw.pop("photo", None)
         kind = raw.pop("kind")
         return cls(_RENAMED.get(kind, kind), photo=photo, **raw)
 
     def for_face(self, face: int) -> Ask:
-        """Narrow it to one face of the photo, counted from 0."""
+        """Return the same request for one face of the photo, counted from 0."""
         return replace(self, face=face)

@@ -1,4 +1,4 @@
-"""Asking before the first photo, and going on with what was asked for once the answer is yes."""
+"""Asks for consent before the first photo, and continues the request once the member agrees."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Waiting:
 
 
 class Consent:
-    """One per bot."""
+    """The requests of all members that wait for consent."""
 
     def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
         self._bot, self._store, self._service, self._gone = bot, store, service, gone
@@ -53,7 +53,7 @@ class Consent:
         self._agreeing: set[Key] = set()  # what is being let in, and has no row yet
 
     async def request(self, caller: Caller, ask: Ask, *, limited: bool = False) -> None:
-        """Take in a request; a member who has not agreed yet is asked first, and it waits."""
+        """Accept a request. If the member has not agreed yet, ask first and keep the request. Raises as `Service.accept` does."""
         try:
             await self._service.accept(caller, ask, limited=limited)
         except ConsentNeeded:
@@ -62,11 +62,10 @@ class Consent:
             await self._ask(caller)
 
     async def agreed(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int, once: str = "") -> None:
-        """Note that the member agreed, and go on with what they had asked for, in the message that asked them.
+        """Note the member's consent, and continue the request in the message that asked.
 
-        `once` is what the row of that request is called; questions of earlier versions do not say it, and are about the
-        photo of a message. A second press, also after a restart, is told that the first was heard. Raises what
-        `Service.accept` does.
+        `once` identifies the request; questions of earlier versions have none and are about the photo of a message. A second
+        press, also after a restart, is told that the first one counted. Raises as `Service.accept` does.
         """
         store, member, now = self._store, interaction.user.id, time.monotonic()
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
@@ -92,11 +91,11 @@ class Consent:
             self._agreeing.discard(key)
 
     def waiting(self, member_id: int) -> list[Waiting]:
-        """List what a member has asked for and not agreed to yet."""
+        """List a member's requests that wait for consent."""
         return [waiting for (_, member, _), waiting in self._waiting.items() if member == member_id]
 
     def drop(self, scope: Scope) -> None:
-        """Forget the requests that an erasure covers: what is agreed to afterwards is not to be done (`Erasure` calls it)."""
+        """Forget the waiting requests that an erasure covers (`Erasure` calls it): a later consent must not start them."""
         for key, waiting in list(self._waiting.items()):
             if scope.covers(waiting.owner, waiting.ask.photo):
                 del self._waiting[key]
@@ -126,7 +125,7 @@ class Consent:
             await insist(lambda: asked.show(page, final=False), f"question about message {source}")
 
     async def _read_again(self, interaction: discord.Interaction[Any], say: Speaker, message_id: int) -> Waiting | None:
-        """Find from the message with the photo what was asked for: the bot was restarted since."""
+        """Rebuild a request from the message with the photo, after a restart; None without such a message."""
         if not message_id or interaction.channel_id is None:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
@@ -137,10 +136,10 @@ class Consent:
 
 
 async def _heard(interaction: discord.Interaction[Any], page: Page, *, ended: bool) -> None:
-    """Tell a member who pressed again that the first press was heard.
+    """Tell a member who pressed again that the first press counted.
 
-    The question gives way to that where the answer has come elsewhere (`ended`), or it would stand there for ever. What
-    stands there is looked up anew: the answer may have taken the question's place since the press.
+    If the answer came elsewhere (`ended`), that text replaces the question, which would otherwise stay for ever. The message
+    is read anew, since the answer may have replaced the question since the press.
     """
     if ended:
         await interaction.response.defer()
@@ -151,18 +150,18 @@ async def _heard(interaction: discord.Interaction[Any], page: Page, *, ended: bo
 
 
 def asks(message: discord.Message) -> bool:
-    """Tell whether a message is the question for consent, not answered yet."""
+    """Tell whether a message still is the question for consent."""
     parts = discord.ui.LayoutView.from_message(message).walk_children()
     return any(isinstance(one, discord.ui.Button) and (one.custom_id or "").startswith(f"{PREFIX}:agree:") for one in parts)
 
 
 def _source(caller: Caller) -> int:
-    """Find the message with the photo; 0 if there is none."""
+    """Return the id of the message with the photo; 0 if there is none."""
     return caller.message.id if isinstance(caller, MessageCaller) else 0
 
 
 def question(say: Speaker, member_id: int, message_id: int, retention_hours: int, once: str) -> Page:
-    """Make the notice with its two buttons, meant for one member. `once` is what the row of the request will be called."""
+    """Make the question for consent with its two buttons, for one member. `once` identifies the request."""
     ids = (CONSENT_VERSION, member_id, message_id)
     return notice(
         say("consent.notice", retention=retention_hours),

@@ -1,4 +1,4 @@
-"""Getting words and answers to their member while Discord is slow, down, or finds them too large."""
+"""Delivers answers while Discord is slow, down, or finds them too large."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ SMALLER: Final = 8  # times that the pictures of a page are halved before Discor
 
 
 async def deliver(run: Run, work: Work, page: Page) -> None:
-    """Show the page in the message of the request, however long it takes.
+    """Show the page in the request's message, trying again however long Discord fails.
 
-    Raises AnswerGone if the message was deleted, and what Discord says if that won't change by waiting.
+    If the files are too large, they are drawn again with half the limit, a few times. Raises AnswerGone if the message was
+    deleted, and discord.py's errors that waiting won't change.
     """
 
     async def show() -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a kept face, in the photo that it came from: gallery, download, animation."""
+"""Makes the answers with pictures of a kept face, in its photo: gallery, download, animation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANIMATION_SIDE: Final = 512
 
 
 class Pictures:
-    """Makes the pages that show a face. The pictures are drawn by the executor."""
+    """Makes the pages (Discord messages) with pictures; the executor draws them."""
 
     def __init__(self, store: Store, executor: Executor, photos: PhotoReader) -> None:
         self._store, self._executor, self._photos = store, executor, photos
@@ -38,7 +38,9 @@ class Pictures:
         return await self._gallery(run, face)
 
     async def _gallery(self, run: Run, face: FaceAndLatent) -> Page:
-        """Show original, neutral and the usual strength of a new photo; of a kept face original and the strength asked for."""
+        """Make the gallery: original, neutral and the usual strength for a new photo, original and the asked strength
+        otherwise.
+        """
         photo = await self._photo(run, face)
         asked: tuple[Strength, ...] = (NEUTRAL, USUAL) if run.ask.strength is None else (run.ask.strength,)
         asked = tuple(self._within(run, face, one) for one in asked)
@@ -78,7 +80,7 @@ class Pictures:
         return result(say, shown_as)
 
     def _within(self, run: Run, face: FaceAndLatent, strength: Strength) -> Strength:
-        """Keep a strength within the server's limit; "neutral" becomes a number once this face's is known."""
+        """Limit a strength to the server's limit. "neutral" becomes a number if it is known for this face."""
         if strength == NEUTRAL:
             known = face.face.learned.neutral(named(run.ask.expression).name)
             if known is None:
@@ -93,7 +95,7 @@ class Pictures:
         return run.photo
 
     async def _render(self, run: Run, face: FaceAndLatent, asked: Sequence[Strength], photo: bytes | None) -> list[_Made]:
-        """Have a picture made for each strength."""
+        """Draw a picture for each strength; in the photo, or the face alone without one."""
         most = min(run.ask.limit, REQUEST_BYTES // (len(asked) + 1))
         side = GALLERY_SIDE if photo else CROP_SIDE
         request = Render(strengths=tuple(asked), size=side, kind=GALLERY_KIND, max_bytes=most, **_known(run, face, photo))
@@ -109,12 +111,12 @@ class Pictures:
         return [_Made(data, strength, done.trouble(index)) for index, (data, strength) in made]
 
     async def _crop(self, run: Run, face: FaceAndLatent) -> Attached:
-        """Take the aligned face of the photo from the store."""
+        """Return the photo's aligned face, from the store, as the file "original"."""
         data = await self._store.run(self._store.faces.thumbnail, run.owner, face.face.id)
         return Attached(f"original.{suffix(data)}", data)
 
     async def _download(self, run: Run, face: FaceAndLatent) -> Page:
-        """Draw one strength in full size and without loss, if the limit allows."""
+        """Make the page with one strength in full size, as PNG if the limit of the file allows."""
         say = run.ask.say
         photo = await self._photo(run, face)
         asked = self._within(run, face, USUAL if run.ask.strength is None else run.ask.strength)
@@ -132,7 +134,7 @@ class Pictures:
         return picture(say, shown, alt, text, edited=edited)
 
     async def _animate(self, run: Run, face: FaceAndLatent) -> Page:
-        """Move the face from neutral to the strength and back."""
+        """Make the page with an animation from neutral to the strength and back."""
         say, asked = run.ask.say, run.ask.strength
         photo = await self._photo(run, face)
         start = self._within(run, face, NEUTRAL)
@@ -162,11 +164,11 @@ class _Made(NamedTuple):
 
 
 def _shown(run: Run, face: FaceAndLatent) -> tuple[int, int, str]:
-    """Name the face, its member and the expression, as a page does."""
+    """Return the ids of the face and its member, and the expression's name, for a page."""
     return face.face.id, face.face.owner.member_id or 0, named(run.ask.expression).name
 
 
 def _known(run: Run, face: FaceAndLatent, photo: bytes | None) -> dict[str, Any]:
-    """Collect what a request to draw the face has to say of it."""
+    """Collect the parts of a request to draw the face."""
     about = {"face": face.face.face, "learned": face.face.learned, "expression": run.ask.expression}
     return {"latent": face.latent, "photo": photo or b"", "alone": run.settings.alone, **about}

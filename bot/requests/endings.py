@@ -1,4 +1,4 @@
-"""How a request ends: answered, failed, cancelled, erased, put back; and how its member hears of it."""
+"""The ends of requests (answered, failed, cancelled, erased, put back) and telling them to the member."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ TOKEN_REFUSED: Final = 401  # of the bot itself: nothing can be told until its o
 
 
 class Ends:
-    """Writes the end down first and tells it then: what was not told is told later (`recovery.take_up`)."""
+    """Ends requests: the end is noted in the store first and then told. What was not told is told later (`recovery.take_up`)."""
 
     def __init__(self, store: Store, work: Work) -> None:
         self._store, self._work = store, work
         self.telling: dict[int, asyncio.Task[None]] = {}  # by job
 
     async def answered(self, run: Run) -> None:
-        """Note that the member has the answer. It stands, also if somebody ended the request while it was on its way."""
+        """Note that the member has the answer, even if the request was ended while the answer was on its way."""
         await self._store.run(self._note_answered, run)
 
     def _note_answered(self, run: Run) -> None:
-        """Note that a request is answered; runs on a thread of the store's."""
+        """Note in the store that a request is answered. Runs on one of the store's threads."""
         if not self._store.jobs.finish(run.job_id, "done", told=True):
             self._store.jobs.told(run.job_id)
         if run.face is not None and run.ask.kind == "photo":
@@ -45,7 +45,7 @@ class Ends:
                 self._store.faces.place(run.owner, run.face.face.id, run.answer.channel_id, run.answer.message_id)
 
     async def fail(self, run: Run, error: Exception) -> None:
-        """End it as failed and tell the member why."""
+        """End a request as failed, and tell the member why."""
         known: EgaoError = error if isinstance(error, EgaoError) else InternalError()
         if isinstance(error, LooksExplicit | LooksYoung):
             known = PhotoRefused()  # which check it was would say something about a face
@@ -56,7 +56,9 @@ class Ends:
         await self.tell(run, trouble(run.ask.say, error, f"R{run.job_id}"))
 
     async def cut_short(self, run: Run, why: str) -> None:
-        """End a request whose task was cancelled: the "member" wanted so, its row was "erased", or the bot is "closing"."""
+        """End a request whose task was cancelled, by the "member", because its row was "erased", or because the bot is
+        "closing".
+        """
         if run.follower is not None:
             await run.follower.stop()
         if why == "closing":
@@ -67,13 +69,13 @@ class Ends:
         await self.tell(run, notice(run.ask.say(key)))
 
     async def put_back(self, run: Run) -> None:
-        """Leave it to the next start, from where it is."""
+        """Leave a request with its checkpoint to the next start."""
         if run.resume is not None:
             await self._store.run(self._store.jobs.checkpoint, run.job_id, run.resume)
         await self._store.run(self._store.jobs.requeue, run.job_id)
 
     async def tell(self, run: Run, page: Page) -> None:
-        """Give the last word on a request that has ended; if it can't be given now, it is later."""
+        """Show the end of a request; if Discord fails, it is left untold, to be told later."""
         with contextlib.suppress(AnswerGone):
             try:
                 await deliver(run, self._work, page)
@@ -84,12 +86,12 @@ class Ends:
         await self._store.run(self._store.jobs.told, run.job_id)
 
     async def tell_held(self, run: Run, page: Page) -> None:
-        """`tell`, and nobody else may meanwhile: it has ended, so who looks for what was not told would find it."""
+        """Do `tell` as a task that counts as held, so that nobody else tells the same end."""
         self.tell_meanwhile(run, page)
         await asyncio.wait([self.telling[run.job_id]])
 
     def tell_meanwhile(self, run: Run, page: Page) -> None:
-        """Tell a request's end beside other things: while Discord fails it may take long."""
+        """Do `tell` in the background: while Discord fails it may take long."""
         task = asyncio.create_task(self._tell(run, page), name=f"tell-{run.job_id}")
         self.telling[run.job_id] = task
         task.add_done_callback(lambda _: self.telling.pop(run.job_id, None))
@@ -101,7 +103,7 @@ class Ends:
             log.warning("that the end of job %d was told could not be noted: %s", run.job_id, error.code)
 
     async def close(self) -> None:
-        """Stop telling: what is not told by now is told at the next start."""
+        """Stop telling; what is untold is told at the next start."""
         for task in list(self.telling.values()):
             task.cancel()
         await asyncio.gather(*self.telling.values(), return_exceptions=True)

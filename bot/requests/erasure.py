@@ -1,7 +1,7 @@
-"""Erasing what is kept and ending the work on it, in one call.
+"""Erases data and ends the work on it, in one call.
 
-Whatever tells of an erasure (`/forget`, a ban, a deleted message, an admin, retention) comes through here, so that no
-caller can erase the rows and forget the requests that are being worked on, or the ones that wait for a consent.
+Every erasure (`/forget`, a ban, a deleted message, an admin, retention) goes through here, so that no caller can erase rows
+and forget the requests in progress, or those that wait for consent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RETRIES: Final = (1, 5, 30, 60, 300, 900, 3600)  # seconds until a store that fa
 
 @dataclass(frozen=True)
 class Scope:
-    """What is erased: everything that one of the fields names."""
+    """The range of an erasure: everything that any of the fields covers."""
 
     member_id: int | None = None
     guild_id: int | None = None
@@ -35,7 +35,7 @@ class Scope:
     channel_ids: frozenset[int] = frozenset()
 
     def covers(self, owner: Owner, photo: PhotoPlace | None = None) -> bool:
-        """Tell whether a request of `owner` about that photo belongs to what is erased: its author has a say in it too."""
+        """Tell whether an erasure covers a request of `owner` about that photo; also erasures of the photo's author count."""
         author_id = photo.author_id if photo is not None else None
         people = {owner} if author_id is None else {owner, Owner(owner.guild_id, author_id)}
         return (
@@ -47,25 +47,25 @@ class Scope:
 
 
 class Recent:
-    """The newest erasures, for requests that were let in before one of them and have no row yet."""
+    """The latest erasures, for requests that were admitted before one of them and have no row yet."""
 
     def __init__(self) -> None:
         self._scopes: deque[tuple[float, Scope]] = deque(maxlen=REMEMBERED)
 
     def note(self, scope: Scope) -> None:
-        """Remember an erasure. To be called before the store is told: see `struck`."""
+        """Remember an erasure. Call it before the store erases: see `struck`."""
         self._scopes.append((time.monotonic(), scope))
 
     def struck(self, since: float, owner: Owner, photo: PhotoPlace | None) -> bool:
         """Tell whether an erasure after `since` (time.monotonic()) covers a request that has no row yet.
 
-        To be asked inside the transaction that makes the row: either this sees the erasure, or the erasure sees the row.
+        Call it in the transaction that makes the row: then either this sees the erasure, or the erasure sees the row.
         """
         return any(at >= since and scope.covers(owner, photo) for at, scope in list(self._scopes))
 
 
 def photo_of(job: Job) -> PhotoPlace | None:
-    """Find where the photo of a request stands, as far as its row says."""
+    """Return where the photo of a request is, from its row; None if the row doesn't tell."""
     try:
         return Ask.load(job.request).photo if job.request is not None else None
     except (ValueError, TypeError, KeyError):  # an older version wrote it
@@ -73,7 +73,7 @@ def photo_of(job: Job) -> PhotoPlace | None:
 
 
 class Erasure:
-    """Erases in the store, then ends the work. `end_jobs` and `end_waiting` end it in the bot's memory."""
+    """Erases in the store, then ends the work in memory with `end_jobs` and `end_waiting`."""
 
     def __init__(
         self,
@@ -85,28 +85,29 @@ class Erasure:
         self._store, self._recent, self._end_jobs, self._end_waiting = store, recent, end_jobs, end_waiting
 
     async def messages(self, *message_ids: int) -> Erased:
-        """Erase what came from the photos of these messages, which were deleted, and end the work on it. Raises StoreError."""
+        """Erase what came from the photos of these deleted messages, and end the work on it. Raises StoreError."""
         scope = Scope(message_ids=frozenset(message_ids))
         return await self._erase(scope, self._store.forget_source_message, *sorted(message_ids))
 
     async def edited(self, message_id: int, attachment_ids: frozenset[int]) -> Erased:
-        """Erase what came from a message that was edited and has these files now, if its photo is not among them.
-
-        Raises StoreError.
+        """Erase what came from a message's photo if an edit removed the photo; the message has these files now. Raises
+        StoreError.
         """
         if attachment_ids and not await self._store.run(self._taken_out, message_id, attachment_ids):
             return Erased()
         return await self.messages(message_id)
 
     def _taken_out(self, message_id: int, attachment_ids: frozenset[int]) -> bool:
-        """Tell whether a photo that is kept of, or asked about, is no more among the message's files. On a store's thread."""
+        """Tell whether a photo of a kept face or a request is no longer among the message's files. Runs on a thread of the
+        store.
+        """
         places = [face.source for face in self._store.faces.of_message(message_id)]
         places += [photo_of(job) for job in self._store.jobs.about(message_id)]
         here = [place for place in places if place is not None and place.message_id == message_id]
         return any(place.attachment_id not in attachment_ids for place in here)
 
     async def channels(self, *channel_ids: int) -> Erased:
-        """Erase what came from these channels or threads: they were deleted. Raises StoreError."""
+        """Erase what came from these deleted channels or threads. Raises StoreError."""
         return await self._erase(Scope(channel_ids=frozenset(channel_ids)), self._store.forget_channel, *channel_ids)
 
     async def member(self, member_id: int) -> Erased:
@@ -114,14 +115,11 @@ class Erasure:
         return await self._erase(Scope(member_id=member_id), self._store.forget_member, member_id)
 
     async def member_here(self, owner: Owner) -> Erased:
-        """Erase a member in one server, and what others made of their photos there: banned, blocked, purged or gone.
-
-        Raises StoreError.
-        """
+        """Erase a member in one server, and what others made there of their photos. Raises StoreError."""
         return await self._erase(Scope(here=owner), self._store.forget, owner)
 
     async def server(self, guild_id: int) -> Erased:
-        """Erase everything of a server, its settings too: the bot was removed. Raises StoreError."""
+        """Erase everything of a server that removed the bot, with its settings. Raises StoreError."""
         return await self._erase(Scope(guild_id=guild_id), self._store.forget_guild, guild_id)
 
     async def faces_of_server(self, guild_id: int) -> Erased:
@@ -129,12 +127,12 @@ class Erasure:
         return await self._erase(Scope(guild_id=guild_id), self._store.purge_guild, guild_id)
 
     async def expired(self) -> None:
-        """Erase what has run out, and end the work on requests that waited too long. Raises StoreError."""
+        """Erase what has expired, and end the work on requests that waited too long. Raises StoreError."""
         expired = await self._store.run(self._store.expire)
         await self._end_jobs(expired.lapsed)
 
     async def until_done(self, why: str, erase: Callable[[], Awaitable[Erased]]) -> None:
-        """Erase, asking a store that fails until it does it: Discord tells of an event once. `why` is for the log."""
+        """Erase, trying again while the store fails, since Discord reports an event only once. `why` is for the log."""
         for pause in (*RETRIES, None):
             try:
                 erased = await erase()

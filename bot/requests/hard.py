@@ -1,4 +1,4 @@
-"""Photos that took a worker down: refused for a while, so that one file can't do that again and again."""
+"""Photos that crashed a worker: they are refused for a while, so that one file can't do that again and again."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ REMEMBERED: Final = 10_000  # photos
 
 
 class HardPhotos:
-    """Knows them by a hash under a key of this process: of what is remembered nobody can tell which photo it was."""
+    """The photos that crashed a worker lately, remembered by a hash under a key of this process, which identifies no photo."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._key = clock, secrets.token_bytes(32)
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
     def check(self, photo_sha256: str) -> None:
-        """Refuse a photo that took a worker down lately. Raises PhotoStoppedWorker."""
+        """Check that a photo didn't crash a worker lately. Raises PhotoStoppedWorker."""
         left = self._until.get(self._hash(photo_sha256), 0.0) - self._clock()
         if left > 0:
             raise PhotoStoppedWorker(minutes=math.ceil(left / 60))
 
     def note(self, photo_sha256: str, error: JobTimedOut | WorkerDied) -> bool:
-        """Remember the photo, if it was by itself that a worker died or had to be stopped. Returns whether it was."""
+        """Remember the photo if it was the cause of a worker's death or time-out, and return whether it was."""
         own = isinstance(error, JobTimedOut) or bool(error.facts.get("own"))
         if own:
             self._until[self._hash(photo_sha256)] = self._clock() + REFUSED_SECONDS

@@ -1,4 +1,4 @@
-"""What an earlier process left undone: its requests are taken up again, or their members told why not."""
+"""Continues what an earlier process left: its requests are taken up again, or their ends told."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ NO_MEMBER: Final = (10007, 10013)  # unknown member, unknown user
 
 
 async def take_up(bot: discord.Client, store: Store, service: Service, *, before: float) -> None:
-    """Take up what nobody has in hand of the requests that were accepted before the Unix second `before`.
+    """Continue the unfinished requests accepted before the Unix second `before` that this process doesn't have in hand.
 
-    At the start, when the bot can post: what an earlier process left. Later now and then: what the store, full or
-    locked, or a Discord that was down kept this process from seeing through.
+    At the start these are an earlier process's. Later they are requests that a full or locked store, or a failing Discord,
+    kept from their end.
     """
     left = await store.run(store.jobs.recover, service.held(), before)
     for job_id in service.unnoted.keys() - {job.id for job in left.queued}:  # noted after all, erased, or only to be told
@@ -66,9 +66,9 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
 
 
 async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> bool:
-    """Erase what is kept of servers that removed the bot while nobody listened; note those that it is in.
+    """Erase servers that removed the bot while it was off, and note those that it is in.
 
-    False if Discord could not say of all of them. Raises StoreError.
+    False if Discord could not answer for all of them. Raises StoreError.
     """
     known, asked = await store.run(store.guilds.all), True
     present = {guild.id for guild in bot.guilds}
@@ -87,9 +87,9 @@ async def reconcile(bot: discord.Client, store: Store, erasure: Erasure) -> bool
 
 
 async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure) -> bool:
-    """Erase what is kept of members whom Discord knows in their server no more: banned or gone while nobody looked.
+    """Erase members who are no longer in their server: banned or gone while the bot was off.
 
-    False if Discord could not say of all of them. Raises StoreError.
+    False if Discord could not answer for all of them. Raises StoreError.
     """
     asked = True
     for owner in await store.run(store.owners):
@@ -111,9 +111,10 @@ async def reconcile_members(bot: discord.Client, store: Store, erasure: Erasure)
 
 
 async def reconcile_channels(bot: discord.Client, store: Store, erasure: Erasure, guild: discord.Guild | None = None) -> bool:
-    """Erase what came from channels and threads that are there no more, of one server or of all.
+    """Erase what came from channels and threads that are gone, of one server or (None) of all.
 
-    Archived threads are not known beforehand: Discord is asked. False if it could not say of all. Raises StoreError.
+    Discord is asked about each unknown one, since archived threads are not known beforehand. False if it could not answer for
+    all. Raises StoreError.
     """
     asked = True
     for guild_id, channel_id in await store.run(store.channels):
@@ -136,13 +137,13 @@ async def reconcile_channels(bot: discord.Client, store: Store, erasure: Erasure
 
 
 def _orphan(guild: discord.Guild, channel: Any) -> bool:
-    """Tell whether this is a thread whose channel was deleted: all channels of a server are known, archived threads are not."""
+    """Tell whether this is a thread whose channel was deleted. All channels of a server are known, archived threads are not."""
     is_thread = discord.ChannelType(channel["type"]) in THREADS
     return is_thread and guild.get_channel(int(channel["parent_id"])) is None
 
 
 async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
-    """Rebuild a request from its row; None if the row doesn't say enough (an older version wrote it)."""
+    """Rebuild a request from its row; None if the row doesn't tell enough (an older version wrote it)."""
     if job.request is None or job.owner.member_id is None:
         return None
     try:
@@ -168,7 +169,7 @@ async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
 
 
 def _error(job: Job) -> errors.EgaoError:
-    """Read from a job's row why it failed; where an older version left the facts out, an error that asks for another try."""
+    """Make the error of a failed job again; WorkerDied, which asks to try again, if an older version left its facts out."""
     error = errors.revive(job.error, job.facts)
     known = not isinstance(error, errors.InternalError) or job.error in {"InternalError", "EgaoError"}
     return error if known else errors.WorkerDied()

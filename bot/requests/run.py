@@ -39,33 +39,33 @@ class Run:
 
     @property
     def spoiler(self) -> bool:
-        """Whether its pictures are covered: by the server's rule, or because the photo's sender covered it."""
+        """Whether its pictures are hidden as spoilers: by the server's rule, or because the photo was."""
         return self.settings.spoiler or self.hidden
 
     @property
     def hidden(self) -> bool:
-        """Whether the photo's sender covered it."""
+        """Whether the photo was sent as a spoiler."""
         return self.place is not None and self.place.spoiler
 
     @property
     def alt(self) -> str:
-        """What the photo's sender wrote for those who can't see it."""
+        """The photo's description by its sender, for people who can't see it; "" if there is none."""
         return "" if self.place is None else self.place.alt
 
     @property
     def place(self) -> PhotoPlace | None:
-        """Where its photo stands, of a new one or of a kept face's, if it is known."""
+        """Where its photo is, for a new photo or a kept face; None if unknown."""
         return self.ask.photo or (None if self.face is None else self.face.face.source)
 
     def shown(self, progress: Progress, preview: Attached | None) -> Page:
-        """Make the page that shows its member how far it is."""
+        """Make the page that shows the progress."""
         say, doing = self.ask.say, WORDS[self.ask.kind].doing
         return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.spoiler)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Not done: the photo shows several faces and the member is to say which."""
+    """A result of the work: the photo shows several faces, and the member must choose."""
 
     faces: tuple[FoundFace, ...]
     barred: int = 0  # how many more it shows, which the checks refuse
@@ -76,9 +76,9 @@ class Erased(Exception):
 
 
 class Follow:
-    """Takes a job's progress inside `async with`: shows it, and writes its checkpoints down for after a restart.
+    """A callback for progress, used inside `async with`: shows it, and stores checkpoints for after a restart.
 
-    Once the row is gone the block is left with Erased, as `asyncio.timeout` leaves its block with TimeoutError.
+    If the row is erased, the block ends with Erased, in the way that `asyncio.timeout` ends its block with TimeoutError.
     """
 
     def __init__(self, run: Run, store: Store) -> None:
@@ -114,7 +114,7 @@ class Follow:
             self._saving = asyncio.create_task(self._save(progress.checkpoint))
 
     async def _save(self, blob: bytes) -> None:
-        """False from the store means that the request was erased or cancelled: the work on it ends."""
+        """Store a checkpoint and renew the lease. If the request was erased or cancelled, end the work on it."""
         kept = await self._store.run(self._store.jobs.checkpoint, self._run.job_id, blob)
         if kept:
             await self._store.run(self._store.jobs.renew, self._run.job_id)

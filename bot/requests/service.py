@@ -1,8 +1,8 @@
-"""Takes requests in, sees each of them through, and answers each of them once, over restarts too.
+"""Accepts requests, does each of them, and answers each once, also over restarts.
 
-A request is a row before anything is done for it. The reply that shows "got it" is posted at once, progress is edited
-into it, and so is the answer: an answer that is given twice, after a crash between posting and noting it, is the same
-message edited twice. How a request ends is decided by the store (`jobs.finish` is true for one caller only).
+A request gets a row before any work. The reply "got it" is posted at once; progress and the answer are edited into it. An
+answer given twice, after a crash between posting and noting it, is thus one message edited twice. The store decides how a
+request ends (`jobs.finish` is true for one caller only).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if noth
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """Room that a request takes up."""
+    """The room that a request takes up in its server's share."""
 
     owner: Owner
     ask: Ask
@@ -66,7 +66,7 @@ class _Place:
 
 
 class Service:
-    """Takes in, works on and ends the requests of all members. What an earlier process left comes from `recovery.take_up`."""
+    """Accepts, does and ends the requests of all members. Those of an earlier process come from `recovery.take_up`."""
 
     def __init__(
         self, bot: discord.Client, settings: Settings, store: Store, work: Work, metrics: Metrics, recent: Recent
@@ -86,9 +86,9 @@ class Service:
     # -- the door
 
     async def accept(self, caller: Caller, ask: Ask, *, limited: bool = False) -> None:
-        """Take a request in, reply, and start on it. `limited`: it counts for the cooldown and the quota.
+        """Accept a request, reply, and begin. `limited`: it counts for the cooldown and the quota.
 
-        Raises AccessError, QueueFull, StillBusy or ShuttingDown before anything was promised.
+        Raises AccessError, QueueFull, StillBusy or ShuttingDown if it is refused.
         """
         began = time.monotonic()
         settings = await self.admit(caller, ask)
@@ -101,7 +101,7 @@ class Service:
         self.metrics.first_reply.observe(time.monotonic() - began)
 
     async def admit(self, caller: Caller, ask: Ask) -> GuildSettings:
-        """Let only those through who may ask for this, just now: the server's settings. Raises AccessError or ShuttingDown."""
+        """Check that this may be asked for now, and return the server's settings. Raises AccessError or ShuttingDown."""
         if self._closing:
             raise ShuttingDown
         settings = await self.gate.admit(caller.owner, caller.person, ask)
@@ -109,7 +109,7 @@ class Service:
         return settings
 
     def _check_spending(self, owner: Owner, settings: GuildSettings) -> None:
-        """Refuse who has had their share of the workers' time lately, of any kind of work. Raises WorkSpent, ServerWorkSpent."""
+        """Check that neither member nor server had their share of the workers' time lately. Raises WorkSpent, ServerWorkSpent."""
         spending, minutes = self._work.spending, round(WINDOW / 60)
         if wait := spending.member_wait(owner, settings.work_seconds):
             raise WorkSpent(limit=settings.work_seconds, minutes=minutes, seconds=math.ceil(wait))
@@ -117,9 +117,9 @@ class Service:
             raise ServerWorkSpent(limit=self._settings.server_seconds, minutes=minutes, seconds=math.ceil(wait))
 
     async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
-        """Go on with each of the `faces`, from 0, that the member chose in the photo of `parent`: a request for each.
+        """Continue with the `faces`, from 0, that the member chose in the photo of `parent`: a request for each.
 
-        False if it was too late to choose.
+        False if it was too late to choose. Raises as `accept` does, and QuotaTooSmall.
         """
         numbers = list(faces)
         settings = await self.admit(caller, parent.ask)
@@ -132,10 +132,10 @@ class Service:
         return bool(jobs)
 
     def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask], limits: GuildSettings) -> list[int]:
-        """Put a request for each face in the place of the one about the photo, all at once or not at all.
+        """Replace the request about the photo by one for each face, in one transaction; return their job ids.
 
-        Each face is a use, for each is projected and kept; the first was counted when the photo came. Empty if that request
-        has ended meanwhile. Raises QuotaTooSmall. On a thread of the store's.
+        Each face counts as a use, for each is projected and kept; the first was counted with the photo. Empty if that request
+        has ended meanwhile. Raises QuotaTooSmall. Runs on a thread of the store.
         """
         with self._store.database.writing():
             self._store.limits.require(caller.owner, limits, len(asks), len(asks) - 1)
@@ -151,10 +151,10 @@ class Service:
         return jobs
 
     def _take_in(self, caller: Caller, ask: Ask, limits: GuildSettings | None, began: float) -> int | None:
-        """Make the row of a request that was let in at `began` (time.monotonic()); None if there was one.
+        """Make the row of a request admitted at `began` (time.monotonic()), and return its id; None if there was one.
 
-        Consent, blocks and erasures are looked at again in the transaction that makes the row, so that none of them can
-        fall between. Raises Blocked, ConsentNeeded, PhotoGone or JobCancelled. On a thread of the store's.
+        Consent, blocks and erasures are checked again in the same transaction, so that none can come in between. Raises
+        Blocked, ConsentNeeded, PhotoGone or JobCancelled. Runs on a thread of the store.
         """
         photo = ask.photo
         with self._store.database.writing():
@@ -164,7 +164,7 @@ class Service:
             return self._create(caller, ask, caller.once, limits)
 
     def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None, *, first: bool = True) -> int | None:
-        """Make a row; None if there was one. On a thread of the store's. `first`: not a further one of the same caller's."""
+        """Make a row and return its id; None if there was one. `first` is False for further ones of the same caller."""
         token, expires = (caller.token if first else None) or (None, None)
         job = self._store.jobs.create(
             caller.owner,
@@ -203,7 +203,7 @@ class Service:
             self._entering.discard(job)
 
     async def _note_place(self, job: int, answer: Answer, *, newer: bool) -> None:
-        """Note the message that the answer will stand in. `newer`: with a token of its own."""
+        """Note the message that the answer will be in. `newer`: it has a token of its own."""
         if answer.channel_id is not None and answer.message_id is not None:
             await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
         if newer and answer.token is not None and answer.token_expires is not None:
@@ -211,9 +211,9 @@ class Service:
 
     @contextlib.contextmanager
     def _room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> Iterator[None]:
-        """Hold the room for `more` requests until they are among `runs`: others that come meanwhile find it taken.
+        """Reserve room for `more` requests until they are among `runs`.
 
-        Raises QueueFull if the server has no room, StillBusy if another change of the same message is under way.
+        Raises ServerShareFull if the server has no room, StillBusy if another change of the same message is in progress.
         """
         self._check_room(caller, ask, settings, more)
         held = [_Place(caller.owner, ask, caller.message_id)] * more
@@ -236,9 +236,10 @@ class Service:
             raise StillBusy
 
     def _coming(self, caller: Caller, here: Sequence[_Place]) -> bool:
-        """Whether an answer is on its way into the message that is to change, or will come once more.
+        """Tell whether an answer is on its way into the message that is to change.
 
-        Of a request whose own message is not known, because Discord failed when it was posted, it may be any of its member's.
+        If the message of a request is unknown, because Discord failed when it was posted, any message of its member may be
+        it.
         """
         if caller.message_id is None:
             return False
@@ -250,7 +251,7 @@ class Service:
     # -- one request
 
     def start(self, run: Run, *, quiet: bool = False) -> None:
-        """Begin to work on a request that has its row and its reply. `quiet`: show no progress, the answer may stand."""
+        """Begin to work on a request that has its row and its reply. `quiet`: show no progress, since the answer may be there."""
         pause = self._settings.progress_seconds
         if not quiet:
             run.follower = Follower(run.answer, run.shown, self._pace, pause)
@@ -274,7 +275,7 @@ class Service:
             self.metrics.seconds.labels(run.ask.kind).observe(time.monotonic() - run.began)
 
     async def _to_its_end(self, run: Run) -> str:
-        """Do it and give the answer, or end it in another way. Returns the outcome."""
+        """Do a request and answer it, or end it in another way. Returns the outcome, for the metrics."""
         try:
             outcome = await self._attempt(run)
         except asyncio.CancelledError:
@@ -298,7 +299,7 @@ class Service:
         return outcome
 
     async def _attempt(self, run: Run) -> str:
-        """Do it and give the answer. Returns the outcome; everything else is raised."""
+        """Do a request and answer it. Returns the outcome; failures are raised."""
         job = await self._store.run(self._store.jobs.claim, run.job_id)
         if job is None:  # ended before its turn: whoever ended it tells of it; one that was erased has only us
             if await self._store.run(self._store.jobs.get, run.job_id) is None:
@@ -329,7 +330,7 @@ class Service:
     # -- ended by others
 
     async def cancel(self, owner: Owner, job_id: int) -> Run | None:
-        """End a request that its member wants no more: the run that was ended, None if there was none of theirs."""
+        """Cancel a request of this owner: its run, or None if there was none."""
         if not await self._store.run(self._store.jobs.cancel, owner, job_id):
             return None
         waiting = self.choosing.pop(job_id, None)
@@ -355,7 +356,7 @@ class Service:
                 run.task.cancel()
 
     async def close_choices(self, *, now: float | None = None) -> None:
-        """End the choices that were open too long, and say so."""
+        """End the choices of a face that were open for too long, and tell so."""
         now = time.monotonic() if now is None else now
         for job_id, (run, until) in list(self.choosing.items()):
             if until > now or self.choosing.pop(job_id, None) is None:
@@ -364,16 +365,16 @@ class Service:
                 self.ends.tell_meanwhile(run, notice(run.ask.say("faces.expired")))
 
     def held(self) -> set[int]:
-        """List the requests that this process has in hand."""
+        """List the ids of the requests that this process has in hand."""
         return self.runs.keys() | self.choosing.keys() | self._entering | self.ends.telling.keys()
 
     def place(self, job_id: int) -> Progress | None:
-        """Look up how far a running request is, as last heard."""
+        """Return the latest progress of a running request; None if there is none."""
         run = self.runs.get(job_id)
         return run.follower.newest if run is not None and run.follower is not None else None
 
     async def close(self) -> None:
-        """Take nothing more in and put back what is not done; the next start answers it."""
+        """Accept nothing more and put back what is unfinished; the next start continues it."""
         self._closing = True
         await self.ends.close()
         tasks = [run.task for run in self.runs.values() if run.task is not None]

@@ -1,4 +1,4 @@
-"""Memory that stays small: a set that forgets its oldest, and how often somebody was told something."""
+"""Memories of bounded size: a set that forgets its oldest members, and a limit of how often something is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REMEMBERED: Final = 10_000  # people
 
 
 class Few(Generic[Thing]):
-    """A set of at most so many things; the one added first gives way."""
+    """A set of at most `most` things; adding another one removes the oldest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -34,14 +34,14 @@ class Few(Generic[Thing]):
 
 
 class Sparing:
-    """Lets something be done for each key at most `most` times in `seconds`."""
+    """A limit for each key: at most `most` times in `seconds`."""
 
     def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._seconds, self._clock = most, seconds, clock
         self._done: OrderedDict[Hashable, list[float]] = OrderedDict()
 
     def wait(self, key: Hashable) -> float:
-        """Count the seconds until it may be done again; 0 if it may now, which is then noted."""
+        """Return the seconds until it may be done again for the key; 0 if it may now, which then counts as done."""
         now = self._clock()
         done = [at for at in self._done.get(key, ()) if at > now - self._seconds]
         if len(done) >= self._most:
@@ -53,5 +53,5 @@ class Sparing:
         return 0.0
 
     def may(self, key: Hashable) -> bool:
-        """Tell whether it may be done now, and if so count it."""
+        """Tell whether it may be done now for the key, and if so count it as done."""
         return self.wait(key) == 0

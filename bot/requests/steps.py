@@ -1,6 +1,6 @@
-"""What a request takes: the photo fetched, the face found and projected and kept, the answer made of it.
+"""The steps of a request: fetch the photo, find the face, project and keep it, make the answer.
 
-Everything heavy is asked of the executor, everything kept of the store; this module only puts the two together.
+The executor does all heavy work and the store keeps all data; this module only connects the two.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class Work:
         self._pictures = Pictures(store, executor, self._photos)
 
     async def do(self, run: Run) -> Page | Choice:
-        """Do the request; the photo is let go of at its end. Raises EgaoError; AnswerGone when nobody waits any more."""
+        """Do a request: the page to answer with, or a Choice that the member must make. Raises EgaoError, AnswerGone.
+
+        The photo is dropped from memory at the end.
+        """
         try:
             if run.ask.photo is not None:
                 choice = await self._take_in(run, run.ask.photo)
@@ -46,14 +49,14 @@ class Work:
             self._let_go(run)
 
     async def draw(self, run: Run) -> Page:
-        """Make the answer from the kept face again, with a smaller `ask.limit`; the photo is fetched again for it."""
+        """Make the answer again from the kept face, with a smaller `ask.limit`. The photo is fetched again."""
         try:
             return await self._draw(run)
         finally:
             self._let_go(run)
 
     def _let_go(self, run: Run) -> None:
-        """Let go of the photo, here and in the workers: a choice or an answer may wait for long."""
+        """Drop the photo here and in the workers, since a choice or an answer may wait for long."""
         if run.photo is not None:
             self._executor.forget(run.photo)
             run.photo = None
@@ -65,7 +68,7 @@ class Work:
         return page
 
     async def _take_in(self, run: Run, ref: PhotoRef) -> Choice | None:
-        """Fetch the photo and keep its face; which one may have to be asked first."""
+        """Fetch the photo and keep its face in `run`; or return the choice if it shows several."""
         data = run.photo = await self._photos.fetch(ref)
         name = await asyncio.to_thread(digest, data)
         self._hard.check(name)
@@ -76,7 +79,7 @@ class Work:
             raise
 
     async def _face_in(self, run: Run, ref: PhotoRef, data: bytes, name: str) -> Choice | None:
-        """Find the faces, and keep the one that is meant."""
+        """Find the faces, and keep the one that is meant in `run`; or return the choice."""
         async with Follow(run, self._store) as follow:
             looked = await self._executor.submit(FindFaces(data, run.settings.alone), run.owner, follow)
         found, number = looked.faces, run.ask.face
@@ -91,7 +94,7 @@ class Work:
         return None
 
     async def _known(self, run: Run, ref: PhotoRef, name: str, number: int) -> FaceAndLatent | None:
-        """Find the kept face, if this very photo was given before."""
+        """Find the kept face of this very photo; None if it was not given before."""
         key = {"generator": self._generator, "method": self._method}
         return await self._store.run(self._store.faces.given_again, run.owner, name, number, ref, **key)
 

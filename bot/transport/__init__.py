@@ -1,1 +1,1 @@
-"""Talking to Discord: messages, interactions, downloads, retries."""
+"""Communication with Discord: messages, interactions, downloads, retries."""

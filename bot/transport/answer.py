@@ -1,8 +1,8 @@
-"""Where the answer to a job goes, and how it gets there however old the request is.
+"""The message with a job's answer, and how to change it however old the request is.
 
-An interaction's token edits its message for 15 minutes; after that, and after a message that never had a token, the
-bot's own token edits the message by its ids. A reply that only the member could see is out of reach by then: the
-picture goes to their direct messages, or a line in the channel says how to see it.
+An interaction's token edits its message for 15 minutes. After that, or without a token, the bot's own token edits the message
+by its ids. A reply that only the member sees can't be edited that way: then the picture goes to their direct messages or, if
+these are closed, a line in the channel tells the member.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ TOKEN_GONE: Final = (10015, 50027)  # unknown webhook, invalid webhook token
 
 
 class AnswerGone(Exception):
-    """The message that the answer belongs to was deleted: nobody waits for it any more."""
+    """The message for the answer was deleted: nobody waits for it any more."""
 
 
 @dataclass
 class Answer:
-    """The message of one job. `message_id` None: an interaction that shows "thinking", or nothing posted yet."""
+    """The message of one job. `message_id` is None for an interaction that shows "thinking", or if nothing was posted yet."""
 
     bot: discord.Client
     say: Speaker
@@ -61,7 +61,7 @@ class Answer:
     async def show(self, page: Page, *, final: bool = True) -> None:
         """Make the message look like `page`. Raises AnswerGone, or discord.HTTPException.
 
-        Not `final`, it is shown only where it can be replaced: a direct message is sent once, with the answer.
+        If not `final`, it is only shown where it can be replaced later: a direct message is only sent with the answer.
         """
         if self.by_token:
             try:
@@ -105,7 +105,7 @@ class Answer:
         self._remember(edited)
 
     async def _post(self, page: Page) -> None:
-        """Post the answer as a message of its own, in reply to the photo if that is still there."""
+        """Post the answer as a new message, in reply to the photo if that is still there."""
         options: dict[str, Any] = {"view": page.view, "files": page.files(), "mention_author": False, **self._once}
         if self.reply_to is not None and self.channel_id is not None:
             options["reference"] = discord.MessageReference(
@@ -125,7 +125,7 @@ class Answer:
             await self._channel().send(view=notice(text).view, **self._once)
 
     async def files_now(self) -> Sequence[discord.Attachment]:
-        """List the files of the message as it stands; read from Discord after a restart."""
+        """List the files of the message as it is now; after a restart they are read from Discord. Raises AnswerGone."""
         if not self.current and self.message_id is not None:
             try:
                 self.current = (await self._fetch(self.message_id)).attachments
@@ -162,5 +162,5 @@ class Answer:
 
 
 def expiry(interaction: discord.Interaction[Any]) -> datetime:
-    """Tell until when the token of an interaction is relied on."""
+    """Return until when the token of an interaction is used."""
     return interaction.created_at + TOKEN_LIFE

@@ -1,4 +1,4 @@
-"""Who asks: in which language they are answered, by which rules, and what they said of themselves before."""
+"""The person who asks: their language, the rules for them, and their preferences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.store import GuildSettings, Member
 
 @dataclass(frozen=True)
 class Asker:
-    """A person where they are just now, as one look-up in the store found it."""
+    """A person in a server or in direct messages, looked up in the store."""
 
     guild_id: int | None  # None: a direct message
     say: Speaker
@@ -18,8 +18,8 @@ class Asker:
     member: Member
 
     def wants_private(self, show: str | None = None) -> bool:
-        """Tell whether they alone are to see the result: as they say now ("private", "public"), or said before.
+        """Tell whether only they should see the result: by `show` ("private", "public") if given, else by their preference.
 
-        A direct message is theirs anyway.
+        False in direct messages, which only they see anyway.
         """
         return self.guild_id is not None and (show or self.member.visibility) == "private"

@@ -1,4 +1,4 @@
-"""What the layers below the client may ask of it."""
+"""The part of the client that lower layers use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.ui.components import Press
 
 
 class BotBase(commands.Bot):
-    """discord.py's bot with the two questions that handlers ask."""
+    """discord.py's bot with two methods that handlers call; EgaoBot implements them."""
 
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
         """Choose the language to answer in."""
         raise NotImplementedError
 
     async def pressed(self, press: Press) -> None:
-        """Handle a press of a component of ours."""
+        """Handle a press of a button, select or form."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Who asks, from where, and how they are first answered: a message with a photo, or an interaction."""
+"""The sender of a request and the first reply to it: for a message with a photo, or for an interaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Manner = Literal["say", "think", "update", "replace"]
 
 
 class Caller(Protocol):
-    """What the service needs to know of whoever asks."""
+    """What the service needs to know about the sender of a request."""
 
     say: Speaker
     private: bool
@@ -35,40 +35,42 @@ class Caller(Protocol):
     def channel_id(self) -> int | None: ...
     @property
     def message_id(self) -> int | None:
-        """The message that the answer will change, if it stands already."""
+        """The message that the answer will change; None if there is none yet."""
         ...
 
     @property
     def limit(self) -> int:
-        """Largest file that may be posted here, in bytes."""
+        """The largest file, in bytes, that may be posted here."""
         ...
 
     @property
     def once(self) -> str:
-        """What makes two deliveries of the same event the same request."""
+        """A text that is the same for two deliveries of the same event, so that they become one request."""
         ...
 
     @property
     def token(self) -> tuple[str, float] | None:
-        """An interaction's token and until when it is good (Unix seconds)."""
+        """An interaction's token and its expiry (Unix seconds); None for a message."""
         ...
 
     async def reply(self, page: Page, nonce: str) -> Answer:
-        """Post the first visible reply; the answer to come is edited into it.
+        """Post the first visible reply; the answer is edited into it later.
 
-        Raises discord.HTTPException where the bot may not reply. A Discord that fails just now is no reason to give
-        up: the answer is posted when it is ready.
+        Raises discord.HTTPException if the bot may not reply. If Discord only fails for now, the answer is posted when it is
+        ready.
         """
         ...
 
     async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
-        """Post a further message beside the first, `about` the message with the photo. Raises as `reply` does."""
+        """Post a further message beside the first one; `about` is the id of the message with the photo. Raises as `reply`
+        does.
+        """
         ...
 
 
 @dataclass
 class MessageCaller:
-    """A member posted a photo."""
+    """A caller who posted a message with a photo; the reply is a message that answers it."""
 
     bot: discord.Client
     message: discord.Message
@@ -121,10 +123,10 @@ class MessageCaller:
 
 @dataclass
 class InteractionCaller:
-    """A member used a command, a context menu or a button.
+    """A caller who used a command, a context menu or a button.
 
-    `manner` is how it is first answered: "say" a message of its own, "think" (Discord shows that the bot thinks),
-    "update" the message with the button later, "replace" that message at once.
+    `manner` is the way of the first reply: "say" posts a message, "think" lets Discord show that the bot is thinking,
+    "update" changes the message with the button later, "replace" changes it at once.
     """
 
     interaction: discord.Interaction[Any]
@@ -186,7 +188,9 @@ class InteractionCaller:
         return answer
 
     async def _beside(self, page: Page, answer: Answer) -> None:
-        """Post beside the answer, with a nonce where all may see it: what an interaction adds has none, and could come twice."""
+        """Post beside the answer; if all may see it, as a normal message with a nonce, so that a second try can't post it
+        twice.
+        """
         token = answer.token
         if not self.private:
             answer.token = None

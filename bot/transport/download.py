@@ -1,4 +1,4 @@
-"""The only way a photo comes in: from Discord's own hosts, over https, without redirects, within a size and a time.
+"""Downloads photos: only from Discord's own hosts, over https, without redirects, within limits of size and time.
 
 `discord.Attachment.read()` follows redirects and reads whatever a server sends, so it is not used.
 """
@@ -20,7 +20,7 @@ AT_ONCE = 8  # downloads held in memory at the same time: 8 x 25 MiB at worst
 
 
 class Downloader:
-    """Fetches photos. Use as an async context manager; one per bot."""
+    """The downloader of a bot. Use it as an async context manager."""
 
     def __init__(self, settings: Settings) -> None:
         self._hosts = frozenset(host.strip().lower() for host in settings.cdn_hosts.split(",") if host.strip())
@@ -42,9 +42,9 @@ class Downloader:
             await self._session.close()
 
     async def photo(self, url: str, declared: int | None = None) -> bytes:
-        """Fetch the bytes at `url`; `declared` is the size that Discord told, checked before anything is fetched.
+        """Download the bytes at `url`. `declared` is the size by Discord, checked before the download.
 
-        Raises PhotoTooLarge, PhotoGone (404, or the signed link ran out) or PhotoUnreachable.
+        Raises PhotoTooLarge, PhotoGone (404, or an expired link) or PhotoUnreachable.
         """
         address = self._allowed(url)
         if declared is not None:
@@ -88,7 +88,7 @@ class Downloader:
 
 
 def mebibytes(size: int) -> str:
-    """Write a file size as people read it."""
+    """Format a file size, such as "1.5 MiB"."""
     return f"{size / 2**20:.1f} MiB"
 
 

@@ -1,8 +1,7 @@
-"""The one place where errors become replies. Whatever goes wrong, somebody who asked is told, in their words.
-
-- An error that a member can do something about is told as it is (`EgaoError.sentence`, in their language).
+"""Turns every error into a reply to the person who asked, in their language.
+- An error that a member can do something about is told with its own sentence (`EgaoError.sentence`).
 - An error for the operator of the bot (weights, store, settings) is logged; the member reads that it isn't their fault.
-- Anything else is a mistake in the code: logged with its traceback under a reference that the member is shown.
+- Any other error is a mistake in the code: logged with its traceback under a reference that the member is shown.
 """
 
 from __future__ import annotations
@@ -43,19 +42,19 @@ Holder = TypeVar("Holder")
 
 
 def for_operator(error: EgaoError) -> bool:
-    """Tell whether only whoever runs the bot can put this right; its facts (paths, hashes) are not for members."""
+    """Tell whether only the operator can correct this; its facts (paths, hashes) are not for members."""
     return isinstance(error, (WeightsError, StoreError, SettingsError)) and not isinstance(error, BadServerSetting)
 
 
 def own_failure(error: Exception) -> bool:
-    """Tell whether an error was no fault of the member's: what it cost them is given back."""
+    """Tell whether an error was no fault of the member, so that the counted use is given back."""
     if not isinstance(error, EgaoError) or isinstance(error, InternalError):  # a mistake in the code, here or in the worker
         return True
     return isinstance(error, (JobError, PhotoUnreachable)) or for_operator(error)
 
 
 def explain(say: Speaker, error: BaseException, reference: str | None = None) -> str:
-    """Choose the sentence that a person reads about an error; what is not for them is logged here, under the reference."""
+    """Return the sentence that a person reads about an error. Errors not for them are logged under the reference."""
     if isinstance(error, NoSuchStoredFace):
         return say("result.erased")
     if isinstance(error, Outdated):
@@ -71,7 +70,7 @@ def explain(say: Speaker, error: BaseException, reference: str | None = None) ->
 
 
 def trouble(say: Speaker, error: BaseException, reference: str | None = None) -> Page:
-    """Make the message that tells of an error. `reference`: what a person may name who asks about it; None makes one up."""
+    """Make the message about an error. `reference` is a text to name in questions about it; None makes one up."""
     return notice(explain(say, error, reference))
 
 
@@ -92,7 +91,7 @@ async def answer(interaction: discord.Interaction[Any], page: Page, *, private: 
 
 
 async def tell(interaction: discord.Interaction[Any], error: BaseException) -> None:
-    """Tell whoever acted what went wrong, only to them. Never raises."""
+    """Tell the person of an interaction, and nobody else, about an error. Never raises."""
     try:
         if isinstance(error, EgaoError):
             log.info("interaction I%d is told %s %s", interaction.id, error.code, error.facts)
@@ -105,7 +104,7 @@ async def tell(interaction: discord.Interaction[Any], error: BaseException) -> N
 
 
 async def guarded(interaction: discord.Interaction[Any], work: Awaitable[None]) -> None:
-    """Run a handler; tell the person whatever it raises."""
+    """Run a handler, and tell the person about any error."""
     try:
         await work
     except Exception as error:
@@ -115,7 +114,7 @@ async def guarded(interaction: discord.Interaction[Any], work: Awaitable[None]) 
 def told(
     callback: Callable[Concatenate[Holder, discord.Interaction[Any], P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[Holder, discord.Interaction[Any], P], Coroutine[Any, Any, None]]:
-    """Decorates a command's callback: whatever it raises is told to the person who used the command."""
+    """Decorate a command's callback, so that any error is told to the person who used the command."""
 
     @functools.wraps(callback)
     async def wrapper(self: Holder, interaction: discord.Interaction[Any], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -127,7 +126,7 @@ def told(
 
 
 class Tree(app_commands.CommandTree[BotBase]):
-    """Tells people also of what goes wrong before a command's own code runs (a wrong argument, a failed check)."""
+    """A command tree that also tells people about errors before a command's own code runs, such as a wrong argument."""
 
     async def on_error(self, interaction: discord.Interaction[BotBase], error: app_commands.AppCommandError, /) -> None:
         await tell(interaction, getattr(error, "original", error))

@@ -1,4 +1,4 @@
-"""Who acts, and whose things they reach."""
+"""The person who acts, and the owner of what they may reach."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ Person = discord.User | discord.Member
 
 
 def owner_of(guild_id: int | None, member_id: int) -> Owner:
-    """Tell whose things a person reaches where they are: a server (None: direct messages) and their own id."""
+    """Return the owner for a person: a member in a server, or (None) in direct messages."""
     return Owner(guild_id, member_id) if guild_id is not None else Owner.direct(member_id)

@@ -1,4 +1,4 @@
-"""Where a request's photo is read from: Discord, and again from Discord whenever it is needed; it is kept nowhere else."""
+"""Reads the photo of a request from Discord, each time it is needed: it is kept nowhere else."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Gone = Callable[[int], Awaitable[None]]  # a message with a photo was deleted
 
 
 class PhotoRef(PhotoPlace):
-    """Where a photo is, as Discord tells."""
+    """Where a photo is on Discord."""
 
     @classmethod
     def of(cls, attachment: discord.Attachment, message: discord.Message | None = None, author_id: int | None = None) -> Self:
-        """Refer to a picture that came with a message or a command. Raises NoPhoto for another file, ExplicitPhoto.
+        """Refer to a picture attached to a message or a command. Raises NoPhoto for another kind of file, ExplicitPhoto.
 
-        `author_id`: who posted it, if that is not who posted the message.
+        `author_id` is who posted it, if not the author of the message.
         """
         if not is_picture(attachment):
             raise NoPhoto
@@ -47,7 +47,7 @@ class PhotoRef(PhotoPlace):
 
 
 class Photos(Protocol):
-    """Where photos come from (`Downloader`)."""
+    """A source of photos (`Downloader`)."""
 
     async def photo(self, url: str, declared: int | None = None) -> bytes: ...
 
@@ -59,7 +59,7 @@ class PhotoReader:
         self._bot, self._photos, self._gone = bot, photos, gone
 
     async def of_face(self, stored: StoredFace) -> bytes | None:
-        """Fetch the photo that a kept face came from; None where it is not there any more."""
+        """Fetch the photo of a kept face; None if it is gone or has changed."""
         if stored.source is None:
             return None
         with contextlib.suppress(PhotoError):
@@ -87,7 +87,7 @@ class PhotoReader:
 
 
 async def message_with_photo(bot: discord.Client, channel_id: int, message_id: int, gone: Gone) -> discord.Message:
-    """Read a message as it stands. Raises PhotoGone, or PhotoUnreachable while Discord fails. The faces of a deleted one go."""
+    """Read a message. Raises PhotoGone, or PhotoUnreachable while Discord fails. For a deleted message, calls `gone`."""
     try:
         message: discord.Message = await bot.get_partial_messageable(channel_id).fetch_message(message_id)
     except discord.NotFound:  # deleted while nobody listened: what is kept of it goes too
@@ -103,17 +103,17 @@ async def message_with_photo(bot: discord.Client, channel_id: int, message_id: i
 
 
 def digest(photo: bytes) -> str:
-    """Hash a photo's bytes, to know it again by."""
+    """Compute the sha256 of a photo's bytes, in hex."""
     return hashlib.sha256(photo).hexdigest()
 
 
 def is_picture(attachment: discord.Attachment) -> bool:
-    """Tell whether Discord takes a file for a picture of any kind. Which kinds can be read is decided from the bytes."""
+    """Tell whether Discord says that a file is a picture. Whether it can be read is decided from its bytes later."""
     return (attachment.content_type or "").startswith("image/")
 
 
 def pictures(message: discord.Message) -> list[discord.Attachment]:
-    """List the pictures of a message, or those of the message that it forwards."""
+    """List the pictures of a message, and of the message that it forwards."""
     return [attachment for attachment in _attached(message) if is_picture(attachment)]
 
 
@@ -123,7 +123,7 @@ def _attached(message: discord.Message) -> list[discord.Attachment]:
 
 
 def pictured(message: discord.Message) -> discord.Message | None:
-    """Find the message with the pictures: this one, or the one that it answers; None if neither has any."""
+    """Return the message with pictures: this one, or the one that it answers; None if neither has any."""
     if pictures(message):
         return message
     answered = message.reference.resolved if message.reference is not None else None
@@ -131,8 +131,9 @@ def pictured(message: discord.Message) -> discord.Message | None:
 
 
 async def photo_in(bot: discord.Client, message: discord.Message) -> PhotoRef:
-    """Take the first picture of a message. Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto where Discord
-    doesn't tell whose it is."""
+    """Refer to the first picture of a message. Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if Discord
+    doesn't tell whose photo it is.
+    """
     found = pictures(message)
     if not found:
         raise NoPhoto
@@ -149,7 +150,7 @@ def is_webhooks(bot: discord.Client, message: discord.Message) -> bool:
 
 
 async def _first_author(bot: discord.Client, message: discord.Message) -> int:
-    """Find who posted the message that this one forwards. Raises ForwardedPhoto where the bot can't see that."""
+    """Return the id of the author of the message that this one forwards. Raises ForwardedPhoto if the bot can't see that."""
     first = message.reference
     if first is None or first.message_id is None:
         raise ForwardedPhoto

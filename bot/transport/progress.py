@@ -1,4 +1,4 @@
-"""Progress that a member can see: the newest state of a job, edited into its message no more often than is kind."""
+"""Progress that a member sees: the latest state of a job, edited into its message within Discord's limits."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LAST_EDIT: Final = 5.0  # seconds that an edit on its way is waited for before t
 
 
 class Pace:
-    """Spaces out the edits of all jobs in a channel."""
+    """The spacing between edits of all jobs in a channel."""
 
     def __init__(self) -> None:
         self._free: dict[int, float] = {}  # channel -> when its next edit may go
 
     def reserve(self, channel_id: int | None) -> float:
-        """Take the next turn in a channel; seconds until it comes."""
+        """Reserve the next turn in a channel, and return the seconds until it."""
         now = time.monotonic()
         self._free = {channel: free for channel, free in self._free.items() if free > now}
         if channel_id is None:
@@ -40,9 +40,9 @@ class Pace:
 
 
 class Follower:
-    """Shows a job's progress until it is stopped. Call it with each Progress; only the newest is ever shown.
+    """A callback that shows a job's progress until it is stopped; only the latest one is shown.
 
-    `draw(progress, preview)` makes the page; a preview that the message has already is not sent again.
+    `draw(progress, preview)` makes the page. A preview that the message already has is not sent again.
     """
 
     def __init__(self, answer: Answer, draw: Callable[[Progress, Attached | None], Page], pace: Pace, pause: float) -> None:
@@ -66,7 +66,7 @@ class Follower:
             self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """End the edits of progress: what is on its way is waited for, what waits for its turn is dropped."""
+        """End the edits of progress, after waiting for one that is on its way."""
         self._stopped = True
         task, self._task = self._task, None
         if task is None:

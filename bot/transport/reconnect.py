@@ -1,5 +1,5 @@
-"""How long discord.py waits between two tries to reach the gateway. It doubles the wait up to 17 minutes, so that after
-an outage of ten the bot could stay away for as long again. Touches the library's inside, and checks that at import.
+"""Shortens discord.py's waits before it reconnects to the gateway. They double up to 17 minutes, so that after an outage of
+ten minutes the bot could stay away for as long again. This replaces an internal class, which is checked at import.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NAME: Final = "ExponentialBackoff"
 
 
 class Backoff(backoff.ExponentialBackoff[Literal[False]]):
-    """The library's own, but never more than `LONGEST`, and sooner short again."""
+    """The library's waits, but never longer than `LONGEST`, and short again after `CALM`."""
 
     def __init__(self) -> None:
         super().__init__()

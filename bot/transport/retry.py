@@ -1,4 +1,4 @@
-"""Saying something again and again until Discord takes it."""
+"""Repeats a call to Discord until it succeeds."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ RETRIES: Final = (1, 3, 10, 30, 60, 60, 120, 120, 300)  # seconds between two tr
 
 
 async def insist(say: Callable[[], Awaitable[Any]], what: str, pauses: Sequence[float] | None = None) -> None:
-    """Have something said, however long Discord fails. `say` makes the same of each try: a nonce, or an edit.
+    """Call `say` until Discord accepts it, with pauses. Each call must have the same effect: by a nonce, or as an edit.
 
-    Raises what Discord says if that won't change by waiting, or has not by the last of the `pauses` (seconds; `RETRIES`).
+    Raises discord.py's errors that waiting won't change, and the last error after all `pauses` (seconds; None: `RETRIES`).
     `what` is for the log: ids, no names.
     """
     for pause in (*(RETRIES if pauses is None else pauses), None):
@@ -34,5 +34,5 @@ async def insist(say: Callable[[], Awaitable[Any]], what: str, pauses: Sequence[
 
 
 def will_pass(error: Exception) -> bool:
-    """Tell whether it is worth trying again later: Discord or the line to it fails, not what was asked of it."""
+    """Tell whether trying again later may help: Discord or the connection failed, and the request was not refused."""
     return not isinstance(error, discord.HTTPException) or error.status >= 500 or error.status == 429

@@ -1,1 +1,1 @@
-"""What members see and press: pages, buttons, forms."""
+"""What members see and press: pages (the layouts of messages), buttons, forms."""

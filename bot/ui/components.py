@@ -1,8 +1,8 @@
-"""Buttons, selects and forms that outlive a restart: everything they need is in their custom_id, as ids.
+"""Buttons, selects and forms that work after a restart: all that they need is in their custom_id, as ids.
 
-A custom_id reads `egao:<verb>:<argument>:…` and is no secret: whoever handles a verb asks the store whether the person
-who pressed owns what the ids name. A press that its message does not offer is not handled (`Press.offered`). Cogs register
-their verbs with `Presses.on`.
+A custom_id has the form `egao:<verb>:<argument>:…` and is no secret: the handler of a verb asks the store whether the person
+who pressed owns what the ids name. A press that its message does not offer is refused (`Press.offered`). Cogs register their
+verbs with `Presses.on`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Handler = Callable[["Press"], Awaitable[None]]
 
 
 def custom_id(verb: str, *arguments: int | str) -> str:
-    """Write the custom_id of a verb and its ids."""
+    """Build the custom_id of a verb and its arguments."""
     text = ":".join((PREFIX, verb, *map(str, arguments)))
     assert len(text) <= LIMIT, text
     return text
 
 
 class Press:
-    """One press of a button, choice of a select, or sent form, and who did it."""
+    """One press of a button, choice in a select, or sent form, with the interaction."""
 
     def __init__(self, interaction: discord.Interaction[Any], text: str, values: dict[str, str], chosen: list[str]):
         _, self.verb, *arguments = text.split(":")
@@ -44,13 +44,13 @@ class Press:
         self.chosen = chosen  # of a select
 
     def offered(self) -> bool:
-        """Tell whether the message that was used has this control, or for a form the button that opens it: else it is forged."""
+        """Tell whether the message has this control (for a form, the button that opens it); else the press is forged."""
         wanted = (OPENED_BY.get(self.verb, self.verb), *self.arguments[:NAMED])
         message = self.interaction.message
         return message is not None and any(_named(one) == wanted for one in _custom_ids(message.components))
 
     def numbers(self, count: int) -> tuple[int, ...]:
-        """Read the first `count` arguments as numbers. Raises Outdated for a forged or outdated custom_id."""
+        """Parse the first `count` arguments as numbers. Raises Outdated for a forged or outdated custom_id."""
         try:
             found = tuple(int(argument) for argument in self.arguments[:count])
         except ValueError:
@@ -60,21 +60,21 @@ class Press:
         return found
 
     def choice(self) -> int | None:
-        """Read the number that was chosen in a select; None if it is none."""
+        """Return the number chosen in a select; None if it is none."""
         return whole(self.chosen[0]) if self.chosen else None
 
     def argument(self, index: int, otherwise: str) -> str:
-        """Take an argument as it stands; `otherwise` where the custom_id is of a version that had none there."""
+        """Return an argument, or `otherwise` if the custom_id is of a version without it."""
         return self.arguments[index] if index < len(self.arguments) else otherwise
 
 
 def _named(identity: str) -> tuple[str, ...]:
-    """Read the verb of a custom_id and what it is about."""
+    """Return the verb of a custom_id and the arguments that say what it is about."""
     return tuple(identity.split(":")[1 : 2 + NAMED])
 
 
 def _custom_ids(components: Iterable[Any]) -> Iterator[str]:
-    """List the custom_ids of a message's components, nested ones too."""
+    """Yield the custom_ids of a message's components, including nested ones."""
     for component in components:
         identity = getattr(component, "custom_id", None)
         if identity is not None:
@@ -86,7 +86,7 @@ def _custom_ids(components: Iterable[Any]) -> Iterator[str]:
 
 
 def whole(text: str) -> int | None:
-    """Read a number that somebody wrote; None for anything else, and for more digits than any of ours or Discord's has."""
+    """Parse a number of 0 or more; None for any other text, and for a number larger than all of ours and Discord's."""
     number = int(text) if len(text) <= DIGITS and text.isdecimal() else NUMBERS
     return number if number < NUMBERS else None
 
@@ -96,23 +96,23 @@ class Outdated(Exception):
 
 
 class Presses:
-    """Verb -> handler."""
+    """The handlers of presses, by verb."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
 
     def on(self, verb: str, handler: Handler) -> None:
-        """Let `handler` take the verb; a second one for the same verb is a mistake in the code."""
+        """Register the handler of a verb. Only one handler per verb."""
         assert verb not in self._handlers, verb
         self._handlers[verb] = handler
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """All that are taken."""
+        """All registered verbs."""
         return tuple(self._handlers)
 
     async def handle(self, press: Press) -> None:
-        """Call what handles a press. Raises Outdated for an unknown verb, and for a press that the message does not offer."""
+        """Call the handler of a press. Raises Outdated for an unknown verb, and for a press that the message does not offer."""
         handler = self._handlers.get(press.verb)
         if handler is None or not press.offered():
             raise Outdated
@@ -120,7 +120,7 @@ class Presses:
 
 
 class PressItem(ui.DynamicItem[ui.Item[Any]], template=re.compile(rf"{PREFIX}:[a-z]+(?::[0-9A-Za-z-]*)*")):
-    """Any of our buttons and selects, found again from its custom_id alone."""
+    """Any of our buttons and selects, rebuilt by discord.py from its custom_id."""
 
     @classmethod
     async def from_custom_id(cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /) -> Self:
@@ -133,20 +133,20 @@ class PressItem(ui.DynamicItem[ui.Item[Any]], template=re.compile(rf"{PREFIX}:[a
 
 
 class Form(ui.Modal):
-    """A form whose answer is handled by its custom_id, like a button, so that it survives a restart too."""
+    """A form that is handled by its custom_id, like a button, so that it works after a restart too."""
 
     def __init__(self, title: str, identity: str) -> None:
         super().__init__(title=title[:45], custom_id=identity, timeout=FORM_SECONDS)
 
     def field(self, name: str, label: str, *, hint: str = "", **options: Any) -> Self:
-        """Add a text field that is called `name` in `Press.values`."""
+        """Add a text field, called `name` in `Press.values`."""
         component: ui.TextInput[Self] = ui.TextInput(custom_id=name, **options)
         self.add_item(ui.Label(text=label[:45], description=hint[:100] or None, component=component))
         return self
 
 
 def form_press(interaction: discord.Interaction[Any]) -> Press | None:
-    """Make a press of a sent form; None if the form is not one of ours."""
+    """Make the press of a sent form; None if the form is not one of ours."""
     data: Any = interaction.data or {}
     text = str(data.get("custom_id", ""))
     if not PressItem.__discord_ui_compiled_template__.fullmatch(text):
@@ -174,10 +174,10 @@ def button(
     emoji: str | None = None,
     disabled: bool = False,
 ) -> PressItem:
-    """Make a button of ours."""
+    """Make one of our buttons."""
     return PressItem(ui.Button(label=label, custom_id=custom_id(verb, *arguments), style=style, emoji=emoji, disabled=disabled))
 
 
 def row(*items: ui.Item[Any]) -> ui.ActionRow[Any]:
-    """Buttons side by side (five at most), or one select."""
+    """Make a row of at most five buttons, or of one select."""
     return ui.ActionRow(*items)

@@ -1,7 +1,7 @@
-"""What the bot's messages look like (Discord's Components V2): progress, choice of a face, result, notice.
+"""The layouts of the bot's messages (Discord's Components V2): progress, choice of a face, result, notice.
 
-Each function returns a `Page`: the layout and the files that it shows. Nothing here is kept in memory; a layout is
-built anew for each edit, and its buttons are found again by their custom_id.
+Each function returns a `Page`: the layout and its files. Nothing is kept in memory; a layout is built anew for each edit, and
+its buttons are recognised by their custom_id.
 """
 
 from __future__ import annotations
@@ -37,33 +37,33 @@ class Attached:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole message."""
+    """The layout of a whole Discord message, with its files."""
 
     view: ui.LayoutView
     attached: tuple[Attached, ...] = ()
 
     def files(self) -> list[discord.File]:
-        """Make the new files, as discord.py sends them, anew for each attempt: sending uses them up."""
+        """Make the new files for discord.py. Call it for each attempt, since sending uses them up."""
         return [discord.File(BytesIO(part.data), part.name) for part in self.attached if part.data is not None]
 
     @property
     def kept(self) -> frozenset[str]:
-        """Names of the files that the edited message is to keep."""
+        """The names of the files that the edited message keeps."""
         return frozenset(part.name for part in self.attached if part.data is None)
 
 
 def notice(text: str, *rows: ui.ActionRow[Any], accent: bool = True) -> Page:
-    """Make a message of words, with buttons if there are any."""
+    """Make a message of text, with rows of buttons if given."""
     return Page(_layout(ui.TextDisplay(text), *rows, accent=accent))
 
 
 def page_of(items: Sequence[ui.Item[Any]], attached: Sequence[Attached] = ()) -> Page:
-    """Make a message of these parts."""
+    """Make a message of these items."""
     return Page(_layout(*items), tuple(attached))
 
 
 def file_page(text: str, part: Attached) -> Page:
-    """Make a message that hands over a file."""
+    """Make a message with text and a file to download."""
     return Page(_layout(ui.TextDisplay(text), ui.File(f"attachment://{part.name}")), (part,))
 
 
@@ -76,7 +76,10 @@ def working(
     doing: str = "work.projecting",
     spoiler: bool = False,
 ) -> Page:
-    """Show how far a job is: its place in the queue, or a bar, what it is `doing`, the step, the time left and a preview."""
+    """Make the message about a job's progress: its place in the queue, or bar, step, remaining time and preview.
+
+    `doing` is the catalogue's key of what is being done.
+    """
     lines = [f"**{say('work.title')}**"]
     if progress is None or (progress.place == 0 and progress.steps == 0):
         lines.append(say("work.received"))
@@ -95,16 +98,16 @@ def working(
 
 
 def bar(step: int, steps: int) -> str:
-    """Write a progress bar of text."""
+    """Draw a progress bar as text."""
     share = min(1.0, step / steps) if steps else 0.0
     full = round(share * BAR_CELLS)
     return f"`{'█' * full}{'░' * (BAR_CELLS - full)}` {share:.0%}"
 
 
 def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: int = 0, *, spoiler: bool) -> Page:
-    """Ask which face of a photo is meant: numbered thumbnails, a select, and "all".
+    """Make the question which face of a photo is meant: numbered thumbnails, a select, and "all".
 
-    `barred`: so many more are in the photo, which the checks refuse.
+    `barred` is how many more faces the photo has that the checks refuse.
     """
     shown = faces[:SHOWN_FACES]
     text = say("faces.choose", count=len(faces))
@@ -129,7 +132,7 @@ def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: i
 
 @dataclass(frozen=True)
 class Shown:
-    """A result as it is shown. Pictures that are None stay as they are in the edited message, if `keep` names them."""
+    """The content of a result's message."""
 
     face_id: int
     member_id: int
@@ -143,22 +146,22 @@ class Shown:
     alt: str = ""  # what the photo's sender wrote for those who can't see it
 
     def described(self, text: str) -> str:
-        """Describe what is shown: egao's words for it, and then the sender's own."""
+        """Join egao's description of a picture and the sender's own."""
         return f"{text}. {self.alt}"[:ALT_LETTERS] if self.alt else text
 
     @property
     def ids(self) -> Ids:
-        """What the buttons under it name: the face, its requester, the strength in hundredths, the expression."""
+        """The arguments of the buttons below it: face, member, strength in hundredths, expression."""
         return self.face_id, self.member_id, round(self.strength * 100), self.expression
 
     @property
     def edited(self) -> bool:
-        """Whether any of the pictures is more than the photo as it was."""
+        """Whether any of the pictures is more than the original photo."""
         return any(not part.name.startswith("original.") for part in self.pictures)
 
 
 def result(say: Speaker, shown: Shown) -> Page:
-    """Show a result: the gallery, the caption that says AI-edited, and the controls."""
+    """Make the message of a result: the gallery, the caption that says AI-edited, and the controls."""
     kinds = {"original": "alt.original", "neutral": "alt.neutral", "edited": "alt.edited"}
     strength = say.strength_of(shown.expression, shown.strength)
     words = [say(kinds[part.name.split(".")[0]], strength=strength) for part in shown.pictures]
@@ -173,7 +176,7 @@ def result(say: Speaker, shown: Shown) -> Page:
 
 
 def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRow[Any]]:
-    """Make the buttons under a result."""
+    """Make the buttons below a result."""
     ids = shown.ids
     blue = discord.ButtonStyle.primary
     return (
@@ -193,19 +196,19 @@ def controls(say: Speaker, shown: Shown) -> tuple[ui.ActionRow[Any], ui.ActionRo
 
 
 def _endings(say: Speaker, ids: Ids) -> tuple[PressItem, PressItem]:
-    """Make the buttons that every picture has, to delete it for its requester, to report it for everybody else."""
+    """Make the buttons of every picture: delete, for its member, and report, for everybody else."""
     danger = discord.ButtonStyle.danger
     return button(say("button.delete"), "delete", *ids, style=danger), button(say("button.report"), "report", *ids)
 
 
 def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
-    """Say what the picture is and, where others see it, for whom: a photo as it was is not called an edit."""
+    """Say what the picture is and, if others see it, for whom it was made. An unedited photo is not called an edit."""
     kind = say("result.caption.edited" if edited else "result.caption.untouched")
     return kind if member_id is None else say("result.caption", kind=kind, member=f"<@{member_id}>")
 
 
 def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = True) -> Page:
-    """Show one picture and its caption, which nothing changes any more: a full-size copy, an animation."""
+    """Make the message of one picture that can't be changed any more: a full-size copy or an animation."""
     caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
     (part,), ids = shown.pictures, shown.ids
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
@@ -215,12 +218,12 @@ def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = T
 
 
 def link_to(report: Report) -> str:
-    """Write the address of the reported picture's message."""
+    """Return the address of the message with the reported picture."""
     return f"https://discord.com/channels/{report.guild_id}/{report.channel_id}/{report.message_id}"
 
 
 def suffix(data: bytes) -> str:
-    """Choose the file name's ending for an encoded picture, by its first bytes."""
+    """Choose the ending of a picture's file name by its first bytes."""
     if data.startswith(b"\x89PNG"):
         return "png"
     if data[:4] == b"RIFF":

@@ -156,7 +156,7 @@ class Pictures:
 
 
 class _Made(NamedTuple):
-    """One picture of a face."""
+    """One drawn picture of a face, or the error that says why it must not be shown."""
 
     data: bytes
     strength: float  # that it was drawn at

@@ -149,7 +149,10 @@ def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -
 
 
 def _choose_c(method: Method, w: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    """Choose the C with the best mean accuracy over the folds, the smallest among equals; None for a method without a C."""
+    """Return the method's own C, or choose the one with the best mean accuracy over the folds, the smallest among equals.
+
+    None for a method without a C.
+    """
     if method.kind == "mean" or method.c is not None:
         return method.c
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)

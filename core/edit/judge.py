@@ -98,7 +98,7 @@ def _around(lips: NDArray[np.float64]) -> Image.Image:
 
 
 def _apart(taps: list[torch.Tensor], where: Image.Image) -> float:
-    """Compute how different two pictures are where the mask `where` is set: 1 minus the cosine of their features, 0..1.
+    """Compute how different two pictures are where the mask `where` is set: 1 minus the cosine of their features, 0 if equal.
 
     Each of the `taps` holds the features [2, C, S, S] of both pictures, of length 1; the mean is over the taps.
     """

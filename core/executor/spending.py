@@ -48,7 +48,11 @@ class Spending:
         return self._wait(("member", owner.member_id), most)
 
     def server_wait(self, owner: Tenant, most: float) -> float:
-        """Compute the seconds until the owner's server has had less than `most` seconds of work; 0 in direct messages."""
+        """Compute the seconds until the owner's server has had less than `most` seconds of work in the last `WINDOW`; 0 if so
+        now.
+
+        0 in direct messages too.
+        """
         return 0.0 if owner.guild_id is None else self._wait(("server", owner.guild_id), most)
 
     def _wait(self, party: Hashable, most: float) -> float:

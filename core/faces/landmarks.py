@@ -182,5 +182,5 @@ def _numbered(faces: list[Face]) -> list[Face]:
 
 
 def _same(a: Face, b: Face) -> bool:
-    """Tell whether two measurements are of the same face: the centre of one lies well within the other."""
+    """Tell whether two measurements are of the same face: their centres are closer than half the wider face's width."""
     return float(np.hypot(*(a.centre - b.centre))) < 0.5 * max(a.width, b.width)

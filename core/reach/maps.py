@@ -54,7 +54,7 @@ class Maps:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of everything that affects faces, 16 hex digits."""
+        """Hash of the maps and of the drawn faces' scores, 16 hex digits."""
         return hashlib.sha256(b"".join(one.tobytes() for one in (self.moves, self.gram, self.faces, self.calm))).hexdigest()[:16]
 
     def pull(self, wanted: Mapping[str, float]) -> Values:

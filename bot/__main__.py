@@ -6,6 +6,6 @@ from core.system import stop_on_windows
 
 if __name__ == "__main__":
     stop_on_windows()
-    from bot.app import main  # not before: what it needs can't be imported there
+    from bot.app import main  # only now: on Windows its imports fail
 
     sys.exit(main())

@@ -98,7 +98,7 @@ async def _serve(settings: Settings, workbench: str) -> None:
         await _alone(store)
         metrics = Metrics()
         photos = await stack.enter_async_context(Downloader(settings))
-        if settings.compile != "off":  # before a worker is walled in: it sees what is there by then
+        if settings.compile != "off":  # before a worker is walled in: it reaches only files that exist by then
             await asyncio.to_thread(make_keys, settings.home)
         executor = Executor(settings, workbench)
         await executor.start()

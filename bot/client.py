@@ -150,7 +150,7 @@ class EgaoBot(BotBase):
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
         """Choose the language to answer in: the server's if its admins set one, else the member's own."""
         language = "auto"
-        with contextlib.suppress(EgaoError):  # the store's trouble is told by whoever needs the store
+        with contextlib.suppress(EgaoError):  # a failing store is reported where its data is needed
             language = (await self.store.run(self.store.guilds.get, interaction.guild_id)).language
         return speaker(language, interaction.locale)
 

@@ -19,7 +19,7 @@ from bot.ui.pages import Attached, Page, file_page, notice
 from core.errors import ExportedLately
 
 Interaction = discord.Interaction[EgaoBot]
-EXPORT_SECONDS: Final = 600.0  # between two exports of a member: what is kept changes no faster, and each reads all of it
+EXPORT_SECONDS: Final = 600.0  # between two exports of a member: data changes slowly, and each export reads all of it
 PART_BYTES: Final = 8 * 2**20  # of one file: Discord takes 10 MiB, and the message around it needs some
 
 

@@ -24,7 +24,7 @@ from core.errors import Blocked, EgaoError, RoleNeeded, WebhookPhoto
 log = logging.getLogger(__name__)
 
 REMEMBERED = 10_000  # channels
-WORDS, WORD_SECONDS = 3, 600.0  # to one member, of what they know or can't change: somebody may keep calling the bot's name
+WORDS, WORD_SECONDS = 3, 600.0  # replies with nothing new to one member in so many seconds: somebody may keep mentioning the bot
 ORDINARY = (discord.MessageType.default, discord.MessageType.reply)
 
 
@@ -34,7 +34,7 @@ class PhotoCog(commands.Cog):
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
         self._known = Few[int](REMEMBERED)  # channels that were open when last asked for; of a thread the channel that it is in
-        self._explained = Few[int](REMEMBERED)  # open channels where it was said that photos can't be seen
+        self._explained = Few[int](REMEMBERED)  # open channels that were told that photos can't be seen
         self._words = Sparing(WORDS, WORD_SECONDS)
 
     @commands.Cog.listener()
@@ -46,7 +46,7 @@ class PhotoCog(commands.Cog):
             await self._look(message)
         except Exception as error:
             if isinstance(error, (Blocked, RoleNeeded, WebhookPhoto)) and not self._words.may(message.author.id):
-                return  # they were told
+                return  # they were told already
             if isinstance(error, EgaoError):
                 log.info("the author of message %d is told %s %s", message.id, error.code, error.facts)
             say = Speaker("en")

@@ -30,7 +30,7 @@ from core.weights import weight_bytes
 
 ADULT: Final = 18  # years
 
-_SCALED, _SEEN = 256, 224  # pixels: open_nsfw's photo is squeezed to the one, its middle of the other is looked at
+_SCALED, _SEEN = 256, 224  # pixels: open_nsfw's photo is resized to the first, and its middle of the second is scored
 # What else of a photo is looked at: parts of so many of its sides, so many along each side, evenly spaced so that they
 # overlap and reach every edge. A part without its surroundings scores higher than it should (a neck, a bare arm), so the
 # distance between its threshold and 1 is only so much of the whole photo's: 0.5 becomes 0.7 and 0.9.
@@ -53,7 +53,7 @@ _CHIPS: Final = ((0.5, 0.6, 0.64), (0.5, 0.6, 0.58), (0.5, 0.6, 0.72), (0.5, 0.5
 # or a microphone) 89 in 100 are refused instead of 67, if the threshold is a quarter lower for a face of which less is seen.
 COVERED_EASE: Final = 0.75
 _FILLED_FROM = 5  # pixels around a gap that fill it
-_DETAILED = 64  # pixels: on narrower faces nothing before them can be told, and of them there may be many
+_DETAILED = 64  # pixels: on narrower faces things in front can't be found, and there may be many such faces
 
 Things = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # uint8 [S, S, 3] -> probabilities [M, M] of things before the face
 
@@ -158,7 +158,7 @@ def _seen(picture: Image.Image, side: int) -> NDArray[np.float32]:
 
     It is resized to `side` pixels a side, and its middle of 224 is taken.
     """
-    buffer = io.BytesIO()  # the network was fitted to what a JPEG file gives back; without its blocks scores differ by a few 0.01
+    buffer = io.BytesIO()  # the network was trained on decoded JPEG files; without their artefacts scores differ by a few 0.01
     picture.save(buffer, "jpeg")
     given: Image.Image = Image.open(buffer)
     if side != given.width:

@@ -16,12 +16,12 @@ class KnownScale:
     """The measured response of one face's expression to steps along a direction; `core.edit.scale` explains the numbers."""
 
     expression: str
-    of: str  # digest of what moves the face: a scale of anything else is measured anew
+    of: str  # digest of the direction and maps that move the face: with others the scale is measured again
     steps: tuple[float, ...]
     scores: tuple[float, ...]
     rest: float
-    neutral: float | None = None  # the strength that leads to rest; None where nobody has asked yet
-    # what takes off the face all that is no part of the expression; () where there is no such thing
+    neutral: float | None = None  # the strength that leads to rest; None if not computed yet
+    # pulls that take off what is no part of the expression (see core.reach.maps); () for none
     ease: tuple[float, ...] = ()  # as soon as it is edited
     full: tuple[float, ...] = ()  # at strength 1
     calm: tuple[float, ...] = ()  # at rest
@@ -32,7 +32,7 @@ class Learned:
     """All that is known of one face beside its latent."""
 
     found: str = ""  # where the face is in its photo and its reconstruction, as `core.edit.found` packs it
-    scales: tuple[KnownScale, ...] = ()  # one for each expression and what moves it
+    scales: tuple[KnownScale, ...] = ()  # one for each expression and digest
 
     def scale(self, expression: str, of: str) -> KnownScale | None:
         """Find the scale of an expression measured with the direction whose digest is `of`; None if it was never measured."""

@@ -84,7 +84,7 @@ class Settings(BaseModel):
         try:
             folder.lstat()
         except (FileNotFoundError, NotADirectoryError, PermissionError):
-            pass  # it may yet be made, and who may not is told by what needs it
+            pass  # it may be created later; missing permission is reported on use
         except (OSError, ValueError) as error:
             raise ValueError(getattr(error, "strerror", None) or "it holds a null character") from None
         return folder

@@ -31,7 +31,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "animate": Words("kind.animate", "work.drawing"),
     "download": Words("kind.download", "work.drawing"),
 }
-USUAL: Final = 1.0  # four fifths of what a face still has to give of an expression
+USUAL: Final = 1.0  # a natural amount: four fifths of the expression that a face has left
 _RENAMED: Final = {"smile": "edit"}  # as requests of earlier versions have it
 
 

@@ -30,7 +30,7 @@ MOST: Final = 1000  # requests waiting for a consent at once; the oldest gives w
 EACH: Final = 8  # of one member, who can't push the others out
 
 
-Key = tuple[int | None, int, str]  # server (rules are its own), member, what the request's row will be called
+Key = tuple[int | None, int, str]  # server (each has its own rules), member, `once` of the request
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Consent:
     def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
         self._bot, self._store, self._service, self._gone = bot, store, service, gone
         self._waiting: dict[Key, Waiting] = {}
-        self._agreeing: set[Key] = set()  # what is being let in, and has no row yet
+        self._agreeing: set[Key] = set()  # requests being accepted that have no row yet
 
     async def request(self, caller: Caller, ask: Ask, *, limited: bool = False) -> None:
         """Accept a request. If the member has not agreed yet, ask first and keep the request. Raises as `Service.accept` does."""

@@ -105,7 +105,7 @@ class Pictures:
             kept = await self._store.run(self._store.faces.note, run.owner, face.face.id, done.learned)
             face = run.face = face._replace(face=kept)
         limit = run.settings.strength_max
-        if NEUTRAL in asked and abs(strengths[list(asked).index(NEUTRAL)]) > limit:  # it may lie beyond what this server allows
+        if NEUTRAL in asked and abs(strengths[list(asked).index(NEUTRAL)]) > limit:  # neutral may exceed the server's limit
             return await self._render(run, face, [-limit if one == NEUTRAL else one for one in asked], photo)
         made = enumerate(zip(done.pictures, strengths, strict=True))
         return [_Made(data, strength, done.trouble(index)) for index, (data, strength) in made]

@@ -22,7 +22,7 @@ from core.store import Store
 
 log = logging.getLogger(__name__)
 
-TOKEN_REFUSED: Final = 401  # of the bot itself: nothing can be told until its operator has put that right
+TOKEN_REFUSED: Final = 401  # HTTP status: the bot's token is refused, and nothing can be told until the operator corrects that
 
 
 class Ends:

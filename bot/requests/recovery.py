@@ -36,7 +36,7 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
     kept from their end.
     """
     left = await store.run(store.jobs.recover, service.held(), before)
-    for job_id in service.unnoted.keys() - {job.id for job in left.queued}:  # noted after all, erased, or only to be told
+    for job_id in service.unnoted.keys() - {job.id for job in left.queued}:  # noted meanwhile, erased, or only untold
         del service.unnoted[job_id]
     for job in left.untold:
         run = await _run(bot, store, job)

@@ -33,8 +33,8 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     face: FaceAndLatent | None = None  # once it is kept
     task: asyncio.Task[None] | None = None
-    spent: bool = False  # what it cost is not given back: the work is done, or its own photo took a worker down
-    faces: tuple[int, ...] = ()  # numbers of those that can be chosen, once there is a choice
+    spent: bool = False  # the counted use is not given back: the work is done, or its photo crashed a worker
+    faces: tuple[int, ...] = ()  # numbers of the faces to choose from, once there is a choice
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"
 
     @property
@@ -98,7 +98,7 @@ class Follow:
         task, self._task = self._task, None  # from here on nothing is cancelled: the end is written next
         assert task is not None
         if self._saving is not None and not self._saving.done():
-            await asyncio.wait([self._saving])  # a checkpoint that comes late would be put over what is written next
+            await asyncio.wait([self._saving])  # a late checkpoint would overwrite the next one
         if self._gone and task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise Erased from None
 

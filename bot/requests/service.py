@@ -264,7 +264,7 @@ class Service:
         outcome = "unnoted"
         try:
             outcome = await self._to_its_end(run)
-        except EgaoError as error:  # the store's: what it could not note, it has still to be asked for; see `recovery.take_up`
+        except EgaoError as error:  # the store could not note the end: `recovery.take_up` tries again
             log.warning("the end of job %d could not be noted: %s", run.job_id, error.code)
             self.unnoted[run.job_id] = run
         finally:
@@ -294,14 +294,14 @@ class Service:
         except Exception as error:
             await self.ends.fail(run, error)
             return "failed"
-        if outcome == "done":  # out of reach of what goes before: nothing that fails from here on takes the answer back
+        if outcome == "done":  # outside the try: no later failure may take the answer back
             await asyncio.shield(self.ends.answered(run))
         return outcome
 
     async def _attempt(self, run: Run) -> str:
         """Do a request and answer it. Returns the outcome; failures are raised."""
         job = await self._store.run(self._store.jobs.claim, run.job_id)
-        if job is None:  # ended before its turn: whoever ended it tells of it; one that was erased has only us
+        if job is None:  # ended before its turn, and told by whoever ended it; an erased one must be told here
             if await self._store.run(self._store.jobs.get, run.job_id) is None:
                 await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
             return "gone"

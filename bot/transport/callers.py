@@ -133,7 +133,7 @@ class InteractionCaller:
     say: Speaker
     private: bool
     manner: Manner
-    event: str | None = None  # what this request stands for, if it is more than the interaction
+    event: str | None = None  # `once` of the request, if it continues an earlier one
 
     @property
     def owner(self) -> Owner:

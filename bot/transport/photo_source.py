@@ -80,7 +80,7 @@ class PhotoReader:
     async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
         message = await message_with_photo(self._bot, channel_id, message_id, self._gone)
         found = next((one for one in _attached(message) if one.id == attachment_id), None)
-        if found is None:  # taken out of its message while nobody listened
+        if found is None:  # removed from its message while the bot was off
             await self._gone(message_id)
             raise PhotoGone
         return found
@@ -90,7 +90,7 @@ async def message_with_photo(bot: discord.Client, channel_id: int, message_id: i
     """Read a message. Raises PhotoGone, or PhotoUnreachable while Discord fails. For a deleted message, calls `gone`."""
     try:
         message: discord.Message = await bot.get_partial_messageable(channel_id).fetch_message(message_id)
-    except discord.NotFound:  # deleted while nobody listened: what is kept of it goes too
+    except discord.NotFound:  # deleted while the bot was off: its faces are erased too
         await gone(message_id)
         raise PhotoGone from None
     except discord.Forbidden:

@@ -21,7 +21,7 @@ NUMBERS: Final = 2**63  # all of ours and Discord's are below; SQLite takes no l
 FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
 
 OPENED_BY: Final = {"exactly": "exact", "reported": "report", "facenamed": "facename", "setnumbers": "setform"}  # form: button
-NAMED: Final = 2  # arguments that say what a control is about; a third may change while a press of it is on its way
+NAMED: Final = 2  # arguments that identify a control; a third may change while a press is on its way
 
 Handler = Callable[["Press"], Awaitable[None]]
 

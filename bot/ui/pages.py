@@ -24,7 +24,7 @@ BAR_CELLS: Final = 12
 SHOWN_FACES: Final = 10  # a section with a thumbnail is 3 of the 40 components that a message may have
 Ids = tuple[int, int, int, str]
 ALT_LETTERS: Final = 1024  # that Discord takes as the description of a picture
-STEP: Final = 0.25  # what − and + change
+STEP: Final = 0.25  # the change of strength by − and +
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Shown:
     spoiler: bool
     expires: float | None = None
     notes: tuple[str, ...] = ()
-    alt: str = ""  # what the photo's sender wrote for those who can't see it
+    alt: str = ""  # the photo's description by its sender
 
     def described(self, text: str) -> str:
         """Join egao's description of a picture and the sender's own."""

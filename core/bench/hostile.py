@@ -39,7 +39,7 @@ class _Owner(NamedTuple):
     member_id: int
 
 
-ATTACKER, DRAWING, BEFORE = _Owner(1, 666), _Owner(2, 1), _Owner(4, 3)  # the last one: whoever had the face kept, long ago
+ATTACKER, DRAWING, BEFORE = _Owner(1, 666), _Owner(2, 1), _Owner(4, 3)  # BEFORE owns the kept face
 SENDING: Final = 3  # the server that photos come from
 _MEMBERS: Final = itertools.count(1000)  # who sends one, each time somebody who had nothing before
 
@@ -133,7 +133,7 @@ class _Attack:
         """Keep the pictures to send. `learned` is what was learned of the `kept` face in the close-up, as the bot keeps it."""
         self._executor, self._kept, self._learned = executor, kept, learned
         self._close_up, self._crowd = fresh(close_up), fresh(crowd)
-        self.asked: dict[str, int] = {}  # how often for what, and how it failed
+        self.asked: dict[str, int] = {}  # counts of requests by kind, and of their failures
 
     @classmethod
     async def of(cls, executor: Executor, photo: bytes, face: FoundFace, kept: Projected) -> Self:

@@ -34,7 +34,7 @@ _LAST_LINES: Final = 50
 NO_COMPILER: Final = (
     "that takes a C++ compiler, and none is here (on Debian and Ubuntu: apt-get install g++; one of another name: set CXX)"
 )
-LONGEST: Final = 3600.0  # seconds: twenty-five times what it took beside a bot with work to do
+LONGEST: Final = 3600.0  # seconds: twenty-five times as long as it took beside a busy bot
 
 
 async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: str = "") -> None:

@@ -37,7 +37,7 @@ class Order:
     """The task of the process: what to build, with the paths and settings for it."""
 
     cache: str  # EGAO_CACHE
-    home: str  # EGAO_HOME: imported generators lie there, and the key that signs what is built
+    home: str  # EGAO_HOME, with imported generators and the key that signs the code
     chosen: str  # EGAO_GENERATOR
     threads: int  # EGAO_THREADS
     generator: str  # "module:function", which takes the settings

@@ -19,7 +19,7 @@ from core.generator.protocol import Generator
 
 log = logging.getLogger(__name__)
 
-LOOK: Final = 10.0  # seconds between two looks for what a builder may have published meanwhile
+LOOK: Final = 10.0  # seconds between two checks for newly published code
 
 
 class Library(Protocol):
@@ -74,7 +74,7 @@ class Compiled:
         self._seen = seen
         try:
             self._load(key)
-        except Exception as error:  # the loader raises what it likes; a folder may also forbid that code in it is run
+        except Exception as error:  # the loader raises anything, also if its folder forbids running code
             self._give_up(error)
 
     def _load(self, key: str) -> None:

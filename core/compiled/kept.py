@@ -29,7 +29,7 @@ from core.settings import Settings
 from core.weights.cache import sha256_of
 
 BUILDING: Final = ".building-"  # prefix of temporary folders; whoever holds the lock may remove them all
-# what a library was made of: when one of these files changes, what they made before fits no more
+# sources of a library: if one of these files changes, older libraries don't fit
 _SOURCES: Final = ("compiled/layout.py", "compiled/making.py", "generator/*.py")
 _MOST: Final = 1 << 16  # bytes of JSON
 
@@ -46,7 +46,7 @@ class Kept:
     sha256: str  # of that file
     layout: str  # of the weights that it was compiled for, see core.compiled.layout
     ratio: float  # seconds of a picture, over eager's
-    decibels: float  # between their pictures, where those are furthest apart
+    decibels: float  # between their pictures, for the most different pair
     seconds: float  # that the building took
     why: str = ""
     signature: str = ""  # of all the others, where there is a library

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from core.generator.protocol import Generator
 
-PREFIX = "generator."  # of the names of weights in a library: those of `Drawing` in core.compiled.making
+PREFIX = "generator."  # of the names of weights in a library, which are those of `Drawing` in core.compiled.making
 
 
 def weights_of(network: Generator) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from core.timing import spread, take_turns
 from core.weights.cache import sha256_of
 
 LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 48 from itself where other steps are rounded
-LARGEST_RATIO: Final = 0.97  # of eager's time; what gains less is not worth code that can break
+LARGEST_RATIO: Final = 0.97  # of eager's time; a smaller gain is not worth code that can break
 SEEDS: Final = (1, 2)
 ROUNDS: Final = 15  # of timing
 FULL_RANGE: Final = 255.0  # of pixels
@@ -59,7 +59,7 @@ def make(generator: Generator, cache: CodeCache, work: Path, threads: int) -> Ke
     kept, began = Kept("", "", layout_of(network), 1.0, 0.0, 0.0), time.perf_counter()
     try:
         library = compile_drawing(network, ws[:1], work)
-        opened = open_library(library, weights_of(network))  # a folder may forbid that what is in it is run
+        opened = open_library(library, weights_of(network))  # its folder may forbid running code
     except (OSError, MemoryError):
         raise
     except Exception as error:

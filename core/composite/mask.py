@@ -12,7 +12,7 @@ from core.composite.warp import blur, smoothstep
 _SEEN = 1.5, 5.0  # levels of change below which it is the generator's restlessness, and above which it is taken whole
 _OTHER = 60.0, 110.0  # levels by which photo and reconstruction must differ to be of different things
 _NOSE = 0.085  # in face sizes, reach of the nose's lower half: its nostrils never lie where the generator has them
-_HARD = 15.0, 30.0  # levels by which a rim stands out, from which and at which it is none of the face
+_HARD = 15.0, 30.0  # levels of contrast from which an edge is partly, and wholly, none of the face
 _ABOVE = 1.2, 1.6  # heights between which that rule ends: 0 at the brows, 1 on the nose
 _HAIR = 1.6  # heights above the brows at which hair may begin
 _WINGS = 0.4  # share of that reach

@@ -29,7 +29,7 @@ from core.expressions import Parts
 Picture = NDArray[np.uint8]
 _WORKING = 320  # pixels of face size at which masks, shades and fields are computed; they have nothing finer to say
 _AT_REST = 0.99  # from here on a pixel stays as it is to the bit
-_WIDE = 0.4  # of what a broad smile draws anew when it goes: all of it takes pores and stubble along
+_WIDE = 0.4  # share of skin redrawn when a broad smile is removed: redrawing all would lose pores and stubble
 _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
 
 
@@ -271,4 +271,4 @@ def _column(values: NDArray[np.floating[Any]]) -> Tensor:
 
 def _tensor(pixels: Picture) -> Tensor:
     """Convert uint8 [H, W, 3] to float32 [1, 3, H, W], 0..255."""
-    return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: what Pillow hands out must not be written to
+    return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: Pillow's arrays must not be written to

@@ -19,7 +19,7 @@ class Raster:
         """Rasterise the points [V, 2] of `with_rim`, given in the grid's own pixels."""
         corners = points[triangles()]  # [T, 3, 2]
         centre = corners.mean(axis=1)
-        # painted from the outside in: where a turned face folds over itself, what is nearer to the nose is in front
+        # painted from the outside in: where a turned face folds over itself, the part nearer to the nose is in front
         order = np.argsort(-np.linalg.norm(centre - points[NOSE_TIP], axis=1), kind="stable")
         canvas = Image.new("I", (width, height), -1)
         draw = ImageDraw.Draw(canvas)

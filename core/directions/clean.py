@@ -31,11 +31,11 @@ from core.projection.features import Features
 SIDES = (8, 32)  # pixels, both ends included: coarser styles shape and turn the head, finer ones draw skin and colour
 BATCH = 4
 FULL = 1.5  # the strength of an expression's targets
-_PRICES = dict(zip(PARTS, (1.0, 1.5, 0.5, 0.5), strict=True))  # of each part, in units of what the start does to it
+_PRICES = dict(zip(PARTS, (1.0, 1.5, 0.5, 0.5), strict=True))  # of each part, in units of its change by the start
 _REACH = 2.0  # price of a logit by which the target is missed, squared, in the same units
 _LENGTH = 0.02  # price of the squared length of the step, in deviations of w over the seeds
 _RATE = 0.25  # first and longest step of the learning over all styles, in deviations of w; the start is about 6 long
-_UNIT = 8  # batches over which it is measured what the start does
+_UNIT = 8  # batches over which the changes by the start are averaged
 _MOMENTUM, _MEMORY = 0.95, 0.98  # of the gradient, and of its length: one length for all numbers, for single ones are noise
 
 
@@ -59,7 +59,7 @@ class Lesson:
 
     step: int
     missed: float  # mean squared logits by which the score missed its target
-    moved: Tensor  # [4], each of PARTS in units of what the start did
+    moved: Tensor  # [4], each of PARTS in units of its change by the start
 
 
 class Learning:

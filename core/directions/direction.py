@@ -50,7 +50,7 @@ class Direction:
     vector: NDArray[np.float32]  # [w_dim], or [num_ws,w_dim] where each style goes its own way; its length is one unit
     styles: NDArray[np.float32]  # [num_ws], units that each style moves at strength 1.0; 0 leaves it alone
     generator: str  # digest of the weights
-    provenance: dict[str, Any] = field(default_factory=dict)  # method, seeds, truncation, scores: what JSON can hold
+    provenance: dict[str, Any] = field(default_factory=dict)  # method, seeds, truncation, scores, as data for JSON
 
     def __post_init__(self) -> None:
         assert self.vector.shape[:-1] in ((), self.styles.shape), (self.vector.shape, self.styles.shape)

@@ -23,11 +23,11 @@ from core.projection.features import SIDE
 # Ellipses (centre x, y; half axes) in pixels of 256, from the mean landmarks of the seed set and their spread
 _EXPRESSION = 128, 186, 54, 36  # lips and the folds beside them
 _LIPS = 128, 190, 44, 24
-_PERSON = 128, 120, 66, 42  # brows, eyes, nose: by which people are told apart
+_PERSON = 128, 120, 66, 42  # brows, eyes, nose, by which people are recognised
 _FACE = 128, 158, 66, 84
 _BLOCK = 16  # pixels: tone and light are means over blocks of this side
-_PERSON_WEIGHT = 3.0  # of the pixels by which people are told apart, beside 1 for backdrop and hair
-_EXPRESSION_WEIGHT = 1.5  # of the pixels of the expression: of all smiles the one that changes least is wanted
+_PERSON_WEIGHT = 3.0  # weight of those pixels, against 1 for background and hair
+_EXPRESSION_WEIGHT = 1.5  # weight of the expression's pixels: of all smiles the one that changes least is wanted
 _GRAIN = 0.02  # of -1..1: differences far below this are the drawing's noise and count by their square
 PARTS = ("pixels", "features", "tone", "traits")
 

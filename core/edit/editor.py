@@ -34,7 +34,7 @@ from core.projecting import start_projection
 from core.projection import Projecting
 from core.reach.ease import lift_of, own_step, reach_of
 
-_LOOKS = "parts, all faces, uncovered"  # how the gates look; a face that was kept when they looked otherwise is looked at again
+_LOOKS = "parts, all faces, uncovered"  # how the gates check; a face kept under another method is checked again
 _BESIDE = ", beside one refused"  # noted of a face that passed, of a photo that shows another that did not
 
 
@@ -44,13 +44,13 @@ class Variant:
 
     expression: Expression
     asked: Strength
-    strength: float  # what "neutral" came to, else the same as asked
-    step: float  # what was moved for that, in units of what moves the face
+    strength: float  # a number in place of "neutral", else as asked
+    step: float  # the step along the expression's direction, in its own length
     pixels: np.ndarray  # uint8 [R, R, 3]
     score: float  # of the expression in the picture, 0..1; nan where the landmarker sees no face in it
     lips_anew: bool = False  # laid into its photo in the second way: see `Original.edit`
-    told: ResultError | None = None  # why the picture must not be shown; None where it is good, or was not judged
-    pull: Pull = ()  # what was added to the step; see `core.reach.maps`
+    told: ResultError | None = None  # why the picture must not be shown; None if it is good, or was not judged
+    pull: Pull = ()  # added to the step; see `core.reach.maps`
 
     @property
     def untouched(self) -> bool:

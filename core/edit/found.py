@@ -19,7 +19,7 @@ class Found:
 
     landmarks: NDArray[np.float32]  # [478, 2], pixels of the upright photo
     drawn: NDArray[np.float32] | None  # [478, 2], pixels of the reconstruction; None before there is one
-    checked: str  # what the gates held the photo against (`Editor.checks`); "" if they did not look
+    checked: str  # the checks that the photo passed (`Editor.checks`); "" if there were none
 
     def dump(self) -> str:
         """Write it as a JSON text."""

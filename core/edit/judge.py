@@ -26,7 +26,7 @@ Picture = NDArray[np.uint8]
 _LIPS: Final = list(LIPS_OUTLINE)
 _WIDER: Final = 1.25  # times the lips: the edge round them is where they tear
 _TAPS: Final = 3  # of the features: fine enough to see a lip
-_DOUBTFUL_SLIP: Final = 0.009  # in face sizes: up to here every result that was looked at was whole
+_DOUBTFUL_SLIP: Final = 0.009  # in face sizes: below this every inspected result was whole
 _WORST_SLIP: Final = 0.012  # from here on none was
 _WORST_SLIP_AT_REST: Final = 0.02  # the same of lips that close: in a beard their line is only guessed
 _STRANGER: Final = 0.015  # in face sizes: lips of a shape so far from the photo's are others, or hide a tongue
@@ -45,7 +45,7 @@ class Measured:
     slip: float  # mean distance of the lips from where they were put, in face sizes
     gap: float  # by how much the mouth is further open than it was meant to be, in face sizes
     pixels: float  # the face's size
-    misfit: float  # mean distance of the photo's lips from those of its reconstruction laid upon them, in face sizes
+    misfit: float  # mean distance between the photo's and the reconstruction's lips, centred on each other, in face sizes
     score: float  # of the expression, 0..1
 
     @property

@@ -85,7 +85,7 @@ class PhotoEditor:
         Raises BadSetting for an unknown method; MouthHidden, MouthCut, MouthAtEdge.
         """
         aligned = self.editor.align(photo, found)
-        self.editor.things(photo, found, aligned)  # told now, not after seconds of work
+        self.editor.things(photo, found, aligned)  # raise now, not after seconds of work
         return Begun(aligned, self.editor.projecting(aligned.image, method, steps))
 
     def learn(
@@ -103,7 +103,7 @@ class PhotoEditor:
             scale = self.editor.scale(face.ws, expression, aligned) if known is None else Scale.by(known, expression)
             learned = learned.with_scale(scale.known(expression, moved_by))
         if found is not None:
-            with contextlib.suppress(FaceLost):  # told when it is to be drawn
+            with contextlib.suppress(FaceLost):  # raised when it is drawn
                 found = self.editor.found(found, face.ws)
             learned = replace(learned, found=found.dump())
         return replace(face, learned=learned)

@@ -25,7 +25,7 @@ from core.expressions import Calibration, Expression
 from core.learned import KnownScale
 
 LIMIT = 5.0  # strengths; beyond three hardly anything changes
-EASED = 0.25  # strength from which a face is eased whole: below every smile that anyone asks for, above what no one sees
+EASED = 0.25  # strength from which the pull is whole: below any smile that somebody asks for, above an invisible one
 
 Pull = tuple[float, ...]  # see core.reach.maps; () for none
 Score = Callable[[Sequence[float]], Sequence[float]]  # steps -> scores 0..1, nan where no face is seen
@@ -35,7 +35,7 @@ Score = Callable[[Sequence[float]], Sequence[float]]  # steps -> scores 0..1, na
 class Scale:
     """The measured reaction of one face's expression to steps along a direction, and the pulls to add."""
 
-    steps: tuple[float, ...]  # in units of what moves the face, rising, 0 among them
+    steps: tuple[float, ...]  # along the direction, in its own length, rising, with 0
     scores: tuple[float, ...]  # score 0..1 at each, never falling
     rest: float  # the step at which the face is neutral; 0 if it is so by itself
     calibration: Calibration
@@ -102,7 +102,7 @@ def measure(score: Score, now: float, calibration: Calibration) -> Scale:
     now = 0.0 if np.isnan(now) else now
     steps = calibration.steps_for(now)
     known = {0.0: now} | dict(zip(steps, score(steps), strict=True))
-    # once more where it matters most: at rest for a face that shows it, at strength 1 for one that does not
+    # one more measurement where it matters most: at rest if the face shows the expression, else at strength 1
     closer = _rest(known, calibration) if now > calibration.rest else round(_scale(known, 0.0, calibration).step(1.0), 2)
     if closer not in known:
         known[closer] = score([closer])[0]

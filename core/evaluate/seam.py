@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-_REACH = 1.35  # times the face's oval: with its band of neck and hair line, what counts as the region of the face
+_REACH = 1.35  # times the face's oval: the region of the face, with a band of neck and hair line
 _OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
          150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
 _SPECK = 9  # pixels: changed specks smaller than this are no edge

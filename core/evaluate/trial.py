@@ -52,7 +52,7 @@ class Row:
     surface: Surface
     asked: Strength
     strength: float
-    step: float  # what the strength came to on this face, in units of what moves it
+    step: float  # the step along the direction for that strength on this face
     before: float  # score of the photo
     was_showing: bool  # by the classifier of emotions
     after: float  # score of the edit

@@ -20,14 +20,14 @@ from core.executor.item import Place, WorkItem
 class Capacity:
     """The limits of what may wait, and of what is done at once."""
 
-    waiting: int = 256  # items in the queue; as many again of those who have no other
+    waiting: int = 256  # items in the queue; as many again from parties without unfinished items
     per_guild: int = 128  # unfinished items of one guild, or of one member's direct messages
     per_member: int = 16  # unfinished items of one member, wherever they asked
-    bytes: int = 512 * 2**20  # of the photos and latents of all unfinished items; as many again of those who have no other
+    bytes: int = 512 * 2**20  # of photos and latents of all unfinished items; as many again from parties without unfinished items
     longest_wait: float | None = None  # seconds until the result beyond which a request is refused
     pictures: int = 8  # units in one batch
     attempts: int = 2  # times that an item may bring a worker down, alone or in a batch
-    memory: int | None = None  # bytes of data that a worker may hold; None: what the machine has
+    memory: int | None = None  # bytes of data that a worker may hold; None: no limit
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from core.executor.kinds import Cost, Request, kind_of
 
-KEEP = 0.95  # of the weight of what is known, at each new observation
+KEEP = 0.95  # factor of older observations' weight, at each new one
 GUESS = 0.2  # weight of each of the two points of a default line, next to 1 for a measured one
 
 
@@ -30,14 +30,14 @@ class CostLine:
 
     def _add(self, n: int, seconds: float, weight: float = 1.0) -> None:
         for place, term in enumerate((1.0, n, n * n, seconds, n * seconds)):
-            self._sums[place] += weight / (n * n) * term  # errors grow with n: what counts is the relative one
+            self._sums[place] += weight / (n * n) * term  # errors grow with n, so relative errors are minimised
 
     def coefficients(self) -> tuple[float, float]:
         """Compute a and b. If one would be negative, it is 0, and the line is the best one through the other alone."""
         weight, n, nn, s, ns = self._sums
         spread = weight * nn - n * n
         mean = s / weight
-        if spread <= 1e-6 * n * n:  # as good as one n seen: no slope can be told from a constant
+        if spread <= 1e-6 * n * n:  # practically only one n was observed: slope and constant can't be separated
             return (ns / nn, 0.0) if nn else (0.0, mean)
         a = (weight * ns - n * s) / spread
         b = (s - a * n) / weight

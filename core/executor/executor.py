@@ -31,7 +31,7 @@ from core.settings import Settings
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 _TELL_EVERY = 0.2  # seconds between two rounds of telling people their place
-_MOST_DEATHS = 5  # workers that may die around an item with nobody to blame
+_MOST_DEATHS = 5  # deaths of workers that an item may see without being blamed
 
 
 class Executor:
@@ -69,7 +69,7 @@ class Executor:
         self._workers: list[Supervisor] = []
         self._items: dict[int, WorkItem] = {}  # unfinished
         self._tallies: dict[str, Tally] = {}
-        self.spending = Spending()  # what members and servers had done lately
+        self.spending = Spending()  # recent work for members and servers
         self._precedence = Precedence(self.spending, self._schedule.seconds)
         self._looking: asyncio.TimerHandle | None = None
         self._cancelled = self._refused = 0

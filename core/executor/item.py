@@ -42,14 +42,14 @@ class WorkItem:
         self.lane = self.kind.lane
         self.size = sum(len(part) for part in vars(request).values() if isinstance(part, bytes))
         self.attempts = 0  # times that it, or a batch it was in, brought a worker down
-        self.deaths = 0  # times that its worker went down and nobody was to blame
+        self.deaths = 0  # times that its worker died and no item was blamed
         self.alone = False  # not to be put in a batch with others again
         self.submitted = monotonic()
         self.started: float | None = None
         self._held: float | None = None  # since when it is held by its worker
         self.first: Progress | None = None  # since it was last begun
         self.last: Progress | None = None
-        self.place: int | None = None  # as last told
+        self.place: int | None = None  # as the callback was last told
         self._on_progress = on_progress
         self._due: float | None = None  # when its own pace says that it will be done
         self._began = 0.0  # when its first progress came
@@ -100,7 +100,7 @@ class WorkItem:
         eta, done = progress.eta_seconds, progress.step - self.first.step
         if eta is None and done > 0:
             eta = (progress.steps - progress.step) * (now - self._began) / done
-        if eta is not None and not eta >= 0:  # a worker may say anything, also what is no number
+        if eta is not None and not eta >= 0:  # a worker may send anything, also NaN
             eta = None
         if eta is not None:
             self._due = now + eta

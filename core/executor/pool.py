@@ -16,7 +16,7 @@ PATIENT_NICE = 5  # niceness of a worker for long requests only: about a third o
 _NONE: frozenset[Lane] = frozenset()
 _QUICK = frozenset({Lane.QUICK, Lane.MOVING})
 _WHOLE = ((frozenset(Lane), _NONE),)
-_SPLIT = ((_QUICK, _NONE), (frozenset(Lane) - _QUICK, _QUICK))  # what each serves, and what it relieves the other of
+_SPLIT = ((_QUICK, _NONE), (frozenset(Lane) - _QUICK, _QUICK))  # the lanes that each serves, and those it relieves the other of
 
 
 def make_pool(

@@ -17,9 +17,9 @@ from core.executor.spending import Spending
 
 LATELY: Final = 60.0  # seconds that are looked back on, and the longest that a member is held without an answer
 MUCH: Final = 40.0  # seconds of work in them: who asks for one thing after the other hardly gets there, on a slow processor
-AT_ONCE: Final = 2  # unfinished requests: nobody who uses one message at a time has more
-LONG: Final = 10.0  # seconds of work, had and asked for: many requests that are less than that keep nobody waiting
-HALF: Final = 0.5  # of what one has had: so much less gives precedence, that two who take turns don't hold each other
+AT_ONCE: Final = 2  # unfinished requests: somebody who uses one message at a time has no more
+LONG: Final = 10.0  # seconds of work, had and asked for: less work, even in many requests, delays nobody
+HALF: Final = 0.5  # share of one's own work below which another has precedence: two who take turns must not hold each other
 LINGERS: Final = 0.5  # seconds that a member counts as there after an answer: a photo takes three requests, one after the other
 
 
@@ -31,7 +31,7 @@ class Precedence:
         self._spending, self._seconds, self._clock = spending, seconds, clock
         self._unfinished: dict[Hashable, dict[int, WorkItem]] = {}  # of each member, the oldest first
         self._answered: dict[Hashable, float] = {}  # members who were answered lately, and when
-        self._takes: dict[Hashable, float] = {}  # of those who were asked about
+        self._takes: dict[Hashable, float] = {}  # results of this round, by member
         self._least: float | None = None  # of all who are there, once it was asked for
 
     def came(self, item: WorkItem) -> None:

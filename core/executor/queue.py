@@ -60,7 +60,7 @@ class _Turns:
 
     def __init__(self) -> None:
         self._served: dict[Hashable, tuple[float, int, int]] = {}  # served so far; for ties, its rank and since when
-        self._fair = 0.0  # what a party would have been served by now that had waited all along
+        self._fair = 0.0  # the work that a party would have got that had waited all along
         self._clock = count()
 
     def enter(self, party: Hashable) -> None:

@@ -37,7 +37,7 @@ from core.executor.stats import WorkerStats
 log = logging.getLogger(__name__)
 WorkerState = Literal["down", "starting", "ready"]
 
-IN_LANE = 2  # stepwise requests that a worker has in one lane: one that is held, and one that it gave way to
+IN_LANE = 2  # stepwise requests that a worker has in one lane: one on hold, and the one that has precedence
 HOPELESS = 3  # failed starts in a row after which a worker is not waited for
 _HUNG = "it hung"
 _SLOW_TO_CANCEL = "a cancelled request did not stop"
@@ -53,7 +53,7 @@ class Patience:
     cancel: float = 60.0  # to come to the end of the step in which its request was cancelled
     stop: float = 3.0  # to leave when asked
     backoff: float = 0.25  # before the second start that came to nothing; doubled each time, up to 30
-    despair: float = 30.0  # with starts that come to nothing, before those who wait are told: one second may see three
+    despair: float = 30.0  # of failing starts before waiting requests fail: three may fail in one second
 
 
 class Dispatcher(Protocol):
@@ -91,7 +91,7 @@ class Supervisor:
         self.state: WorkerState = "down"
         self.restarts = 0
         self.failures = 0  # starts in a row that came to nothing
-        self.error: EgaoError | None = None  # what its workbench could not be made for
+        self.error: EgaoError | None = None  # why its workbench could not be made
         self.start_seconds = 10.0  # that building the workbench took the last time
         self.since = monotonic()  # when the present start was begun
         self.away = self.since  # since when no worker is ready here

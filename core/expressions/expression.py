@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.errors import NoSuchExpression
 from core.expressions.blendshapes import BLENDSHAPES
 
-Strength = float | Literal["neutral"]  # of an expression: 0 the face as it is, 1 four fifths of what it has left to give
+Strength = float | Literal["neutral"]  # of an expression: 0 is the face as it is, 1 four fifths of what it has left to give
 NEUTRAL: Final = "neutral"  # the strength at which a face shows nothing of the expression any more
 SUFFIX: Final = ".toml"
 _EVEN: Final = 1e-6  # how far a sum of weights may be from 1
@@ -70,7 +70,7 @@ class Calibration(_Data):
     """
 
     rest: Share  # score at or below which a face counts as without the expression
-    most: Share  # score; what lies above is noise
+    most: Share  # score; differences above it are noise
     firm: float = Field(gt=0)  # how soon a strength takes what is left
     slope: float = Field(gt=0)  # score that a step counts for where the score itself does not change
     pace: float = Field(gt=0)  # steps to a strength there

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 STRIP: Final = 2**20  # pixels that are converted at a time, so that no second copy of a whole picture is held
-BACKDROP: Final = "white"  # behind transparency: what a viewer and a printer show, and light as most of FFHQ's backdrops
+BACKDROP: Final = "white"  # behind transparency: as viewers and printers show it, and light as most backgrounds in FFHQ
 _UNSEEN: Final = 2  # levels: profiles that move no colour further than this from sRGB are sRGB by another hand
 
 Picture = NDArray[np.uint8]
@@ -77,7 +77,7 @@ class Converter:
             return image.convert("RGBA")
         if image.mode not in ("L", "RGB", "CMYK"):
             return image.convert("RGB")
-        # a profile of grey or of inks would not fit what is written of it, which is RGB
+        # a profile of grey or of inks would not fit a result, which is RGB
         through = None if self._profile is None or image.mode == "RGB" else _transform(self._profile, image.mode, True)
         return (image if through is None else through.apply(image)).convert("RGB")
 

@@ -76,7 +76,7 @@ def _kind(data: bytes) -> Kind | None:
     if data[4:8] == b"ftyp":
         size = min(int.from_bytes(data[:4]), 4096)
         brands = [data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))]
-        # a picture of either kind may call itself mif1 first: what else it is decides
+        # a picture of either kind may name mif1 first: its other brands decide
         if any(brand in _AV1 for brand in brands):
             return "avif"
         if any(brand in _HEVC for brand in brands):

@@ -17,12 +17,12 @@ from PIL import Image
 
 from core.faces.sampling import cut, square_matrix, through
 
-NOTED = 0.5  # score from which a find is looked at again
+NOTED = 0.5  # score from which a find is checked again
 SURE = 0.9  # score from which an upright face needs no look in other turns
 NEEDED = 0.75  # score of a face. Measured: 56 faces of photographs 0.87 to 0.96, pictures without faces up to 0.71
 PASSER_BY = 6  # a face this many times narrower than the widest is somebody in the background, not of the photo
-MOST = 40  # faces of one photo: 27 were the most in a group that somebody posted, and each more costs whoever waits
-MOST_LOOKS = 160  # second looks at one photo: a sheet of things that almost are faces would be looked at without end
+MOST = 40  # faces of one photo: the largest posted group had 27, and each further face costs time
+MOST_LOOKS = 160  # second looks at one photo: a sheet of almost-faces would take forever
 LEVELS = 4  # of the pyramid: faces from about 1/64 of the photo's longer side
 _LONG = 2.0  # a photo more than so many times as long as it is wide is a strip, a panorama, a screenshot of a long chat:
 _STRIP = 4  # its faces are as wide as its shorter side lets them be, so the finest windows are a quarter of that side,

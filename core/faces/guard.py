@@ -14,14 +14,14 @@ from core.system import own_data
 MEMORY: Final = 520_000_000  # bytes that a photo may take while it is decoded: 51 million pixels of ten bytes, and a little
 SLACK: Final = 256 * 2**20  # bytes that decoders may ask for beside that: stacks of their threads, above all
 _COPY = 3  # bytes a pixel of the array that is handed on
-_LAYERED = 13  # of a transparent picture while it is looked at: as it is, laid on white, and Pillow's copy; 12.6 were measured
+_LAYERED = 13  # of a transparent picture: itself, the copy on white, and Pillow's copy; 12.6 were measured
 _PIXEL = 4  # of Pillow's own picture
 
 
 def bytes_per_pixel(image: Image.Image) -> int:
     """Bound how many bytes are held at once for each pixel while an opened picture is decoded."""
     if image.format == "WEBP":
-        # of an animation: two canvases of the decoder's, what it hands out, Pillow's picture; a still one is OpenCV's
+        # an animation: two canvases of the decoder, its output, Pillow's picture; a still one is OpenCV's
         return 4 * _PIXEL if getattr(image, "is_animated", False) else 2 * _PIXEL
     if image.format in ("AVIF", "HEIF"):
         return 10  # the planes, the pixels made of them, Pillow's picture

@@ -36,11 +36,11 @@ _OWN_BYTES = 5  # bytes a pixel that a photo's file may have which is no strange
 class Photo:
     """A decoded, upright photo."""
 
-    pixels: NDArray[np.uint8]  # [H, W, 3], in the photo's own encoding, laid on white where it is transparent
+    pixels: NDArray[np.uint8]  # [H, W, 3], in the photo's own encoding, on white if it is transparent
     sha256: str  # of the file's bytes, hex
     manner: Manner = PLAIN  # how its file holds it: the kind, the profile of its colours
     layered: NDArray[np.uint8] | None = None  # [H, W, 4], as the file has it; None where nothing is transparent
-    left_out: tuple[str, ...] = ()  # what the file holds beside the picture that no result can keep, in words
+    left_out: tuple[str, ...] = ()  # parts of the file that no result can keep, in words
 
     def __post_init__(self) -> None:
         assert self.pixels.dtype == np.uint8

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-OUTSIDE = (128, 128, 128)  # where there is no photo: no edge against most of what is
+OUTSIDE = (128, 128, 128)  # beyond the photo: grey has little contrast to most photos
 
 
 def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size: int) -> NDArray[np.float64]:

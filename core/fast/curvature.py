@@ -23,7 +23,7 @@ from core.generator.protocol import StyledGenerator
 DIRECTIONS = 192
 _FLOOR_OF_STYLE = 0.01  # of the mean curvature of a style: added to it, because in some directions nothing was seen
 _FLOOR_OF_ALL = 0.1  # of the mean curvature of all styles
-_REST = 0.5  # curvature left, within a style, in what the directions don't reach; 1 would be all
+_REST = 0.5  # curvature left beyond the directions, within a style; 1 would be all
 
 
 class Curvature(nn.Module):

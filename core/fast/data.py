@@ -57,7 +57,7 @@ class DrawnSet:
     side: int
     faces: int
     first: int = 0  # number of the first face
-    drawn_by: str = ""  # names what `draw` depends on beside the generator: a set drawn otherwise is made anew
+    drawn_by: str = ""  # identifies `draw` beside the generator: a set drawn in another way is made again
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from core.projection.features import SIDE, Features, area_downsample, feature_in
 from core.projection.projector import Step, read_tensors
 
 _HALF_NOISE = 2e-3  # of the loss, from rounding in half precision
-_FIRST_LENGTH = 2.0  # of the first step, at most; the loss falls by about half its square where it bends as it should
+_FIRST_LENGTH = 2.0  # of the first step, at most; with equal curvature the loss falls by about half its square
 
 Start = Callable[[Tensor], Tensor]  # images [1, 3, 256, 256] of about -1..1 -> ws [1, num_ws, w_dim]
 
@@ -40,7 +40,7 @@ class FastOptions:
     spread_weight: float = 0.02  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
     face_weight: float = 4.0  # of the inner face against the rim of the picture, in both distances
     patience: int = 6  # steps over which a gain is judged
-    gain: float = 0.04  # share of the loss that those steps must gain, or it ends
+    gain: float = 0.04  # share of the loss that those steps must gain, else it ends
 
     @classmethod
     def of(cls, steps: int | None) -> FastOptions:

@@ -33,7 +33,7 @@ class Converted:
     """A published file converted to the form that a family loads."""
 
     what: str  # family, form and size, in words
-    shape: dict[str, Any]  # how the network is built, apart from its numbers: what JSON can hold
+    shape: dict[str, Any]  # how the network is built, without its weights, as data for JSON
     tensors: dict[str, Tensor]
 
 
@@ -42,7 +42,7 @@ class Family:
     """What a family's module offers: to load a generator, and to convert published files."""
 
     load: Callable[[Path], Generator]  # a safetensors file of this family -> the generator, frozen and on the CPU
-    # what core.generator.reading made of a published file -> this family's form of it; None where it is of another family
+    # the content of a published file (core.generator.reading) -> this family's form of it; None if it is of another family
     convert: Callable[[Any], Converted | None] = lambda tree: None
 
 

@@ -38,7 +38,7 @@ def network_in(generator: G, dtype: torch.dtype) -> G:
     assert isinstance(module, nn.Module)
     copies = _copies.setdefault(module, {})
     if dtype not in copies:
-        with torch.inference_mode(False):  # whoever asks first may be only looking; the next one wants gradients
+        with torch.inference_mode(False):  # the first caller may need no gradients, but a later one may
             copies[dtype] = copy.deepcopy(module).to(dtype)
     network: G = copies[dtype]
     return network

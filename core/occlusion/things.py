@@ -28,7 +28,7 @@ from core.occlusion.canvas import (
     turned,
 )
 
-# Pillow's own font draws what it lacks as boxes, which lie before a face as well
+# Pillow's own font draws missing letters as boxes, which are things in front of a face too
 # fmt: off
 _WORDS = (
     "WHEN", "THE", "CODE", "WORKS", "lol", "me", "at", "3", "am", "NOBODY:", "monday", "@name", "SAMPLE", "2024", "いいね", "笑",

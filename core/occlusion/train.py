@@ -21,7 +21,7 @@ from core.occlusion.things import paint
 from core.projection.features import SIDE, Features
 
 FACES = 1216
-FIRST = 600_000  # number of the first face: none of those that the fast projection learns from
+FIRST = 600_000  # number of the first face; the fast projection learns from other numbers
 HELD_OUT = 64  # of the faces, the last so many are never learned from
 SCHEDULE = Schedule(steps=650, batch=8, rate=2e-3)
 _BARE = 0.3  # share of faces with nothing before them: most photos are so

@@ -43,7 +43,7 @@ class Manner:
     kind: str = "png"
     profile: bytes | None = None  # ICC, of RGB; None for sRGB
     grey: bool = False
-    tables: tuple[tuple[int, ...], ...] = ()  # of a JPEG: what its quantization divides by
+    tables: tuple[tuple[int, ...], ...] = ()  # of a JPEG: its quantization tables
     sampling: int = -1  # of a JPEG: 0 for 4:4:4, 1 for 4:2:2, 2 for 4:2:0, -1 for another
     layers: bool = False  # of a JPEG: whether it is progressive
     exact: bool = False  # of a WebP: whether it was packed without loss

@@ -58,7 +58,7 @@ class Result:
     """The photo with its faces edited in full quality."""
 
     pixels: NDArray[np.uint8]  # [H, W, 3], in the photo's own encoding
-    choices: tuple[Choice, ...]  # that are in it; those whose result was not good enough are not
+    choices: tuple[Choice, ...]  # that are in it; those with bad results are left out
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ class Held:
 
     photo: Photo
     faces: list[Face]
-    name: str  # of its file, without what tells the kind
+    name: str  # of its file, without the suffix
     known: dict[int, KnownFace] = field(default_factory=dict)
     originals: dict[int, Original] = field(default_factory=dict)  # by face
     quick: dict[tuple[int, str], Quick] = field(default_factory=dict)  # by face and expression

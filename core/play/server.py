@@ -33,11 +33,11 @@ from core.play.worker import Worker
 
 Asked = TypeVar("Asked", bound=BaseModel)
 Part = TypeVar("Part")
-HOST: Final = "127.0.0.1"  # and no setting: whoever wants it elsewhere wants a server with users, which this is not
+HOST: Final = "127.0.0.1"  # not a setting: elsewhere it would need users and permissions, which it does not have
 JSON_BYTES = 64 * 2**10  # of a request: forty faces take four thousand
 ALIVE = 20.0  # seconds between two looks whether a page is still there
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_silent = logging.getLogger(f"{__name__}.protocol")  # what aiohttp says of malformed requests quotes them, token and all
+_silent = logging.getLogger(f"{__name__}.protocol")  # aiohttp's messages about malformed requests quote them with the token
 _silent.disabled = True
 
 
@@ -176,7 +176,7 @@ class PlayServer:
         held, asked = self._of(request), await _read(request, _Learn)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         async with aclosing(self._still_held(request, held, self._studio.learn(held, asked.face, asked.expression))) as parts:
-            first = await anext(parts)  # what is refused at once is refused with its status
+            first = await anext(parts)  # an immediate refusal is sent with its HTTP status
             await response.prepare(request)
             await response.write(_line(first))
             try:

@@ -35,9 +35,9 @@ SAMPLE: Final = "astronaut.png"  # NASA's portrait of Eileen Collins, public dom
 class Learning:
     """The progress of learning a face."""
 
-    share: float  # of the whole that is done, 0..1, as far as that can be told
+    share: float  # of the work that is done, 0..1, estimated
     eta: float  # seconds that are left of the projection
-    picture: bytes | None = None  # JPEG of what is known so far, now and then
+    picture: bytes | None = None  # JPEG of the face so far, now and then
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast
 from core.play.refusal import too_busy
 
 T = TypeVar("T")
-MOST = 64  # parts that may wait: a page asks for three at most, and for what belongs to its photo
+MOST = 64  # parts that may wait: a page has at most three requests at once, and those of its photo
 _END: Final = object()
 
 

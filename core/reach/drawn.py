@@ -29,7 +29,7 @@ POSE: Final = ("yaw", "pitch")
 _FIRST_SEED = 12_000_000  # far from the seeds of every other set
 _TRUNCATION = (0.7, 1.0)  # below, faces hardly differ; above, they fall apart
 _CHUNK = 20  # faces a file
-_SIDE = 384  # pixels at which faces are looked at: the landmarker's own window
+_SIDE = 384  # pixels of a measured picture: the landmarker's own window
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Drawn:
     """N drawn faces with their latents and measurements."""
 
     rest: NDArray[np.float32]  # [N, w_dim], the w of the styles that no edit moves
-    moved: NDArray[np.float32]  # [N, w_dim], the w of those that it may move
+    moved: NDArray[np.float32]  # [N, w_dim], the w of the styles that an edit may move
     names: tuple[str, ...]  # the landmarker's 52 scores and POSE
     scores: NDArray[np.float32]  # [N, len(names)]; scores 0..1, the pose in degrees
     emotions: NDArray[np.float32]  # [N, 7], probabilities of core.emotion.EMOTIONS

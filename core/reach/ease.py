@@ -16,7 +16,7 @@ from core.reach.maps import Maps
 MOVED: Final = ("brow", "mouth", "jaw", "eyeSquint", "eyeWide")  # how the names of scores begin that an expression moves
 UPPER: Final = ("brow", "eyeSquint", "eyeWide")
 FROWN: Final = "browDown"
-_LEFT = (FROWN, "eyeSquint", "mouthPress")  # what differs so much between calm faces that it is never unusual
+_LEFT = (FROWN, "eyeSquint", "mouthPress")  # scores that differ so much between calm faces that they are never unusual
 _FEW, _USUAL = 0.1, 0.8  # shares of the drawn faces that have no more of a score
 _SLACK = 0.1  # score above the usual that is let be: so much the landmarker errs
 _NEAR = 0.12  # score of the expression within which drawn faces count as showing about as much of it

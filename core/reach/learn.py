@@ -14,7 +14,7 @@ from core.reach.drawn import Drawn, movable
 from core.reach.maps import Maps
 
 _RIDGE: Final = 60.0  # price of the slopes' squared length, chosen on faces held out
-_HELD_OUT: Final = 10  # of so many faces one is held out when it is measured what the slopes explain
+_HELD_OUT: Final = 10  # one of so many faces is held out to measure the explained variance
 
 
 @dataclass(frozen=True, eq=False)

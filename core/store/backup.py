@@ -87,7 +87,7 @@ def _refuse_unsound(conn: sqlite3.Connection, path: Path) -> None:
             raise BackupUnfit(path=path, reason="it is not a store of egao")
         if said := _structure(conn):
             raise BackupUnfit(path=path, reason=said[0])
-        # egao's store has neither: a trigger put into a copy could keep what is erased
+        # egao's store has no triggers or views: a trigger in a copy could keep erased data
         if conn.execute("select 1 from sqlite_master where type not in ('table', 'index')").fetchone():
             raise BackupUnfit(path=path, reason="it holds statements of its own")
         applied = {row[0] for row in conn.execute("select name from _sqlite_migrations where migration_set = 'egao'")}

@@ -39,7 +39,7 @@ from core.store import migrations
 BUSY_SECONDS = 5.0  # how long another process's write is waited for
 IDLE_READERS = 4  # reading connections kept open between uses
 QUICK_BYTES = 32 * 2**20  # a store up to this size is vacuumed at each erasure (0.2 s); a larger one by the sweep
-SCRUB_TRIES = 2  # of BUSY_SECONDS each, to catch a moment in which nobody reads
+SCRUB_TRIES = 2  # of BUSY_SECONDS each, to find a moment without readers
 FIRST_TIME = 1_767_225_600.0  # 2026-01-01, before the first release: a clock that says less is wrong
 NUMBERS_A_SECOND = 1000  # more than the rows of a table ever made in one, else numbers would run ahead of the time
 # The header's user_version is free for use: kept in the transaction that erased, it outlives a crash before the vacuum.
@@ -56,7 +56,7 @@ class Database:
         self._lock = threading.RLock()  # re-entrant: a writing block inside another joins it
         self._readers: list[sqlite_utils.Database] = []
         self._closed = False
-        self.wal_due = True  # erased bytes may still stand in the WAL, at first those of a process that was cut off
+        self.wal_due = True  # erased bytes may still be in the WAL; at first those of a killed process
         with self._translated():
             _make_private(path)
             self._writer = self._connect()

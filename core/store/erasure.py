@@ -31,7 +31,7 @@ class Erased(NamedTuple):
 
     faces: int = 0
     jobs: int = 0
-    job_ids: tuple[int, ...] = ()  # those that had not ended: their work is to be stopped
+    job_ids: tuple[int, ...] = ()  # unfinished ones, whose work must be stopped
 
 
 class Expired(NamedTuple):
@@ -39,7 +39,7 @@ class Expired(NamedTuple):
 
     faces: int
     jobs: int  # rows that had ended long ago
-    lapsed: tuple[int, ...]  # jobs failed for having waited too long: their members are to be told
+    lapsed: tuple[int, ...]  # jobs that waited too long and failed; their members must be told
     members: int
     reports: int
 
@@ -87,7 +87,7 @@ def forget_channels(database: Database, *channel_ids: int) -> Erased:
 def _forget_sources(database: Database, of_source: str, of_job: str, ids: Sequence[int]) -> Erased:
     marks = ", ".join("?" for _ in ids)
     in_faces, in_jobs = f"select face_id from sources where {of_source} in ({marks})", f"{of_job} in ({marks})"
-    with database.reading() as db:  # most of what is deleted is none of ours: not worth waiting for the writer
+    with database.reading() as db:  # most deleted messages have no data here: not worth waiting for the writer
         if not db.execute(f"{in_faces} union all select id from jobs where {in_jobs}", [*ids, *ids]).fetchone():
             return Erased()
     with database.erasing() as db:
@@ -147,7 +147,7 @@ def pull_back(database: Database, now: float) -> None:
             db.execute(f"update {table} set {moment} = :now{moved} where {moment} > :now", {"now": now})
 
 
-# The moments that rows hold, and what else of the row is so many seconds after each. Not a face's `chosen`: it says an order.
+# The times in each row, with the columns that lie a span after each. Not a face's `chosen`: it is an order.
 _MOMENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("faces", "created", ("expires",)), ("faces", "last_used", ()),
     ("jobs", "created", ("expires", "token_expires")), ("jobs", "started", ("lease",)), ("jobs", "finished", ()),

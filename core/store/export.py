@@ -27,7 +27,7 @@ from core.store.reports import Reports
 _TIMES = {
     "created", "started", "finished", "last_used", "expires", "lease", "token_expires", "consent_at", "seen", "at",
 }  # fmt: skip
-_ROW = 300  # bytes, at least what a zip needs for a file besides its content: its name twice, sizes, times
+_ROW = 300  # bytes, an upper bound of a zip's overhead for a file: its name twice, sizes, times
 _PICTURES = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpg"), (b"RIFF", "webp"))
 
 

@@ -29,7 +29,7 @@ _OWNED = "guild_id = :guild and member_id = :member and (expires is null or expi
 _ABOUT = (
     "id, guild_id, member_id, face, generator, method, details, name, extras, channel_id, message_id, created, last_used, expires"
 )
-TYPED = 10**9  # numbers of the command line's faces lie below, those of members, which follow the time, above
+TYPED = 10**9  # ids of the command line's faces are below, ids of members' faces, which follow the time, above
 _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
 
 
@@ -44,7 +44,7 @@ class PhotoPlace:
     message_id: int | None = None
     author_id: int | None = None  # who posted that message; None where a photo came with a command, from its member
     spoiler: bool = False  # its sender covered it: so is every answer
-    alt: str = ""  # what its sender wrote for those who can't see it
+    alt: str = ""  # its description by the sender
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class GuildSettings(BaseModel):
     roles: Ids = ()  # that may use the bot; none: everyone
     auto_replies: bool = True
     whose_photos: Literal["own", "consented", "any"] = "own"  # the strictest, since faces are other people's too
-    refused_face: Literal["photo", "face"] = "photo"  # what a face bars that may be under age: the strictest again
+    refused_face: Literal["photo", "face"] = "photo"  # what a refused face bars; by default the strictest again
     strength_max: float = Field(default=3.0, ge=0.5, le=5.0)  # beyond 3 hardly anything changes
     cooldown_seconds: int = Field(default=10, ge=0, le=3600)
     daily_quota: int = Field(default=50, ge=1, le=1000)  # edits per member in any 24 hours

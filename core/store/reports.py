@@ -73,7 +73,7 @@ class Reports(Part):
         """Convert a row to a Report. A damaged reason becomes "?"."""
         try:
             reason = self._open(row["reason"], "reports", "reason", row).decode()
-        except StoreDamaged as error:  # where the picture is can still be told, and the report closed
+        except StoreDamaged as error:  # the report still tells where the picture is, and can be closed
             log.error("the reason of report %d is left out: %s", row["id"], error)
             reason = "?"
         return Report(**{**row, "guild_id": row["guild_id"] or None, "reason": reason})

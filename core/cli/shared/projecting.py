@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.errors import LatentUnreadable
 from core.projection import Projecting
 
-CHECKPOINT_EVERY = 10  # steps: what Ctrl-C loses at most
+CHECKPOINT_EVERY = 10  # steps: Ctrl-C loses at most so many
 
 
 def progress_bars() -> Progress:

@@ -15,7 +15,7 @@ from core.faces import Photo
 from core.pictures import SUFFIXES, PictureKind, encode
 
 OWN: Final = "own"  # the kind that the photo is of
-# of the files in a folder, those that are taken for photos
+# suffixes of files in a folder that count as photos
 PHOTOS: Final = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"}
 
 

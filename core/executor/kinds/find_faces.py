@@ -23,7 +23,7 @@ class FoundFace:
     index: int
     box: tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the upright photo
     thumbnail: bytes  # an encoded picture of the aligned face
-    learned: Learned = NOTHING  # where it was found: handed back with later requests, spares them the search
+    learned: Learned = NOTHING  # where it was found; pass it with later requests, so that they need not search
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ register(
         request=FindFaces,
         answer=FoundFaces,
         lane=Lane.LOOK,
-        mode=Mode.STEPS,  # a crowd takes seconds: whoever comes meanwhile need not wait for all of it
+        mode=Mode.STEPS,  # a crowd takes seconds: other requests need not wait for all of it
         cost=Cost(a=0.1, b=0.1, low=4, high=8),
         told=False,  # mostly it takes a moment
-        units=lambda request: 4,  # the photo read, looked at, its faces found, and judged
+        units=lambda request: 4,  # decode the photo, check it, find its faces, check them
         shared="photo",
         run=lambda workbench, request: workbench.find_faces(request),
     )

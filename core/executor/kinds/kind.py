@@ -27,7 +27,7 @@ class Lane(StrEnum):
     """A lane of requests. Lanes do not wait for each other; a worker alternates between them."""
 
     QUICK = "quick"  # pictures of bounded size: run whole, several at once
-    LOOK = "look"  # first looks at photos that nobody has seen yet
+    LOOK = "look"  # the first examination of a photo, whose cost is unknown
     MOVING = "moving"  # some seconds, step by step
     FULL = "full"  # pictures as large as may be
     LONG = "long"  # a minute, step by step
@@ -84,12 +84,12 @@ class Kind:
     mode: Mode
     cost: Cost
     run: Callable[[Any, Any], Any]
-    units: Callable[[Any], int | None] = lambda request: 1  # what the cost counts; None: as many as were seen lately
+    units: Callable[[Any], int | None] = lambda request: 1  # the n of the cost; None: as many as the last request had
     usual_units: int = 1  # where none have been seen
     variant: Callable[[Any], str] = lambda request: ""  # requests with different variants are estimated apart
     fresh: Callable[[Any], bool] = lambda request: True  # whether it is to be done from its beginning
     resume: Callable[[Any, bytes], Any] | None = None  # (request, checkpoint): the request that goes on from there
-    told: bool = True  # whether who asked is told of its steps
+    told: bool = True  # whether its steps are reported to the callback
     shared: str = ""  # the field of bytes that several requests may have in common, such as a photo: sent to a worker once
 
     @property

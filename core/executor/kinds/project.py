@@ -29,9 +29,9 @@ class Projected:
 
     latent: bytes  # an .npz file, as `egao project` writes it
     thumbnail: bytes  # an encoded picture of the face as reconstructed
-    seconds: Mapping[str, float] = field(default_factory=dict)  # what took how long, by name of the part
+    seconds: Mapping[str, float] = field(default_factory=dict)  # seconds of each part, by its name
     original: bytes = b""  # an encoded picture of the aligned face in the photo
-    learned: Learned = NOTHING  # where it is, and its scale for the default expression: handed back with each `Render`
+    learned: Learned = NOTHING  # where it is, and its scale for the default expression; pass it with each `Render`
 
 
 register(
@@ -44,7 +44,7 @@ register(
         shared="photo",
         run=lambda workbench, request: workbench.project(request),
         units=lambda request: request.steps,
-        usual_units=40,  # about what the default method takes
+        usual_units=40,  # about as many as the default method takes
         variant=lambda request: request.method,
         fresh=lambda request: request.resume is None,
         resume=lambda request, checkpoint: replace(request, resume=checkpoint),

@@ -22,14 +22,14 @@ class Render(Asks["Rendered"]):
     """
 
     latent: bytes
-    strengths: tuple[Strength, ...]  # 0 is the face as it was projected, 1 four fifths of what it has left to give
+    strengths: tuple[Strength, ...]  # 0 is the unedited face, 1 four fifths of the expression that it has left
     expression: str = ""  # by its name; "" for the default one
     size: int | None = 1024  # longer side of the pictures in pixels, at most; None for as large as the photo
     kind: PictureKind = "png"
     max_bytes: int | None = None  # largest file for each picture, else the encoder steps down
     photo: bytes = b""
     face: int = 0  # number of the face in the photo
-    learned: Learned = NOTHING  # as `Projected` or an earlier `Rendered` had it; what is missing is looked for, and measured
+    learned: Learned = NOTHING  # from `Projected` or an earlier `Rendered`; missing parts are found and measured
     alone: bool = False  # as in `FindFaces`
 
 
@@ -40,9 +40,9 @@ class Rendered:
     pictures: tuple[bytes, ...]
     scores: tuple[float, ...] = ()  # of the expression in each picture, 0..1, where they were taken
     kinds: tuple[str, ...] = ()  # the format that each picture ended up in
-    strengths: tuple[float, ...] = ()  # what was drawn: as asked, with a number in the place of "neutral"
-    learned: Learned = NOTHING  # what the request brought, and what was learned for it
-    told: tuple[str, ...] = ()  # why a picture is no good and empty, as the code of a ResultError; "" where it is good
+    strengths: tuple[float, ...] = ()  # the drawn strengths: as asked, with a number in place of "neutral"
+    learned: Learned = NOTHING  # the request's own, completed
+    told: tuple[str, ...] = ()  # for each picture "", or if it is bad (and empty) the code of a ResultError
 
     def trouble(self, index: int) -> EgaoError | None:
         """Return the error that says why a picture must not be shown; None for a good one."""

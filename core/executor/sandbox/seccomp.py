@@ -94,7 +94,7 @@ def _program(machine: str, pid: int) -> bytes:
     for pair in _DENIED.values():
         if (number := pair[column]) is not None:
             lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, deny)]
-    # threads are let be: the flags of clone are looked at; those of clone3 can't be, and the C library then takes clone
+    # threads are allowed: the flags of clone are tested; those of clone3 can't be, and the C library then uses clone
     lines += [_line(_EQUAL, _CLONE3[column], 0, 1), _line(_RETURN, _FAIL | errno.ENOSYS)]
     lines += [_line(_EQUAL, _CLONE[column], 0, 4), _line(_LOAD, _ARGUMENTS), _line(_ANY_BIT, _CLONE_THREAD, 0, 1)]
     lines += [_line(_RETURN, _ALLOW), _line(_RETURN, deny)]

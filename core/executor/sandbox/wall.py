@@ -28,7 +28,7 @@ _SYSTEM: Final = (
     "/proc/cpuinfo", "/proc/meminfo", "/proc/sys/vm/overcommit_memory", STATM,
     "/sys/devices/system", "/sys/fs/cgroup/cpu.max",
 )  # fmt: skip
-# of EGAO_HOME: what the operator fitted and trained, and the public half of the key that signs compiled code
+# in EGAO_HOME: fitted and trained parts, and the public half of the key that signs compiled code
 _SHARED: Final = ("directions", "generators", "compiled.pub")
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 _GPU_SYSTEM: Final = ("/proc/driver/nvidia", "/proc/devices", "/sys/bus/pci", "/sys/devices", "/sys/module")

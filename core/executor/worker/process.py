@@ -57,7 +57,7 @@ class ProcessLauncher:
                 ours.close()
                 raise
         ours.setblocking(False)
-        outgoing = ours.dup()  # reading and writing fail apart: what the worker said last is read though it takes nothing in
+        outgoing = ours.dup()  # reading and writing fail separately: a worker's last messages are read even if it reads no more
         reader = asyncio.StreamReader(limit=1 << 20)
         reading, _ = await asyncio.get_running_loop().create_unix_connection(lambda: _ReadToTheEnd(reader), sock=ours)
         link = ProcessLink(popen, self._spawner, name, reader, reading, outgoing, setup.nice)

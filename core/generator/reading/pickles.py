@@ -21,7 +21,7 @@ from core.generator.reading.made import Network, Pending, Plain, Record, Storage
 __all__ = ["DataUnpickler", "Record", "read_legacy", "settled"]
 
 _LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C  # the first of the five pickles of torch's older format
-_DEEPEST: Final = 64  # levels of what is inside of what
+_DEEPEST: Final = 64  # levels of nesting
 _NAMES: Final = ("object", "dict", "ndarray")  # that are only handed on, never called
 
 

@@ -23,8 +23,9 @@ class WelcomeCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Note the server, then greet it. Noted servers are not greeted again, and are erased if they remove the bot while it
-        is off.
+        """Note the server, then greet it.
+
+        Noted servers are not greeted again, and are erased if they remove the bot while it is off.
         """
         if await self.bot.store.run(self.bot.store.guilds.note, guild.id):
             await self._greet(guild)

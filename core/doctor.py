@@ -46,9 +46,7 @@ class Finding:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Run all checks but those of Discord, and yield each finding when it is made. Hashing the weights takes about a
-    second.
-    """
+    """Run all checks but those of Discord, and yield each finding when it is made. Hashing the weights takes about a second."""
     yield Finding("python", "ok", f"{sys.version.split()[0]}")
     yield _folder("home", settings.home, "EGAO_HOME")
     yield _folder("cache", settings.cache, "EGAO_CACHE")
@@ -193,8 +191,8 @@ def _trained(settings: Settings) -> Iterator[Finding]:
 
 
 def _generator_of(file: Path) -> str | None:
-    """Read the generator's digest from the metadata of a trained part, a direction or a table of starts; None if there
-    is none or the file can't be read.
+    """Read the generator's digest from the metadata of a trained part, a direction or a table of starts; None if there is
+    none or the file can't be read.
     """
     from safetensors import safe_open
 

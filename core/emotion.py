@@ -132,8 +132,8 @@ def _halve(x: Tensor) -> Tensor:
 def convert_hdf5(hdf5: Path, out: Path) -> None:
     """Write the weights of the published Keras file `hdf5` to `out` as safetensors for MiniXception.
 
-    Keras keeps convolutions as [height, width, in, out] and depthwise ones as [height, width, in, 1]; torch wants [out,
-    in, height, width] and [in, 1, height, width]. `out` is not written atomically: give a temporary name and move it.
+    Keras keeps convolutions as [height, width, in, out] and depthwise ones as [height, width, in, 1]; torch wants
+    [out, in, height, width] and [in, 1, height, width]. `out` is not written atomically: give a temporary name and move it.
     Raises ValueError if the arrays are not those of the published network.
     """
     import h5py  # only here: a machine with the converted file never needs it
@@ -154,8 +154,9 @@ def convert_hdf5(hdf5: Path, out: Path) -> None:
 
 
 def _layers() -> dict[str, tuple[str, str]]:
-    """Map each part of MiniXception to (Keras layer, name of its kernel or "" for a norm). Keras numbers layers as they
-    were made.
+    """Map each part of MiniXception to (Keras layer, name of its kernel or "" for a norm).
+
+    Keras numbers layers as they were made.
     """
     names = {"first": ("conv2d_1", "kernel"), "first_norm": ("batch_normalization_1", "")}
     names |= {"second": ("conv2d_2", "kernel"), "second_norm": ("batch_normalization_2", "")}

@@ -24,8 +24,7 @@ def fill(template: str, facts: Mapping[str, Any]) -> str:
 
 
 class EgaoError(Exception):
-    """Base of every error that is meant for a person. Raise a subclass, with the facts that its sentence names as
-    keywords.
+    """Base of every error that is meant for a person. Raise a subclass, with the facts that its sentence names as keywords.
 
     The facts become its plain values: whatever is no str, int, float, bool or None is kept as its str.
     """

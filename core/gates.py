@@ -80,11 +80,10 @@ class Gates:
             raise LooksExplicit
 
     def young(self, pixels: NDArray[np.uint8], faces: Sequence[Face], things: Things | None) -> Iterator[int | None]:
-        """Check every face of the photo, turned upright; also those that nobody asked for, since the result shows them
-        all.
+        """Check every face of the photo, turned upright; also those that nobody asked for, since the result shows them all.
 
-        Yields after each face its index if it may be of somebody under 18, else None. `things` finds what lies in front
-        of a face; with None, or for faces under 64 pixels, nothing is taken to be there.
+        Yields after each face its index if it may be of somebody under 18, else None. `things` finds what lies in front of a
+        face; with None, or for faces under 64 pixels, nothing is taken to be there.
         """
         for face in faces:
             aligned = align(pixels, face.landmarks, _ALIGNED).image

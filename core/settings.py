@@ -91,12 +91,11 @@ class Settings(BaseModel):
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, operator: bool = False) -> Self:
-        """Read settings from `environ`, or else from the process's environment and, for what is not set there, from
-        `.env`.
+        """Read settings from `environ`, or else from the process's environment and, for what is not set there, from `.env`.
 
-        `.env` is read in the working directory. `operator` is for commands of whoever runs a bot, in the bot's own
-        folder. For other commands the folder may be anybody's, such as an unpacked download, so its `.env` may then set
-        neither folders nor hosts. Raises BadSetting with the variable's name and what is wrong with it.
+        `.env` is read in the working directory. `operator` is for commands of whoever runs a bot, in the bot's own folder.
+        For other commands the folder may be anybody's, such as an unpacked download, so its `.env` may then set neither
+        folders nor hosts. Raises BadSetting with the variable's name and what is wrong with it.
         """
         if environ is None:
             environ = {**_file(operator), **os.environ}
@@ -113,9 +112,7 @@ class Settings(BaseModel):
 
 
 def _file(operator: bool) -> dict[str, str]:
-    """Read the settings in `.env` of the working directory, without those of OPERATORS unless `operator`. Raises
-    BadSetting.
-    """
+    """Read the settings in `.env` of the working directory, without those of OPERATORS unless `operator`. Raises BadSetting."""
     try:
         values = dotenv_values(".env")
     except (UnicodeDecodeError, OSError) as error:
@@ -129,9 +126,7 @@ def _file(operator: bool) -> dict[str, str]:
 
 
 def _credentials(folder: str | None) -> dict[str, str]:
-    """Read the secrets that a service manager has put into the folder; {} for None. Raises BadSetting for an unreadable
-    file.
-    """
+    """Read the secrets that a service manager has put into the folder; {} for None. Raises BadSetting for an unreadable file."""
     found = {}
     for name in SECRETS if folder else ():
         path = Path(folder or "", name)

@@ -17,8 +17,7 @@ from core.errors import EgaoError, ModelUnreadable
 
 @contextmanager
 def errors_told(tell: Callable[[Exception, str], EgaoError]) -> Iterator[None]:
-    """Turn any exception of the block into the error that `tell` makes of the exception and of its message's first
-    line.
+    """Turn any exception of the block into the error that `tell` makes of the exception and of its message's first line.
 
     An EgaoError passes unchanged, and so does an OSError with an errno, since that is a fault of the disk.
     """
@@ -34,7 +33,5 @@ def errors_told(tell: Callable[[Exception, str], EgaoError]) -> Iterator[None]:
 
 
 def read_as_data(name: str) -> AbstractContextManager[None]:
-    """Turn any exception that reading the file `name` raises into ModelUnreadable, except those that `errors_told` lets
-    pass.
-    """
+    """Turn any exception that reading the file `name` raises into ModelUnreadable, except those that `errors_told` lets pass."""
     return errors_told(lambda error, first: ModelUnreadable(name=name, reason=f"{type(error).__name__}: {first}"))

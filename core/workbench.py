@@ -162,7 +162,5 @@ def _small(pixels: np.ndarray, source: Source) -> bytes:
 
 
 def _kind(picture: bytes) -> str:
-    """Tell the kind of an encoded file from its first bytes: the encoder may have chosen another kind than PNG to fit a
-    size.
-    """
+    """Tell the kind of an encoded file from its first bytes: the encoder may have chosen another kind than PNG to fit a size."""
     return {b"\x89P": "png", b"\xff\xd8": "jpeg"}.get(picture[:2], "webp")

@@ -61,8 +61,9 @@ class Ask:
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Decode the result of `dump`, of this version or an earlier one. Raises ValueError, TypeError or KeyError for other
-        data.
+        """Decode the result of `dump`, of this version or an earlier one.
+
+        Raises ValueError, TypeError or KeyError for other data.
         """
         raw: dict[str, Any] = json.loads(data)
         photo = PhotoRef(**raw.pop("photo")) if raw.get("photo") else raw.pop("photo", None)

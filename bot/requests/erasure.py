@@ -90,16 +90,18 @@ class Erasure:
         return await self._erase(scope, self._store.forget_source_message, *sorted(message_ids))
 
     async def edited(self, message_id: int, attachment_ids: frozenset[int]) -> Erased:
-        """Erase what came from a message's photo if an edit removed the photo; the message has these files now. Raises
-        StoreError.
+        """Erase what came from a message's photo if an edit removed the photo; the message has these files now.
+
+        Raises StoreError.
         """
         if attachment_ids and not await self._store.run(self._taken_out, message_id, attachment_ids):
             return Erased()
         return await self.messages(message_id)
 
     def _taken_out(self, message_id: int, attachment_ids: frozenset[int]) -> bool:
-        """Tell whether a photo of a kept face or a request is no longer among the message's files. Runs on a thread of the
-        store.
+        """Tell whether a photo of a kept face or a request is no longer among the message's files.
+
+        Runs on a thread of the store.
         """
         places = [face.source for face in self._store.faces.of_message(message_id)]
         places += [photo_of(job) for job in self._store.jobs.about(message_id)]

@@ -62,8 +62,9 @@ class Caller(Protocol):
         ...
 
     async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
-        """Post a further message beside the first one; `about` is the id of the message with the photo. Raises as `reply`
-        does.
+        """Post a further message beside the first one; `about` is the id of the message with the photo.
+
+        Raises as `reply` does.
         """
         ...
 

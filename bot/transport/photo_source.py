@@ -131,8 +131,9 @@ def pictured(message: discord.Message) -> discord.Message | None:
 
 
 async def photo_in(bot: discord.Client, message: discord.Message) -> PhotoRef:
-    """Refer to the first picture of a message. Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if Discord
-    doesn't tell whose photo it is.
+    """Refer to the first picture of a message.
+
+    Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if Discord doesn't tell whose photo it is.
     """
     found = pictures(message)
     if not found:

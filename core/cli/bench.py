@@ -89,8 +89,9 @@ def everything(
 
 
 def bot(out: Out = DEFAULT_OUT) -> None:
-    """Measure the bot's own process against a Discord on loopback. Needs a source checkout, because the tests contain that
-    Discord.
+    """Measure the bot's own process against a Discord on loopback.
+
+    Needs a source checkout, because the tests contain that Discord.
     """
     _of_the_tests("bot", BOT, out)
 

@@ -28,8 +28,7 @@ def doctor(
     online: Annotated[bool, typer.Option("--online", help="also ask Discord about the token, intents and permissions")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON list instead of lines")] = False,
 ) -> None:
-    """Check weights, keys, store, disk, torch and the bot's own needs, and say what to do. Exit status 1 if anything is
-    wrong.
+    """Check weights, keys, store, disk, torch and the bot's own needs, and say what to do. Exit status 1 if anything is wrong.
 
     Nothing is created or repaired. Without --online the network is not used.
     """

@@ -52,8 +52,7 @@ def evaluate(
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for report.json, tables, plots and sheets")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Edit faces over the whole range of strengths, and report the effects: on expression, identity, and all else that
-    changed.
+    """Edit faces over the whole range of strengths, and report the effects: on expression, identity, and all else that changed.
 
     Two judges tell whether a face shows the expression (landmarks and the emotion classifier), dlib tells whether it is still
     the same person. Latents are kept as `egao edit` keeps them. Needs the extra `eval`.

@@ -38,8 +38,9 @@ LONGEST: Final = 3600.0  # seconds: twenty-five times as long as it took beside 
 
 
 async def keep_compiled(settings: Settings, generator: str = GENERATOR, digest: str = "") -> None:
-    """Build the code once, at the lowest priority, if the settings want it and it is missing. Raises nothing; it logs one
-    line.
+    """Build the code once, at the lowest priority, if the settings want it and it is missing.
+
+    Raises nothing; it logs one line.
     """
     try:
         if settings.compile != "auto" or await asyncio.to_thread(devices, settings) != ("cpu",):

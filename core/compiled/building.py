@@ -45,8 +45,9 @@ class Order:
 
 
 def main(order: Order) -> int:
-    """Build and publish. Returns the exit status: 0 if code, or the reason for not using any, was published; BUSY if another
-    process builds.
+    """Build and publish.
+
+    Returns the exit status: 0 if code, or the reason for not using any, was published; BUSY if another process builds.
     """
     _confine(order)
     own = {"EGAO_CACHE": order.cache, "EGAO_HOME": order.home, "EGAO_GENERATOR": order.chosen}

@@ -48,21 +48,18 @@ def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
 
 
 def _factor(wanted: Tensor, present: Tensor) -> Tensor:
-    """Divide `wanted` by `present` and keep half of the tint: complexions differ more than light does, lips and teeth
-    less.
-    """
+    """Divide `wanted` by `present` and keep half of the tint: complexions differ more than light does, lips and teeth less."""
     factor = ((wanted + 8) / (present + 8)).clamp(0.4, 1.6)
     grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
     return (factor * grey.clamp(0.4, 1.6)).sqrt()
 
 
 def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
-    """Mark where the change `made` is so strong in folds and edges that the photo's own must be replaced: [1, 1, H, W],
-    0..1.
+    """Mark where the change `made` is so strong in folds and edges that the photo's own must be replaced: [1, 1, H, W], 0..1.
 
-    Otherwise a fold that is deeper in the photo than in the reconstruction, or a little beside it, would remain as a
-    ghost. The higher `wide` (0..1), the weaker the changes that count and the wider the area around them: where a broad
-    smile is removed, the whole cheek changes.
+    Otherwise a fold that is deeper in the photo than in the reconstruction, or a little beside it, would remain as a ghost.
+    The higher `wide` (0..1), the weaker the changes that count and the wider the area around them: where a broad smile is
+    removed, the whole cheek changes.
     """
     strength = (made - broad(made, size)).abs().mean(dim=1, keepdim=True)
     low, high = (few + wide * (most - few) for few, most in zip(_RESHAPED, _RESHAPED_WIDE, strict=True))
@@ -71,13 +68,12 @@ def reshaped(made: Tensor, size: float, wide: float) -> Tensor:
 
 
 def redrawn(photo: Tensor, edited: Tensor, beside: Tensor, skin: Tensor, size: float) -> Tensor:
-    """Compute what to add to the photo [1, 3, H, W], in levels, so that it looks like the edited picture at medium
-    scale.
+    """Compute what to add to the photo [1, 3, H, W], in levels, so that it looks like the edited picture at medium scale.
 
-    Medium means detail between `_DETAIL` and `_LIGHT` wide. Finer detail (pores, hairs) stays the photo's, light that
-    varies more broadly too. Creases are the exception: fine lines that are stronger than the usual detail around them
-    are removed. Where `beside` [1, 1, H, W] (beside the corners of the mouth) is 1, all the surroundings are a crease,
-    so there "usual" is the detail of the rest of the `skin` [1, 1, H, W].
+    Medium means detail between `_DETAIL` and `_LIGHT` wide. Finer detail (pores, hairs) stays the photo's, light that varies
+    more broadly too. Creases are the exception: fine lines that are stronger than the usual detail around them are removed.
+    Where `beside` [1, 1, H, W] (beside the corners of the mouth) is 1, all the surroundings are a crease, so there "usual" is
+    the detail of the rest of the `skin` [1, 1, H, W].
     """
     smooth = blur(photo, _DETAIL * size)
     detail = photo - smooth

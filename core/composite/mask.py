@@ -46,11 +46,10 @@ def significance(change: Tensor, size: float) -> Tensor:
 
 
 def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float) -> Tensor:
-    """Mark (1) where photo and reconstruction show different things, such as a hand, a microphone or hair: [1, 1, H,
-    W].
+    """Mark (1) where photo and reconstruction show different things, such as a hand, a microphone or hair: [1, 1, H, W].
 
-    Both are [1, 3, H, W] on the same mesh. They are compared where `skin` [1, 1, H, W] is high; a difference that the
-    whole face shares is taken for light and ignored.
+    Both are [1, 3, H, W] on the same mesh. They are compared where `skin` [1, 1, H, W] is high; a difference that the whole
+    face shares is taken for light and ignored.
     """
     difference = blur(photo - reconstructed, 0.02 * size)
     common = (difference * skin).sum(dim=(2, 3), keepdim=True) / skin.sum().clamp(min=1)
@@ -67,11 +66,10 @@ def chin(height: Tensor, wide: float) -> Tensor:
 
 
 def solid(photo: Tensor, height: Tensor, size: float) -> Tensor:
-    """Mark (1) edges that are harder than any fold of skin, such as the rims of glasses or a strand of hair: [1, 1, H,
-    W].
+    """Mark (1) edges that are harder than any fold of skin, such as the rims of glasses or a strand of hair: [1, 1, H, W].
 
-    `height` [1, 1, H, W] is 0 at the brows and 1 on the nose. Further down nothing is marked: lips and beards have
-    edges as hard, and an edit does change them.
+    `height` [1, 1, H, W] is 0 at the brows and 1 on the nose. Further down nothing is marked: lips and beards have edges as
+    hard, and an edit does change them.
     """
     grey = photo.mean(dim=1, keepdim=True)
     edges = blur((grey - blur(grey, 0.02 * size)).abs(), 0.006 * size)

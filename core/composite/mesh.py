@@ -1,8 +1,7 @@
-"""The landmarker's 478 points as a mesh: its triangles, those that fill the eyes and the mouth, and a rim around the
-face.
+"""The landmarker's 478 points as a mesh: its triangles, those that fill the eyes and the mouth, and a rim around the face.
 
-The rim is a copy of the face's outline (the oval), pushed outwards. Nothing moves on the rim and nothing changes beyond
-it, so that the motion of the jaw fades out in a band of neck or background instead of stopping at a line.
+The rim is a copy of the face's outline (the oval), pushed outwards. Nothing moves on the rim and nothing changes beyond it,
+so that the motion of the jaw fades out in a band of neck or background instead of stopping at a line.
 """
 
 from __future__ import annotations
@@ -53,8 +52,8 @@ def lowness() -> NDArray[np.float64]:
 
 
 def rim_margin(size: float) -> NDArray[np.float64]:
-    """Compute how far the rim lies from each of the oval's points, [36], in pixels for a face of `size` pixels:
-    furthest below the jaw.
+    """Compute how far the rim lies from each of the oval's points, [36], in pixels for a face of `size` pixels: furthest
+    below the jaw.
     """
     margin: NDArray[np.float64] = (_RIM_TOP + (_RIM_CHIN - _RIM_TOP) * lowness()) * size
     return margin
@@ -71,8 +70,8 @@ def with_rim(points: Points) -> Points:
 
 @cache
 def triangles() -> NDArray[np.intp]:
-    """List the triangles as indices [T, 3] into the points of `with_rim`: first those in the mouth, then in the eyes,
-    then the rest.
+    """List the triangles as indices [T, 3] into the points of `with_rim`: first those in the mouth, then in the eyes, then
+    the rest.
     """
     from mediapipe.tasks.python.vision import FaceLandmarksConnections
 

@@ -64,11 +64,10 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
 
 
 def without_head(reconstructed: Points, edited: Points) -> Points:
-    """Undo the motion of the whole head in the `edited` landmarks [N, 2], in place of which they get the
-    reconstruction's.
+    """Undo the motion of the whole head in the `edited` landmarks [N, 2], in place of which they get the reconstruction's.
 
-    A similarity is fitted on STEADY, with the nose free to slide as it does in a turn. An affine map would fit the
-    forehead better and carry its errors to the chin, where no point holds it.
+    A similarity is fitted on STEADY, with the nose free to slide as it does in a turn. An affine map would fit the forehead
+    better and carry its errors to the chin, where no point holds it.
     """
     size, centre = face_size(reconstructed), edited.mean(axis=0)
     away = edited - centre
@@ -89,9 +88,7 @@ def mouth_gap(points: Points) -> float:
 
 
 def relaxing(before: Points, after: Points) -> float:
-    """Measure how far the mouth gives up a smile between two sets of landmarks, 0 (not) to 1: by how much narrower it
-    becomes.
-    """
+    """Measure how far the mouth gives up a smile between two sets of landmarks, 0 (not) to 1: by how much narrower it becomes."""
     return float(np.clip(_narrower(before, after) / _RELAXED, 0, 1))
 
 

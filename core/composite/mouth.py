@@ -74,8 +74,7 @@ def shown(photo: Points, height: int, width: int, size: float) -> Tensor:
 
 
 def shaded(own: Tensor, drawn: Tensor, where: Tensor, size: float) -> Tensor:
-    """Darken the photo's teeth `own` to the level of the `drawn` ones, both [1, 3, H, W]: lips that come down cast a
-    shadow.
+    """Darken the photo's teeth `own` to the level of the `drawn` ones, both [1, 3, H, W]: lips that come down cast a shadow.
 
     Both are compared where the mask `where` is 1.
     """
@@ -119,8 +118,7 @@ def ends(after: Points, height: int, width: int, size: float) -> Tensor:
 
 
 def corners(after: Points, height: int, width: int, size: float) -> Tensor:
-    """Mask the skin beside the corners of the edited mouth, where an old crease would remain if the mouth narrows: [1,
-    1, H, W].
+    """Mask the skin beside the corners of the edited mouth, where an old crease would remain if the mouth narrows: [1, 1, H, W].
 
     The lips themselves are left out.
     """

@@ -186,11 +186,10 @@ class _Edit:
         return move * (1 - kept), to_edited, added, light, rest
 
     def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor]:
-        """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays
-        unchanged.
+        """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays unchanged.
 
-        `here` [1, 2, h, w] are the grid's photo coordinates, `per` [2] its pixels per photo pixel. Returns the new
-        motion and the mask [1, 1, h, w].
+        `here` [1, 2, h, w] are the grid's photo coordinates, `per` [2] its pixels per photo pixel. Returns the new motion and
+        the mask [1, 1, h, w].
         """
         things = self.original.things
         if things is None or not things.any():
@@ -205,8 +204,8 @@ class _Edit:
     def _fill_mouth(
         self, result: Tensor, photo: Tensor, changed: Tensor, change: mouth.Mouth, to_edited: Tensor, light: Tensor
     ) -> None:
-        """Draw the inside of the mouth into `result` [1, 3, h, w], in place, at the photo's own resolution, and mark it
-        in `changed`.
+        """Draw the inside of the mouth into `result` [1, 3, h, w], in place, at the photo's own resolution, and mark it in
+        `changed`.
         """
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner

@@ -42,8 +42,8 @@ class Raster:
 
 
 def polygon(points: Points, height: int, width: int) -> Tensor:
-    """Mask the inside of a closed polygon with the corners `points` [N, 2], in pixels of the grid: float32 [1, 1, H,
-    W], 0 or 1.
+    """Mask the inside of a closed polygon with the corners `points` [N, 2], in pixels of the grid: float32 [1, 1, H, W], 0 or
+    1.
     """
     canvas = Image.new("L", (width, height))
     ImageDraw.Draw(canvas).polygon([(x - 0.5, y - 0.5) for x, y in points.tolist()], fill=1)
@@ -51,8 +51,8 @@ def polygon(points: Points, height: int, width: int) -> Tensor:
 
 
 def outline(points: Points, height: int, width: int, thickness: float) -> Tensor:
-    """Mask what lies within half the `thickness`, in pixels, of the closed line through points [N, 2]: float32 [1, 1,
-    H, W], 0 or 1.
+    """Mask what lies within half the `thickness`, in pixels, of the closed line through points [N, 2]: float32 [1, 1, H, W],
+    0 or 1.
     """
     canvas = Image.new("L", (width, height))
     closed = [(x - 0.5, y - 0.5) for x, y in [*points.tolist(), points[0].tolist()]]
@@ -61,9 +61,7 @@ def outline(points: Points, height: int, width: int, thickness: float) -> Tensor
 
 
 def line(start: Points, end: Points, height: int, width: int, thickness: float) -> Tensor:
-    """Mask what lies within half the `thickness`, in pixels, of the line between two points [2]: float32 [1, 1, H, W],
-    0 or 1.
-    """
+    """Mask what lies within half the `thickness`, in pixels, of the line between two points [2]: float32 [1, 1, H, W], 0 or 1."""
     along, here = torch.tensor(np.asarray(end - start), dtype=torch.float32), grid(height, width) - _point(start)
     share = torch.einsum("i,nihw->nhw", along, here) / along.square().sum().clamp(min=1e-6)
     away = here - share.clamp(0, 1)[:, None] * along.view(1, 2, 1, 1)
@@ -76,8 +74,7 @@ def _point(values: Points) -> Tensor:
 
 
 def _barycentric(corners: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Compute for each pixel of the mask `inside` the weights of its triangle's `corners` [N, 3, 2]: [N, 3], each row's
-    sum 1.
+    """Compute for each pixel of the mask `inside` the weights of its triangle's `corners` [N, 3, 2]: [N, 3], each row's sum 1.
 
     A pixel whose centre lies just outside its triangle gets weights clipped to 0..1.
     """

@@ -68,8 +68,9 @@ class Learning:
     def __init__(
         self, drawing: Drawing, score: Ridge, still: Stillness, taught: Taught, w: Tensor, start: Tensor, steps: int
     ) -> None:
-        """Keep all that is needed. `w` [N, w_dim] are the seeds to learn from, `start` [w_dim] is one unit of the first
-        direction.
+        """Keep all that is needed.
+
+        `w` [N, w_dim] are the seeds to learn from, `start` [w_dim] is one unit of the first direction.
 
         `steps` is the number of iterations.
         """

@@ -55,8 +55,9 @@ class Stillness:
     """The loss for changes of what should stay, in the parts PARTS."""
 
     def __init__(self, traits: Ridge, spread: Tensor) -> None:
-        """Prepare the masks. `traits` predicts pose and measures of a face; `spread` [T] is how much each varies between
-        faces.
+        """Prepare the masks.
+
+        `traits` predicts pose and measures of a face; `spread` [T] is how much each varies between faces.
         """
         self.traits, self.spread = traits, spread
         outside = 1 - (1 - _EXPRESSION_WEIGHT) * ellipse(_EXPRESSION)

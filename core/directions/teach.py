@@ -40,8 +40,7 @@ def fit_clean(
     seeds: SeedSet, generator: Generator, settings: Settings,
     steps: int = STEPS, lessons: int = LESSONS, say: Callable[[str], None] = lambda text: None,
 ) -> Direction:  # fmt: skip
-    """Learn the clean direction in `steps` iterations; the judge learns from `lessons` seeds. `say` gets lines about
-    progress.
+    """Learn the clean direction in `steps` iterations; the judge learns from `lessons` seeds. `say` gets lines about progress.
 
     Raises WeightsMissing, WeightsUnfit, PartMissing if the seeds have no scores of the expression or there is no preview
     head, and BadSeeds for too few seeds or an expression whose file has no part [taught].

@@ -132,8 +132,9 @@ class Editor:
 
     @staticmethod
     def pick(faces: Sequence[Face], number: int) -> Face:
-        """Return the face with this number, counted from 1 at the left. Raises NoSuchFace, or FaceBarred if the gates refuse
-        it.
+        """Return the face with this number, counted from 1 at the left.
+
+        Raises NoSuchFace, or FaceBarred if the gates refuse it.
         """
         if not 1 <= number <= len(faces):
             raise NoSuchFace(face=number, count=len(faces))
@@ -253,8 +254,7 @@ class Editor:
         return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
 
     def judged(self, original: Original, variant: Variant, before: float) -> Variant:
-        """Put the variant into the photo and measure the result; if that is doubtful, try a second way and keep the better
-        one.
+        """Put the variant into the photo and measure the result; if that is doubtful, try a second way and keep the better one.
 
         The second way draws the lips anew (`Variant.lips_anew`). A bad result says why in `told`. `before` is the photo's
         score. Raises FaceLost.

@@ -110,8 +110,7 @@ def _reach(
     trials: Trials, expression: Expression, maps: Maps, ranges: Usual, step: float, begun: Pull, found: Scores,
     held: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Pull, Scores]:  # fmt: skip
-    """Extend the pull `begun`, which gave the scores `found`, in a few rounds until nothing unusual is left or it gets no
-    better.
+    """Extend the pull `begun`, which gave the scores `found`, in a few rounds until nothing unusual is left or it gets no better.
 
     Only what lowers the mean of the `held` scores by at most `_GIVEN` is kept. Returns the pull and the scores after it.
     """

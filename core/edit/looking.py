@@ -74,8 +74,9 @@ class Looking:
         self.faces = self._usable(found, refused or frozenset())
 
     def _usable(self, found: list[Face], refused: Collection[int]) -> list[Face]:
-        """Return the usable faces, with the refused ones marked. Raises NoFace and the like, or LooksYoung if none may be
-        edited.
+        """Return the usable faces, with the refused ones marked.
+
+        Raises NoFace and the like, or LooksYoung if none may be edited.
         """
         if refused and not self._alone:
             raise LooksYoung(age=ADULT)

@@ -91,8 +91,7 @@ class PhotoEditor:
     def learn(
         self, face: KnownFace, expression: Expression, aligned: np.ndarray | None = None, found: Found | None = None
     ) -> KnownFace:
-        """Return the face with its scale for the expression and, if `found` is given, with its landmarks in the
-        reconstruction.
+        """Return the face with its scale for the expression and, if `found` is given, with its landmarks in the reconstruction.
 
         Nothing known already is measured again. The scale is measured in the `aligned` face, uint8 [R, R, 3], cut out of the
         photo, or without it on the face as the generator draws it.

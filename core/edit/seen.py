@@ -27,8 +27,7 @@ NEAREST_EDGE: Final = 0.025  # in face sizes, from the lips to the outline of th
 
 
 def check_mouth(photo: Photo, landmarks: NDArray[np.floating], aligned: Aligned, things: NDArray[np.float32]) -> None:
-    """Check that the whole mouth is visible. `landmarks` [478, 2] are in photo pixels, `things` [M, M] over the aligned
-    picture.
+    """Check that the whole mouth is visible. `landmarks` [478, 2] are in photo pixels, `things` [M, M] over the aligned picture.
 
     Raises MouthCut if the photo ends within the mouth, MouthHidden if something lies in front of it, MouthAtEdge if the head
     is turned so far that the mouth lies at the edge of the face.

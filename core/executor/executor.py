@@ -156,8 +156,7 @@ class Executor:
     def enqueue(
         self, request: Request, owner: Tenant, on_progress: OnProgress | None = None, *, longest_wait: float | None = None
     ) -> WorkItem:
-        """Accept a request. Raises QueueFull, ShuttingDown or WorkerDied if it is refused, TypeError or BadFrame if it is
-        none.
+        """Accept a request. Raises QueueFull, ShuttingDown or WorkerDied if it is refused, TypeError or BadFrame if it is none.
 
         `on_progress` is called on the event loop after each step, and whenever its place changes while it waits.
         `longest_wait` (seconds until the result) replaces that of the capacity.
@@ -311,8 +310,9 @@ class Executor:
         self._pump()
 
     def worker_failing(self, worker: Supervisor) -> None:
-        """Handle a worker that fails to start. During `start` that ends it; later, waiting requests fail while it keeps
-        trying.
+        """Handle a worker that fails to start.
+
+        During `start` that ends it; later, waiting requests fail while it keeps trying.
         """
         if (
             self._started is not None

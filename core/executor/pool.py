@@ -29,8 +29,7 @@ def make_pool(
     dispatcher: Dispatcher,
     launcher: Launcher,
 ) -> list[Supervisor]:
-    """Make one worker for each device, or two where work is split: one for quick requests, one for requests that may take
-    long.
+    """Make one worker for each device, or two where work is split: one for quick requests, one for requests that may take long.
 
     How long a stranger's photo takes is unknown until it was examined, so that is done where no picture waits for it. On a
     CPU a step of a projection takes many times as long as a picture. There two processes, weighed against each other by the

@@ -38,9 +38,7 @@ class Along(_Data):
 
 
 class Judged(_Data):
-    """How reports judge whether a face shows the expression: the emotion classifier's label for it, and bounds of the
-    score.
-    """
+    """How reports judge whether a face shows the expression: the emotion classifier's label for it, and bounds of the score."""
 
     emotion: Emotion
     shown: Share  # score from which anyone sees it
@@ -90,8 +88,9 @@ class Calibration(_Data):
 
 
 class Parts(_Data):
-    """The shares, 0..1, of the generator's motion and shade that parts of the photo's face take over. The mouth always
-    takes all.
+    """The shares, 0..1, of the generator's motion and shade that parts of the photo's face take over.
+
+    The mouth always takes all.
     """
 
     upper: Share = 1.0  # brows and upper lids
@@ -101,8 +100,7 @@ class Parts(_Data):
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
 
     def eased(self, upper: float, lower: float, lift: float) -> Self:
-        """Return a copy for an edit that is meant to move brows and lids by `upper`, mouth and cheeks by `lower` (0..1
-        each).
+        """Return a copy for an edit that is meant to move brows and lids by `upper`, mouth and cheeks by `lower` (0..1 each).
 
         `lift` becomes the new share by which lowered brows are raised.
         """
@@ -151,8 +149,7 @@ class Expression(_Data):
         return self
 
     def of(self, blendshapes: Mapping[str, float]) -> float:
-        """Score how much of the expression a face shows, 0..1: the weighted mean of its `blendshapes`, by MediaPipe's
-        names.
+        """Score how much of the expression a face shows, 0..1: the weighted mean of its `blendshapes`, by MediaPipe's names.
 
         Raises KeyError if one that has a weight is missing.
         """

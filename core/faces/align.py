@@ -34,8 +34,9 @@ BLUR = 0.02  # of the side: the Gaussian's deviation
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """One aligned face and its place in the photo. Coordinates are continuous: (0, 0) is the top left corner of photo and
-    crop.
+    """One aligned face and its place in the photo.
+
+    Coordinates are continuous: (0, 0) is the top left corner of photo and crop.
     """
 
     image: NDArray[np.uint8]  # [S, S, 3]
@@ -124,8 +125,7 @@ def _fade(padded: NDArray[np.uint8], before: NDArray[np.int64], after: NDArray[n
 
 
 def _outside(length: int, before: int, after: int, side: float) -> NDArray[np.float32]:
-    """Measure how deep in the padding each place along one side lies: 0 where the photo begins, 1 at the edge, negative
-    inside.
+    """Measure how deep in the padding each place along one side lies: 0 where the photo begins, 1 at the edge, negative inside.
 
     Inside the photo, FFHQ counts in units of the padding too, and so blurs half of a face that was cut in two. Here the unit
     inside is always the least padding: the blur begins a tenth of the side before the edge.

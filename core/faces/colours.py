@@ -42,8 +42,8 @@ def laid_on_white(pixels: Picture) -> Picture:
 
 
 def lifted_off_white(seen: Picture, before: Picture, layered: Picture) -> Picture:
-    """Undo `laid_on_white` after an edit: `layered` [H, W, 4] with new colours where `seen` differs from `before`, both [H,
-    W, 3].
+    """Undo `laid_on_white` after an edit: `layered` [H, W, 4] with new colours where `seen` differs from `before`, both
+    [H, W, 3].
 
     Elsewhere no bit changes, not even hidden colours of fully transparent pixels. The transparency itself never changes.
     """

@@ -124,8 +124,9 @@ def _alike(a: Find, b: Find, gap: float, ratio: float) -> bool:
 
 
 def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.uint8]]], find: Find, turns: int) -> Find | None:
-    """Check a find in views rotated by `turns` quarters clockwise; its score is their mean. None if any view has no face
-    there.
+    """Check a find in views rotated by `turns` quarters clockwise; its score is their mean.
+
+    None if any view has no face there.
     """
     seen: list[Find] = []
     turn = square_matrix(np.full(2, _LOOK / 2), _QUARTERS[turns] * _LOOK / 2, _LOOK)  # turned pixels -> view's pixels

@@ -50,8 +50,7 @@ def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
 
 
 def _around(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Cut out the part of the photo under the square, with a margin for the filters, and tell the coordinates [2] of its
-    corner.
+    """Cut out the part of the photo under the square, with a margin for the filters, and tell the coordinates [2] of its corner.
 
     For a square beside the photo it is one grey pixel.
     """

@@ -44,8 +44,9 @@ class Curvature(nn.Module):
 
     @classmethod
     def load(cls, generator: StyledGenerator, file: Path) -> Curvature:
-        """Load a file of `egao train curvature`. Raises WeightsUnfit if it was learned from another generator,
-        ModelUnreadable.
+        """Load a file of `egao train curvature`.
+
+        Raises WeightsUnfit if it was learned from another generator, ModelUnreadable.
         """
         return load_trained(cls(generator), file, generator)
 

@@ -125,8 +125,7 @@ class StyleGAN3(FileGenerator):
         return [part.style.weight for part in (self.input, *self.layers)]
 
     def features(self, ws: Tensor, side: int) -> Tensor:
-        """Compute the features of the last layer on a grid of `side` pixels a picture, without its margin: [N, C, side,
-        side].
+        """Compute the features of the last layer on a grid of `side` pixels a picture, without its margin: [N, C, side, side].
 
         Raises ValueError if no layer has that grid.
         """

@@ -25,8 +25,9 @@ class Finder:
     """The network that marks things in front of faces. For one thread; a face takes about 0.05 s on one core."""
 
     def __init__(self, features: Features, file: Path = FILE) -> None:
-        """Load the network. `features` is the perceptual network that projections use. Raises ModelUnreadable for a wrong
-        file.
+        """Load the network. `features` is the perceptual network that projections use.
+
+        Raises ModelUnreadable for a wrong file.
         """
         self._features, self._network = features, ThingNet()
         with read_as_data(file.name):

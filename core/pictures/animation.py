@@ -65,11 +65,10 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
 
 
 def _with_xmp(gif: bytes) -> bytes:
-    """Insert the XMP packet into a GIF as an application extension before the trailer (XMP specification, part 3,
-    1.1.2).
+    """Insert the XMP packet into a GIF as an application extension before the trailer (XMP specification, part 3, 1.1.2).
 
-    The packet is not split into blocks. A reader of blocks jumps through it and lands in the descending bytes behind
-    it, each of which leads to the terminator.
+    The packet is not split into blocks. A reader of blocks jumps through it and lands in the descending bytes behind it, each
+    of which leads to the terminator.
     """
     trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
     return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + xmp("edited") + trailer + gif[-1:]

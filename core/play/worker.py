@@ -36,8 +36,9 @@ class Worker:
             self._waiting -= 1
 
     async def parts(self, work: Iterator[T]) -> AsyncGenerator[T, None]:
-        """Yield what an iterator yields. If the reader stops, the work stops after its present part. Raises Refusal as `call`
-        does.
+        """Yield what an iterator yields. If the reader stops, the work stops after its present part.
+
+        Raises Refusal as `call` does.
         """
         try:
             while (part := await self.call(lambda: next(cast(Iterator[Any], work), _END))) is not _END:

@@ -36,7 +36,8 @@ class Projecting(Protocol):
     def checkpoint(self) -> bytes: ...
 
     def resume(self, checkpoint: bytes) -> None:
-        """Continue from the bytes of a checkpoint, in place. Raises LatentUnreadable unless it is of the same photo and
-        options.
+        """Continue from the bytes of a checkpoint, in place.
+
+        Raises LatentUnreadable unless it is of the same photo and options.
         """
         ...

@@ -78,8 +78,9 @@ def pooled(features: Features, images: Tensor) -> Tensor:
 def fit_table(
     generator: Generator, features: Features, seeds: Sequence[int], on_progress: Callable[[int], None] = lambda done: None
 ) -> Table:
-    """Draw the seeds, compute their features, and keep their principal components. `on_progress` gets the number of seeds
-    done.
+    """Draw the seeds, compute their features, and keep their principal components.
+
+    `on_progress` gets the number of seeds done.
     """
     dtype = fast_dtype(generator.w_average().device)
     network = network_in(generator, dtype)

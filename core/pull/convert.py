@@ -1,5 +1,6 @@
-"""Converts published formats to safetensors, once, when they are pulled. Converters are deterministic: the manifest has their
-results' hashes.
+"""Converts published formats to safetensors, once, when they are pulled.
+
+Converters are deterministic: the manifest has their results' hashes.
 
 A converter takes the folder of the weight's members and the file to write. It is imported when used, so that reading the
 cache never loads a network.

@@ -29,8 +29,9 @@ migrations = Migrations("seeds")
 
 @migrations(name="001_sets_and_seeds")
 def _sets_and_seeds(db: Database) -> None:
-    """Create the tables of sets and of seeds: latents, probabilities, pose, measures and blendshapes. `w` is little-endian
-    float32.
+    """Create the tables of sets and of seeds: latents, probabilities, pose, measures and blendshapes.
+
+    `w` is little-endian float32.
 
     The column `smile` is left from versions with one expression; nothing reads it, since blendshapes give every score.
     """

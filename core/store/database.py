@@ -235,8 +235,7 @@ def told(error: sqlite3.Error, path: Path) -> Exception:
 
 
 def next_id(db: sqlite_utils.Database, table: str, now: float) -> int:
-    """Choose the id of a table's next row, which is needed before the row exists to encrypt its values. `now` is in Unix
-    seconds.
+    """Choose the id of a table's next row, which is needed before the row exists to encrypt its values. `now` is in Unix seconds.
 
     An id is never used twice, so that an old button finds nothing rather than somebody's newer face. The table alone can't
     ensure that, because an older backup may have replaced it. So ids follow the time.

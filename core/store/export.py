@@ -91,8 +91,9 @@ class Exporter:
         self._database = faces.database
 
     def of_member(self, member_id: int, most: int) -> Iterator[bytes]:
-        """Yield all that is kept of a member as zips of at most `most` bytes; none if nothing is kept. A larger entry has its
-        own zip.
+        """Yield all that is kept of a member as zips of at most `most` bytes; none if nothing is kept.
+
+        A larger entry has its own zip.
 
         Each zip is made when it is asked for, from one face or request after the other, so only one is in memory.
         """

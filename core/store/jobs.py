@@ -110,8 +110,7 @@ class Jobs(Part):
             return self._running(job_id, {"checkpoint": sealed})
 
     def worked(self, job_id: int, blob: bytes) -> bool:
-        """Note that the work is over but its answer not yet given; `blob` is the checkpoint that says so. False as for
-        `renew`.
+        """Note that the work is over but its answer not yet given; `blob` is the checkpoint that says so. False as for `renew`.
 
         A later failure isn't the work's fault, so this doesn't count as an attempt.
         """
@@ -120,8 +119,9 @@ class Jobs(Part):
             return db.execute(sql, [self._sealed(db, job_id, "checkpoint", blob), job_id]).rowcount > 0
 
     def requeue(self, job_id: int, *, counted: bool = False) -> bool:
-        """Put a running job back into the queue, as at a shutdown. Unless `counted`, it doesn't use up an attempt. False if
-        it doesn't run.
+        """Put a running job back into the queue, as at a shutdown. Unless `counted`, it doesn't use up an attempt.
+
+        False if it doesn't run.
         """
         sql = (
             "update jobs set state = 'queued', lease = null, holder = null, attempts = max(attempts - ?, 0) "
@@ -155,8 +155,9 @@ class Jobs(Part):
             return True
 
     def told(self, job_id: int) -> bool:
-        """Note that the member has the answer, and wipe what was needed to give it. True only the first time, for a finished
-        job.
+        """Note that the member has the answer, and wipe what was needed to give it.
+
+        True only the first time, for a finished job.
         """
         with self.database.wiping() as db:
             return _wipe(db, job_id)

@@ -88,8 +88,9 @@ def parse_key(text: str, name: str) -> bytes:
 
 
 def unlock(database: Database, settings: Settings) -> Vault:
-    """Open the store with the key that it was last encrypted with; a new store gets the first key. Raises WrongKey and as
-    `read_keys`.
+    """Open the store with the key that it was last encrypted with; a new store gets the first key.
+
+    Raises WrongKey and as `read_keys`.
     """
     check = _check(database)
     keys = read_keys(settings, create=check is None)

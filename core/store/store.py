@@ -173,8 +173,9 @@ class Store:
 
     @staticmethod
     def restore(settings: Settings, path: Path, *, now: Callable[[], float] = time.time) -> None:
-        """Replace the store by a backup, after checking it, and erase what has expired since. Raises StoreInUse, BackupUnfit,
-        WrongKey.
+        """Replace the store by a backup, after checking it, and erase what has expired since.
+
+        Raises StoreInUse, BackupUnfit, WrongKey.
         """
         hold = hold_home(settings, exclusive=True)
         try:

@@ -56,8 +56,7 @@ def weight_path(settings: Settings, name: str) -> Path:
 
 
 def weight_bytes(settings: Settings, name: str) -> bytes:
-    """Read a weight of one file and check its hash, for formats that native code parses. Raises WeightsMissing,
-    WeightsCorrupt.
+    """Read a weight of one file and check its hash, for formats that native code parses. Raises WeightsMissing, WeightsCorrupt.
 
     The bytes that were hashed are those returned: nothing is read twice.
     """

@@ -54,8 +54,9 @@ class Bench:
     bars: Progress
 
     def edit(self, file: Path, task: Task) -> dict[str, Any]:
-        """Edit one photo, write its pictures, and return the report as JSON data. Raises PhotoError, WouldOverwrite,
-        BadSetting and what an edit raises.
+        """Edit one photo, write its pictures, and return the report as JSON data.
+
+        Raises PhotoError, WouldOverwrite, BadSetting and what an edit raises.
         """
         photo, found = self.editor.editor.look(file)
         chosen = chosen_of(found, photo, task.face)

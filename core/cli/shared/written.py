@@ -78,8 +78,9 @@ class Folder:
                 raise WouldOverwrite(file=self._out / name)
 
     def put(self, name: str, content: bytes) -> Path:
-        """Write a file that accompanies the pictures, and return its path. If the name is taken by other content, a number is
-        added.
+        """Write a file that accompanies the pictures, and return its path.
+
+        If the name is taken by other content, a number is added.
         """
         base = Path(name)
         for count in range(1, 10_000):

@@ -38,8 +38,9 @@ _MESSAGES: Final[dict[str, type]] = {kind.__name__: kind for kind in (*get_args(
 
 
 def encode(message: Message) -> list[bytes]:
-    """Encode a message as a frame, a list of buffers to send one by one. Raises BadFrame for anything not plain, such as
-    arrays.
+    """Encode a message as a frame, a list of buffers to send one by one.
+
+    Raises BadFrame for anything not plain, such as arrays.
     """
     parts: list[bytes] = []
 

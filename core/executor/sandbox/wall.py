@@ -1,5 +1,4 @@
-"""Walls a worker in before it loads anything: it decodes strangers' pictures, and an attacker who controls it must get
-nothing.
+"""Walls a worker in before it loads anything: it decodes strangers' pictures, and an attacker who controls it must get nothing.
 
 It may still read libraries, egao's own code and data, the cache's weights and compiled code, and what the operator fitted and
 trained; and use the socket that it was started with. It reaches no other file, no network, no program and no other process.

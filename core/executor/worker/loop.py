@@ -144,8 +144,9 @@ class WorkLoop:
         self._stepwise.append(stepwise)
 
     def _hold(self, items: frozenset[int]) -> None:
-        """Hold exactly these requests. One that continues counts as having had as much time as the others, so it doesn't
-        catch up.
+        """Hold exactly these requests.
+
+        One that continues counts as having had as much time as the others, so it doesn't catch up.
         """
         least = min((one.turn for one in self._going()), default=0.0)
         for stepwise in self._stepwise:

@@ -72,8 +72,9 @@ class DataUnpickler(pickle.Unpickler):
     """An unpickler for one pickle. It raises ModelRefused at the first name that is not in the lists above."""
 
     def __init__(self, file: IO[bytes], storages: Callable[[Any], Storage] | None = None) -> None:
-        """Prepare to read `file`. `storages` returns the numbers for a persistent id of torch; None for files without such
-        ids.
+        """Prepare to read `file`.
+
+        `storages` returns the numbers for a persistent id of torch; None for files without such ids.
         """
         super().__init__(file, encoding="latin1")
         self._storages = storages

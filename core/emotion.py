@@ -101,8 +101,9 @@ class MiniXception(nn.Module):
 
 
 class _Block(nn.Module):
-    """A residual block [N,into,S,S] -> [N,out,ceil(S/2),ceil(S/2)]: two separable convolutions and a pooling, beside a
-    strided 1x1 shortcut.
+    """A residual block [N,into,S,S] -> [N,out,ceil(S/2),ceil(S/2)].
+
+    Two separable convolutions and a pooling, beside a strided 1x1 shortcut.
     """
 
     def __init__(self, into: int, out: int) -> None:

@@ -54,8 +54,9 @@ class Renderer:
             self._compiled = Compiled(compiled, self._network, self.dtype)
 
     def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
-        """Render ws [N, num_ws, w_dim] and yield uint8 [n, R, R, 3] RGB after each batch, so that a caller can stop or show
-        progress.
+        """Render ws [N, num_ws, w_dim] in batches, yielding uint8 [n, R, R, 3] RGB after each.
+
+        A caller can stop or show progress in between.
         """
         ws = torch.as_tensor(ws, dtype=torch.float32)
         for part in torch.split(ws, batch_size(self.device)):

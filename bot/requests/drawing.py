@@ -38,8 +38,10 @@ class Pictures:
         return await self._gallery(run, face)
 
     async def _gallery(self, run: Run, face: FaceAndLatent) -> Page:
-        """Make the gallery: original, neutral and the usual strength for a new photo, original and the asked strength
-        otherwise.
+        """Make the page with the gallery.
+
+        For a new photo it has the original, neutral and the usual strength; for a kept face the original and the strength
+        asked for. Raises the last error if no picture may be shown.
         """
         photo = await self._photo(run, face)
         asked: tuple[Strength, ...] = (NEUTRAL, USUAL) if run.ask.strength is None else (run.ask.strength,)

@@ -56,8 +56,9 @@ class Ends:
         await self.tell(run, trouble(run.ask.say, error, f"R{run.job_id}"))
 
     async def cut_short(self, run: Run, why: str) -> None:
-        """End a request whose task was cancelled, by the "member", because its row was "erased", or because the bot is
-        "closing".
+        """End a request whose task was cancelled, and tell its member.
+
+        `why` is "member" (the member cancelled it), "erased" (its row was) or "closing" (the bot ends; nothing is told then).
         """
         if run.follower is not None:
             await run.follower.stop()

@@ -189,9 +189,7 @@ class InteractionCaller:
         return answer
 
     async def _beside(self, page: Page, answer: Answer) -> None:
-        """Post beside the answer; if all may see it, as a normal message with a nonce, so that a second try can't post it
-        twice.
-        """
+        """Post beside the answer, if all may see it as a normal message with a nonce: a second try can't post that twice."""
         token = answer.token
         if not self.private:
             answer.token = None

@@ -141,8 +141,9 @@ def train_the_things(
 
 
 def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, named: GeneratorOption = None) -> None:
-    """Learn which changes of the latent move each of the landmarker's scores, to bring brows, eyes and mouth to rest
-    separately.
+    """Learn which changes of the latent move each of the landmarker's scores.
+
+    With these maps brows, eyes and mouth can be brought to rest separately.
     """
     settings = settings_for(named)
     generator, place = _prepare(folder, settings)

@@ -24,8 +24,9 @@ class Still:
 
 
 def still(things: Tensor, size: float) -> Still:
-    """Derive the masks of a `Still` from the probabilities of `things` [1, 1, H, W], 0..1, in front of a face of `size`
-    pixels.
+    """Derive the masks of a `Still` for a face of `size` pixels.
+
+    `things` [1, 1, H, W], 0..1, are the probabilities that something is in front of the face.
     """
     there = _wider(smoothstep(things, *_SURE), _RIM * size)
     pixels = (1.5 * blur(_wider(there, 2 * _FADE * size), _FADE * size)).clamp(0, 1)

@@ -52,8 +52,9 @@ def lowness() -> NDArray[np.float64]:
 
 
 def rim_margin(size: float) -> NDArray[np.float64]:
-    """Compute how far the rim lies from each of the oval's points, [36], in pixels for a face of `size` pixels: furthest
-    below the jaw.
+    """Compute how far the rim lies from each of the oval's points, [36], in pixels: furthest below the jaw.
+
+    `size` is the face's, in pixels.
     """
     margin: NDArray[np.float64] = (_RIM_TOP + (_RIM_CHIN - _RIM_TOP) * lowness()) * size
     return margin
@@ -70,9 +71,7 @@ def with_rim(points: Points) -> Points:
 
 @cache
 def triangles() -> NDArray[np.intp]:
-    """List the triangles as indices [T, 3] into the points of `with_rim`: first those in the mouth, then in the eyes, then
-    the rest.
-    """
+    """List the triangles as indices [T, 3] into the points of `with_rim`: first in the mouth, then in the eyes, then the rest."""
     from mediapipe.tasks.python.vision import FaceLandmarksConnections
 
     edges = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three edges a triangle, one after the other

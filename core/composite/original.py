@@ -204,8 +204,9 @@ class _Edit:
     def _fill_mouth(
         self, result: Tensor, photo: Tensor, changed: Tensor, change: mouth.Mouth, to_edited: Tensor, light: Tensor
     ) -> None:
-        """Draw the inside of the mouth into `result` [1, 3, h, w], in place, at the photo's own resolution, and mark it in
-        `changed`.
+        """Draw the inside of the mouth into `result` [1, 3, h, w], at the photo's own resolution, and mark it in `changed`.
+
+        Both are changed in place.
         """
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner

@@ -42,18 +42,14 @@ class Raster:
 
 
 def polygon(points: Points, height: int, width: int) -> Tensor:
-    """Mask the inside of a closed polygon with the corners `points` [N, 2], in pixels of the grid: float32 [1, 1, H, W], 0 or
-    1.
-    """
+    """Mask the inside of the closed polygon through `points` [N, 2], in pixels of the grid: float32 [1, 1, H, W], 0 or 1."""
     canvas = Image.new("L", (width, height))
     ImageDraw.Draw(canvas).polygon([(x - 0.5, y - 0.5) for x, y in points.tolist()], fill=1)
     return torch.from_numpy(np.array(canvas, dtype=np.float32))[None, None]
 
 
 def outline(points: Points, height: int, width: int, thickness: float) -> Tensor:
-    """Mask what lies within half the `thickness`, in pixels, of the closed line through points [N, 2]: float32 [1, 1, H, W],
-    0 or 1.
-    """
+    """Mask the closed line through points [N, 2], `thickness` pixels wide: float32 [1, 1, H, W], 0 or 1."""
     canvas = Image.new("L", (width, height))
     closed = [(x - 0.5, y - 0.5) for x, y in [*points.tolist(), points[0].tolist()]]
     ImageDraw.Draw(canvas).line(closed, fill=1, width=max(1, round(thickness)), joint="curve")
@@ -61,7 +57,7 @@ def outline(points: Points, height: int, width: int, thickness: float) -> Tensor
 
 
 def line(start: Points, end: Points, height: int, width: int, thickness: float) -> Tensor:
-    """Mask what lies within half the `thickness`, in pixels, of the line between two points [2]: float32 [1, 1, H, W], 0 or 1."""
+    """Mask the line between two points [2], `thickness` pixels wide with round ends: float32 [1, 1, H, W], 0 or 1."""
     along, here = torch.tensor(np.asarray(end - start), dtype=torch.float32), grid(height, width) - _point(start)
     share = torch.einsum("i,nihw->nhw", along, here) / along.square().sum().clamp(min=1e-6)
     away = here - share.clamp(0, 1)[:, None] * along.view(1, 2, 1, 1)

@@ -83,8 +83,7 @@ class Editor:
         return f"explicit {settings.gate_explicit:g}, young {settings.gate_young:g}, {_LOOKS}"
 
     def holds(self, found: Found | None, *, alone: bool) -> bool:
-        """Tell whether a face found earlier passed the checks as they are today, or there are none, so that it need not be
-        checked.
+        """Tell whether a face found earlier need not be checked: it passed today's checks, or photos are not checked.
 
         `alone`: other faces of its photo may have been refused.
         """
@@ -189,8 +188,7 @@ class Editor:
         ]
 
     def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
-        """Measure how strongly this face's expression reacts to steps, with about ten pictures: the scale that gives
-        strengths a meaning.
+        """Measure, with about ten pictures, how this face's expression reacts to steps: the scale gives strengths their meaning.
 
         With `aligned`, the face cut out of its photo (uint8 [R, R, 3]), the pictures are edits in that cutout; without it
         they are the generator's drawings.
@@ -239,11 +237,11 @@ class Editor:
         return Found(face.landmarks, drawn, self.checks + (_BESIDE if face.standing == "beside" else ""))
 
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
-        """Put the variant into the photo, or into `onto`, the photo with other faces already edited: a new variant with its
-        pixels.
+        """Put the variant into the photo, and return it with the edited photo as its pixels.
 
-        Pixels outside the face never change; for an untouched variant no pixel does. The new score is that of the face in the
-        photo, or nan without `judge` or if no face is found there. Raises FaceLost.
+        `onto` is the photo with other faces already edited, to put it into instead. Pixels outside the face never change; for
+        an untouched variant no pixel does. The new score is that of the face in the photo, or nan without `judge` or if no
+        face is found there. Raises FaceLost.
         """
         if variant.untouched:
             pixels = (original.photo if onto is None else onto).copy()
@@ -337,9 +335,7 @@ class Editor:
         return moved if maps is None else moved + torch.from_numpy(np.stack([maps.offset(pull) for pull in pulls]))
 
     def parts(self, expression: Expression, pull: Pull) -> Parts:
-        """Choose how far parts of the photo's face follow an edit with this pull: brows and lids wholly if the pull moves
-        them.
-        """
+        """Choose how far parts of the photo's face follow an edit with this pull: brows and lids wholly, if it moves them."""
         maps = self.models.maps
         if maps is None or not any(pull):
             return expression.parts

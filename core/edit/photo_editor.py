@@ -110,11 +110,10 @@ class PhotoEditor:
     def place(
         self, photo: bytes, number: int, face: KnownFace, side: int | None = None, *, alone: bool = False
     ) -> tuple[InPhoto, KnownFace]:
-        """Prepare the face with this number (from 0) for edits in its photo of at most `side` pixels; None keeps the photo's
-        size.
+        """Prepare the face with this number (from 0) for edits in its photo, and return it with its landmarks added.
 
-        Returns that and the face with its landmarks added. `alone` is as for `look`. Raises as `look` and `begin` do, and
-        FaceLost.
+        The photo is made smaller to at most `side` pixels; None keeps its size. `alone` is as for `look`. Raises as `look`
+        and `begin` do, and FaceLost.
         """
         key = (hashlib.sha256(photo).hexdigest(), number, hashlib.sha256(face.ws.tobytes()).hexdigest(), side)
         made = self._placed.pop(key, None)

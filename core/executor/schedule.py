@@ -61,8 +61,9 @@ class Schedule:
         self._queues[lane].rest()
 
     def _batches(self, order: Iterable[WorkItem]) -> Iterator[list[WorkItem]]:
-        """Divide an order into batches: neighbours of a kind that is batched, up to a limit of units and seconds; others
-        alone.
+        """Divide an order into batches of neighbours of one kind, up to a limit of units and seconds.
+
+        Items of a kind that is not batched come alone.
         """
         batch: list[WorkItem] = []
         units, seconds = 0, 0.0

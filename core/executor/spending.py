@@ -48,10 +48,9 @@ class Spending:
         return self._wait(("member", owner.member_id), most)
 
     def server_wait(self, owner: Tenant, most: float) -> float:
-        """Compute the seconds until the owner's server has had less than `most` seconds of work in the last `WINDOW`; 0 if so
-        now.
+        """Compute the seconds until the owner's server has had less than `most` seconds of work in the last `WINDOW`.
 
-        0 in direct messages too.
+        0 if that is so now, and in direct messages.
         """
         return 0.0 if owner.guild_id is None else self._wait(("server", owner.guild_id), most)
 

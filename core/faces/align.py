@@ -45,8 +45,8 @@ class Aligned:
 
 
 def ffhq_quad(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Compute the corners [4, 2] of the aligned square from landmarks [478, 2], in photo pixels; the order is
-    `Aligned.quad`'s.
+    """Compute the corners [4, 2] of the aligned square, in photo pixels and in `Aligned.quad`'s order, from landmarks
+    [478, 2].
     """
     return through(ffhq_matrix(landmarks, 1), np.array([[0, 0], [0, 1], [1, 1], [1, 0]]))
 

@@ -42,10 +42,10 @@ def laid_on_white(pixels: Picture) -> Picture:
 
 
 def lifted_off_white(seen: Picture, before: Picture, layered: Picture) -> Picture:
-    """Undo `laid_on_white` after an edit: `layered` [H, W, 4] with new colours where `seen` differs from `before`, both
-    [H, W, 3].
+    """Undo `laid_on_white` after an edit: return a copy of `layered` [H, W, 4] with the edited colours.
 
-    Elsewhere no bit changes, not even hidden colours of fully transparent pixels. The transparency itself never changes.
+    These are set where `seen` differs from `before`, both [H, W, 3] on white. Elsewhere no bit changes, not even hidden
+    colours of fully transparent pixels. The transparency itself never changes.
     """
     result = layered.copy()
     for rows in strips(seen):

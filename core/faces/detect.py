@@ -111,8 +111,9 @@ def look_again(detector: Detector, pixels: NDArray[np.uint8], find: Find) -> Fin
 
 
 def same(a: Find, b: Find) -> bool:
-    """Tell whether two finds are of the same face or a part of it: centres of two faces are at least half the wider width
-    apart.
+    """Tell whether two finds are of the same face, or of a face and a part of it.
+
+    Centres of two different faces are at least half the wider width apart.
     """
     return _alike(a, b, 0.5, np.inf)
 

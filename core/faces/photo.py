@@ -60,9 +60,7 @@ class Photo:
         return colours.from_srgb(pixels, self.manner.profile)
 
     def finished(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Make the picture for a file of an edited copy of `pixels`: [H, W, 4] if the photo is transparent, else the copy
-        itself.
-        """
+        """Make the picture for a file from an edited copy of `pixels`: [H, W, 4] if the photo is transparent, else unchanged."""
         return pixels if self.layered is None else colours.lifted_off_white(pixels, self.pixels, self.layered)
 
     def at_most(self, side: int | None) -> Photo:

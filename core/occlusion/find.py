@@ -35,8 +35,7 @@ class Finder:
         self._network.requires_grad_(False).eval().to(next(features.parameters()).device)
 
     def find(self, aligned: NDArray[np.uint8]) -> Plane:
-        """Compute the probabilities float32 [128, 128] that something lies in front of the face, for uint8 [S, S, 3] as FFHQ
-        aligns.
+        """Compute the probabilities float32 [128, 128] that something lies in front of an aligned face, uint8 [S, S, 3].
 
         They are the mean over the picture and its mirror image, which err in different places.
         """

@@ -205,9 +205,7 @@ def _plate(scene: Scene) -> None:
 
 
 def _blob(scene: Scene) -> None:
-    """Paint on the scene a round thing such as food or a shoulder, in any colour, in the skin's, or as a piece of another
-    face.
-    """
+    """Paint on the scene a round thing such as food or a shoulder: in any colour, in the skin's, or cut from another face."""
     random, at = scene.random, somewhere(scene.random)
     turn = np.linspace(0, 2 * np.pi, 60)
     waves = [random.normal(0, 0.12) * np.cos(k * turn + random.uniform(0, 7)) for k in (2, 3, 5)]

@@ -39,11 +39,10 @@ def things_set(generator: FeatureGenerator, head_file: Path, folder: Path, faces
 
 
 def examples(images: np.ndarray, others: np.ndarray, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
-    """Make training examples of faces uint8 [N, 256, 256, 3]: pictures [N, 3, 256, 256] of -1..1 and masks [N, 1, 128, 128],
-    0..1.
+    """Make training examples of faces uint8 [N, 256, 256, 3]: pictures and masks.
 
-    Things are painted on most of the faces, and the pictures are degraded as photographs are. `others` are faces
-    [N, 256, 256, 3] for textures.
+    Pictures are [N, 3, 256, 256] of -1..1, masks [N, 1, 128, 128], 0..1. Things are painted on most of the faces, and the
+    pictures are degraded as photographs are. `others` are faces [N, 256, 256, 3] for textures.
     """
     pictures, masks = [], []
     for image, other in zip(images, others, strict=True):

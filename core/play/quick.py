@@ -42,8 +42,9 @@ class Quick:
             yield
 
     def at(self, step: float) -> Rendered:
-        """Make the picture at a step along the direction, by mixing its two neighbours; beyond the last one, that one is
-        returned.
+        """Make the picture at a step along the direction, by mixing the two drawn ones beside it.
+
+        Beyond the last drawn step, its picture is returned.
         """
         steps = sorted(self.drawn)
         place = bisect_right(steps, step)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 
 def noise_regularity(buffers: Sequence[Tensor]) -> Tensor:
-    """Compute the loss, a scalar: squared correlations of each map with its left and upper neighbours, at sizes down to 8
-    pixels.
+    """Compute the loss, a scalar: squared correlations of each map with its left and upper neighbours.
+
+    It is summed over a pyramid of sizes down to 8 pixels.
     """
     total = buffers[0].new_zeros(())
     for buffer in buffers:

@@ -36,8 +36,9 @@ class KeptFaces:
     """The faces kept by the command line. It projects a face unless a projection by the same method is in the store."""
 
     def __init__(self, editor: PhotoEditor, store: Callable[[], Store], method: str, steps: int | None = None) -> None:
-        """Prepare, without opening the store: `store` does that when a face is first needed, so a refused photo leaves
-        nothing behind.
+        """Prepare, without opening the store.
+
+        `store` opens it when a face is first needed, so that a refused photo leaves nothing behind.
         """
         self._editor, self._store, self._method, self._steps = editor, store, method, steps
         self._generator = editor.editor.models.generator

@@ -66,8 +66,9 @@ class Folder:
         return make_folder(self._out)
 
     def stem(self, photo: Path) -> str:
-        """Return the beginning of the names of a photo's results: its own name or, if another photo has that, its folder's
-        and its own.
+        """Return how the names of a photo's results begin: with its own name.
+
+        If another photo has that name, its folder's name comes before it.
         """
         return next(name for name in _names(photo) if self._stems.setdefault(name.lower(), photo) == photo)
 

@@ -59,8 +59,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Cost:
-    """The expected seconds of n units, a * n + b, before any was timed; `low` and `high` are the n taken as first
-    observations.
+    """The expected seconds of n units, a * n + b, before any was timed.
+
+    `low` and `high` are the values of n that count as first observations.
     """
 
     a: float

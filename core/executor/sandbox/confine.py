@@ -16,8 +16,9 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # of prctl(2)
 
 
 def confine(setup: Setup) -> None:
-    """Make this process end with the bot, be killed first if memory runs out, ignore SIGTERM and SIGINT, and hold its memory
-    limit.
+    """Tie this process to the bot: it ends with the bot and ignores SIGTERM and SIGINT.
+
+    It is killed first if memory runs out, and can't hold more than the setup's memory.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # a service manager signals the whole group; the bot ends us in order

@@ -10,7 +10,7 @@ OUTSIDE = (128, 128, 128)  # beyond the photo: grey has little contrast to most 
 
 
 def square_matrix(centre: NDArray[np.float64], right: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Compute the similarity float64 [3, 3] from the pixels of a `size` x `size` square to the photo's.
+    """Compute the similarity transform float64 [3, 3] from the pixels of a `size` x `size` square to the photo's.
 
     `centre` [2] is the square's centre and `right` [2] half its upper edge, both in photo pixels. The square's y axis is
     `right` turned a quarter clockwise, so it is never mirrored.

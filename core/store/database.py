@@ -106,12 +106,19 @@ class Database:
                 self._put_back(db)
 
     @contextlib.contextmanager
-    def wiping(self) -> Iterator[sqlite_utils.Database]:
-        """Open a `writing()` block that empties values. They are overwritten, and leave the WAL with the next sweep."""
-        with self.writing() as db:
-            before = db.conn.total_changes
-            yield db
-            self.wal_due = self.wal_due or db.conn.total_changes > before
+    def wiping(self, *, at_once: bool = True) -> Iterator[sqlite_utils.Database]:
+        """Open a `writing()` block that empties values: those are overwritten, and leave the WAL too.
+
+        `at_once` (some 10 ms), unless somebody reads at that moment or the disk is full; else with the next block of this kind
+        or the next sweep. Nobody is waited for.
+        """
+        with self._lock:
+            with self.writing() as db:
+                before = db.conn.total_changes
+                yield db
+                wiped = db.conn.total_changes > before
+            if wiped:
+                self.wal_due = not (at_once and self._truncate_wal_at_once())
 
     @contextlib.contextmanager
     def erasing(self, *, thorough: bool = True) -> Iterator[sqlite_utils.Database]:
@@ -181,6 +188,19 @@ class Database:
     def _truncate_wal(self) -> bool:
         busy, _, _ = self._writer.conn.execute("pragma wal_checkpoint(truncate)").fetchone()
         return not busy
+
+    def _truncate_wal_at_once(self) -> bool:
+        """Empty the WAL if that can be done without waiting: a member's answer hangs on it. False if it can't."""
+        if self._writer.conn.in_transaction:  # within somebody else's block
+            return False
+        self._writer.conn.execute("pragma busy_timeout = 0")
+        try:
+            return self._truncate_wal()
+        except sqlite3.OperationalError as error:
+            log.warning("the WAL could not be emptied, will try again: %s", error)
+            return False
+        finally:
+            self._writer.conn.execute(f"pragma busy_timeout = {round(1000 * BUSY_SECONDS)}")
 
     def _check_open(self) -> None:
         if self._closed:

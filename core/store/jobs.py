@@ -145,7 +145,7 @@ class Jobs(Part):
         `error` and `facts` are an EgaoError's code and facts, kept until the member was told. `refund` gives the counted use
         back, when the failure was not the member's. `told` means that the member knows already.
         """
-        with self.database.wiping() as db:
+        with self.database.wiping(at_once=told) as db:  # else `told` follows
             if not self._end(db, "id = :id", {"id": job_id}, state, error, facts):
                 return False
             if refund:

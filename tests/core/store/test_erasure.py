@@ -290,17 +290,44 @@ def test_a_closed_report_and_a_lifted_block_leave_the_file_and_the_wal(store: St
     assert (scraps(store, reason), scraps(store, member)) == ([], [])
 
 
-@pytest.mark.parametrize("how", ["told", "finish"])
-def test_what_an_answered_request_held_leaves_the_wal_with_the_next_sweep(store: Store, how: str) -> None:
+def answered(store: Store, how: str) -> dict[str, Any]:
+    """The row of a request as it was before its member had the answer."""
     job = store.jobs.create(HERE, "photo", b"Q" * 200, token="T" * 200, token_expires=9e9)
     assert job is not None
     (row,) = rows(store, "jobs")
-    store.expire()
     if how == "told":
         store.jobs.finish(job.id)
         store.jobs.told(job.id)
     else:
         store.jobs.finish(job.id, told=True)
+    return row
+
+
+@pytest.mark.parametrize("how", ["told", "finish"])
+def test_what_an_answered_request_held_leaves_file_and_wal_at_once(store: Store, how: str) -> None:
+    row = answered(store, how)
+    assert (scraps(store, row["token"]), scraps(store, row["request"])) == ([], [])
+    assert not store.database.wal_due
+
+
+def test_an_answer_waits_for_nobody_who_reads_and_the_next_sweep_empties_the_wal(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience, database = [], store.database
+    truncate = database._truncate_wal
+
+    def noted() -> bool:
+        patience.append(database._writer.execute("pragma busy_timeout").fetchone()[0])
+        return truncate()
+
+    monkeypatch.setattr(database, "_truncate_wal", noted)
+    with database.reading() as db:
+        db.execute("select count(*) from faces").fetchone()
+        row = answered(store, "told")
+        assert scraps(store, row["token"])
+        assert set(patience) == {0}
+    assert database.wal_due
+    assert database._writer.execute("pragma busy_timeout").fetchone()[0] > 0
     store.expire()
     assert (scraps(store, row["token"]), scraps(store, row["request"])) == ([], [])
 

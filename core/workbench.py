@@ -59,8 +59,12 @@ class EditorWorkbench:
         looking = self.editor.looking(request.photo, alone=request.alone)
         for part in looking.run():
             yield Progress(part, PARTS + 1)
-        shown = [face for face in looking.faces if face.standing != "barred"]
-        yield FoundFaces(tuple(self._found(looking.photo, face) for face in shown), len(looking.faces) - len(shown))
+        shown = []
+        for face in looking.faces:
+            if face.standing != "barred":
+                shown.append(self._found(looking.photo, face))
+                yield Progress(PARTS, PARTS + 1)
+        yield FoundFaces(tuple(shown), len(looking.faces) - len(shown))
 
     def _found(self, photo: Photo, face: Face) -> FoundFace:
         crop = photo.in_srgb(align(photo.pixels, face.landmarks, THUMBNAIL).image)  # to choose by: of a crowd each is cut small

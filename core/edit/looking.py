@@ -57,9 +57,13 @@ class Looking:
         gates, things = (None, None) if refused is not None or self._gates is None else self._gates
         yield 1
         if gates is not None:
-            gates.check_photo(seen)
+            for _ in gates.checking(seen):
+                yield 1
         yield 2
-        found = self._finder.find(seen)
+        found: list[Face] = []
+        for so_far in self._finder.finding(seen):
+            found = so_far
+            yield 2
         yield 3
         if gates is not None:
             young: set[int] = set()

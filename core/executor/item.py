@@ -46,6 +46,7 @@ class WorkItem:
         self.alone = False  # not to be put in a batch with others again
         self.submitted = monotonic()
         self.started: float | None = None
+        self.worked = 0.0  # seconds of work that it has taken since it was last begun, as far as its worker has told
         self._held: float | None = None  # since when it is held by its worker
         self.first: Progress | None = None  # since it was last begun
         self.last: Progress | None = None
@@ -74,7 +75,7 @@ class WorkItem:
         return True
 
     def begin(self) -> None:
-        self.started, self._held = monotonic(), None
+        self.started, self._held, self.worked = monotonic(), None, 0.0
         self.first = self.last = self._due = None
         self.place = 0
 

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 WorkerState = Literal["down", "starting", "ready"]
 
 IN_LANE = 2  # stepwise requests that a worker has in one lane: one on hold, and the one that has precedence
+LOOKS = 4  # the same of first looks: three on hold, and one that has precedence; each holds a photo in memory
 HOPELESS = 3  # failed starts in a row after which a worker is not waited for
 _HUNG = "it hung"
 _SLOW_TO_CANCEL = "a cancelled request did not stop"
@@ -129,7 +130,7 @@ class Supervisor:
 
     def free(self, lane: Lane) -> bool:
         able = lane in self.serves | self.relieves and self.state == "ready" and not self._closing.is_set()
-        return able and not self.going(lane) and len(self.lanes[lane]) < IN_LANE
+        return able and not self.going(lane) and len(self.lanes[lane]) < (LOOKS if lane is Lane.LOOK else IN_LANE)
 
     def going(self, lane: Lane) -> list[WorkItem]:
         """List the items of a lane that it works on, without those on hold."""
@@ -256,8 +257,9 @@ class Supervisor:
                 self._verdict = "the workbench could not be made"
             case Working(items):
                 self._working_on = items
-            case Stepped(number, progress):
+            case Stepped(number, progress, seconds):
                 if (item := self.items.get(number)) is not None:
+                    item.worked = _believed(seconds, item)
                     self._dispatcher.progressed(item, progress)
             case Answered():
                 self._unproductive = 0

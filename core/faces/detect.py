@@ -8,6 +8,7 @@ detector, trained on selfies, scores upright faces higher (0.9 against 0.7).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -59,7 +60,12 @@ Detector = Callable[[NDArray[np.uint8]], list[Find]]  # uint8 [H, W, 3] -> finds
 
 
 def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
-    """Find every face of uint8 [H, W, 3] once, widest first, at most `MOST`; passers-by are left out.
+    """Find every face of uint8 [H, W, 3] once, widest first, at most `MOST`; passers-by are left out."""
+    return deque(finding(detector, pixels), maxlen=1).pop()
+
+
+def finding(detector: Detector, pixels: NDArray[np.uint8]) -> Iterator[list[Find]]:
+    """Find as `find_all` does in steps: yield the finds so far after each, and all of them last.
 
     Windows go from large to small, so that in a crowd the narrow faces are those left out.
     """
@@ -70,7 +76,11 @@ def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
         widest = max((face.width for face in faces), default=0.0)
         if level and (side < _VIEW / 2 or 2 * side * _SHARE < widest / PASSER_BY):
             break  # nothing of use is that small
-        for find in sorted(_scan(detector, pixels, side), key=lambda find: -find.score):
+        seen: list[Find] = []
+        for row in _scan(detector, pixels, side):
+            seen += row
+            yield faces
+        for find in sorted(seen, key=lambda find: -find.score):
             if any(same(find, face) for face in faces) or any(_alike(find, other, 0.2, 1.2) for other in nothing):
                 continue
             if len(faces) == MOST or looks == MOST_LOOKS:
@@ -81,8 +91,9 @@ def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
                 nothing.append(find)
             elif not any(same(face, other) for other in faces):
                 faces.append(face)
+            yield faces
     faces.sort(key=lambda face: -face.width)
-    return [face for face in faces if face.width * PASSER_BY >= faces[0].width]
+    yield [face for face in faces if face.width * PASSER_BY >= faces[0].width]
 
 
 def _sides(height: int, width: int) -> list[float]:
@@ -140,8 +151,8 @@ def _look(detector: Detector, views: list[tuple[NDArray[np.float64], NDArray[np.
     return Find(seen[0].centre, seen[0].right, float(np.mean([one.score for one in seen])))
 
 
-def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterator[Find]:
-    """Yield the finds in overlapping windows of `side` photo pixels."""
+def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterator[list[Find]]:
+    """Yield the finds of each row of overlapping windows of `side` photo pixels."""
     height, width = pixels.shape[:2]
     scale = max(1.0, side / _VIEW)
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
@@ -149,10 +160,11 @@ def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterato
     to_photo = np.diag([width / size[0], height / size[1], 1.0])
     window = round(side / scale)
     for y in _starts(size[1], window):
+        row: list[Find] = []
         for x in _starts(size[0], window):
             shift = np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-            for find in detector(small[y : y + window, x : x + window]):
-                yield _moved(find, to_photo @ shift)
+            row += [_moved(find, to_photo @ shift) for find in detector(small[y : y + window, x : x + window])]
+        yield row
 
 
 def _starts(length: int, window: int) -> list[int]:

@@ -6,7 +6,8 @@ that points of small and large, upright and tilted faces are equally precise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
-from core.faces.detect import Find, find_all
+from core.faces.detect import Find, finding
 from core.faces.native import Native, RawFace
 from core.faces.sampling import cut, through
 from core.settings import Settings
@@ -73,14 +74,23 @@ class FaceFinder:
 
         Faces at most a sixth as wide as the widest (passers-by) are left out.
         """
+        return deque(self.finding(pixels), maxlen=1).pop()
+
+    def finding(self, pixels: NDArray[np.uint8]) -> Iterator[list[Face]]:
+        """Find as `find` does, and yield wherever it can be left for a while: what is measured so far, and last all faces."""
         assert pixels.dtype == np.uint8, pixels.dtype
         assert pixels.shape[2:] == (3,), pixels.shape
         found: list[Face] = []
-        for find in find_all(self._native.detect, pixels):
+        finds: list[Find] = []
+        for so_far in finding(self._native.detect, pixels):
+            finds = so_far
+            yield found
+        for find in finds:
             face = self._measure(pixels, find)
             if face is not None and not any(_same(face, other) for other in found):
                 found.append(face)
-        return _numbered(found)
+            yield found
+        yield _numbered(found)
 
     def require(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """Find the faces that an edit can use, numbered left to right. Raises NoFace, FaceTooSmall, FaceTurnedAway."""

@@ -140,6 +140,27 @@ def test_an_explicit_part_of_a_long_photo_is_seen(gates: Gates, start: int) -> N
             gates.check_photo(np.asarray(sheet))
 
 
+@pytest.mark.parametrize("share", [0.7, 0.8])
+def test_an_explicit_picture_with_a_margin_is_seen(gates: Gates, share: float) -> None:
+    side = round(1000 * share)
+    sheet = Image.new("RGB", (1000, 1000), (235, 235, 235))
+    sheet.paste(Image.fromarray(skin_tones()).resize((side, side), Image.Resampling.BICUBIC), ((1000 - side) // 2,) * 2)
+    gates.check_whole(np.asarray(sheet))
+    with pytest.raises(LooksExplicit):
+        gates.check_photo(np.asarray(sheet))
+
+
+@pytest.mark.parametrize(("length", "start"), [(1500, 0), (1500, 250), (2000, 0), (2000, 500), (2000, 1000)])
+def test_an_explicit_part_of_a_photo_that_is_a_little_long_is_seen(gates: Gates, length: int, start: int) -> None:
+    art = Image.fromarray(skin_tones()).resize((1000, 1000), Image.Resampling.BICUBIC)
+    for size, place in (((length, 1000), (start, 0)), ((1000, length), (0, start))):
+        sheet = Image.new("RGB", size, (235, 235, 235))
+        sheet.paste(art, place)
+        gates.check_whole(np.asarray(sheet))
+        with pytest.raises(LooksExplicit):
+            gates.check_photo(np.asarray(sheet))
+
+
 def test_the_looks_at_a_photo_are_bounded(gates: Gates, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
     run = core.gates._run
@@ -149,7 +170,7 @@ def test_the_looks_at_a_photo_are_bounded(gates: Gates, monkeypatch: pytest.Monk
         return run(network, batch)
 
     monkeypatch.setattr(core.gates, "_run", counted)
-    sizes = {(300, 200): 13, (1000, 1000): 13, (2100, 1000): 3, (600, 50): 23, (9000, 30): 23, (30, 9000): 23}
+    sizes = {(300, 200): 20, (1000, 1000): 17, (2100, 1000): 3, (600, 50): 23, (9000, 30): 23, (30, 9000): 23}
     for size, most in sizes.items():
         looks.clear()
         gates.check_photo(np.full((size[1], size[0], 3), 200, dtype=np.uint8))
@@ -225,7 +246,7 @@ def test_a_face_is_looked_for_once_and_again_only_for_stricter_checks(
 
     with pytest.raises(LooksYoung):  # it was found, but nobody had checked
         next(bench.project(Project(child, learned=unchecked)))
-    monkeypatch.setattr(models.finder, "find", never)
+    monkeypatch.setattr(models.finder, "finding", never)
     afresh = EditorWorkbench(bench.editor)
     (again,) = afresh.render([replace(request, learned=drawn.learned)])
     assert isinstance(again, Rendered)
@@ -325,6 +346,38 @@ def test_a_face_kept_beside_a_refused_one_is_drawn_in_its_photo_only_by_that_rul
     assert isinstance(strict, FaceRefused), "also where the worker has the photo at hand"
     (by_itself,) = bench.render([replace(asked, photo=b"", learned=drawn.learned, alone=False)])
     assert isinstance(by_itself, Rendered), "nobody else is in its picture"
+
+
+def test_a_look_can_be_left_after_a_few_of_the_networks_looks(
+    bench: EditorWorkbench, astronaut: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one step takes, everybody waits for who comes meanwhile: of a crowd no step takes more than of a portrait."""
+    looks = 0
+
+    def counted(look: Callable[..., object]) -> Callable[..., object]:
+        def count(*given: object) -> object:
+            nonlocal looks
+            looks += 1
+            return look(*given)
+
+        return count
+
+    native = bench.models.finder._native
+    for owner, name in ((native, "detect"), (native, "landmarks"), (core.gates, "_run")):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    head = Image.fromarray(astronaut[10:190, 135:315]).resize((200, 200))
+    sheet = Image.new("RGB", (800, 600), "grey")
+    for place in ((20, 20), (300, 20), (580, 20), (160, 320), (440, 320)):
+        sheet.paste(head, place)
+    steps, said = [], []
+    for one in bench.find_faces(FindFaces(png(np.asarray(sheet)))):
+        said.append(one)
+        steps.append(looks)
+        looks = 0
+    assert isinstance(said[-1], FoundFaces)
+    assert len(said[-1].faces) == 5
+    assert sum(steps) > 60
+    assert max(steps) <= 15, "windows of one row, of the finest that a photo is looked at in"
 
 
 def test_an_explicit_photo_is_refused_before_a_face_is_looked_for(bench: EditorWorkbench) -> None:

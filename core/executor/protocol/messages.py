@@ -97,6 +97,7 @@ class Stepped:
 
     item: int
     progress: Progress
+    seconds: float  # of work that it has taken so far
 
 
 @dataclass(frozen=True)

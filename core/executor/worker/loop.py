@@ -168,7 +168,7 @@ class WorkLoop:
         outcome = stepwise.advance()
         if isinstance(outcome, Progress):
             try:
-                self._outlet.send(Stepped(stepwise.item, outcome))
+                self._outlet.send(Stepped(stepwise.item, outcome, stepwise.seconds))
             except BadFrame as error:
                 log.error("a request's progress cannot be sent: %s", error)
                 outcome = InternalError()

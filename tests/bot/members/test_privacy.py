@@ -35,18 +35,22 @@ def refused_from(ease: float) -> float:
     return round(1 - (1 - DEFAULTS.gate_explicit) * ease, 6)
 
 
-LARGE, SMALL = (ease for _, _, ease in gates._PARTS)
+LARGEST, LARGEST_EASE = gates._PARTS[0][0], gates._PARTS[0][2]
+LARGE, SMALL = (ease for _, _, ease in gates._PARTS[1:])
 # A sentence's part with its numbers, as it stands in either half; and where the numbers come from.
 PROMISES = {
     "bytes": (r"at most (\d+) MiB", r"最大(\d+) MiB", DEFAULTS.max_bytes / 2**20),
     "pixels": (r"(\d+) million pixels", r"(\d+)万画素", None),
     "consent": (r"consent version (\d+)", r"同意バージョン(\d+)", CONSENT_VERSION),
     "explicit": (r"from a score of ([\d.]+)", r"スコア([\d.]+)以上", DEFAULTS.gate_explicit),
-    "large parts": (r"of each side \(refused from ([\d.]+)\)", r"四分の三の四か所（([\d.]+)以上", refused_from(LARGE)),
+    "largest parts": (r"four of (\d+) % of each", r"それぞれ(\d+) %の四か所", 100 * LARGEST),
+    "largest score": (r"% of each side \(from ([\d.]+)\)", r"%の四か所（([\d.]+)以上", refused_from(LARGEST_EASE)),
+    "oblong": (r"more than ([\d.]+) times as long", r"比が([\d.]+)倍を超える", gates._OBLONG),
+    "large parts": (r"each side \(refused from ([\d.]+)\)", r"四分の三の四か所（([\d.]+)以上", refused_from(LARGE)),
     "small parts": (r"nine of a half \(from ([\d.]+)\)", r"半分の九か所（([\d.]+)以上", refused_from(SMALL)),
     "long parts": (
         r"as wide \(from ([\d.]+)\)",
-        r"個の正方形（([\d.]+)以上",
+        r"個の正方形だけ（([\d.]+)以上",
         refused_from(gates._SQUARE_EASE),
     ),
     "squares": (r"up to (\d+) squares", r"最大(\d+)個の正方形", 2 * gates._SQUARES - 1),

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 
 from core.executor import FindFaces, FullSize, Project, Render, Spending, WorkItem
-from core.executor.precedence import AT_ONCE, LATELY, LINGERS, LONG, MUCH, Precedence
+from core.executor.precedence import AT_ONCE, LATELY, LINGERS, LONG, LONG_LOOK, MUCH, Precedence
+from core.executor.supervisor import LOOKS
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, until
 
 
@@ -189,6 +190,58 @@ async def test_where_the_work_is_split_only_pictures_of_modest_members_are_drawn
         await ours.submit(Render(b"x", (1.0,)), CAT)
         assert not any(item.done for item in (greedy, look, large))
         assert all([await item.result() for item in (greedy, look, large)])
+
+
+async def test_a_look_that_takes_long_gives_way_to_one_that_has_not() -> None:
+    """Nobody waits for what somebody else's crowd takes, and the crowd is not begun anew."""
+    async with executor() as ours:
+        crowd = ours.enqueue(FindFaces(b"crowd 0.05 120"), ANN)
+        await until(lambda: crowd.worked > LONG_LOOK)
+        worker = ours._workers[0]
+        other = ours.enqueue(FindFaces(b"crowd 0.01 10"), BEN)
+        assert worker.going(crowd.lane) == [other]
+        assert (await other.result()).faces
+        assert not crowd.done
+        assert crowd.worked < LONG_LOOK + 0.5
+        before = crowd.worked
+        assert (await crowd.result()).faces
+        assert crowd.worked > before
+        assert ours.stats().restarts == 0
+
+
+async def test_of_looks_that_take_long_the_first_goes_on_where_there_is_no_room_for_more() -> None:
+    clock = Clock()
+    precedence = Room(Spending(clock), lambda item: 1.0, clock)
+    crowds = [item_of(Someone(9, 100 + number)) for number in range(LOOKS)]
+    new, ben = item_of(ANN), item_of(BEN)
+    for item in crowds:
+        item.worked = LONG_LOOK + 1
+    precedence.holds(*crowds)
+    assert not any(map(precedence.waits, crowds)), "nobody else looks at anything"
+    precedence.holds(*crowds[1:], new)
+    assert all(map(precedence.waits, crowds[1:]))
+    precedence.holds(*crowds, new)
+    assert [precedence.waits(item) for item in crowds] == [False, *[True] * (LOOKS - 1)]
+    own = WorkItem(FindFaces(b"y"), crowds[0].owner, None)
+    precedence.holds(crowds[0], own)
+    assert not precedence.waits(crowds[0]), "one's own next photo waits"
+    ben.worked = LONG_LOOK
+    precedence.holds(crowds[0], ben)
+    assert precedence.waits(crowds[0])
+    assert not precedence.waits(ben), "not yet long"
+    clock.now = crowds[0].submitted + LATELY + 1
+    precedence.holds(crowds[0], ben)
+    assert not precedence.waits(crowds[0]), "nobody is held for ever"
+
+
+async def test_work_that_is_under_way_counts_as_had() -> None:
+    clock = Clock()
+    precedence = Room(Spending(clock), lambda item: 1.0, clock)
+    ann, ben = WorkItem(Project(b"x"), ANN, None), item_of(BEN)
+    ann.worked = MUCH + 1
+    precedence.holds(ann, ben)
+    assert precedence.waits(ann)
+    assert not precedence.waits(ben)
 
 
 async def test_a_slow_step_does_not_take_a_turn_for_each_quick_one_of_another() -> None:

@@ -114,7 +114,7 @@ async def test_whoever_says_nonsense_loses_the_worker_and_nobody_else_anything(n
 
 LIES = {
     "an answer to nobody": b'["Answered",{"item":999999,"answer":["FoundFaces",{"faces":[]}],"seconds":1}]',
-    "progress of nobody": b'["Stepped",{"item":999999,"progress":{"step":1,"steps":2}}]',
+    "progress of nobody": b'["Stepped",{"item":999999,"progress":{"step":1,"steps":2},"seconds":1}]',
     "work on nobody": b'["Working",{"items":[999999]}]',
     "a logger's name": b'["Log",{"level":50,"name":"\\u001b[2J","text":"\\u001b[2J"}]',
 }

@@ -39,7 +39,7 @@ TO_WORKER: list[say.ToWorker] = [
 FROM_WORKER: list[say.FromWorker] = [
     say.Ready(1.0),
     say.Working((1, 2)),
-    say.Stepped(3, Progress(1, 2, 0.5, b"\xfe", checkpoint=b"")),
+    say.Stepped(3, Progress(1, 2, 0.5, b"\xfe", checkpoint=b""), 1.5),
     say.Answered(1, Rendered((b"a", b"\0"), (0.5, 1.0), ("png", "jpeg"), (1.0, -0.75), LEARNED), 0.1),
     say.Answered(1, FoundFaces((FoundFace(0, (0.0, 0.5, 1.0, 2.0), b"t", Learned("f")),)), 0.1),
     say.Answered(1, Projected(b"l", b"t", {"all": 1.5}, learned=LEARNED), 0.1),

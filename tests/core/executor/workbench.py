@@ -54,9 +54,13 @@ class Bench:
         self.settings = settings
         self.batches: list[int] = []
 
-    def find_faces(self, request: FindFaces) -> Iterator[FoundFaces]:
+    def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
         words = request.photo.split()
         self.misbehave(words)
+        if words[0] == b"crowd":
+            for _ in range(int(words[2])):
+                time.sleep(float(words[1]))
+                yield Progress(2, 5)
         if words[0] == b"say":
             yield FoundFaces((FoundFace(0, (0, 0, 1, 1), self.say(words[1].decode())),))
             return

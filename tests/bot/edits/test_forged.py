@@ -64,6 +64,58 @@ def forged(world: World, verb: str) -> str:
 
 
 @contextlib.contextmanager
+def choosing(monkeypatch: pytest.MonkeyPatch, *values: str) -> Iterator[None]:
+    """What is chosen in this block, whatever the select offers."""
+    original = interactions.base_payload
+
+    def payload(*args: Any, **kwargs: Any) -> Any:
+        record, made = original(*args, **kwargs)
+        made["data"]["values"] = list(values)
+        return record, made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interactions, "base_payload", payload)
+        yield
+
+
+STRANGE = ("2", "-1", "99999999999999999999", "", "all ", "1 or 1=1", "\u0661\u0662", "\ud83d", "x" * 4000, "\0")
+
+
+@pytest.mark.parametrize("value", STRANGE)
+async def test_a_value_that_a_select_never_offered_chooses_nothing(
+    world: World, anns: Any, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = last_in(world.channel)
+    with choosing(monkeypatch, value):
+        answer = await world.ben.select(choice, ["0"])
+    assert "older message" in text(response_of(answer))
+    assert len(world.faces(world.ben)) == 1
+    assert len(world.store.jobs.of(world.owner(world.ben))) == 1, "the choice is open still"
+    assert not world.complaints()
+
+
+@pytest.mark.parametrize("value", ["0", "all", "5"])
+async def test_nobody_chooses_for_another(world: World, anns: Any, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = last_in(world.channel)
+    with choosing(monkeypatch, value):
+        answer = await world.ann.select(choice, ["0"])
+    assert "Only the person who asked" in text(response_of(answer))
+    assert (len(world.faces(world.ann)), len(world.faces(world.ben))) == (1, 1)
+
+
+@pytest.mark.parametrize("value", ["{other}", "-1", "99999999999999999999", "", "\u0661", "\ud83d"])
+async def test_a_face_that_the_list_never_offered_is_not_shown(
+    world: World, anns: Any, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own,), (other,) = world.faces(world.ben), world.faces(world.ann)
+    listed = response_of(await world.ben.slash(world.channel, "faces"))
+    with choosing(monkeypatch, value.format(other=other.id)):
+        answer = await world.ben.select(listed, [str(own.id)])
+    assert "ANN" not in [mark_in(data) for data in pictures(world, response_of(answer)).values()]
+    assert not world.complaints()
+
+
+@contextlib.contextmanager
 def saying(monkeypatch: pytest.MonkeyPatch, custom_id: str) -> Iterator[None]:
     """What is pressed or sent in this block says that it is another control."""
     original = interactions.base_payload

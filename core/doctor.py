@@ -26,6 +26,9 @@ from core.weights.installed import DEFAULT, chosen_digest
 from core.weights.parts import find_made, shipped_folder
 
 LEAST_FREE: Final = 500 * 10**6  # bytes: the weights in the making take 250 MB at their peak, a vacuum twice the store
+NO_TABLE: Final = (
+    4096  # bytes, a page: of a store whose making broke off, as on a full disk, there is no more and nothing to lose
+)
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,17 @@ def _key(settings: Settings) -> str:
     from core.store import database_file
     from core.store.keys import key_file, read_keys
 
-    if settings.key is None and not key_file(settings).exists() and not database_file(settings).exists():
+    if settings.key is None and not key_file(settings).exists() and _written(database_file(settings)) <= NO_TABLE:
         return f"none yet; it is made with the store, in {key_file(settings)}"
     keys = read_keys(settings, create=False)
     more = f"; of {len(keys.secrets)}, a rotation is not finished: egao keys rotate" if len(keys.secrets) > 1 else ""
     return f"{keys.source}{more}"
+
+
+def _written(database: Path) -> int:
+    """Count the bytes of a store and its write-ahead log; 0 where there is none."""
+    files = (database, database.with_name(f"{database.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _store(settings: Settings) -> Finding:

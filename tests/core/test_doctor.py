@@ -86,6 +86,15 @@ def test_a_trouble_is_named_with_what_to_do(own: Settings, trouble: str) -> None
     assert remedy in wrong(own)[part]
 
 
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_store_whose_making_broke_off_has_lost_no_key(settings: Settings, tmp_path: Path, size: int) -> None:
+    """As on a full disk: the next start makes both."""
+    begun = settings.model_copy(update={"home": tmp_path})
+    database_file(begun).write_bytes(bytes(size))
+    key = next(one for one in findings(begun) if one.name == "key")
+    assert (key.state, "none yet" in key.text) == ("ok", True)
+
+
 def test_missing_and_altered_weights_are_told_apart(own: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "weights"
     folder.mkdir(parents=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from core.cli.shared.expression import ExpressionOption
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import use_threads
 from core.directions import Direction, load_direction, names, save_direction
@@ -26,10 +27,6 @@ from core.pictures import encode
 from core.rendering import Renderer
 from core.seeds import TRUNCATION, load_labels, load_seed_set, parse_seeds
 from core.settings import Settings
-
-ExpressionOption = Annotated[
-    str, typer.Option(help="name of an expression, a file of data/expressions; if not given, the default one")
-]
 
 
 def register(app: typer.Typer) -> None:

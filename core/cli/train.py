@@ -11,9 +11,13 @@ from typing import Annotated
 import torch
 import typer
 
+from core.cli.shared.expression import ExpressionOption
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import choose_device, use_threads
+from core.edit import Editor, Models
+from core.edit.curve_set import FIRST_SEED, TRUNCATION, CurveSet
 from core.emotion import EmotionClassifier
+from core.expressions import named as expression_named
 from core.faces import FaceFinder
 from core.fast.data import DrawnSet
 from core.fast.encoder import Encoder
@@ -39,7 +43,7 @@ from core.reach.learn import fit as fit_maps
 from core.rendering import Renderer
 from core.seeds import parse_seeds
 from core.settings import Settings
-from core.weights.parts import MAPS, STARTS, made_folder
+from core.weights.parts import CURVES, MAPS, STARTS, made_folder
 
 Folder = Annotated[
     Path | None, typer.Option("--folder", help="folder for faces and checkpoints; if not given, EGAO_CACHE/training")
@@ -64,6 +68,7 @@ def register(app: typer.Typer) -> None:
     verb.command("encoder")(train_the_encoder)
     verb.command("curvature")(train_the_curvature)
     verb.command("maps")(learn_maps)
+    verb.command("curves")(learn_curves)
     verb.command("starts")(make_starts)
     verb.command("things")(train_the_things)
     app.add_typer(verb, name="train")
@@ -160,6 +165,29 @@ def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, name
     best = sorted(fitted.explained.items(), key=lambda one: -one[1])
     told = ", ".join(f"{name} {share:.2f}" for name, share in best if name.startswith(MOVED))
     typer.echo(f"{file}: shares of the scores' variance on faces held out: {told}")
+
+
+def learn_curves(
+    expression: ExpressionOption = "",
+    folder: Folder = None,
+    out: Out = None,
+    faces: Faces = None,
+    named: GeneratorOption = None,
+) -> None:
+    """Try drawn faces along an expression, so that what a strength means for a new face takes a few pictures."""
+    settings, chosen = settings_for(named), expression_named(expression)
+    place = (folder or settings.cache / "training") / "curves"
+    models = Models(settings)
+    tried = CurveSet(place, Editor(models), chosen, **_given(faces))
+    try:
+        for done in tried.fill():
+            typer.echo(f"faces tried: {done} of {tried.faces}")
+        curves = tried.all()
+    finally:
+        models.finder.close()
+    file = (out or made_folder(settings, models.generator)) / CURVES.format(chosen.name)
+    curves.save(file, {"faces": len(curves.scores), "first_seed": FIRST_SEED, "truncation": TRUNCATION})
+    typer.echo(f"{file}: {len(curves.scores)} faces")
 
 
 def make_starts(

@@ -188,13 +188,15 @@ class Editor:
         ]
 
     def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
-        """Measure, with about ten pictures, how this face's expression reacts to steps: the scale gives strengths their meaning.
+        """Measure how strongly this face's expression reacts to steps: the scale that gives strengths a meaning.
+
+        That takes three or four pictures where `egao train curves` was run for what moves it, else about ten.
 
         With `aligned`, the face cut out of its photo (uint8 [R, R, 3]), the pictures are edits in that cutout; without it
         they are the generator's drawings.
         """
         with one_thread():
-            return learn(Trials(self, ws, expression, aligned), expression, self.models.maps)
+            return learn(Trials(self, ws, expression, aligned), expression, self.models.maps, self.models.curves(expression))
 
     def original(
         self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None, drawn: Rendered | None = None

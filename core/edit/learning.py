@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from core.edit.curves import Curves
 from core.edit.scale import Pull, Scale, measure
 from core.edit.trials import Scores, Trials
 from core.expressions import Expression
@@ -26,10 +27,10 @@ _FROWN, _FROWN_AT_REST = 0.18, 0.45  # scores of lowered brows above which they 
 _LIFTS = 0.5, 1.0  # how far that is tried, in the unit of core.expressions.Parts
 
 
-def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
-    """Measure the face's scale with about ten pictures, a few more if there is something to take off.
+def learn(trials: Trials, expression: Expression, maps: Maps | None, curves: Curves | None = None) -> Scale:
+    """Measure the face's scale with three or four pictures, a few more if there is something to take off.
 
-    `maps` tells how to pull; None measures without pulls.
+    `maps` tells how to pull; None measures without pulls. Without `curves` it takes about ten pictures.
     """
     ease, shown = _eased(trials, expression, maps) if maps is not None else ((), trials.now)
     now = float("nan") if shown is None else expression.of(shown)
@@ -38,7 +39,7 @@ def learn(trials: Trials, expression: Expression, maps: Maps | None) -> Scale:
         found = (trials.at(step, ease) for step in steps)
         return [float("nan") if one is None else expression.of(one) for one in found]
 
-    scale = measure(score, now, expression.calibration)
+    scale = measure(score, now, expression.calibration, curves)
     if maps is None or shown is None:
         return scale
     calm = _calmed(trials, expression, maps, scale.rest, ease, shown)

@@ -7,6 +7,7 @@ from functools import cached_property
 from core.compiled.kept import CodeCache
 from core.device import choose_device, use_threads
 from core.directions.direction import Direction, load_direction
+from core.edit.curves import Curves
 from core.emotion import EmotionClassifier
 from core.expressions import Expression
 from core.faces import FaceFinder
@@ -20,7 +21,7 @@ from core.projection.features import Features
 from core.reach.maps import Maps
 from core.rendering import Renderer
 from core.settings import Settings
-from core.weights.parts import MAPS, find_part
+from core.weights.parts import CURVES, MAPS, find_part
 
 
 class Models:
@@ -31,6 +32,7 @@ class Models:
         self.settings = settings
         self.device = choose_device(settings)
         self._directions: dict[str, Direction] = {}
+        self._curves: dict[str, Curves | None] = {}  # by the name of the expression
 
     @cached_property
     def generator(self) -> Generator:
@@ -78,6 +80,14 @@ class Models:
         if file is None or not isinstance(self.generator, FeatureGenerator):
             return None
         return load_trained(Preview.shaped_for(self.generator), file, self.generator)
+
+    def curves(self, expression: Expression) -> Curves | None:
+        """Load how drawn faces answered to the expression; None where nobody tried that for what moves it."""
+        if expression.name not in self._curves:
+            file = find_part(self.settings, self.generator, CURVES.format(expression.name))
+            self._curves[expression.name] = None if file is None else Curves.load(file, self.generator.digest)
+        found = self._curves[expression.name]
+        return found if found is not None and found.moved_by == self.mover(expression).digest else None
 
     def direction(self, name: str) -> Direction:
         """Return a direction, loaded once. Raises NoSuchDirection, WeightsUnfit."""

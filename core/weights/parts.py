@@ -11,6 +11,7 @@ whose parts it holds:
     fast/encoder.safetensors       egao train encoder
     fast/curvature.safetensors     egao train curvature
     reach/maps.safetensors         egao train maps
+    curves/NAME.safetensors        egao train curves
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from core.untrusted import read_as_data
 SHIPPED: Final = Path(str(files("data"))) / "generators"
 ABOUT: Final = "generator.toml"
 LABELS, STARTS, MAPS = "seeds/labels.npz", "starts/seeds.safetensors", "reach/maps.safetensors"
+CURVES: Final = "curves/{}.safetensors"  # of the expression of that name
 
 
 class Named(Protocol):

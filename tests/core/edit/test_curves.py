@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from core.edit import Editor, Models
 from core.edit.curve_set import CurveSet
 from core.edit.curves import STEPS, Curves
-from core.edit.scale import measure
+from core.edit.scale import Pull, measure
 from core.errors import ModelUnreadable, WeightsUnfit
-from core.expressions import default
+from core.expressions import Expression, default
 from core.generator import Generator, seed_w
 from core.settings import Settings
 
@@ -108,7 +108,12 @@ def test_curves_serve_what_they_were_tried_with_alone(editor: Editor) -> None:
 def test_a_generated_face_moves_as_it_does_after_nine_trials(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = list[float]()
     sketch = editor.sketch
-    monkeypatch.setattr(editor, "sketch", lambda ws, step, *rest: (drawn.append(step), sketch(ws, step, *rest))[1])
+
+    def counted(ws: NDArray[np.float32], step: float, expression: Expression, pull: Pull) -> NDArray[np.uint8]:
+        drawn.append(step)
+        return sketch(ws, step, expression, pull)
+
+    monkeypatch.setattr(editor, "sketch", counted)
     differ, pictures = list[float](), list[tuple[int, int]]()
     for seed in HELD_OUT:
         generator = editor.models.generator

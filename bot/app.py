@@ -23,10 +23,11 @@ from bot.ops.health import HealthServer, Metrics
 from bot.ops.logs import HELP
 from bot.transport.download import Downloader
 from bot.transport.reconnect import shorten_waits
+from core.cluster import cluster_of
 from core.compiled.background import keep_compiled
 from core.compiled.signing import make_keys
 from core.errors import BadSetting, EgaoError, SettingsError, StoreInUse, WeightsError, WrongKey
-from core.executor import Executor
+from core.executor import Executor, Patience
 from core.executor.sandbox.confine import hide_memory, leave_no_core
 from core.settings import Settings
 from core.store import Store
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 
 WORKBENCH: Final = "core.workbench:create"
 CONFIGURATION: Final = 78  # EX_CONFIG of sysexits.h
+OF_NODES: Final = Patience(
+    despair=600.0
+)  # nodes come back: a restart of a machine takes minutes, and those who wait keep a place
 PAUSES: Final = (2, 5, 10, 30, 60)  # seconds between two tries to reach Discord at the start
 REFUSED: Final = f"copy it again from {HELP}, Bot > Reset Token"
 CONTENT_OFF: Final = (
@@ -100,7 +104,8 @@ async def _serve(settings: Settings, workbench: str) -> None:
         photos = await stack.enter_async_context(Downloader(settings))
         if settings.compile != "off":  # before a worker is walled in: it reaches only files that exist by then
             await asyncio.to_thread(make_keys, settings.home)
-        executor = Executor(settings, workbench)
+        fleet = await asyncio.to_thread(cluster_of, settings)
+        executor = Executor(settings, workbench, fleet=fleet, patience=OF_NODES if fleet is not None else None)
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         if workbench == WORKBENCH:  # another draws nothing with the generator

@@ -229,6 +229,21 @@ class ExtraMissing(SettingsError):
     sentence = "This measurement needs {module}, which is not installed. Run: pip install egao[eval]"
 
 
+class ClusterExtraMissing(SettingsError):
+    sentence = "A cluster needs Ray, which is not installed. Run: pip install egao[cluster]"
+
+
+class ClusterUnreachable(SettingsError):
+    sentence = (
+        "No head of a cluster answers at {address}. Start it there with `egao worker --head`, and see that both machines have "
+        "the same cluster.key and that no firewall is between them."
+    )
+
+
+class NodeRefused(SettingsError):
+    sentence = "This machine can't work for the cluster at {address}: {reason}."
+
+
 class StoreError(EgaoError):
     """The store of faces, jobs and settings cannot be used as it is."""
 

@@ -53,6 +53,7 @@ class Settings(BaseModel):
     wall: Literal["on", "off"] = Field(
         "on", description="whether workers are kept from files, network and processes (Linux); off to find a fault"
     )
+    cluster: str = Field("", description="workers on other machines, over Ray: empty, auto, or the address of the head")
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
     max_pixels: int = Field(51_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")

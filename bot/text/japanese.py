@@ -290,6 +290,12 @@ ERRORS: Final[dict[str, str]] = {
     "BadSetting": "設定{name}は使えません（{reason}）。.envか環境変数を直してください。",
     "BadServerSetting": "{name}に{value}は使えません（{reason}）。",
     "ExtraMissing": "この測定には{module}が必要ですが、インストールされていません。pip install egao[eval] を実行してください。",
+    "ClusterExtraMissing": "クラスターにはRayが必要ですが、インストールされていません。pip install egao[cluster] を実行してください。",
+    "ClusterUnreachable": (
+        "{address}でクラスターのヘッドが応答しません。そこで egao worker --head を起動し、両方のマシンのcluster.keyが同じことと、"
+        "間にファイアウォールがないことを確かめてください。"
+    ),
+    "NodeRefused": "このマシンは{address}のクラスターで働けません（{reason}）。",
     "BadSeeds": "このシードは使えません：{reason}",
     "StoreError": "保存データに問題があります。Botの運営者に伝えてください。",
     "StoreBusy": "{path}の保存データをほかのプロセスが使っています。少し待ってからもう一度試し、続くようならそのプロセスを終了してください。",

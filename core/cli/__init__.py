@@ -19,7 +19,7 @@ from core.system import WAITING, stop_on_windows
 
 VERBS = (
     "edit", "play", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train",
-    "models", "keys", "db", "doctor",
+    "models", "keys", "db", "doctor", "worker",
 )  # fmt: skip
 _GROUP = "egao.commands"
 

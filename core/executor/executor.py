@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from time import monotonic
 from typing import Self, TypeVar, cast
 
@@ -14,9 +15,10 @@ from core.errors import EgaoError, JobCancelled, JobTimedOut, QueueFull, Shuttin
 from core.executor.admission import Capacity, crowd, whole_seconds
 from core.executor.devices import devices
 from core.executor.estimate import Estimates
+from core.executor.fleet import Fleet, Site
 from core.executor.item import OnProgress, WorkItem
 from core.executor.kinds import Asks, Cost, Lane, Mode, Progress, Request, Result
-from core.executor.pool import make_pool, why_unserved
+from core.executor.pool import Pool, make_pool, why_unserved
 from core.executor.precedence import LINGERS, Precedence
 from core.executor.protocol.link import Launcher
 from core.executor.protocol.wire import fits
@@ -52,21 +54,25 @@ class Executor:
         costs: Mapping[str, Cost] | None = None,
         split: bool | None = None,
         launcher: Launcher | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         """Prepare the executor without starting workers.
 
         `workbench` names a factory as "module:function". There is one worker for each of the `devices`; None finds them at
         the start. `split` makes it two workers, one for quick requests and one, of lower priority, for projections, so that a
         picture does not wait for the end of a step; None splits on a CPU and not on a GPU. `costs` replace the kinds' own, by
-        name. `launcher` starts the workers; None starts processes.
+        name. `launcher` starts the workers; None starts processes. With a `fleet`, its sites replace `devices` and `launcher`.
         """
         self._settings, self._workbench = settings, workbench
-        self._devices, self._split = devices, split
+        self._devices = devices
         self._launcher = launcher or ProcessLauncher()
+        self._fleet = fleet
         self._capacity, self._patience = capacity or Capacity(), patience or Patience()
         self._estimates = Estimates(costs)
         self._schedule = Schedule(self._estimates, self._capacity.pictures)
-        self._workers: list[Supervisor] = []
+        memory, patient = self._capacity.memory, self._patience
+        self._pool = Pool(partial(make_pool, settings, workbench, count(), split, memory, patient, self), self._pump)
+        self._workers = self._pool.workers
         self._items: dict[int, WorkItem] = {}  # unfinished
         self._tallies: dict[str, Tally] = {}
         self.spending = Spending()  # recent work for members and servers
@@ -89,15 +95,16 @@ class Executor:
         await self.close()
 
     async def start(self) -> None:
-        """Start the workers and wait until the first is ready. Raises what its workbench raised, or WorkerDied."""
+        """Start the workers and wait until the first is ready. Raises what its workbench raised, or WorkerDied.
+
+        Workers of a fleet are not waited for: its sites come and go, and requests wait for them.
+        """
+        if self._fleet is not None:
+            await self._fleet.open(self._pool.rearrange)
+            return
         self._started = asyncio.get_running_loop().create_future()
         names = self._devices if self._devices is not None else await asyncio.to_thread(devices, self._settings)
-        memory = self._capacity.memory
-        self._workers = make_pool(
-            self._settings, self._workbench, names, self._split, memory, self._patience, self, self._launcher
-        )
-        for worker in self._workers:
-            worker.open()
+        self._pool.rearrange([Site("", tuple((name, self._launcher) for name in names))])
         try:
             await asyncio.shield(self._started)
         except BaseException:
@@ -123,11 +130,13 @@ class Executor:
         except TimeoutError:
             for item in list(self._items.values()):
                 self._abandon(item, ShuttingDown())
-        await asyncio.gather(*(worker.close() for worker in self._workers))
         for timer in (self._telling, self._looking):
             if timer is not None:
                 timer.cancel()
+        await self._pool.close()
         await self._launcher.close()
+        if self._fleet is not None:
+            await self._fleet.close()
 
     # -- work
 

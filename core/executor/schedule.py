@@ -16,6 +16,8 @@ from core.executor.supervisor import Supervisor
 # Of one batch, as estimated. Whoever comes next waits for all of it, so what is slow goes by itself; small pictures, where
 # handing them over one by one would be felt, go together.
 BATCH_SECONDS: Final = 1.0
+# In which a worker is thought to be there where there is none: a node that was started again takes about that long.
+NOBODY_SECONDS: Final = 60.0
 
 
 class Schedule:
@@ -100,6 +102,8 @@ class Schedule:
             free.append(left)
             held = [item for item in worker.lanes[lane].values() if item not in running]  # these go on when it is free
             places.update((item, Place(0, left + self._remaining([item]))) for item in held)
+        if not free:  # no site of a fleet is here
+            free.append(NOBODY_SECONDS)
         heapq.heapify(free)
         ahead = 0
         for batch in self._batches(self._queues[lane].order()):

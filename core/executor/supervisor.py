@@ -42,6 +42,8 @@ LOOKS = 4  # the same of first looks: three on hold, and one that has precedence
 HOPELESS = 3  # failed starts in a row after which a worker is not waited for
 _HUNG = "it hung"
 _SLOW_TO_CANCEL = "a cancelled request did not stop"
+_STAYED = "it did not leave"
+_SEVERED = "the way to it broke"
 _ASLEEP = 1.0  # seconds between two looks at a worker that ought to be a tenth apart
 
 
@@ -197,7 +199,7 @@ class Supervisor:
             self._link.send(Stop())
         _, slow = await asyncio.wait([self._task], timeout=self._patience.stop)
         if slow:
-            self._end("it did not leave")
+            self._end(_STAYED)
             await asyncio.wait(slow)
 
     async def _run(self) -> None:
@@ -242,6 +244,8 @@ class Supervisor:
             watch.cancel()
             self.state = "down"
             ending = await asyncio.shield(link.finish())
+            if link.severed and not self._verdict:
+                self._verdict = _SEVERED
             self._link = None
             self._report(ending)
             self._report_loss()
@@ -326,12 +330,14 @@ class Supervisor:
         log.warning("%s ended: %s %s\n%s", self.name, status, self._verdict, output)
 
     def _report_loss(self) -> None:
-        """Report the items of an ended worker: those that it said it was working on are blamed, unless it was slow to cancel."""
+        """Report the items of an ended worker. Those that it said it was working on are blamed, unless it was slow to cancel,
+        was asked to leave, or the way to it broke.
+        """
         items = self.items
         self.lanes = {lane: {} for lane in Lane}
         self._cancelling.clear()
         self._on_hold = frozenset()
-        guilty = set() if self._verdict == _SLOW_TO_CANCEL else set(self._working_on)
+        guilty = set() if self._verdict in (_SLOW_TO_CANCEL, _STAYED, _SEVERED) else set(self._working_on)
         blamed = [item for number, item in items.items() if number in guilty]
         bystanders = [item for number, item in items.items() if number not in guilty]
         self._dispatcher.worker_lost(blamed, bystanders, self._verdict == _HUNG)

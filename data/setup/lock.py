@@ -38,18 +38,23 @@ def main() -> None:
     """Read the resolution named on the command line and write the lock."""
     parser = argparse.ArgumentParser()
     parser.add_argument("resolved", type=Path, help="a pylock.toml")
+    parser.add_argument("without", type=Path, help="another, without the extra cluster")
     parser.add_argument("--torch-index", required=True)
     options = parser.parse_args()
     packages = [one for one in tomllib.loads(options.resolved.read_text())["packages"] if one["name"] not in OURS]
     torch = [one for one in packages if one["name"] == "torch"]
     cuda = [one for one in packages if one["name"].startswith(CUDA)]
-    rest = [one for one in packages if one not in torch and one not in cuda]
+    usual = {one["name"] for one in tomllib.loads(options.without.read_text())["packages"]}
+    cluster = [one for one in packages if one["name"] not in usual]
+    rest = [one for one in packages if one not in torch + cuda + cluster]
     version = torch[0]["version"]
+    list(sizes([], cluster))  # nothing but a check that there are wheels
     text = ["# Made by: make lock. The files that `make` may install, by version and hash.", *sizes(torch + cuda, rest)]
     text += ["# -- torch, CPU build", *entry(f"torch=={version}+cpu", cpu_hashes(version, options.torch_index))]
     text += ["# -- torch, default build", *entries(torch)]
     text += ["# -- CUDA, for torch's default build on Linux", *entries(cuda)]
     text += ["# -- everything else", *entries(rest)]
+    text += ["# -- the extra cluster, which `make` does not install", *entries(cluster)]
     (ROOT / "data/requirements.lock").write_text("\n".join(text) + "\n")
 
 

@@ -1,7 +1,8 @@
 """Defines a link to a worker, wherever it runs: all that the dispatcher knows of the worker.
 
-Today's links lead to a process on this machine (core.executor.worker.process). Anything else that carries the messages of
-core.executor.protocol.messages both ways can replace them: dispatcher and supervisors use only these two protocols.
+Links lead to a process on this machine (core.executor.worker.process) or on another (core.cluster). Anything else that
+carries the messages of core.executor.protocol.messages both ways can replace them: dispatcher and supervisors use only these
+two protocols.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ class Link(Protocol):
 
     def alive(self) -> bool:
         """Tell whether the worker still runs, even while something else keeps `receive` waiting."""
+        ...
+
+    @property
+    def severed(self) -> bool:
+        """Tell, once `receive` has come to its end, whether the way to the worker broke: then its work is not to blame."""
         ...
 
     def stop(self) -> None:

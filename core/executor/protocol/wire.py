@@ -150,8 +150,8 @@ def _sizes(packed: bytes) -> tuple[int, ...]:
     return sizes
 
 
-async def read(reader: asyncio.StreamReader) -> FromWorker | None:
-    """Read the next message of a worker; None when the connection is closed. Raises BadFrame."""
+async def read(reader: asyncio.StreamReader, expected: Any = FromWorker) -> Any:
+    """Read the next message, by default one of a worker; None when the connection is closed. Raises BadFrame."""
     try:
         size, count = _lengths(await reader.readexactly(_HEAD.size))
         sizes = _sizes(await reader.readexactly(8 * count))
@@ -159,8 +159,7 @@ async def read(reader: asyncio.StreamReader) -> FromWorker | None:
         parts = [await reader.readexactly(one) for one in sizes]
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
-    message: FromWorker = decode(header, parts, FromWorker)
-    return message
+    return decode(header, parts, expected)
 
 
 async def write(sock: socket.socket, message: ToWorker) -> None:

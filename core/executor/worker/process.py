@@ -69,6 +69,22 @@ class ProcessLauncher:
         await asyncio.to_thread(self._spawner.shutdown)
 
 
+class WorkerLog:
+    """Logs what a worker says, which may be anything: names and texts within bounds, nothing that moves a terminal's cursor."""
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._names: set[str] = set()
+
+    def take(self, message: Log) -> None:
+        """Log a record of the worker's under its own logger's name."""
+        known = message.name in self._names or (len(self._names) < _MOST_LOGGERS and _LOGGER.fullmatch(message.name))
+        name = message.name if known else log.name
+        self._names.add(name)
+        if logging.getLogger(name).isEnabledFor(message.level):
+            logging.getLogger(name).log(message.level, "%s: %s", self._worker, shown(message.text[:_LONGEST_LINE]))
+
+
 class ProcessLink:
     """The link to one worker process: sends and receives messages, logs its output, and cleans up after its end."""
 
@@ -89,7 +105,7 @@ class ProcessLink:
         self._outbox: asyncio.Queue[ToWorker] = asyncio.Queue()
         self._reader, self._reading, self._outgoing = reader, reading, outgoing
         self._nice = nice
-        self._loggers: set[str] = set()
+        self._log = WorkerLog(name)
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._drain_output())]
 
     @property
@@ -111,18 +127,12 @@ class ProcessLink:
 
     async def receive(self) -> FromWorker | None:
         """Return the next message that is not a log record; those are logged. None once the worker is gone. Raises BadFrame."""
+        message: FromWorker | None
         while isinstance(message := await wire.read(self._reader), Log):
-            self._log(message)
+            self._log.take(message)
         if isinstance(message, Ready) and self._nice and self.alive():
             lower_priority(self._nice, self._popen.pid)  # only now: a worker that starts keeps people waiting
         return message
-
-    def _log(self, message: Log) -> None:
-        known = message.name in self._loggers or (len(self._loggers) < _MOST_LOGGERS and _LOGGER.fullmatch(message.name))
-        name = message.name if known else log.name
-        self._loggers.add(name)
-        if logging.getLogger(name).isEnabledFor(message.level):
-            logging.getLogger(name).log(message.level, "%s: %s", self.name, _shown(message.text[:_LONGEST_LINE]))
 
     async def _drain_output(self) -> None:
         """Log what native code prints, so that it neither fills a pipe nor reaches the terminal."""
@@ -143,11 +153,16 @@ class ProcessLink:
 
     def _note(self, lines: list[bytes]) -> None:
         for line in lines[-_BURST:]:
-            text = _shown(line.decode(errors="replace")[:1000])
+            text = shown(line.decode(errors="replace")[:1000])
             self.last_lines.append(text)
             log.debug("%s printed: %s", self.name, text)
         if len(lines) > _BURST:
             log.debug("%s printed %d more lines just before", self.name, len(lines) - _BURST)
+
+    @property
+    def severed(self) -> bool:
+        """A process here can't be out of reach."""
+        return False
 
     def alive(self) -> bool:
         """Tell whether the process runs, without reaping it: `finish` does that."""
@@ -201,7 +216,7 @@ def _popen(fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Replace letters that would move a terminal's cursor or change its colour."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
 

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from core.executor import Capacity, Executor, Patience, Place, WorkItem
 from core.executor.kinds import Cost
-from core.executor.protocol.link import Link
+from core.executor.protocol.link import Launcher, Link
 from core.executor.protocol.messages import Run, Start, ToWorker
 from core.settings import Settings
 
@@ -25,6 +27,11 @@ COSTS = {
     "Animate": Cost(a=0.01, b=0.0, low=5, high=20),
 }
 QUICKLY = Patience(start=20, silence=1.0, cancel=0.5, stop=2, backoff=0.01)
+
+
+def make_launcher() -> Launcher | None:
+    """What starts the workers of the next executor: processes here, unless a test runs over another link too."""
+    return None
 
 
 class Someone(NamedTuple):
@@ -52,6 +59,7 @@ async def executor(
         patience=patience,
         costs=COSTS,
         split=split,
+        launcher=make_launcher(),
     )
     await ours.start()
     try:
@@ -79,7 +87,8 @@ def alive(pid: int) -> bool:
 
 def pid_of(executor: Executor) -> int:
     pid = executor.stats().workers[0].pid
-    assert pid is not None
+    if pid is None:
+        pytest.skip("the worker is a process of another machine's, so this one's way of looking at it tells nothing")
     assert pid != os.getpid()
     return pid
 

@@ -32,6 +32,7 @@ class LocalLink:
     """One thread, two queues. What the thread raises is its death."""
 
     pid = None
+    severed = False
 
     def __init__(self, setup: Setup) -> None:
         self.ended = ""

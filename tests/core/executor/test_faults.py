@@ -19,6 +19,8 @@ from core.errors import EgaoError, InternalError, JobTimedOut, NoFace, NoSuchFac
 from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, WorkItem
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, alive, executor, pid_of, until
 
+pytestmark = pytest.mark.usefixtures("either_link")
+
 
 async def works(ours: Executor) -> bool:
     found = await ours.submit(FindFaces(b"hello"), CAT)

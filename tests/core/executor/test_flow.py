@@ -19,6 +19,8 @@ from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Proj
 from core.executor.starved import Starved
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, pid_of, place, until
 
+pytestmark = pytest.mark.usefixtures("either_link")
+
 
 async def batches(ours: Executor) -> list[int]:
     said = await ours.submit(FindFaces(b"say batches"), ANN)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from core.executor import FindFaces, FullSize, Project, Render, Spending, WorkItem
 from core.executor.precedence import AT_ONCE, LATELY, LINGERS, LONG, LONG_LOOK, MUCH, Precedence
 from core.executor.supervisor import LOOKS
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, until
+
+pytestmark = pytest.mark.usefixtures("either_link")
 
 
 class Clock:

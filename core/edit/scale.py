@@ -28,9 +28,9 @@ from core.learned import KnownScale
 LIMIT = 5.0  # strengths; beyond three hardly anything changes
 EASED = 0.25  # strength from which the pull is whole: below any smile that somebody asks for, above an invisible one
 _TRIALS = 5  # pictures at most where curves foretell the rest
-_MATTERS = ((1.0, 1.0), (0.5, 0.7), (-1.0, 0.7), (2.0, 0.5))  # strengths that are asked for, and how much each counts
+_MATTERS = ((1.0, 1.0), (-1.0, 0.7), (0.5, 0.7), (2.0, 0.5))  # strengths that are asked for, and how much each counts
 _SURE = 0.03  # spread of a score that no eye sees
-_NEAR = 0.2  # steps within which a face needs no second try
+_NEAR = 0.15  # steps within which a face needs no second try
 
 Pull = tuple[float, ...]  # see core.reach.maps; () for none
 Score = Callable[[Sequence[float]], Sequence[float]]  # steps -> scores 0..1, nan where no face is seen
@@ -122,14 +122,17 @@ def measure(score: Score, now: float, calibration: Calibration, curves: Curves |
 def _foretold(score: Score, now: float, calibration: Calibration, curves: Curves) -> Scale:
     """Try the face only at those steps that matter and of which the curves are unsure, and foretell the rest."""
     known, tried, ends = {0.0: now}, {0.0}, (STEPS[0], STEPS[-1])
+    most_asked = 0 if now <= calibration.rest else 1  # of _MATTERS: tried in any case
     for _ in range(_TRIALS):
         scores, spread = curves.foretell(known)
         scale = _joined(known, scores, ends, calibration)
         asked = [(scale.step(strength), weight) for strength, weight in _MATTERS] + [(scale.rest, 1.0)]
         steps = [round(min(max(step, ends[0]), ends[1]), 2) for step, _ in asked]
         unsure = [
-            0.0 if min(abs(step - other) for other in tried) < _NEAR else weight * float(np.interp(step, STEPS, spread))
-            for step, (_, weight) in zip(steps, asked, strict=True)
+            0.0
+            if min(abs(step - other) for other in tried) < _NEAR
+            else max(weight * float(np.interp(step, STEPS, spread)), _SURE if place == most_asked else 0.0)
+            for place, (step, (_, weight)) in enumerate(zip(steps, asked, strict=True))
         ]
         worst = int(np.argmax(unsure))
         if unsure[worst] < _SURE:
@@ -149,7 +152,7 @@ def _joined(
 ) -> Scale:
     """Make the scale of the known scores and, between the `ends` and away from them, of those `foretold` at `STEPS`."""
     far = {
-        step: one
+        step: min(one, calibration.most)
         for step, one in zip(STEPS, foretold.tolist(), strict=True)
         if ends[0] <= step <= ends[1] and min(abs(step - at) for at in known) >= _NEAR
     }

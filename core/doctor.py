@@ -64,6 +64,31 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _gates(settings)
 
 
+def cluster(settings: Settings) -> Iterator[Finding]:
+    """Check what this machine needs as a part of a cluster, ask the head, and yield a finding for each node."""
+    from core.cluster.ask import nodes_of
+    from core.cluster.identity import Identity
+    from core.cluster.node import need_ray
+    from core.cluster.secret import read_secret, secret_file
+
+    try:
+        need_ray()
+        secret = read_secret(settings)
+        own = Identity.of(settings)
+        yield Finding("cluster", "ok", f"Ray is installed, and the secret is {secret_file(settings)}")
+        if ":" not in settings.cluster:
+            yield Finding("head", "note", "name it in EGAO_CLUSTER as HOST:PORT, and its nodes are looked at")
+            return
+        nodes = nodes_of(settings, secret, settings.cluster)
+    except EgaoError as error:
+        yield Finding("cluster", "wrong", str(error))
+        return
+    yield Finding("head", "ok", f"{settings.cluster} answers; {sum(bool(node.devices) for node in nodes)} nodes work")
+    for node in nodes:
+        why = own.refusal(node.identity)
+        yield Finding("node", "wrong" if why else "ok", f"{node.address}: {why or ', '.join(node.devices) or 'does not work'}")
+
+
 def _folder(name: str, folder: Path, variable: str) -> Finding:
     """Check that a folder, or the one that it will be created in, can be written and has LEAST_FREE bytes free.
 

@@ -20,12 +20,14 @@ from core.bench.rendering import bench_rendering
 from core.bench.report import draw_quality, draw_rendering, tables
 from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cluster.node import need_ray
 from core.edit import Editor, Models
 from core.errors import BadSetting
 from core.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 BOT, CHAT = "tests.discord.bench", "tests.discord.chat"  # the Discord that they talk to is a part of the tests
+CLUSTER = "tests.core.cluster.bench"  # so is the stand-in for work
 
 Photos = Annotated[list[Path], typer.Argument(help="photos; the leftmost face of each is projected")]
 Rounds = Annotated[int, typer.Option(min=1, help="how many times each alternative is timed")]
@@ -39,7 +41,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory, and quality over time. Needs the extra `eval`.")
-    for command in (render, project, process, hostile, bot, chat):
+    for command in (render, project, process, hostile, bot, chat, cluster):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -106,9 +108,15 @@ def chat(
     _of_the_tests("chat", CHAT, out, str(photo.resolve()), "--rounds", str(rounds), "--members", str(members))
 
 
+def cluster(out: Out = DEFAULT_OUT) -> None:
+    """Measure what a node of Ray adds to a request, and throughput on 1, 4 and 16 workers. Needs Ray and a source checkout."""
+    need_ray()
+    _of_the_tests("cluster", CLUSTER, out)
+
+
 def _of_the_tests(name: str, module: str, out: Path, *more: str) -> NoReturn:
     if not ROOT.joinpath(*module.split(".")).with_suffix(".py").is_file():
-        raise BadSetting(name=f"egao bench {name}", reason="it needs a source checkout, because its Discord is part of the tests")
+        raise BadSetting(name=f"egao bench {name}", reason="it needs a source checkout: it is part of the tests")
     make_folder(out)
     command = [sys.executable, "-m", module, *more, "-o", str(out.resolve() / f"{name}.json")]
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)

@@ -88,7 +88,7 @@ def command(
     if head:
         return [*made, "--address", head]
     made += ["--head", "--port", str(ports.head), "--include-dashboard", "false", "--system-config", json.dumps(SYSTEM)]
-    return made
+    return [*made, "--no-monitor"]  # the autoscaler would serve its metrics to everybody, on every address
 
 
 def own_address(head: str) -> str:

@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from tests.core.cluster.net import Net, Wiretap
 from tests.core.executor.kit import COSTS, CREATE, Someone
 
 MARK: Final = b"a-face-in-clear"
+CONTROL: Final = b"a-postcard-to-be-seen"  # sent in clear, so that a listener who hears nothing is found out
 PATIENCE: Final = Patience(start=60, silence=60, cancel=10, stop=2, backoff=0.1, despair=600)
 ROOMY: Final = Capacity(waiting=2000, per_guild=2000, per_member=2000)
 
@@ -189,9 +191,14 @@ def main() -> None:
         for machine in machines:
             stack.callback(machine.close)
             machine.start()
-        tap = stack.enter_context(Wiretap(net.bridge, (MARK,)))
+        tap = stack.enter_context(Wiretap(net.bridge, (MARK, CONTROL)))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as postcard:
+            postcard.sendto(CONTROL, (net.address(0), 9))
         report = asyncio.run(run(settings, machines, options.requests, options.pause))
-        report |= {"on the wire": {"bytes": tap.bytes, "in clear": tap.found[MARK]}, "files in clear": in_clear(root)}
+        report |= {
+            "on the wire": {"bytes": tap.bytes, "in clear": tap.found[MARK], "control": tap.found[CONTROL]},
+            "files in clear": in_clear(root),
+        }
     text = json.dumps(report, indent=1)
     sys.stdout.write(text + "\n")
     if options.out:

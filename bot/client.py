@@ -16,6 +16,7 @@ from discord.ext import commands, tasks
 from bot.ops.chores import Chores
 from bot.ops.health import Metrics
 from bot.ops.invite import invite_link
+from bot.ops.logs import HELP
 from bot.requests import recovery
 from bot.requests.consent import Consent
 from bot.requests.erasure import Erasure, Recent
@@ -25,6 +26,7 @@ from bot.text.speaker import CommandTranslator, Speaker, speaker
 from bot.transport.asker import Asker
 from bot.transport.base import BotBase
 from bot.transport.error_replies import Tree, guarded
+from bot.transport.identity import home_of, is_away, must_hide
 from bot.transport.photo_source import PhotoReader, Photos
 from bot.ui.components import Press, Presses, PressItem, form_press
 from core.errors import EgaoError
@@ -35,8 +37,8 @@ from core.store import Store
 log = logging.getLogger(__name__)
 
 COGS: Final = (
-    "photo", "edit", "menus", "choice", "result", "report", "consent", "faces", "me", "data", "settings", "admin", "erase",
-    "welcome",
+    "photo", "edit", "menus", "choice", "result", "group", "report", "consent", "faces", "me", "data", "settings", "admin",
+    "erase", "welcome",
 )  # fmt: skip
 EXPIRE_SECONDS: Final = 300.0
 LOOK_SECONDS: Final = 60.0
@@ -76,8 +78,8 @@ class EgaoBot(BotBase):
             tree_cls=Tree,
             intents=intents(content=content),
             allowed_mentions=discord.AllowedMentions.none(),
-            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
-            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
             max_messages=None,  # no message is remembered
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
@@ -110,7 +112,15 @@ class EgaoBot(BotBase):
             await self.load_extension(f"cogs.{name}")
         self.add_dynamic_items(PressItem)
         await self.tree.set_translator(CommandTranslator())
+        if not self._may_go_along():
+            self.tree.allowed_installs = app_commands.AppInstallationType(guild=True, user=False)
+            log.info("members can't add egao for themselves: that is off at %s, Installation > User Install", HELP)
         await self.tree.sync()
+
+    def _may_go_along(self) -> bool:
+        """Tell whether the operator lets members add the application for themselves; where Discord says nothing of it, yes."""
+        about = self.application
+        return about is None or about.guild_integration_config is None or about.user_integration_config is not None
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
         """Pass on an event, unless closed: the library's own "ready" may come just then and find no loop."""
@@ -151,14 +161,15 @@ class EgaoBot(BotBase):
         """Choose the language to answer in: the server's if its admins set one, else the member's own."""
         language = "auto"
         with contextlib.suppress(EgaoError):  # a failing store is reported where its data is needed
-            language = (await self.store.run(self.store.guilds.get, interaction.guild_id)).language
+            language = (await self.store.run(self.store.guilds.get, home_of(interaction))).language
         return speaker(language, interaction.locale)
 
     async def asker(self, interaction: discord.Interaction[Any]) -> Asker:
         """Look up who uses a command or button: language, server settings and member, in one call of the store."""
-        guild_id = interaction.guild_id
+        guild_id = home_of(interaction)
         settings, member = await self.store.run(self.store.known_of, guild_id, interaction.user.id)
-        return Asker(guild_id, speaker(settings.language, interaction.locale), settings, member)
+        say = speaker(settings.language, interaction.locale)
+        return Asker(guild_id, say, settings, member, is_away(interaction), must_hide(interaction))
 
     async def asker_of(self, message: discord.Message) -> Asker:
         """Look up who posted a message. Messages tell no language, so it is that of the last consent, or else the server's."""

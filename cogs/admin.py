@@ -164,4 +164,6 @@ async def setup(bot: EgaoBot) -> None:
     assert cog.app_command is not None
     cog.app_command.default_permissions = discord.Permissions(manage_guild=True)
     cog.app_command.guild_only = True
+    cog.app_command.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False)
+    cog.app_command.allowed_installs = app_commands.AppInstallationType(guild=True, user=False)  # only servers that added it
     await bot.add_cog(cog)

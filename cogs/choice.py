@@ -8,10 +8,11 @@ from bot.client import EgaoBot
 from bot.requests.access import require_own_message
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import answer
-from bot.transport.identity import owner_of
+from bot.transport.identity import actor_of
 from bot.ui.components import Outdated, Press
-from bot.ui.pages import SHOWN_FACES, notice
+from bot.ui.pages import notice
 from core.errors import NotYours, StillBusy
+from core.executor.kinds.together import MOST
 
 
 class ChoiceCog(commands.Cog):
@@ -20,6 +21,7 @@ class ChoiceCog(commands.Cog):
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
         bot.presses.on("pick", self.pick)
+        bot.presses.on("pickpage", self.turn)
         bot.presses.on("cancel", self.cancel)
 
     async def pick(self, press: Press) -> None:
@@ -27,6 +29,7 @@ class ChoiceCog(commands.Cog):
         (job_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
+        await self.bot.service.settled(job_id)
         found = self.bot.service.choosing.get(job_id)
         if job_id in self.bot.service.runs:  # taken up again after a restart: it asks once more in a moment
             raise StillBusy
@@ -36,12 +39,25 @@ class ChoiceCog(commands.Cog):
         parent = found[0]
         chosen = press.chosen[0] if press.chosen else ""
         one = press.choice()
-        numbers = parent.faces[:SHOWN_FACES] if chosen == "all" else (one,) if one in parent.faces else ()
+        numbers = parent.faces[:MOST] if chosen == "all" else (one,) if one in parent.faces else ()
         if not numbers:
             raise Outdated
         caller = InteractionCaller(press.interaction, say, parent.ask.private, "replace")
-        if not await self.bot.service.split(caller, parent, numbers):
+        if not await self.bot.service.chosen(caller, parent, numbers):
             await answer(press.interaction, notice(say("faces.expired")))
+
+    async def turn(self, press: Press) -> None:
+        """Show another ten of the faces to choose from."""
+        job_id, number = press.numbers(2)
+        say = await self.bot.speaker(press.interaction)
+        await self._check_owner(press, job_id)
+        await self.bot.service.settled(job_id)
+        if job_id not in self.bot.service.choosing:
+            await answer(press.interaction, notice(say("faces.expired")))
+            return
+        await press.interaction.response.defer()  # after a restart the photo is looked at again
+        page = await self.bot.service.choice_page(job_id, number)
+        await press.interaction.edit_original_response(view=page.view, attachments=page.files())
 
     async def cancel(self, press: Press) -> None:
         """Cancel the request, and say so in its message."""
@@ -49,13 +65,13 @@ class ChoiceCog(commands.Cog):
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
         await press.interaction.response.defer()
-        owner = owner_of(press.interaction.guild_id, press.interaction.user.id)
+        owner = actor_of(press.interaction)
         if await self.bot.service.cancel(owner, job_id) is None:
             await answer(press.interaction, notice(say("work.gone")))
 
     async def _check_owner(self, press: Press, job_id: int) -> None:
         job = await self.bot.store.run(self.bot.store.jobs.get, job_id)
-        if job is not None and job.owner != owner_of(press.interaction.guild_id, press.interaction.user.id):
+        if job is not None and job.owner != actor_of(press.interaction):
             raise NotYours
         await require_own_message(self.bot.store, press.interaction)
 

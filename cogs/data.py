@@ -14,11 +14,13 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.sparing import Sparing
 from bot.transport.error_replies import answer, told
+from bot.transport.identity import is_away
 from bot.ui.components import Outdated, Press, button, row
 from bot.ui.pages import Attached, Page, file_page, notice
 from core.errors import ExportedLately
 
 Interaction = discord.Interaction[EgaoBot]
+FOLLOWUPS: Final = 5  # messages after the answer that Discord takes of an app that is a guest where it is used
 EXPORT_SECONDS: Final = 600.0  # between two exports of a member: data changes slowly, and each export reads all of it
 PART_BYTES: Final = 8 * 2**20  # of one file: Discord takes 10 MiB, and the message around it needs some
 
@@ -74,6 +76,8 @@ class DataCog(commands.Cog):
             while data is not None:
                 more = await store.run(next, parts, None)  # before, to say whether another one comes
                 text = say("export.ready" if number == 1 else "export.last", number=number) if more is None else None
+                if more is not None and number > FOLLOWUPS and is_away(interaction):
+                    text, more = say("export.away", number=number), None
                 name = "egao-export.zip" if number == 1 else f"egao-export-{number}.zip"
                 page = file_page(text or say("export.part", number=number), Attached(name, data))
                 await _show(interaction, page, first=number == 1)

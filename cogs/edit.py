@@ -19,7 +19,7 @@ from bot.text.command_names import WHICH, shared
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
-from bot.transport.identity import owner_of
+from bot.transport.identity import actor_of
 from bot.transport.photo_source import PhotoRef
 from bot.ui.components import whole
 from core.errors import NoSuchStoredFace, NothingStored
@@ -113,7 +113,7 @@ class EditCog(commands.Cog):
     async def kept_faces(self, interaction: Interaction, current: str) -> list[Choice[str]]:
         """Complete the option `face` from the member's own kept faces in this place. Nobody else sees their names."""
         say = await self.bot.speaker(interaction)
-        faces = await self.bot.store.run(self.bot.store.faces.of, owner_of(interaction.guild_id, interaction.user.id))
+        faces = await self.bot.store.run(self.bot.store.faces.of, actor_of(interaction))
         named = [(one.name or say("face.unnamed", n=n), one) for n, one in enumerate(faces, 1)]
         found = [(name, one) for name, one in named if current.lower() in name.lower()]
         return [Choice(name=name[:100], value=f"#{one.id}") for name, one in found[:LISTED]]
@@ -146,7 +146,7 @@ class EditCog(commands.Cog):
 
         Raises NothingStored, NoSuchStoredFace.
         """
-        owner = owner_of(interaction.guild_id, interaction.user.id)
+        owner = actor_of(interaction)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner)
         if not faces:
             raise NothingStored

@@ -13,9 +13,9 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
-from bot.transport.identity import owner_of
+from bot.transport.identity import actor_of
 from bot.ui.components import Form, Press, PressItem, button, custom_id, row
-from bot.ui.pages import Attached, Page, notice, page_of, suffix
+from bot.ui.pages import Attached, Page, notice, page_of, pager, suffix
 from core.store import Owner, StoredFace
 
 PER_PAGE = 6
@@ -97,13 +97,7 @@ class FacesCog(commands.Cog):
         items += [_section(say, n, face, part) for (n, face), part in zip(shown, pictures, strict=True)]
         items.append(row(PressItem(_select(say, shown))))
         if pages > 1:
-            items.append(
-                row(
-                    button(say("button.page.back"), "facelist", number - 1 if number else 0, "b", disabled=number == 0),
-                    button(say("mine.faces.page", page=number + 1, pages=pages), "facelist", number, "n", disabled=True),
-                    button(say("button.page.on"), "facelist", number + 1, "f", disabled=number == pages - 1),
-                )
-            )
+            items.append(row(*pager(say, "facelist", number=number, pages=pages)))
         return page_of(items, pictures)
 
     async def _one(self, say: Speaker, owner: Owner, number: int) -> Page:
@@ -153,7 +147,7 @@ def _until(face: StoredFace) -> str:
 
 
 def _owner(interaction: Interaction) -> Owner:
-    return owner_of(interaction.guild_id, interaction.user.id)
+    return actor_of(interaction)
 
 
 async def _replace(interaction: Interaction, page: Page) -> None:

@@ -12,7 +12,7 @@ from bot.requests.ask import WORDS
 from bot.text.privacy import privacy
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
-from bot.transport.identity import owner_of
+from bot.transport.identity import actor_of, home_of
 from bot.ui.components import button, row
 from bot.ui.pages import notice
 from cogs.edit import SHOW
@@ -35,7 +35,7 @@ class MeCog(commands.Cog):
         say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
         text = say("help.text", commands=say.commands(), low=low, high=high, retention=settings.retention_hours)
-        if interaction.guild_id is not None and interaction.permissions.manage_guild:
+        if home_of(interaction) is not None and interaction.permissions.manage_guild:
             text += "\n" + say("help.admin")
         await answer(interaction, notice(text))
 
@@ -53,7 +53,7 @@ class MeCog(commands.Cog):
     async def queue(self, interaction: Interaction) -> None:
         """List the member's requests, each with its place, its time and a button to cancel it."""
         say = await self.bot.speaker(interaction)
-        owner = owner_of(interaction.guild_id, interaction.user.id)
+        owner = actor_of(interaction)
         jobs = await self.bot.store.run(self.bot.store.jobs.of, owner)
         waiting = say("queue.all", count=sum(self.bot.executor.stats().waiting.values()))
         if not jobs:

@@ -1,4 +1,4 @@
-"""Context menus on any message, also on phones: Apps > Make it smile, one for each expression, and Apps > Make it neutral."""
+"""Context menus, also on phones: Apps > Make it smile (and so on) and Make it neutral, on a message or on one's own avatar."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.requests.ask import USUAL, Ask
+from bot.requests.ask import USUAL, ask_about
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
-from bot.transport.photo_source import photo_in
+from bot.transport.photo_source import avatar_of, photos_in
+from core.errors import NotYourAvatar
 from core.expressions import NEUTRAL, Strength, load, names
 
 Interaction = discord.Interaction[EgaoBot]
 Callback = Callable[[Interaction, discord.Message], Coroutine[Any, Any, None]]
+OfMember = Callable[[Interaction, discord.Member | discord.User], Coroutine[Any, Any, None]]
 ENTRIES = 5  # of one kind, that discord.py takes
 
 
@@ -30,6 +32,8 @@ class MenuCog(commands.Cog):
         self.menus = [
             *(app_commands.ContextMenu(name=load(name).said("en").menu, callback=self._entry(USUAL, name)) for name in shown),
             app_commands.ContextMenu(name="Make it neutral", callback=self._entry(NEUTRAL)),
+            *(app_commands.ContextMenu(name=load(name).said("en").menu, callback=self._of_avatar(USUAL, name)) for name in shown),
+            app_commands.ContextMenu(name="Make it neutral", callback=self._of_avatar(NEUTRAL)),
         ]
 
     async def cog_load(self) -> None:
@@ -44,11 +48,27 @@ class MenuCog(commands.Cog):
 
         return chosen
 
-    async def _edit(self, interaction: Interaction, message: discord.Message, strength: Strength, expression: str) -> None:
+    def _of_avatar(self, strength: Strength, expression: str = "") -> OfMember:
+        """Make what draws one's own avatar; the entry stands in the menu of a member."""
+
+        async def chosen(interaction: Interaction, member: discord.Member | discord.User) -> None:
+            await guarded(interaction, self._edit(interaction, member, strength, expression))
+
+        return chosen
+
+    async def _edit(
+        self, interaction: Interaction, what: discord.Message | discord.Member | discord.User, strength: Strength, expression: str
+    ) -> None:
         asker = await self.bot.asker(interaction)
         say, private = asker.say, asker.wants_private()
         about: dict[str, Any] = {"strength": strength, "expression": expression}
-        ask = Ask("photo", say.language, interaction.filesize_limit, private, await photo_in(self.bot, message), **about)
+        if isinstance(what, discord.Message):
+            photos = await photos_in(self.bot, what, away=asker.away)
+        elif what.id == interaction.user.id:
+            photos = [avatar_of(what)]
+        else:
+            raise NotYourAvatar
+        ask = ask_about(photos, say.language, interaction.filesize_limit, private, **about)
         caller = InteractionCaller(interaction, say, private, "say")
         await self.bot.consent.request(caller, ask, limited=True)
 

@@ -10,13 +10,13 @@ import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.requests.ask import Ask
+from bot.requests.ask import ask_about
 from bot.requests.sparing import Few, Sparing
 from bot.text.speaker import Speaker
 from bot.transport.asker import Asker
 from bot.transport.callers import MessageCaller
 from bot.transport.error_replies import trouble
-from bot.transport.photo_source import is_webhooks, photo_in, pictured, pictures
+from bot.transport.photo_source import is_webhooks, linked, photos_in, pictured
 from bot.transport.retry import insist
 from bot.ui.pages import Page, notice
 from core.errors import Blocked, EgaoError, RoleNeeded, WebhookPhoto
@@ -64,13 +64,13 @@ class PhotoCog(commands.Cog):
             return
         elif self._spoken_to(message) and self._words.may(message.author.id):
             say = (await self.bot.asker_of(message)).say
-            await self._reply(message, say, notice(say("photo.drop.hint")))
+            await self._reply(message, say, notice(say("photo.link" if linked(message) else "photo.drop.hint")))
         elif not self.bot.content and message.guild is not None:
             await self._explain(message)
 
     async def _take(self, message: discord.Message, source: discord.Message, say: Speaker) -> None:
         caller = MessageCaller(self.bot, message, say)
-        ask = Ask("photo", say.language, caller.limit, photo=await photo_in(self.bot, source), pictures=len(pictures(source)))
+        ask = ask_about(await photos_in(self.bot, source), say.language, caller.limit)
         try:
             await self.bot.consent.request(caller, ask, limited=True)
         except discord.Forbidden:

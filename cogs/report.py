@@ -7,19 +7,21 @@ from typing import Final
 
 import aiohttp
 import discord
+from discord import ui
 from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import require_admin
-from bot.text.speaker import speaker
+from bot.text.speaker import Speaker, speaker
 from bot.transport.error_replies import answer
-from bot.transport.identity import owner_of
+from bot.transport.identity import actor_of, home_of
 from bot.transport.retry import insist
 from bot.ui.components import Form, Press, button, custom_id, row
 from bot.ui.pages import Page, link_to, notice
 
 log = logging.getLogger(__name__)
 LONGEST: Final = 500  # characters of a reason
+REASONS: Final = ("me", "other", "young", "explicit", "else")  # keys of the catalogues
 POST_AGAIN: Final = (0.5,)  # seconds: whoever reports is answered within three; the report is kept in any case
 
 
@@ -35,22 +37,25 @@ class ReportCog(commands.Cog):
     async def report(self, press: Press) -> None:
         """Open a form that asks for the reason."""
         say = await self.bot.speaker(press.interaction)
-        if press.interaction.guild_id is None:
+        if home_of(press.interaction) is None:
             await answer(press.interaction, notice(say("report.direct")))
             return
-        form = Form(say("report.title"), custom_id("reported", *press.numbers(2))).field(
-            "reason", say("report.label"), hint=say("report.hint"), style=discord.TextStyle.paragraph, max_length=LONGEST
-        )
-        await press.interaction.response.send_modal(form)
+        why: ui.RadioGroup[Form] = ui.RadioGroup(custom_id="why")
+        for reason in REASONS:
+            why.add_option(label=say(f"report.why.{reason}"), value=reason)
+        form = Form(say("report.title"), custom_id("reported", *press.numbers(2))).part(say("report.why"), why)
+        words = {"style": discord.TextStyle.paragraph, "max_length": LONGEST, "required": False}
+        await press.interaction.response.send_modal(form.field("reason", say("report.label"), hint=say("report.hint"), **words))
 
     async def reported(self, press: Press) -> None:
         """Keep a report and post it; each member can report a picture once."""
         interaction, store = press.interaction, self.bot.store
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
-        message, reason = interaction.message, press.values.get("reason", "")[:LONGEST]
+        admins = speaker(settings.language, interaction.guild_locale)
+        message, reason = interaction.message, _reason(admins, press)
         message_id = message.id if message is not None else None
-        made = await store.run(store.reports.by, owner_of(interaction.guild_id, interaction.user.id))
+        made = await store.run(store.reports.by, actor_of(interaction))
         passed_on = settings.report_channel is not None
         if all(one.message_id != message_id for one in made):
             number = await store.run(
@@ -58,7 +63,6 @@ class ReportCog(commands.Cog):
                 channel_id=interaction.channel_id, message_id=message_id, reason=reason,
             )  # fmt: skip
             if settings.report_channel is not None:
-                admins = speaker(settings.language, interaction.guild_locale)
                 quoted = discord.utils.escape_markdown(reason).replace("\n", "\n> ")
                 link = message.jump_url if message is not None else "?"
                 text = admins("report.notice", reporter=f"<@{interaction.user.id}>", link=link, reason=quoted)
@@ -92,6 +96,13 @@ class ReportCog(commands.Cog):
             log.warning("report %d could not be posted: %s", number, getattr(error, "status", type(error).__name__))
             return False
         return True
+
+
+def _reason(say: Speaker, press: Press) -> str:
+    """Put what was chosen and what was written into one line for the admins; forms of earlier versions have words alone."""
+    why, words = press.values.get("why", ""), press.values.get("reason", "")[:LONGEST].strip()
+    chosen = say(f"report.why.{why}") if why in REASONS else ""
+    return ": ".join(filter(None, (chosen, words)))
 
 
 async def setup(bot: EgaoBot) -> None:

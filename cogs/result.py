@@ -6,7 +6,6 @@ strength is limited by the server's present limit.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import discord
@@ -18,8 +17,9 @@ from bot.requests.ask import Ask, Kind
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import answer
-from bot.transport.identity import owner_of
-from bot.ui.components import Form, Outdated, Press, button, custom_id, row
+from bot.transport.identity import actor_of
+from bot.ui.components import Outdated, Press, button, custom_id, row
+from bot.ui.exact import exact_form, exact_text, typed_strength
 from bot.ui.pages import STEP, Ids, notice
 from core.errors import NoSuchStoredFace, NotYours, StrengthOverLimit
 from core.expressions import NEUTRAL, Strength, default, names
@@ -79,23 +79,15 @@ class ResultCog(commands.Cog):
     async def exact(self, press: Press) -> None:
         """Open a form that asks for the strength."""
         own = await self._own(press)
-        say, high = own.say, own.settings.strength_max
-        label = say("modal.exact.label", low=say.strength(-high), high=say.strength(high))
-        form = Form(say("modal.exact.title"), custom_id("exactly", *own.ids)).field(
-            "strength", label, hint=say("modal.exact.hint"), default=f"{own.strength:g}", max_length=8
-        )
+        form = exact_form(own.say, custom_id("exactly", *own.ids), own.strength, own.settings.strength_max)
         await own.interaction.response.send_modal(form)
 
     async def exactly(self, press: Press) -> None:
-        """Draw at the typed strength; commas, full-width digits and typographic minus signs are understood too."""
+        """Draw at the number that was typed."""
         own = await self._own(press)
-        text = press.values.get("strength", "").strip()
-        plain = text.replace("−", "-").replace(",", ".").replace("．", ".").replace("＋", "+").replace("－", "-")
-        try:
-            strength = float(plain)
-        except ValueError:
-            strength = math.nan
-        if math.isnan(strength):
+        text = exact_text(press)
+        strength = typed_strength(text)
+        if strength is None:
             await answer(own.interaction, notice(own.say("modal.exact.bad", value=discord.utils.escape_markdown(text[:20]))))
             return
         await self._redraw(own, check_strength(strength, own.settings))
@@ -115,7 +107,7 @@ class ResultCog(commands.Cog):
             raise NotYours
         await require_own_message(self.bot.store, press.interaction)
         say = await self.bot.speaker(press.interaction)
-        owner = owner_of(press.interaction.guild_id, member_id)
+        owner = actor_of(press.interaction)
         await press.interaction.response.defer()
         await press.interaction.delete_original_response()
         try:
@@ -130,7 +122,7 @@ class ResultCog(commands.Cog):
     async def erase_face(self, press: Press) -> None:
         """Erase the face, if it belongs to the person who pressed."""
         say = await self.bot.speaker(press.interaction)
-        owner = owner_of(press.interaction.guild_id, press.interaction.user.id)
+        owner = actor_of(press.interaction)
         await self.bot.store.run(self.bot.store.faces.delete, owner, press.numbers(1)[0])
         page = notice(say("result.face.erased"))
         await press.interaction.response.edit_message(view=page.view)
@@ -144,7 +136,8 @@ class ResultCog(commands.Cog):
         if interaction.message is None or expression not in names():
             raise Outdated
         await require_own_message(self.bot.store, interaction)
-        asker, owner = await self.bot.asker(interaction), owner_of(interaction.guild_id, member_id)
+        await self.bot.service.noted(interaction.message.id)
+        asker, owner = await self.bot.asker(interaction), actor_of(interaction)
         await self.bot.store.run(self.bot.store.faces.get, owner, face_id)
         strength, private = clamp_strength(hundredths / 100, asker.settings), interaction.message.flags.ephemeral
         return Pressed(press, asker.say, owner, face_id, expression, strength, asker.settings, private)

@@ -119,6 +119,14 @@ class ForwardedPhoto(PhotoError):
     )
 
 
+class NoAvatar(PhotoError):
+    sentence = "You have no avatar of your own here, so there is nothing to edit. Send a photo with a face in it instead."
+
+
+class NotYourAvatar(PhotoError):
+    sentence = "egao edits only your own avatar. Of somebody else's photo, use the menu of the message that it stands in."
+
+
 class PhotoStoppedWorker(PhotoError):
     sentence = (
         "A short while ago this very photo stopped the image worker, so it is left alone for {minutes} minutes. "
@@ -377,7 +385,7 @@ class OwnPicture(AccessError):
 
 
 class NotYourPhoto(AccessError):
-    sentence = "On this server egao only works on photos that you posted yourself."
+    sentence = "Here egao only works on photos that you posted yourself."
 
 
 class PhotoOwnerUnasked(AccessError):

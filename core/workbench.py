@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from core.edit import Editor, InPhoto, KnownFace, Models, PhotoEditor, Variant
+from core.edit import Editor, InPhoto, KnownFace, Laid, Models, OneFace, PhotoEditor, Variant
+from core.edit import Together as EditTogether
 from core.edit.found import Found
 from core.edit.looking import PARTS
 from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
 from core.executor import (
     Animate,
     Animated,
+    DrawnOne,
+    DrawnTogether,
     FindFaces,
     FoundFace,
     FoundFaces,
@@ -24,6 +27,7 @@ from core.executor import (
     Projected,
     Render,
     Rendered,
+    Together,
     Workbench,
 )
 from core.expressions import Expression, default, named
@@ -113,10 +117,7 @@ class EditorWorkbench:
         if placed is None:
             side = getattr(request, "size", None) or len(one.pixels)
             return encode(Editor.resized(one.pixels, side), request.kind, max_bytes=request.max_bytes)
-        source: Source = "photo" if one.untouched else "edited"
-        photo = placed.photo
-        kind: PictureKind = "webp" if photo.layered is not None and request.kind == "jpeg" else request.kind
-        return encode(photo.finished(one.pixels), kind, max_bytes=request.max_bytes, source=source, manner=photo.manner)
+        return _whole_photo(placed.photo, one.pixels, request, untouched=one.untouched)
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
         face, placed, expression = self._known(request, None)
@@ -157,8 +158,35 @@ class EditorWorkbench:
         picture = animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)
         yield Animated(picture, request.frames)
 
+    def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
+        latents = [from_npz(one.latent, self.models.generator) for one in request.faces]
+        faces = [OneFace(one.face, KnownFace(ws, one.learned), one.strength)
+                 for one, ws in zip(request.faces, latents, strict=True)]  # fmt: skip
+        expression, steps = named(request.expression), len(faces) + 1
+        work = EditTogether(self.photos, request.photo, faces, expression, request.size, alone=request.alone)
+        try:
+            for step in work.run():
+                yield Progress(step, steps)
+        except PhotoRefused:  # as in `_known`
+            raise FaceRefused from None
+        picture = _whole_photo(work.photo, work.pixels, request, untouched=work.untouched)
+        yield DrawnTogether(picture, tuple(_became(one) for one in work.laid))
+
     def _preview(self, ws: np.ndarray) -> bytes:
         return _small(self.models.renderer.images(ws)[0], "edited")
+
+
+def _whole_photo(photo: Photo, pixels: np.ndarray, request: Render | FullSize | Together, *, untouched: bool) -> bytes:
+    """A picture as large as its photo as a file, with the photo's colours and transparency."""
+    source: Source = "photo" if untouched else "edited"
+    kind: PictureKind = "webp" if photo.layered is not None and request.kind == "jpeg" else request.kind
+    return encode(photo.finished(pixels), kind, max_bytes=request.max_bytes, source=source, manner=photo.manner)
+
+
+def _became(laid: Laid) -> DrawnOne:
+    if laid.told is None:
+        return DrawnOne(laid.strength, laid.face.learned)
+    return DrawnOne(laid.strength, laid.face.learned, laid.told.code, laid.told.facts)
 
 
 def _small(pixels: np.ndarray, source: Source) -> bytes:

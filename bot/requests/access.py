@@ -9,8 +9,9 @@ import discord
 
 from bot.requests.ask import Ask
 from bot.text.privacy import CONSENT_VERSION
-from bot.transport.identity import Person, owner_of
+from bot.transport.identity import Person, actor_of, home_of
 from core.errors import (
+    AccessError,
     AdminsOnly,
     NotYourPhoto,
     NotYours,
@@ -36,9 +37,12 @@ class Gate:
         """
         return await self._store.run(self._admit, owner, person, ask)
 
-    async def check_authors(self, owner: Owner, ask: Ask) -> None:
-        """Check again that the photo's author lets `owner` use it. Raises NotYourPhoto or PhotoOwnerUnasked."""
-        await self._store.run(self._check_again, owner, ask)
+    async def check_authors(self, owner: Owner, ask: Ask) -> frozenset[int]:
+        """Check again that the photo's author lets `owner` use it. Raises NotYourPhoto or PhotoOwnerUnasked.
+
+        Several kept faces are checked one by one. Returns the ids of those that may not be used, if others may.
+        """
+        return await self._store.run(self._check_again, owner, ask)
 
     # What follows runs on a thread of the store's: several look-ups, and one wait.
 
@@ -50,17 +54,37 @@ class Gate:
         self._store.members.require(owner, CONSENT_VERSION)
         if settings.roles and not _has_role(person, settings.roles):
             raise RoleNeeded
-        self._check(owner, authors, settings)
+        if ask.group is None:
+            self._check(owner, authors, settings)
+        else:
+            self._barred(owner, ask, settings)
         return settings
 
-    def _check_again(self, owner: Owner, ask: Ask) -> None:
-        self._check(owner, self._authors(owner, ask), self._store.guilds.get(owner.guild_id))
+    def _check_again(self, owner: Owner, ask: Ask) -> frozenset[int]:
+        settings = self._store.guilds.get(owner.guild_id)
+        if ask.group is not None:
+            return self._barred(owner, ask, settings)
+        self._check(owner, self._authors(owner, ask), settings)
+        return frozenset()
+
+    def _barred(self, owner: Owner, ask: Ask, settings: GuildSettings) -> frozenset[int]:
+        """Find the faces of a group whose photo's author does not let `owner` use them. Raises as `_check` where that is all."""
+        barred: dict[int, AccessError] = {}
+        for face_id, _ in ask.strengths:
+            try:
+                self._check(owner, self._store.faces.authors(owner, face_id), settings)
+            except (NotYourPhoto, PhotoOwnerUnasked) as error:
+                barred[face_id] = error
+        if barred and len(barred) == len(ask.strengths):
+            raise next(iter(barred.values()))
+        return frozenset(barred)
 
     def _authors(self, owner: Owner, ask: Ask) -> set[int]:
         """List who posted the photo of the request, or the photo of its kept face."""
         if ask.photo is not None:
             return set() if ask.photo.author_id is None else {ask.photo.author_id}
-        return self._store.faces.authors(owner, ask.face_id or 0)
+        faces = [face_id for face_id, _ in ask.strengths] or [ask.face_id or 0]
+        return {author for face_id in faces for author in self._store.faces.authors(owner, face_id)}
 
     def _check(self, owner: Owner, authors: Collection[int], settings: GuildSettings) -> None:
         members = self._store.members
@@ -79,7 +103,7 @@ async def require_own_message(store: Store, interaction: discord.Interaction[Any
     if interaction.message is None:
         return
     owners = await store.run(store.answered_in, interaction.message.id)
-    if owners and owner_of(interaction.guild_id, interaction.user.id) not in owners:
+    if owners and actor_of(interaction) not in owners:
         raise NotYours
 
 
@@ -101,11 +125,12 @@ def require_admin(interaction: discord.Interaction[discord.Client]) -> int:
 
     Discord hides the commands from others by `default_permissions`, but a server can override that.
     """
-    if interaction.guild_id is None:
+    guild_id = home_of(interaction)
+    if guild_id is None:
         raise ServerOnly
     if not interaction.permissions.manage_guild:
         raise AdminsOnly
-    return interaction.guild_id
+    return guild_id
 
 
 def _has_role(person: Person, roles: tuple[int, ...]) -> bool:

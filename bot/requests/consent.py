@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import discord
 
-from bot.requests.ask import Ask
+from bot.requests.ask import Ask, ask_about
 from bot.requests.erasure import Scope
 from bot.requests.service import Service
 from bot.text.privacy import CONSENT_VERSION
@@ -17,8 +17,8 @@ from bot.text.speaker import Speaker
 from bot.transport.answer import AnswerGone
 from bot.transport.callers import Caller, InteractionCaller, MessageCaller
 from bot.transport.error_replies import answer
-from bot.transport.identity import owner_of
-from bot.transport.photo_source import Gone, message_with_photo, photo_in, pictured, pictures
+from bot.transport.identity import actor_of, home_of
+from bot.transport.photo_source import Gone, message_with_photo, photos_in, pictured
 from bot.transport.retry import insist
 from bot.ui.components import PREFIX, button, row
 from bot.ui.pages import Page, notice
@@ -70,7 +70,7 @@ class Consent:
         store, member, now = self._store, interaction.user.id, time.monotonic()
         await store.run(store.members.consent, member, CONSENT_VERSION, str(interaction.locale))
         once = once or f"m{message_id}"
-        key = (interaction.guild_id, member, once)
+        key = (home_of(interaction), member, once)
         accepted = await store.run(store.jobs.accepted, once)
         if key in self._agreeing or accepted != "no":
             await _heard(interaction, notice(say("consent.heard")), ended=accepted == "told")
@@ -115,7 +115,7 @@ class Consent:
         source = _source(caller)
         page = question(caller.say, caller.person.id, source, settings.retention_hours, caller.once)
         if isinstance(caller, InteractionCaller):
-            caller.private, caller.manner = caller.owner.guild_id is not None, "say"
+            caller.private, caller.manner = caller.owner.guild_id is not None or caller.away, "say"
         asked = await caller.reply(page, f"ask{source}")
         if not asked.unsure:
             return
@@ -130,9 +130,8 @@ class Consent:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
         source = pictured(message) or message
-        shown = len(pictures(source))
-        ask = Ask("photo", say.language, interaction.filesize_limit, photo=await photo_in(self._bot, source), pictures=shown)
-        return Waiting(owner_of(interaction.guild_id, interaction.user.id), ask, True, f"m{message.id}", 0.0)
+        ask = ask_about(await photos_in(self._bot, source), say.language, interaction.filesize_limit)
+        return Waiting(actor_of(interaction), ask, True, f"m{message.id}", 0.0)
 
 
 async def _heard(interaction: discord.Interaction[Any], page: Page, *, ended: bool) -> None:

@@ -45,7 +45,7 @@ class Pictures:
         """
         photo = await self._photo(run, face)
         asked: tuple[Strength, ...] = (NEUTRAL, USUAL) if run.ask.strength is None else (run.ask.strength,)
-        asked = tuple(self._within(run, face, one) for one in asked)
+        asked = tuple(within(run, face, one) for one in asked)
         shown = {one.filename for one in await run.answer.files_now()} if run.ask.keep else set()
         files = [Attached(name) for name in shown if name.startswith("original.")]
         wanted = [one for one in asked if one != 0]
@@ -65,8 +65,6 @@ class Pictures:
         named_as = zip(("neutral", "edited")[-len(made) :], made, strict=False)
         files += [Attached(f"{name}.{suffix(one.data)}", one.data) for name, one in named_as if one.trouble is None]
         say, notes = run.ask.say, [run.ask.say.error(one) for one in troubles]
-        if run.ask.pictures > 1:
-            notes.append(say("photo.several", count=run.ask.pictures))
         if photo is None:
             notes.append(say("result.crop"))
         shown_as = Shown(
@@ -80,16 +78,6 @@ class Pictures:
             notes=tuple(notes),
         )
         return result(say, shown_as)
-
-    def _within(self, run: Run, face: FaceAndLatent, strength: Strength) -> Strength:
-        """Limit a strength to the server's limit. "neutral" becomes a number if it is known for this face."""
-        if strength == NEUTRAL:
-            known = face.face.learned.neutral(named(run.ask.expression).name)
-            if known is None:
-                return NEUTRAL
-            strength = known
-        high = run.settings.strength_max
-        return max(-high, min(high, float(strength)))
 
     async def _photo(self, run: Run, face: FaceAndLatent) -> bytes | None:
         if run.photo is None:
@@ -121,7 +109,7 @@ class Pictures:
         """Make the page with one strength in full size, as PNG if the limit of the file allows."""
         say = run.ask.say
         photo = await self._photo(run, face)
-        asked = self._within(run, face, USUAL if run.ask.strength is None else run.ask.strength)
+        asked = within(run, face, USUAL if run.ask.strength is None else run.ask.strength)
         most = min(run.ask.limit, REQUEST_BYTES)
         request = FullSize(strength=asked, kind="png", max_bytes=most, **_known(run, face, photo))
         done = await self._executor.submit(request, run.owner)
@@ -139,10 +127,10 @@ class Pictures:
         """Make the page with an animation from neutral to the strength and back."""
         say, asked = run.ask.say, run.ask.strength
         photo = await self._photo(run, face)
-        start = self._within(run, face, NEUTRAL)
+        start = within(run, face, NEUTRAL)
         if isinstance(start, str):
             start = (await self._render(run, face, [NEUTRAL], photo))[0].strength
-        stop = self._within(run, face, USUAL if asked is None or asked == NEUTRAL else asked)
+        stop = within(run, face, USUAL if asked is None or asked == NEUTRAL else asked)
         assert not isinstance(stop, str)
         if stop <= start:
             stop = USUAL
@@ -163,6 +151,17 @@ class _Made(NamedTuple):
     data: bytes
     strength: float  # that it was drawn at
     trouble: EgaoError | None  # why it must not be shown
+
+
+def within(run: Run, face: FaceAndLatent, strength: Strength) -> Strength:
+    """Limit a strength to the server's limit. "neutral" becomes a number if it is known for this face."""
+    if strength == NEUTRAL:
+        known = face.face.learned.neutral(named(run.ask.expression).name)
+        if known is None:
+            return NEUTRAL
+        strength = known
+    high = run.settings.strength_max
+    return max(-high, min(high, float(strength)))
 
 
 def _shown(run: Run, face: FaceAndLatent) -> tuple[int, int, str]:

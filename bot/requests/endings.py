@@ -40,9 +40,13 @@ class Ends:
         """Note in the store that a request is answered. Runs on one of the store's threads."""
         if not self._store.jobs.finish(run.job_id, "done", told=True):
             self._store.jobs.told(run.job_id)
-        if run.face is not None and run.ask.kind == "photo":
+        new = [run.face] if run.face is not None and run.ask.kind == "photo" else run.group
+        for one in new:
             with contextlib.suppress(EgaoError):  # erased meanwhile
-                self._store.faces.place(run.owner, run.face.face.id, run.answer.channel_id, run.answer.message_id)
+                self._store.faces.place(run.owner, one.face.id, run.answer.channel_id, run.answer.message_id)
+        if run.group:
+            strengths = [(one.face.id, run.strengths.get(one.face.id, 0.0)) for one in run.group]
+            self._store.groups.set(run.owner, run.job_id if run.ask.group is None else run.ask.group, strengths)
 
     async def fail(self, run: Run, error: Exception) -> None:
         """End a request as failed, and tell the member why."""
@@ -66,6 +70,8 @@ class Ends:
             await self.put_back(run)
             return
         await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", refund=True)
+        if why == "member":
+            await self._work.undo(run)
         key = "work.cancelled" if why == "member" else "work.cancelled.source"
         await self.tell(run, notice(run.ask.say(key)))
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,12 +64,12 @@ class Recent:
         return any(at >= since and scope.covers(owner, photo) for at, scope in list(self._scopes))
 
 
-def photo_of(job: Job) -> PhotoPlace | None:
-    """Return where the photo of a request is, from its row; None if the row doesn't tell."""
+def photos_of(job: Job) -> Sequence[PhotoPlace]:
+    """Return where the photos of a request are, from its row; empty if the row doesn't tell."""
     try:
-        return Ask.load(job.request).photo if job.request is not None else None
+        return Ask.load(job.request).photos if job.request is not None else ()
     except (ValueError, TypeError, KeyError):  # an older version wrote it
-        return None
+        return ()
 
 
 class Erasure:
@@ -104,7 +104,7 @@ class Erasure:
         Runs on a thread of the store.
         """
         places = [face.source for face in self._store.faces.of_message(message_id)]
-        places += [photo_of(job) for job in self._store.jobs.about(message_id)]
+        places += [place for job in self._store.jobs.about(message_id) for place in photos_of(job)]
         here = [place for place in places if place is not None and place.message_id == message_id]
         return any(place.attachment_id not in attachment_ids for place in here)
 

@@ -161,6 +161,7 @@ async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
         job.token,
         expires,
         ask.private,
+        ask.away,
         reply_to=job.source_message_id,
         nonce=f"egao{job.id}",
         unsure=True,

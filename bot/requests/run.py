@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -11,6 +12,7 @@ from bot.requests.ask import WORDS, Ask
 from bot.transport.answer import Answer
 from bot.transport.progress import Follower
 from bot.ui.pages import Attached, Page, working
+from core.errors import EgaoError
 from core.executor import FoundFace, Progress
 from core.store import FaceAndLatent, GuildSettings, Owner, PhotoPlace, Store
 
@@ -29,12 +31,20 @@ class Run:
     follower: Follower | None = None
     resume: bytes | None = None  # the last checkpoint of its projection
     photo: bytes | None = None  # the file, once it was fetched; in memory for as long as the request is worked on
+    photo_sha256: str = ""  # of that file
     saved: float = field(default_factory=time.monotonic)  # when that was last written down
     began: float = field(default_factory=time.monotonic)
     face: FaceAndLatent | None = None  # once it is kept
+    group: list[FaceAndLatent] = field(default_factory=list)  # of a request for several, those that are kept by now
+    strengths: dict[int, float] = field(default_factory=dict)  # of these, by number in the store: as they are shown
+    barred: frozenset[int] = frozenset()  # of these, by number in the store: those whose photo's author lets nobody use it now
+    left_out: list[tuple[int, int | None, EgaoError]] = field(default_factory=list)  # photo and face (None: all of it), why
+    part: tuple[int, int] | None = None  # which of how many faces is worked on, from 1
+    doing: str = ""  # key of what is done for it just now, if that is not what is usual for its kind
     task: asyncio.Task[None] | None = None
     spent: bool = False  # the counted use is not given back: the work is done, or its photo crashed a worker
     faces: tuple[int, ...] = ()  # numbers of the faces to choose from, once there is a choice
+    choice: Choice | None = None  # what there is to choose from; None after a restart: it is looked for again
     ending: str | None = None  # why its task was cancelled: "member", "erased", "closing"
 
     @property
@@ -44,23 +54,24 @@ class Run:
 
     @property
     def hidden(self) -> bool:
-        """Whether the photo was sent as a spoiler."""
-        return self.place is not None and self.place.spoiler
+        """Whether the photo, or one of several, was sent as a spoiler."""
+        return any(place.spoiler for place in self.places)
 
     @property
     def alt(self) -> str:
         """The photo's description by its sender, for people who can't see it; "" if there is none."""
-        return "" if self.place is None else self.place.alt
+        return self.places[0].alt if self.places else ""
 
     @property
-    def place(self) -> PhotoPlace | None:
-        """Where its photo is, for a new photo or a kept face; None if unknown."""
-        return self.ask.photo or (None if self.face is None else self.face.face.source)
+    def places(self) -> Sequence[PhotoPlace]:
+        """Where its photos are, for new photos or kept faces, as far as known."""
+        kept = self.group if self.face is None else [self.face]
+        return self.ask.photos or [one.face.source for one in kept if one.face.source is not None]
 
     def shown(self, progress: Progress, preview: Attached | None) -> Page:
         """Make the page that shows the progress."""
-        say, doing = self.ask.say, WORDS[self.ask.kind].doing
-        return working(say, self.job_id, progress, preview, doing=doing, spoiler=self.spoiler)
+        say, doing = self.ask.say, self.doing or WORDS[self.ask.kind].doing
+        return working(say, self.job_id, progress, preview, doing=doing, part=self.part, spoiler=self.spoiler)
 
 
 @dataclass(frozen=True)
@@ -81,8 +92,9 @@ class Follow:
     If the row is erased, the block ends with Erased, in the way that `asyncio.timeout` ends its block with TimeoutError.
     """
 
-    def __init__(self, run: Run, store: Store) -> None:
-        self._run, self._store = run, store
+    def __init__(self, run: Run, store: Store, mark: bytes = b"") -> None:
+        """`mark`: what a checkpoint begins with that is written down, where a request has several pieces of work."""
+        self._run, self._store, self._mark = run, store, mark
         self._saving: asyncio.Task[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._before = 0  # cancellations of the task that are not ours
@@ -108,10 +120,10 @@ class Follow:
             run.follower(progress)
         if progress.checkpoint is None:
             return
-        run.resume = progress.checkpoint
+        run.resume = self._mark + progress.checkpoint
         if time.monotonic() - run.saved >= CHECKPOINT_SECONDS and (self._saving is None or self._saving.done()):
             run.saved = time.monotonic()
-            self._saving = asyncio.create_task(self._save(progress.checkpoint))
+            self._saving = asyncio.create_task(self._save(run.resume))
 
     async def _save(self, blob: bytes) -> None:
         """Store a checkpoint and renew the lease. If the request was erased or cancelled, end the work on it."""

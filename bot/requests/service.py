@@ -31,7 +31,7 @@ from bot.text.privacy import CONSENT_VERSION
 from bot.transport.answer import Answer, AnswerGone
 from bot.transport.callers import Caller
 from bot.transport.progress import Follower, Pace
-from bot.ui.pages import choose_face, notice, working
+from bot.ui.pages import Page, choose_face, notice, working
 from core.errors import (
     EgaoError,
     JobCancelled,
@@ -52,6 +52,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS: Final = 5  # starts of this process that a request may see before it is given up; a worker's deaths count elsewhere
 CHOOSING: Final = b"choosing:"  # and the numbers of faces: the checkpoint of a request that waits for its member to choose one
 ANSWERING: Final = b"answering"  # the checkpoint of a request whose answer is on its way, if it has not arrived
+SETTLE_SECONDS: Final = 1.0  # of the three in which a press has to be answered
 CHOICE_SECONDS: Final = 14 * 60.0
 USUAL_SECONDS: Final = 30.0  # until one of a server's requests is done, if nothing better is known
 
@@ -90,14 +91,14 @@ class Service:
 
         Raises AccessError, QueueFull, StillBusy or ShuttingDown if it is refused.
         """
-        began = time.monotonic()
+        began, ask = time.monotonic(), replace(ask, away=caller.away)
         settings = await self.admit(caller, ask)
         with self._room(caller, ask, settings):
             limits = settings if limited else None
             job = await self._store.run(self._take_in, caller, ask, limits, began)
             if job is None:
                 return  # the same event came twice; the first is being answered
-            await self._promise(job, caller, ask, settings, first=True)
+            await self._promise(job, caller, ask, settings)
         self.metrics.first_reply.observe(time.monotonic() - began)
 
     async def admit(self, caller: Caller, ask: Ask) -> GuildSettings:
@@ -116,39 +117,56 @@ class Service:
         if wait := spending.server_wait(owner, self._settings.server_seconds):
             raise ServerWorkSpent(limit=self._settings.server_seconds, minutes=minutes, seconds=math.ceil(wait))
 
-    async def split(self, caller: Caller, parent: Run, faces: Iterable[int]) -> bool:
-        """Continue with the `faces`, from 0, that the member chose in the photo of `parent`: a request for each.
+    async def chosen(self, caller: Caller, parent: Run, faces: Sequence[int]) -> bool:
+        """Continue with the `faces`, from 0, that the member chose in the photo of `parent`: one alone, or several together.
 
         False if it was too late to choose. Raises as `accept` does, and QuotaTooSmall.
         """
-        numbers = list(faces)
         settings = await self.admit(caller, parent.ask)
-        with self._room(caller, parent.ask, settings, len(numbers)):
-            asks = [replace(parent.ask.for_face(number), private=caller.private) for number in numbers]
-            jobs = await self._store.run(self._divide, caller, parent, asks, settings)
+        with self._room(caller, parent.ask, settings):
+            ask = replace(parent.ask.for_faces(faces), private=caller.private, away=caller.away)
+            job = await self._store.run(self._go_on, caller, parent, ask, settings)
             self.choosing.pop(parent.job_id, None)
-            for index, (job, ask) in enumerate(zip(jobs, asks, strict=bool(jobs))):
-                await self._promise(job, caller, ask, settings, first=not index)
-        return bool(jobs)
+            if job is not None:
+                await self._promise(job, caller, ask, settings)
+        return job is not None
 
-    def _divide(self, caller: Caller, parent: Run, asks: Sequence[Ask], limits: GuildSettings) -> list[int]:
-        """Replace the request about the photo by one for each face, in one transaction; return their job ids.
+    def _go_on(self, caller: Caller, parent: Run, ask: Ask, limits: GuildSettings) -> int | None:
+        """Replace the request about the photo by one for the faces, in one transaction; return its job id.
 
-        Each face counts as a use, for each is projected and kept; the first was counted with the photo. Empty if that request
+        Each face counts as a use, for each is projected and kept; the first was counted with the photo. None if that request
         has ended meanwhile. Raises QuotaTooSmall. Runs on a thread of the store.
         """
+        count = max(1, len(ask.faces))
         with self._store.database.writing():
-            self._store.limits.require(caller.owner, limits, len(asks), len(asks) - 1)
+            self._store.limits.require(caller.owner, limits, count, count - 1)
             if not self._store.jobs.finish(parent.job_id, "done", told=True):
-                return []
-            # The token without a message means the first one's: the others are given theirs with their message.
-            made = [
-                self._create(caller, ask, f"j{parent.job_id}:{ask.face}", None, first=not index) for index, ask in enumerate(asks)
-            ]
-            jobs = [job for job in made if job is not None]
-            for job in jobs[1:]:
+                return None
+            what = "all" if ask.faces else ask.face
+            job = self._create(caller, ask, f"j{parent.job_id}:{what}", None)
+            for _ in range(count - 1) if job is not None else ():
                 self._store.limits.take(caller.owner, limits, job, pause=False)
-        return jobs
+        return job
+
+    async def settled(self, job_id: int) -> None:
+        """Wait a moment for a request whose choice is shown just now: until it is noted, a quick member would find it busy."""
+        run = self.runs.get(job_id)
+        if run is not None and run.task is not None:
+            await asyncio.wait([run.task], timeout=SETTLE_SECONDS)
+
+    async def noted(self, message_id: int) -> None:
+        """Wait a moment for the request whose answer is shown in a message just now, until it is noted what that shows."""
+        tasks = [run.task for run in self.runs.values() if run.spent and run.answer.message_id == message_id and run.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
+
+    async def choice_page(self, job_id: int, number: int) -> Page:
+        """Show page `number` of the faces to choose from. Raises PhotoError where the photo has to be looked at again."""
+        run, _ = self.choosing[job_id]
+        if run.choice is None:
+            run.choice = await self._work.look_again(run)
+        faces = [one for one in run.choice.faces if one.index in run.faces]
+        return choose_face(run.ask.say, job_id, faces, run.choice.barred, number=number, spoiler=run.spoiler)
 
     def _take_in(self, caller: Caller, ask: Ask, limits: GuildSettings | None, began: float) -> int | None:
         """Make the row of a request admitted at `began` (time.monotonic()), and return its id; None if there was one.
@@ -163,9 +181,9 @@ class Service:
                 raise JobCancelled if photo is None or photo.message_id is None else PhotoGone
             return self._create(caller, ask, caller.once, limits)
 
-    def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None, *, first: bool = True) -> int | None:
-        """Make a row and return its id; None if there was one. `first` is False for further ones of the same caller."""
-        token, expires = (caller.token if first else None) or (None, None)
+    def _create(self, caller: Caller, ask: Ask, once: str, limits: GuildSettings | None) -> int | None:
+        """Make a row and return its id; None if there was one. Runs on a thread of the store."""
+        token, expires = caller.token or (None, None)
         job = self._store.jobs.create(
             caller.owner,
             ask.kind,
@@ -175,7 +193,7 @@ class Service:
             token=token,
             token_expires=expires,
             channel_id=caller.channel_id,
-            message_id=caller.message_id if first else None,
+            message_id=caller.message_id,
             source_message_id=ask.photo.message_id if ask.photo else None,
             author_id=ask.photo.author_id if ask.photo else None,
             max_attempts=ATTEMPTS,
@@ -185,14 +203,12 @@ class Service:
         self._entering.add(job.id)
         return job.id
 
-    async def _promise(self, job: int, caller: Caller, ask: Ask, settings: GuildSettings, *, first: bool) -> None:
+    async def _promise(self, job: int, caller: Caller, ask: Ask, settings: GuildSettings) -> None:
         """Give the first reply to a request that has its row, and begin to work on it."""
         try:
-            page, nonce = working(ask.say, job), f"egao{job}"
-            about = ask.photo.message_id if ask.photo is not None else None
-            answer = await (caller.reply(page, nonce) if first else caller.more(page, nonce, about))
+            answer = await caller.reply(working(ask.say, job), f"egao{job}")
             try:
-                await self._note_place(job, answer, newer=not first)
+                await self._note_place(job, answer)
             except EgaoError as error:  # the store's: known here all the same, and after a crash its nonce finds it
                 log.warning("where job %d is answered could not be noted: %s", job, error.code)
             self.start(Run(job, caller.owner, ask, answer, settings))
@@ -202,34 +218,31 @@ class Service:
         finally:
             self._entering.discard(job)
 
-    async def _note_place(self, job: int, answer: Answer, *, newer: bool) -> None:
-        """Note the message that the answer will be in. `newer`: it has a token of its own."""
+    async def _note_place(self, job: int, answer: Answer) -> None:
+        """Note the message that the answer will be in."""
         if answer.channel_id is not None and answer.message_id is not None:
             await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
-        if newer and answer.token is not None and answer.token_expires is not None:
-            await self._store.run(self._store.jobs.retoken, job, answer.token, answer.token_expires.timestamp())
 
     @contextlib.contextmanager
-    def _room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int = 1) -> Iterator[None]:
-        """Reserve room for `more` requests until they are among `runs`.
+    def _room(self, caller: Caller, ask: Ask, settings: GuildSettings) -> Iterator[None]:
+        """Reserve room for a request until it is among `runs`.
 
         Raises ServerShareFull if the server has no room, StillBusy if another change of the same message is in progress.
         """
-        self._check_room(caller, ask, settings, more)
-        held = [_Place(caller.owner, ask, caller.message_id)] * more
-        self._held += held
+        self._check_room(caller, ask, settings)
+        place = _Place(caller.owner, ask, caller.message_id)
+        self._held.append(place)
         try:
             yield
         finally:
-            for place in held:
-                self._held.remove(place)
+            self._held.remove(place)
 
-    def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings, more: int) -> None:
+    def _check_room(self, caller: Caller, ask: Ask, settings: GuildSettings) -> None:
         places = self._held + [_Place(run.owner, run.ask, run.answer.message_id) for run in self.runs.values()]
         here = [place for place in places if place.owner.guild_id == caller.owner.guild_id]
         if caller.owner.guild_id is None:  # in direct messages everyone is on their own
             here = [place for place in here if place.owner == caller.owner]
-        if len(here) + more > settings.queue_share:
+        if len(here) >= settings.queue_share:
             raise ServerShareFull(seconds=round(USUAL_SECONDS))
         same = [place for place in here if place.owner == caller.owner and place.ask.kind == "edit" and ask.kind == "edit"]
         if any(place.ask.face_id == ask.face_id for place in same) or self._coming(caller, here):
@@ -306,7 +319,7 @@ class Service:
                 await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
             return "gone"
         try:
-            await self.gate.check_authors(run.owner, run.ask)  # may have changed since
+            run.barred = await self.gate.check_authors(run.owner, run.ask)  # may have changed since
             page = await self._work.do(run)
         finally:
             if run.follower is not None:
@@ -314,7 +327,7 @@ class Service:
         if isinstance(page, Choice):
             asked = choose_face(run.ask.say, run.job_id, page.faces, page.barred, spoiler=run.spoiler)
             await deliver(run, self._work, asked)
-            run.faces = tuple(face.index for face in page.faces)
+            run.faces, run.choice = tuple(face.index for face in page.faces), page
             await self._store.run(self._store.jobs.checkpoint, run.job_id, CHOOSING + json.dumps(run.faces).encode())
             if await self._store.run(self._store.jobs.requeue, run.job_id):
                 self.choosing[run.job_id] = (run, time.monotonic() + CHOICE_SECONDS)

@@ -5,31 +5,27 @@ The executor does all heavy work and the store keeps all data; this module only 
 
 from __future__ import annotations
 
-import asyncio
-
 from bot.requests.drawing import Pictures
-from bot.requests.hard import HardPhotos
-from bot.requests.run import Choice, Follow, Run
-from bot.transport.photo_source import PhotoReader, PhotoRef, digest
+from bot.requests.group import GroupWork
+from bot.requests.keeping import Keeper
+from bot.requests.run import Choice, Run
+from bot.transport.photo_source import PhotoReader, PhotoRef
 from bot.ui.pages import Page
-from core.errors import FaceBarred, JobTimedOut, NoSuchFace, WorkerDied
-from core.executor import Executor, FindFaces, FoundFace, Project
-from core.methods import DEFAULT_METHOD, method_key
+from core.errors import FaceBarred, NoSuchFace
+from core.executor import Executor
 from core.settings import Settings
-from core.store import FaceAndLatent, Store
+from core.store import Store
 
 
 class Work:
     """Does requests. `generator` is the digest that kept latents belong to."""
 
     def __init__(self, settings: Settings, store: Store, executor: Executor, photos: PhotoReader, generator: str) -> None:
-        self._store, self._executor, self._generator = store, executor, generator
+        self._store = store
         self.spending = executor.spending
-        self._steps = settings.projection_steps or None
-        self._method = method_key(DEFAULT_METHOD, self._steps)
-        self._photos = photos
-        self._hard = HardPhotos()
-        self._pictures = Pictures(store, executor, self._photos)
+        self._keeper = Keeper(store, executor, photos, generator, settings.projection_steps or None)
+        self._pictures = Pictures(store, executor, photos)
+        self._groups = GroupWork(store, executor, photos, self._keeper)
 
     async def do(self, run: Run) -> Page | Choice:
         """Do a request: the page to answer with, or a Choice that the member must make. Raises EgaoError, AnswerGone.
@@ -37,7 +33,9 @@ class Work:
         The photo is dropped from memory at the end.
         """
         try:
-            if run.ask.photo is not None:
+            if run.ask.kind in ("group", "regroup"):
+                await self._groups.gather(run)
+            elif run.ask.photo is not None:
                 choice = await self._take_in(run, run.ask.photo)
                 if choice is not None:
                     return choice
@@ -46,22 +44,33 @@ class Work:
                 run.face = await self._store.run(self._store.faces.with_latent, run.owner, run.ask.face_id)
             return await self._draw(run)
         finally:
-            self._let_go(run)
+            self._keeper.let_go(run)
 
     async def draw(self, run: Run) -> Page:
         """Make the answer again from the kept face, with a smaller `ask.limit`. The photo is fetched again."""
         try:
             return await self._draw(run)
         finally:
-            self._let_go(run)
+            self._keeper.let_go(run)
 
-    def _let_go(self, run: Run) -> None:
-        """Drop the photo here and in the workers, since a choice or an answer may wait for long."""
-        if run.photo is not None:
-            self._executor.forget(run.photo)
-            run.photo = None
+    async def look_again(self, run: Run) -> Choice:
+        """Find what there is to choose from in the photo of a request that an earlier process asked about. Raises PhotoError."""
+        assert run.ask.photo is not None
+        try:
+            await self._keeper.fetch(run, run.ask.photo)
+            looked = await self._keeper.look(run)
+            return Choice(looked.faces, looked.barred)
+        finally:
+            self._keeper.let_go(run)
+
+    async def undo(self, run: Run) -> None:
+        """Erase the faces that were kept for a request for several, of which its member wants nothing any more."""
+        if run.ask.kind == "group":
+            await self._store.run(self._store.groups.erase, run.owner, run.job_id)
 
     async def _draw(self, run: Run) -> Page:
+        if run.group:
+            return await self._groups.page(run)
         assert run.face is not None
         page = await self._pictures.page(run, run.face)
         await self._store.run(self._store.faces.touch, run.owner, run.face.face.id)  # raises if it was erased meanwhile
@@ -69,19 +78,8 @@ class Work:
 
     async def _take_in(self, run: Run, ref: PhotoRef) -> Choice | None:
         """Fetch the photo and keep its face in `run`; or return the choice if it shows several."""
-        data = run.photo = await self._photos.fetch(ref)
-        name = await asyncio.to_thread(digest, data)
-        self._hard.check(name)
-        try:
-            return await self._face_in(run, ref, data, name)
-        except (JobTimedOut, WorkerDied) as error:
-            run.spent = self._hard.note(name, error)
-            raise
-
-    async def _face_in(self, run: Run, ref: PhotoRef, data: bytes, name: str) -> Choice | None:
-        """Find the faces, and keep the one that is meant in `run`; or return the choice."""
-        async with Follow(run, self._store) as follow:
-            looked = await self._executor.submit(FindFaces(data, run.settings.alone), run.owner, follow)
+        await self._keeper.fetch(run, ref)
+        looked = await self._keeper.look(run)
         found, number = looked.faces, run.ask.face
         if number is None and len(found) > 1:
             return Choice(found, looked.barred)
@@ -90,32 +88,5 @@ class Work:
         if face is None:
             count = len(found) + looked.barred
             raise FaceBarred(face=number + 1) if 0 <= number < count else NoSuchFace(face=number + 1, count=count)
-        run.face = await self._known(run, ref, name, number) or await self._project(run, ref, data, name, face)
+        run.face = await self._keeper.keep(run, ref, face)
         return None
-
-    async def _known(self, run: Run, ref: PhotoRef, name: str, number: int) -> FaceAndLatent | None:
-        """Find the kept face of this very photo; None if it was not given before."""
-        key = {"generator": self._generator, "method": self._method}
-        return await self._store.run(self._store.faces.given_again, run.owner, name, number, ref, **key)
-
-    async def _project(self, run: Run, ref: PhotoRef, data: bytes, name: str, face: FoundFace) -> FaceAndLatent:
-        wait = float(run.settings.longest_wait_seconds)
-        request = Project(data, face.index, DEFAULT_METHOD, self._steps, run.resume, face.learned, run.settings.alone)
-        async with Follow(run, self._store) as follow:
-            done = await self._executor.submit(request, run.owner, follow, longest_wait=wait)
-        kept = await self._store.run(
-            self._store.faces.add,
-            run.owner,
-            photo_sha256=name,
-            face=face.index,
-            box=face.box,
-            quad=(),  # the worker finds the crop again from the photo; nothing here needs it
-            latent=done.latent,
-            thumbnail=done.original or done.thumbnail,
-            generator=self._generator,
-            method=self._method,
-            source=ref,
-            learned=done.learned,
-            job=run.job_id,
-        )
-        return FaceAndLatent(kept, done.latent)

@@ -44,6 +44,7 @@ class Answer:
     token: str | None = None
     token_expires: datetime | None = None
     private: bool = False
+    away: bool = False  # the bot's own token reaches nothing there: see `is_away`
     reply_to: int | None = None  # the message that held the photo
     nonce: str | None = None  # a post that is tried again after a crash is the same post
     unsure: bool = False  # whether such a post was made before is not known: Discord failed, or this process is a new one
@@ -74,7 +75,7 @@ class Answer:
                 self.token = None
             else:
                 return
-        if self.private:
+        if self.private or self.away:
             if final:
                 await self._send_direct(page)
         elif self.message_id is None:
@@ -121,12 +122,14 @@ class Answer:
             user = self.bot.get_user(self.member_id) or await self.bot.fetch_user(self.member_id)
             await user.send(view=page.view, files=page.files(), **self._once)
         except discord.Forbidden:
+            if self.away:
+                raise AnswerGone from None
             text = self.say("trouble.finished", member=f"<@{self.member_id}>")
             await self._channel().send(view=notice(text).view, **self._once)
 
     async def files_now(self) -> Sequence[discord.Attachment]:
         """List the files of the message as it is now; after a restart they are read from Discord. Raises AnswerGone."""
-        if not self.current and self.message_id is not None:
+        if not self.current and self.message_id is not None and (self.by_token or not self.away):
             try:
                 self.current = (await self._fetch(self.message_id)).attachments
             except discord.NotFound:

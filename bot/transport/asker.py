@@ -16,10 +16,14 @@ class Asker:
     say: Speaker
     settings: GuildSettings
     member: Member
+    away: bool = False  # they brought egao along, see `is_away`
+    hidden: bool = False  # nobody else may see the answer: see `must_hide`
 
     def wants_private(self, show: str | None = None) -> bool:
         """Tell whether only they should see the result: by `show` ("private", "public") if given, else by their preference.
 
-        False in direct messages, which only they see anyway.
+        False in direct messages, which only they see anyway. Where egao is a guest, True unless `show` says otherwise.
         """
+        if self.away:
+            return self.hidden or show != "public"
         return self.guild_id is not None and (show or self.member.visibility) == "private"

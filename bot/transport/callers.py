@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,7 +11,7 @@ import discord
 from bot.text.speaker import Speaker
 from bot.transport.answer import Answer, expiry
 from bot.transport.error_replies import ANSWERED
-from bot.transport.identity import Person, owner_of
+from bot.transport.identity import Person, actor_of, is_away, owner_of
 from bot.transport.retry import will_pass
 from bot.ui.pages import Page
 from core.store import Owner
@@ -26,6 +25,11 @@ class Caller(Protocol):
 
     say: Speaker
     private: bool
+
+    @property
+    def away(self) -> bool:
+        """Whether egao is a guest there, see `is_away`."""
+        ...
 
     @property
     def owner(self) -> Owner: ...
@@ -61,13 +65,6 @@ class Caller(Protocol):
         """
         ...
 
-    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
-        """Post a further message beside the first one; `about` is the id of the message with the photo.
-
-        Raises as `reply` does.
-        """
-        ...
-
 
 @dataclass
 class MessageCaller:
@@ -77,6 +74,7 @@ class MessageCaller:
     message: discord.Message
     say: Speaker
     private: bool = False
+    away: Literal[False] = False  # it hears of messages only where it is itself
 
     @property
     def owner(self) -> Owner:
@@ -118,9 +116,6 @@ class MessageCaller:
             answer.message_id, answer.current = sent.id, sent.attachments
         return answer
 
-    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
-        return await self.reply(page, nonce)
-
 
 @dataclass
 class InteractionCaller:
@@ -137,8 +132,12 @@ class InteractionCaller:
     event: str | None = None  # `once` of the request, if it continues an earlier one
 
     @property
+    def away(self) -> bool:
+        return is_away(self.interaction)
+
+    @property
     def owner(self) -> Owner:
-        return owner_of(self.interaction.guild_id, self.interaction.user.id)
+        return actor_of(self.interaction)
 
     @property
     def person(self) -> Person:
@@ -177,28 +176,6 @@ class InteractionCaller:
             answer.unsure, answer.message_id = True, self.message_id
         return answer
 
-    async def more(self, page: Page, nonce: str, about: int | None) -> Answer:
-        answer = self._answer(nonce)
-        answer.reply_to = about
-        try:
-            await self._beside(page, answer)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            if not will_pass(error):
-                raise
-            answer.token, answer.unsure = None, True  # by the token alone it would go into the first message
-        return answer
-
-    async def _beside(self, page: Page, answer: Answer) -> None:
-        """Post beside the answer, if all may see it as a normal message with a nonce: a second try can't post that twice."""
-        token = answer.token
-        if not self.private:
-            answer.token = None
-            with contextlib.suppress(discord.Forbidden):  # an interaction may speak where the bot may not
-                return await answer.show(page)
-        sent = await self.interaction.followup.send(view=page.view, files=page.files(), ephemeral=self.private, wait=True)
-        answer.token, answer.message_id, answer.current = token, sent.id, sent.attachments
-        return None
-
     async def _first(self, page: Page, answer: Answer) -> None:
         response = self.interaction.response
         done: Any = None
@@ -225,5 +202,6 @@ class InteractionCaller:
             token=self.interaction.token,
             token_expires=expiry(self.interaction),
             private=self.private,
+            away=self.away,
             nonce=nonce,
         )

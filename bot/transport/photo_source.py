@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Protocol, Self
+from dataclasses import replace
+from typing import Final, Protocol, Self
 
 import aiohttp
 import discord
@@ -15,6 +16,7 @@ from bot.transport.retry import will_pass
 from core.errors import (
     ExplicitPhoto,
     ForwardedPhoto,
+    NoAvatar,
     NoPhoto,
     PhotoError,
     PhotoGone,
@@ -23,6 +25,8 @@ from core.errors import (
 )
 from core.store import PhotoPlace, StoredFace
 
+AVATAR_SIDE: Final = 1024  # pixels, the largest that Discord hands out is 4096; most are smaller than this
+MOST_PHOTOS: Final = 10  # of one message: so many files it may have, and so many pictures its answer
 Gone = Callable[[int], Awaitable[None]]  # a message with a photo was deleted
 
 
@@ -130,19 +134,37 @@ def pictured(message: discord.Message) -> discord.Message | None:
     return answered if isinstance(answered, discord.Message) and pictures(answered) else None
 
 
-async def photo_in(bot: discord.Client, message: discord.Message) -> PhotoRef:
-    """Refer to the first picture of a message.
+async def photos_in(bot: discord.Client, message: discord.Message, *, away: bool = False) -> list[PhotoRef]:
+    """Refer to the pictures of a message, `MOST_PHOTOS` at most.
 
-    Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if Discord doesn't tell whose photo it is.
+    Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if Discord doesn't tell whose they are. `away`: the
+    message is where egao is a guest and can't read it again, so its place is not noted.
     """
-    found = pictures(message)
+    found = pictures(message)[:MOST_PHOTOS]
     if not found:
         raise NoPhoto
     if is_webhooks(bot, message):
         raise WebhookPhoto
-    if found[0] in message.attachments:
-        return PhotoRef.of(found[0], message)
-    return PhotoRef.of(found[0], message, await _first_author(bot, message))
+    forwarded = [one for one in found if one not in message.attachments]
+    author_id = await _first_author(bot, message) if forwarded else None
+    photos = [PhotoRef.of(one, message, author_id if one in forwarded else None) for one in found]
+    return [replace(one, channel_id=None, message_id=None) for one in photos] if away else photos
+
+
+def avatar_of(person: discord.User | discord.Member) -> PhotoRef:
+    """Take somebody's own avatar: the one of this server, else the one that they have everywhere. Raises NoAvatar."""
+    asset = getattr(person, "guild_avatar", None) or person.avatar
+    if asset is None:  # Discord's own drawing
+        raise NoAvatar
+    still = asset.replace(size=AVATAR_SIDE, static_format="png", format="png")
+    return PhotoRef(still.url, 0, 0)
+
+
+def linked(message: discord.Message) -> bool:
+    """Tell whether a message, or the one that it answers, has a link in the place of a photo."""
+    answered = message.reference.resolved if message.reference is not None else None
+    both = [one for one in (message, answered) if isinstance(one, discord.Message)]
+    return any(one.embeds or "https://" in one.content or "http://" in one.content for one in both)
 
 
 def is_webhooks(bot: discord.Client, message: discord.Message) -> bool:

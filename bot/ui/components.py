@@ -20,7 +20,10 @@ DIGITS: Final = 19  # of a 64-bit number, rounded up; Python refuses to read som
 NUMBERS: Final = 2**63  # all of ours and Discord's are below; SQLite takes no larger ones
 FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
 
-OPENED_BY: Final = {"exactly": "exact", "reported": "report", "facenamed": "facename", "setnumbers": "setform"}  # form: button
+OPENED_BY: Final = {  # form: button
+    "agreed": "agree", "exactly": "exact", "gexactly": "gexact", "reported": "report", "facenamed": "facename",
+    "setnumbers": "setform",
+}  # fmt: skip
 NAMED: Final = 2  # arguments that identify a control; a third may change while a press is on its way
 
 Handler = Callable[["Press"], Awaitable[None]]
@@ -140,7 +143,10 @@ class Form(ui.Modal):
 
     def field(self, name: str, label: str, *, hint: str = "", **options: Any) -> Self:
         """Add a text field, called `name` in `Press.values`."""
-        component: ui.TextInput[Self] = ui.TextInput(custom_id=name, **options)
+        return self.part(label, ui.TextInput(custom_id=name, **options), hint)
+
+    def part(self, label: str, component: ui.Item[Any], hint: str = "") -> Self:
+        """Add any part that a form may have; what is chosen is in `Press.values` by its custom_id, with spaces between."""
         self.add_item(ui.Label(text=label[:45], description=hint[:100] or None, component=component))
         return self
 
@@ -158,9 +164,11 @@ def form_press(interaction: discord.Interaction[Any]) -> Press | None:
 
 def _collect(components: Any, values: dict[str, str]) -> None:
     for component in components:
-        if "value" in component and "custom_id" in component:
+        given = component.get("value", component.get("values"))
+        if given is not None and "custom_id" in component:
+            words = given if isinstance(given, list) else [given]
             # JSON may hold half of a surrogate pair, which is no character and can neither be stored nor sent
-            values[component["custom_id"]] = str(component["value"]).encode(errors="replace").decode()
+            values[component["custom_id"]] = " ".join(map(str, words)).encode(errors="replace").decode()
         _collect(component.get("components", ()), values)
         if isinstance(component.get("component"), dict):
             _collect([component["component"]], values)

@@ -17,11 +17,12 @@ from discord import ui
 from bot.text.speaker import Speaker
 from bot.ui.components import PressItem, button, custom_id, row
 from core.executor import FoundFace, Progress
+from core.executor.kinds.together import MOST
 from core.store import Report
 
 ACCENT: Final = discord.Colour(0xF2B134)
 BAR_CELLS: Final = 12
-SHOWN_FACES: Final = 10  # a section with a thumbnail is 3 of the 40 components that a message may have
+SHOWN_FACES: Final = 10  # of a page: a section with a thumbnail is 3 of the 40 components that a message may have
 Ids = tuple[int, int, int, str]
 ALT_LETTERS: Final = 1024  # that Discord takes as the description of a picture
 STEP: Final = 0.25  # the change of strength by − and +
@@ -74,13 +75,16 @@ def working(
     preview: Attached | None = None,
     *,
     doing: str = "work.projecting",
+    part: tuple[int, int] | None = None,
     spoiler: bool = False,
 ) -> Page:
     """Make the message about a job's progress: its place in the queue, or bar, step, remaining time and preview.
 
-    `doing` is the catalogue's key of what is being done.
+    `doing` is the catalogue's key of what is being done, `part` which of how many faces is being worked on.
     """
     lines = [f"**{say('work.title')}**"]
+    if part is not None:
+        lines.append(say("work.part", n=part[0], count=part[1]))
     if progress is None or (progress.place == 0 and progress.steps == 0):
         lines.append(say("work.received"))
     elif progress.place:
@@ -92,7 +96,7 @@ def working(
             lines.append(f"-# {say('work.step', step=progress.step, steps=progress.steps, eta=eta)}")
     items: list[ui.Item[Any]] = [ui.TextDisplay("\n".join(lines))]
     if preview is not None:
-        items.append(_gallery([(preview.name, say("alt.preview"))], spoiler=spoiler))
+        items.append(gallery_of([(preview.name, say("alt.preview"))], spoiler=spoiler))
     items.append(row(button(say("button.cancel"), "cancel", job_id)))
     return Page(_layout(*items), (preview,) if preview is not None else ())
 
@@ -104,15 +108,17 @@ def bar(step: int, steps: int) -> str:
     return f"`{'█' * full}{'░' * (BAR_CELLS - full)}` {share:.0%}"
 
 
-def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: int = 0, *, spoiler: bool) -> Page:
-    """Make the question which face of a photo is meant: numbered thumbnails, a select, and "all".
+def choose_face(
+    say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: int = 0, *, number: int = 0, spoiler: bool
+) -> Page:
+    """Make the question which face of a photo is meant: numbered thumbnails, ten to a page, a select, and "all".
 
-    `barred` is how many more faces the photo has that the checks refuse.
+    `barred` is how many more faces the photo has that the checks refuse, `number` the page, from 0.
     """
-    shown = faces[:SHOWN_FACES]
+    pages = -(-len(faces) // SHOWN_FACES)
+    number = max(0, min(number, pages - 1))
+    shown = faces[number * SHOWN_FACES : (number + 1) * SHOWN_FACES]
     text = say("faces.choose", count=len(faces))
-    if len(shown) < len(faces):
-        text += "\n" + say("faces.choose.more", shown=len(shown))
     if barred:
         text += "\n" + say("faces.choose.barred", count=barred)
     attached = tuple(Attached(f"face-{face.index + 1}.{suffix(face.thumbnail)}", face.thumbnail) for face in shown)
@@ -125,9 +131,19 @@ def choose_face(say: Speaker, job_id: int, faces: Sequence[FoundFace], barred: i
     select: ui.Select[Any] = ui.Select(custom_id=custom_id("pick", job_id), placeholder=say("faces.select"))
     for face in shown:
         select.add_option(label=say("face.unnamed", n=face.index + 1), value=str(face.index))
-    select.add_option(label=say("faces.all", count=len(shown)), value="all")
-    items += [row(PressItem(select)), row(button(say("button.cancel"), "cancel", job_id))]
+    select.add_option(label=say("faces.all", count=min(len(faces), MOST)), value="all")
+    turning = pager(say, "pickpage", job_id, number=number, pages=pages) if pages > 1 else ()
+    items += [row(PressItem(select)), row(*turning, button(say("button.cancel"), "cancel", job_id))]
     return Page(_layout(*items), attached)
+
+
+def pager(say: Speaker, verb: str, *about: int, number: int, pages: int) -> tuple[PressItem, ...]:
+    """Make the buttons that turn pages: back, where one is, on. `number`: of the page that is shown, from 0."""
+    return (
+        button(say("button.page.back"), verb, *about, number - 1 if number else 0, "b", disabled=number == 0),
+        button(say("mine.faces.page", page=number + 1, pages=pages), verb, *about, number, "n", disabled=True),
+        button(say("button.page.on"), verb, *about, number + 1, "f", disabled=number == pages - 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -166,12 +182,12 @@ def result(say: Speaker, shown: Shown) -> Page:
     strength = say.strength_of(shown.expression, shown.strength)
     words = [say(kinds[part.name.split(".")[0]], strength=strength) for part in shown.pictures]
     gallery = [(part.name, shown.described(text)) for part, text in zip(shown.pictures, words, strict=True)]
-    caption = _caption(say, shown.member_id if shown.public else None, edited=shown.edited)
+    caption = caption_of(say, shown.member_id if shown.public else None, edited=shown.edited)
     lines = [say("result.title", strength=strength), f"-# {caption}"]
     if shown.expires is not None:
         lines.append(f"-# {say('result.kept', until=f'<t:{int(shown.expires)}:f>')}")
     lines += [f"-# {note}" for note in shown.notes]
-    items = [_gallery(gallery, spoiler=shown.spoiler), ui.TextDisplay("\n".join(lines)), *controls(say, shown)]
+    items = [gallery_of(gallery, spoiler=shown.spoiler), ui.TextDisplay("\n".join(lines)), *controls(say, shown)]
     return Page(_layout(*items), shown.pictures)
 
 
@@ -201,7 +217,7 @@ def _endings(say: Speaker, ids: Ids) -> tuple[PressItem, PressItem]:
     return button(say("button.delete"), "delete", *ids, style=danger), button(say("button.report"), "report", *ids)
 
 
-def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
+def caption_of(say: Speaker, member_id: int | None, *, edited: bool = True) -> str:
     """Say what the picture is and, if others see it, for whom it was made. An unedited photo is not called an edit."""
     kind = say("result.caption.edited" if edited else "result.caption.untouched")
     return kind if member_id is None else say("result.caption", kind=kind, member=f"<@{member_id}>")
@@ -209,11 +225,11 @@ def _caption(say: Speaker, member_id: int | None, *, edited: bool = True) -> str
 
 def picture(say: Speaker, shown: Shown, alt: str, text: str, *, edited: bool = True) -> Page:
     """Make the message of one picture that can't be changed any more: a full-size copy or an animation."""
-    caption = _caption(say, shown.member_id if shown.public else None, edited=edited)
+    caption = caption_of(say, shown.member_id if shown.public else None, edited=edited)
     (part,), ids = shown.pictures, shown.ids
     words = ui.TextDisplay[Any](f"{text}\n-# {caption}")
     return Page(
-        _layout(_gallery([(part.name, shown.described(alt))], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,)
+        _layout(gallery_of([(part.name, shown.described(alt))], spoiler=shown.spoiler), words, row(*_endings(say, ids))), (part,)
     )
 
 
@@ -231,7 +247,7 @@ def suffix(data: bytes) -> str:
     return "gif" if data.startswith(b"GIF8") else "jpg"
 
 
-def _gallery(pictures: Sequence[tuple[str, str]], *, spoiler: bool) -> ui.MediaGallery[Any]:
+def gallery_of(pictures: Sequence[tuple[str, str]], *, spoiler: bool) -> ui.MediaGallery[Any]:
     gallery: ui.MediaGallery[Any] = ui.MediaGallery()
     for name, alt in pictures:
         gallery.add_item(media=f"attachment://{name}", description=alt, spoiler=spoiler)

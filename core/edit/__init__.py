@@ -6,6 +6,20 @@ from core.edit.editor import Editor, Variant
 from core.edit.models import Models
 from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
 from core.edit.scale import Scale
+from core.edit.together import Laid, OneFace, Together
 from core.expressions import NEUTRAL, Strength
 
-__all__ = ["NEUTRAL", "Editor", "InPhoto", "KnownFace", "Models", "PhotoEditor", "Scale", "Strength", "Variant"]
+__all__ = [
+    "NEUTRAL",
+    "Editor",
+    "InPhoto",
+    "KnownFace",
+    "Laid",
+    "Models",
+    "OneFace",
+    "PhotoEditor",
+    "Scale",
+    "Strength",
+    "Together",
+    "Variant",
+]

@@ -269,6 +269,19 @@ class Editor:
                 best, known = second, measured
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
 
+    def laid_on(
+        self, original: Original, drawn: Variant, before: float, onto: np.ndarray | None
+    ) -> tuple[Variant, np.ndarray | None]:
+        """Lay a face as it was drawn into its photo alone, `judged`; and, if it is good, into the picture of several faces.
+
+        `onto`: that picture so far, uint8 [H, W, 3]; None for the photo as it is. Returns the variant alone, and the picture
+        as it is now: unchanged where the variant says in `told` why it is no good. Raises FaceLost.
+        """
+        alone = self.judged(original, drawn, before)
+        if alone.told is not None:
+            return alone, onto
+        return alone, self.into_photo(original, replace(drawn, lips_anew=alone.lips_anew), onto, judge=False).pixels
+
     def _measured(self, original: Original, variant: Variant, edited: Rendered) -> tuple[Variant, Measured | None]:
         """Put the variant into the photo, and measure the result: None if no face is found in it."""
         expression, parts = variant.expression, self.parts(variant.expression, variant.pull)

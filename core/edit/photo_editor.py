@@ -67,15 +67,18 @@ class PhotoEditor:
         self.editor = editor
         self._placed: OrderedDict[tuple[str, int, str, int | None], InPhoto] = OrderedDict()
 
-    def look(self, photo: bytes, face: int, found: str = "", *, alone: bool = False) -> tuple[Photo, Found]:
+    def look(
+        self, photo: bytes, face: int, found: str = "", *, alone: bool = False, loaded: Photo | None = None
+    ) -> tuple[Photo, Found]:
         """Decode a photo's file and find its face number `face`, counted from 0. Raises PhotoError, NoSuchFace.
 
         `found` is the text of an earlier `Found` for this very photo: if it passed today's checks, the face is not looked for
-        again. With `alone` a face that the checks refuse bars only itself, not the whole photo.
+        again. With `alone` a face that the checks refuse bars only itself, not the whole photo. `loaded` is the photo where
+        it was decoded already.
         """
         editor, known = self.editor, Found.load(found)
         if known is not None and editor.holds(known, alone=alone):
-            return editor.load(photo), known
+            return loaded or editor.load(photo), known
         loaded, faces = editor.look(photo, alone=alone)
         return loaded, editor.found(editor.pick(faces, face + 1))
 
@@ -119,14 +122,22 @@ class PhotoEditor:
         made = self._placed.pop(key, None)
         if made is None or not self.editor.holds(made.found, alone=alone):
             loaded, where = self.look(photo, number, face.learned.found, alone=alone)
-            shown = loaded.at_most(side)
-            original = self.editor.original(loaded, where, face.ws, shown)
-            drawn = original.reconstructed.landmarks.astype(np.float32)
-            made = InPhoto(original, Found(where.landmarks, drawn, where.checked), shown)
+            made = self.placed(loaded, where, face, loaded.at_most(side))
         self._placed[key] = made
         while len(self._placed) > _KEPT:
             self._placed.popitem(last=False)
-        return made, replace(face, learned=replace(face.learned, found=made.found.dump()))
+        return made, self.with_place(face, made)
+
+    def placed(self, photo: Photo, found: Found, face: KnownFace, shown: Photo) -> InPhoto:
+        """Prepare the edits of a face that was found in `photo`, for pictures as large as `shown`. Raises FaceLost."""
+        original = self.editor.original(photo, found, face.ws, shown)
+        drawn = original.reconstructed.landmarks.astype(np.float32)
+        return InPhoto(original, Found(found.landmarks, drawn, found.checked), shown)
+
+    @staticmethod
+    def with_place(face: KnownFace, place: InPhoto) -> KnownFace:
+        """Note on a face where it is in its photo."""
+        return replace(face, learned=replace(face.learned, found=place.found.dump()))
 
     def pictures(
         self,

@@ -9,6 +9,7 @@ from core.executor.kinds.find_faces import FindFaces, FoundFace, FoundFaces
 from core.executor.kinds.full_size import FullSize
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
+from core.executor.kinds.together import DrawnOne, DrawnTogether, OneOf, Together
 from core.executor.queue import Tenant
 from core.executor.spending import Spending
 from core.executor.stats import Stats, Tally, WorkerStats
@@ -19,12 +20,15 @@ __all__ = [
     "Animate",
     "Animated",
     "Capacity",
+    "DrawnOne",
+    "DrawnTogether",
     "Executor",
     "FindFaces",
     "FoundFace",
     "FoundFaces",
     "FullSize",
     "Lane",
+    "OneOf",
     "Patience",
     "Place",
     "Progress",
@@ -38,6 +42,7 @@ __all__ = [
     "Stats",
     "Tally",
     "Tenant",
+    "Together",
     "WorkItem",
     "Workbench",
     "WorkerStats",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from itertools import count
 from time import monotonic
 
@@ -40,7 +40,7 @@ class WorkItem:
         self.home = home(owner)
         self.kind = kind_of(request)
         self.lane = self.kind.lane
-        self.size = sum(len(part) for part in vars(request).values() if isinstance(part, bytes))
+        self.size = _bytes_in(request)
         self.attempts = 0  # times that it, or a batch it was in, brought a worker down
         self.deaths = 0  # times that its worker died and no item was blamed
         self.alone = False  # not to be put in a batch with others again
@@ -129,3 +129,12 @@ class WorkItem:
         if self.first is None or self.last is None:
             return 1
         return max(1, self.last.step - max(0, self.first.step - 1))  # the first report may come before the first step
+
+
+def _bytes_in(value: object) -> int:
+    """Count the bytes of photos and latents in a request, also those of its parts."""
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, tuple):
+        return sum(map(_bytes_in, value))
+    return sum(map(_bytes_in, vars(value).values())) if is_dataclass(value) else 0

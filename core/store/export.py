@@ -17,6 +17,7 @@ import sqlite_utils
 from core.errors import NoSuchStoredFace, StoreDamaged
 from core.store.erasure import PERSONAL
 from core.store.faces import Faces, StoredFace
+from core.store.groups import Groups
 from core.store.job import Job
 from core.store.jobs import Jobs
 from core.store.limits import Limits
@@ -86,8 +87,9 @@ class _Archive:
 class Exporter:
     """Collects what every part of the store keeps of a member."""
 
-    def __init__(self, faces: Faces, jobs: Jobs, members: Members, limits: Limits, reports: Reports) -> None:
+    def __init__(self, faces: Faces, groups: Groups, jobs: Jobs, members: Members, limits: Limits, reports: Reports) -> None:
         self._faces, self._jobs, self._members, self._limits, self._reports = faces, jobs, members, limits, reports
+        self._groups = groups
         self._database = faces.database
 
     def of_member(self, member_id: int, most: int) -> Iterator[bytes]:
@@ -139,6 +141,7 @@ class Exporter:
         with contextlib.suppress(StoreDamaged):
             files[f"faces/{face.id}.npz"] = self._faces.latent(owner, face.id)
         about = {**_plain(asdict(face)), "messages": self._faces.sources(face.id), "files": sorted(files)}
+        about["together"] = self._groups.with_face(face.id)
         return _Entry(owner, "faces", about, files)
 
     def _job(self, owner: Owner, job: Job) -> _Entry:

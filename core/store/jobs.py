@@ -174,12 +174,6 @@ class Jobs(Part):
         """Note the message that the answer is written in. False if the member was told already, or the job erased."""
         return self._update(job_id, {"channel_id": channel_id, "message_id": message_id})
 
-    def retoken(self, job_id: int, token: str, expires: float) -> bool:
-        """Note a newer token to answer with; `expires` in Unix seconds. False as for `reply`."""
-        with self.database.writing() as db:
-            sealed = self._sealed(db, job_id, "token", token.encode())
-            return self._update(job_id, {"token": sealed, "token_expires": expires})
-
     def get(self, job_id: int) -> Job | None:
         """Read any job by its id; None if there is none. (For a member's own jobs use `of`.)"""
         with self.database.reading() as db:

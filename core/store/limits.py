@@ -55,6 +55,11 @@ class Limits(Part):
             db.table("uses").insert(row, pk="id")
             return number
 
+    def taken(self, job: int) -> int:
+        """Count the uses that a job has taken."""
+        with self.database.reading() as db:
+            return int(db.execute("select count(*) from uses where job_id = ?", [job]).fetchone()[0])
+
     def require(self, owner: Owner, limits: GuildSettings, count: int, more: int) -> None:
         """Raise QuotaTooSmall unless the quota has room for `more` further uses of a request with `count` uses in all."""
         left = self.left(owner, limits).quota

@@ -176,6 +176,18 @@ def _answers(db: sqlite_utils.Database) -> None:
         db.execute(f"create index {table}_message on {table} (message_id, guild_id, member_id) where message_id is not null")
 
 
+@steps(name="015 faces edited together")
+def _together(db: sqlite_utils.Database) -> None:
+    """Add the groups: the number of the request that made it, its faces in their order, the strength of each."""
+    db.execute("""
+        create table together (
+            group_id integer not null, face_id integer not null references faces (id) on delete cascade,
+            place integer not null, strength real not null,
+            primary key (group_id, face_id)
+        ) without rowid""")
+    db.execute("create index together_face on together (face_id)")
+
+
 def sealed_steps(vault: Vault | None) -> Migrations:
     """Collect the migrations that rewrite encrypted values. They are applied once the key is known, after all others.
 

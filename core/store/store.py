@@ -22,6 +22,7 @@ from core.store.database import Database, Hold
 from core.store.erasure import Erased, Expired
 from core.store.export import Exporter
 from core.store.faces import Faces
+from core.store.groups import Groups
 from core.store.guilds import Guilds, GuildSettings
 from core.store.jobs import Jobs
 from core.store.keys import unlock
@@ -46,12 +47,13 @@ class Store:
         self._holds = [hold]
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="egao-store")
         self.faces = Faces(database, vault, now)
+        self.groups = Groups(database, vault, now, self.faces)
         self.jobs = Jobs(database, vault, now)
         self.members = Members(database, vault, now)
         self.guilds = Guilds(database, vault, now)
         self.limits = Limits(database, vault, now)
         self.reports = Reports(database, vault, now)
-        self._exporter = Exporter(self.faces, self.jobs, self.members, self.limits, self.reports)
+        self._exporter = Exporter(self.faces, self.groups, self.jobs, self.members, self.limits, self.reports)
         self._sweeper = erasure.Sweeper(database, now)
 
     @classmethod

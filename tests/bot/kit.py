@@ -211,6 +211,14 @@ def breaking(world: World, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(world.bot.http, "request", request)
 
 
+async def agree(person: Any, question: Message, *, label: str = "I agree") -> simcord.InteractionResult:
+    """Press "I agree" and send the form with both things ticked; what the form was answered with."""
+    form = await person.click(question, label=label)
+    assert form.modal is not None, "no form was shown"
+    sent: simcord.InteractionResult = await person.submit_modal(form, {"ticked": ["adult", "allowed"]})
+    return sent
+
+
 def last_in(channel: simcord.ChannelHandle) -> discord.Message:
     """The last message of the channel, which must have one."""
     message = channel.last_message

@@ -25,6 +25,8 @@ from core import errors
 from core.executor import (
     Animate,
     Animated,
+    DrawnOne,
+    DrawnTogether,
     FindFaces,
     FoundFace,
     FoundFaces,
@@ -34,6 +36,7 @@ from core.executor import (
     Projected,
     Render,
     Rendered,
+    Together,
 )
 from core.expressions import default
 from core.learned import KnownScale, Learned
@@ -56,17 +59,18 @@ def photo(
     once: str = "",
     until: str = "",
     barred: Sequence[int] = (),
+    only: int | None = None,
 ) -> bytes:
     """A photo with so many faces, each step of whose projection takes `seconds`.
 
     `fail` is what happens `at` "find" or "project": an EgaoError by its name, a "bug", or the worker has a "crash", is
     made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there. At "render" it names
     the ResultError that every smile in the photo is. If `until` names a file, the projection goes on until it is there.
-    The checks refuse the faces whose numbers are in `barred`.
+    The checks refuse the faces whose numbers are in `barred`. `only`: the one face that fails.
     """
     note = PngInfo()
     orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark}
-    orders |= {"once": once, "until": until, "barred": list(barred)}
+    orders |= {"once": once, "until": until, "barred": list(barred), "only": only}
     note.add_text("do", json.dumps(orders))
     return _png((64 * max(1, faces), 64), 90, note=note)
 
@@ -103,12 +107,13 @@ class Bench:
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         orders = _orders(request.photo)
         first, mark = int(request.resume or b"0"), f"{orders['mark']}/{request.face}"
-        while orders["until"] and not Path(orders["until"]).exists():
+        while orders["until"] and orders["only"] in (None, request.face) and not Path(orders["until"]).exists():
             time.sleep(0.05)
             yield Progress(first, orders["steps"])
         for step in range(first, orders["steps"]):
             time.sleep(orders["seconds"])
-            _fail(orders, "project")
+            if orders["only"] in (None, request.face):
+                _fail(orders, "project")
             yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step, mark), checkpoint=b"%d" % (step + 1))
         latent = json.dumps({"face": request.face, "from": first, "mark": mark}).encode()
         original = _png((32, 32), 90, mark)
@@ -148,6 +153,33 @@ class Bench:
         frames[0].save(out, "webp", save_all=True, append_images=frames[1:], duration=80, exif=mark)
         yield Animated(out.getvalue(), 4)
 
+    def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
+        """A stripe for each face of the photo, in the grey of its strength; one that is not edited keeps the photo's grey."""
+        with Image.open(io.BytesIO(request.photo)) as photo:
+            picture, orders = photo.convert("RGB"), _orders(request.photo)
+        became = []
+        for number, one in enumerate(request.faces):
+            strength = NEUTRAL if one.strength == "neutral" else float(one.strength)
+            bad = orders["at"] == "render" and strength > 0 and orders["only"] in (None, one.face)
+            if strength and not bad:
+                picture.paste(_grey(strength, (64, 64)), (64 * one.face, 0))
+            name, learned = request.expression or default().name, one.learned
+            if strength and learned.neutral(name) is None:
+                learned = learned.with_scale(_scale(name))
+            told = (orders["fail"], {"strength": f"{strength:+g}"}) if bad else ("", {})
+            became.append(DrawnOne(strength, learned, *told))
+            yield Progress(number + 1, len(request.faces) + 1)
+        out = io.BytesIO()
+        picture.save(out, request.kind, exif=_exif(_mark_of(request.faces[0].latent)), quality=95)
+        yield DrawnTogether(out.getvalue(), tuple(became))
+
+
+def strengths_in(picture: bytes) -> list[float]:
+    """The strength of each face of a picture of several; one that is as in the photo has -1.9."""
+    with Image.open(io.BytesIO(picture)) as image:
+        middles = [image.convert("L").getpixel((64 * n + 32, 32)) for n in range(image.width // 64)]
+    return [round((grey - 128) / 20, 1) for grey in middles]  # type: ignore[operator]
+
 
 def _scale(expression: str) -> KnownScale:
     return KnownScale(expression or default().name, "moved", (-1.0, 0.0, 1.0), (0.0, 0.2, 0.9), NEUTRAL, NEUTRAL)
@@ -164,7 +196,8 @@ def _orders(data: bytes) -> dict[str, Any]:
             orders: dict[str, Any] = json.loads(image.info.get("do", "{}"))
     except OSError:
         raise errors.UnreadablePhoto(reason="it is not a picture") from None
-    usual = {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", "until": "", "barred": []}
+    usual = {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", "until": ""}
+    usual |= {"barred": [], "only": None}
     return {**usual, **orders}
 
 

@@ -28,7 +28,7 @@ from core.settings import Settings
 from core.store import Owner
 from tests.discord.bench import LIMITS, say, spread, tell
 from tests.discord.fake import Member, Message, replies_to
-from tests.discord.stage import WORKING, Stage, answered, open_channel, staged, until_shown
+from tests.discord.stage import WORKING, Stage, agree, answered, open_channel, staged, until_shown
 
 ALONE = "alone"
 WORKBENCH = "core.workbench:create"
@@ -51,7 +51,7 @@ class Chat:
         reply = await self.stage.photos.wait_message(replies_to(posted), WORKING)
         began = posted.revisions[0].at
         if "I agree" in reply.labels:  # of a newcomer the clock goes from here
-            began = member.press(reply, "I agree").sent_monotonic
+            began = (await agree(member, reply)).sent_monotonic
         await until_shown(self.stage.discord, reply)
         shown = [revision for revision in reply.revisions if revision.at > began]
         first = next((revision.at for revision in shown if revision.pictures), shown[-1].at)

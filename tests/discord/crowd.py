@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from tests.bot.workbench import photo
 from tests.discord.fake import Channel, FakeDiscord, Guild, Member, Message, NotPossible
+from tests.discord.fake.interactions import COMPONENT
 from tests.discord.ledger import FORGET, Ledger, Request
-from tests.discord.stage import is_result, strength_of
+from tests.discord.stage import TICKED, is_result, strength_of
 
 AGAIN = 8.0  # seconds after which a member who was asked something answers once more
 MOST_OPEN = 3  # of one member's requests
@@ -168,8 +169,9 @@ class Crowd:
     def _answer(self, request: Request, message: Message) -> None:
         member = request.member
         if "I agree" in message.labels:
-            used = member.press(message, "I agree")
-        elif message.selects:
+            self._agree(request, message)
+            return
+        if message.selects:
             request.choice = request.choice or self.dice.choice(["0", "2", "all"])
             used = member.select(message, request.choice)
         elif "Erase everything" in message.labels:
@@ -181,6 +183,15 @@ class Crowd:
             return
         request.asides.append(used)
         request.nudged = time.monotonic()
+
+    def _agree(self, request: Request, question: Message) -> None:
+        """Press "I agree" and, once the form is there, send it; once more where nothing comes of it."""
+        opened = next((one for one in reversed(request.asides) if one.message is question and one.kind == COMPONENT), None)
+        if opened is not None and opened.modal is not None:
+            request.asides.append(request.member.submit_modal(opened.modal, ticked=TICKED))
+            request.nudged = time.monotonic()
+        elif opened is None or time.monotonic() - opened.sent_monotonic > AGAIN:
+            request.asides.append(request.member.press(question, "I agree"))
 
     # -- for how long
 

@@ -48,8 +48,8 @@ class Request:
 
     @property
     def owed(self) -> int:
-        """How many answers are to come."""
-        return 3 if self.choice == "all" else 1
+        """How many answers are to come: one, also to a photo of several."""
+        return 1
 
     @property
     def once(self) -> str:
@@ -306,7 +306,8 @@ def addressees(message: Message) -> set[int]:
 
 def asks(message: Message) -> bool:
     """Whether the bot waits for its member: to choose a face, to agree, to confirm."""
-    return bool(message.selects or {"I agree", "Erase everything"} & set(message.labels))
+    chooses = bool(message.selects) and not is_result(message)  # under a picture of several a select is for later
+    return bool(chooses or {"I agree", "Erase everything"} & set(message.labels))
 
 
 def last_word(message: Message) -> str:

@@ -39,12 +39,21 @@ class Stage:
         posted = member.upload(self.photos, photo)
         reply = await self.photos.wait_message(replies_to(posted), WORKING)
         if "I agree" in reply.labels:
-            await member.press(reply, "I agree").wait_answer(WORKING)
+            await agree(member, reply)
         return reply
 
     async def result(self, reply: Message) -> Message:
         """Wait until the bot's message has become a result."""
         return await until_shown(self.discord, reply)
+
+
+TICKED = ["adult", "allowed"]
+
+
+async def agree(member: Member, question: Message) -> Interaction:
+    """Press "I agree", tick both things in the form and send it."""
+    form = await member.press(question, "I agree").wait_modal(WORKING)
+    return await member.submit_modal(form, ticked=TICKED).wait_answer(WORKING)
 
 
 async def come_back(discord: FakeDiscord, bot: BotProcess) -> None:

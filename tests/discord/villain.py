@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from tests.bot.workbench import photo
 from tests.discord.crowd import Crowd
-from tests.discord.fake import NotPossible
-from tests.discord.stage import is_result
+from tests.discord.fake import Interaction, Message, NotPossible
+from tests.discord.stage import TICKED, is_result
 
 LARGE: Final = 24 * 2**20  # bytes behind a photo: just under what is let in
 FACES: Final = 40  # of a sheet
@@ -41,6 +41,7 @@ class Villain:
         self.person = crowd.people.pop(1)  # who has agreed
         crowd.ledger.unruly.add(self.person.member.id)
         self.did: Counter[str] = Counter()
+        self.forms: list[Interaction] = []  # presses that were answered with the form of the consent, or will be
 
     async def run(self, pause: float) -> None:
         """Attack, every so many seconds in another way, until cancelled. In turns, so that any two minutes ask for the same."""
@@ -66,6 +67,9 @@ class Villain:
         except NotPossible:  # what even a forged client could not send, and buttons that are gone by now
             self.did["not possible"] += 1
 
+    def _open(self, question: Message) -> None:
+        self.forms = [*self.forms[-8:], self.person.member.press(question, "I agree")]
+
     def _photo(self, faces: int = 1, more: int = 0) -> tuple[bytes, str]:
         self.person.count += 1
         mark = f"{self.person.member.id}:{self.person.count}"
@@ -75,7 +79,11 @@ class Villain:
         """Agree, and take all of the faces, wherever the bot asks."""
         for message in [one for posted in self.person.photos[-8:] for one in self.crowd.ledger.answering(posted)]:
             if "I agree" in message.labels:
-                self._try(self.person.member.press, message, "I agree")
+                form = next((one.modal for one in self.forms if one.message is message and one.modal is not None), None)
+                if form is None:
+                    self._try(self._open, message)
+                else:
+                    self._try(self.person.member.submit_modal, form, ticked=TICKED)
             for menu in message.selects[:1]:
                 self._try(self.person.member.select, message, "all", menu=menu["custom_id"])
 

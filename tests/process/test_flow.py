@@ -26,6 +26,7 @@ from tests.discord.process import alive
 from tests.discord.stage import (
     WORKING,
     Stage,
+    agree,
     answered,
     is_result,
     picture,
@@ -254,7 +255,7 @@ async def test_sigkill_in_the_middle_of_a_projection_and_the_answer_after_the_re
     dan = stage.guild.member("Dan")
     used = dan.slash("smile", stage.photos, strength=1.5, photo=astronaut_png)
     asked = await used.wait_message(within=WORKING)
-    await dan.press(asked, "I agree").wait_answer(WORKING)
+    await agree(dan, asked)
     reply = asked
     await _interrupted(stage, reply)
     workers = stage.bot.children()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +152,15 @@ class _Edit:
 
     def _into_photo(self, original: Original, drawn: list[Variant], before: float) -> list[Variant]:
         """Put each variant into the photo and judge it; the good ones are also added to `together`."""
-        editor = self.bench.editor.editor
-        judged = [editor.judged(original, one, before) for one in drawn]
-        for one, laid in zip(drawn, judged, strict=True):
-            if self.together is not None and laid.told is None:
-                name, way = _plain(one), replace(one, lips_anew=laid.lips_anew)
-                self.together[name] = editor.into_photo(original, way, self.together.get(name), judge=False).pixels
+        editor, judged = self.bench.editor.editor, []
+        for one in drawn:
+            if self.together is None:
+                judged.append(editor.judged(original, one, before))
+                continue
+            laid, together = editor.laid_on(original, one, before, self.together.get(_plain(one)))
+            judged.append(laid)
+            if together is not None:
+                self.together[_plain(one)] = together
         return judged
 
     def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant]) -> bytes:

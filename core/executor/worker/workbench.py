@@ -19,6 +19,7 @@ from core.executor.kinds.find_faces import FindFaces, FoundFaces
 from core.executor.kinds.full_size import FullSize
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
+from core.executor.kinds.together import DrawnTogether, Together
 
 
 class Workbench(Protocol):
@@ -52,4 +53,8 @@ class Workbench(Protocol):
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         """Yield a `Progress` after each frame, and `Animated` last."""
+        ...
+
+    def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
+        """Yield a `Progress` after each face and, last, the one `DrawnTogether`."""
         ...

@@ -134,7 +134,7 @@ async def test_several_faces_are_offered_with_numbers_and_pictures(world: World)
         "face 1",
         "face 2",
         "face 3",
-        "All of them (counts as 3 edits)",
+        "All of them, in one picture (counts as 3 edits)",
     ]
     answer = await world.ben.select(choice, ["1"])
     assert "Only the person who asked" in text(answer.response)
@@ -152,15 +152,6 @@ async def test_while_a_choice_is_open_no_photo_is_held(world: World) -> None:
     await world.ann.select(last_in(world.channel), ["1"])
     assert "AI-edited" in text(world.channel.last_message)
     assert len(world.photos.fetched) == fetched + 1
-
-
-async def test_all_faces_get_a_result_each(world: World) -> None:
-    await world.ann.send(world.channel, attachments=[("us.png", photo(3))])
-    await world.ann.select(last_in(world.channel), ["all"])
-    results = world.channel.history()[1:]
-    assert len(results) == 3
-    assert all("AI-edited" in text(one) for one in results)
-    assert sorted(one.face for one in world.faces(world.ann)) == [0, 1, 2]
 
 
 async def test_a_number_with_the_photo_needs_no_question(world: World) -> None:

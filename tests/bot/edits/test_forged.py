@@ -177,7 +177,7 @@ async def test_a_form_that_no_button_of_its_message_opens_is_not_taken(
     (face,) = world.faces(world.ben)
     opened = await world.ben.click(anns, label="Report")
     with saying(monkeypatch, "egao:" + form.format(face=face.id, ben=world.ben.id)):
-        answer = await world.ben.submit_modal(opened, {"reason": "x"})
+        answer = await world.ben.submit_modal(opened, {"why": "else", "reason": "x"})
     assert "older message" in text(response_of(answer))
     assert await shown(world, anns) == before
     assert world.faces(world.ben)[0].name is None

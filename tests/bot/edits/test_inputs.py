@@ -156,7 +156,7 @@ async def test_words(world: World, sent: Any) -> None:
         assert len(world.faces(world.ann)[0].name or "") <= 40
         form = await world.ben.click(message, label="Report")
         sent(put("reason", value))
-        refused(world, response_of(await world.ben.submit_modal(form, {"reason": "x"})))
+        refused(world, response_of(await world.ben.submit_modal(form, {"why": "else", "reason": "x"})))
         for report in world.store.reports.by(world.owner(world.ben)):
             refused(world, response_of(await world.boss.slash(world.channel, "egao status")))
             world.store.reports.close(world.guild.id, report.id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import discord
 import pytest
 from simcord.backend import serializers
 
@@ -80,3 +82,44 @@ async def test_a_webhooks_photo_is_answered_with_the_reason_and_seldom(world: Wo
     assert not world.faces(world.ann)
     answer = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo()))
     assert "edited.jpg" in pictures(world, response_of(answer)), "and the way that it names works"
+
+
+async def test_of_a_link_the_reason_is_told_and_the_way_that_works(world: World) -> None:
+    assert world.bot.user is not None
+    mention = world.bot.user.mention
+    await world.ann.send(world.other_channel, f"{mention} https://example.org/me.jpg")
+    assert "reads only photos that are uploaded" in text(last_in(world.other_channel))
+    link = await world.ben.send(world.other_channel, "https://example.org/me.jpg")
+    await world.ann.send(world.other_channel, mention, reply_to=link)
+    assert "reads only photos that are uploaded" in text(last_in(world.other_channel))
+    await world.ann.send(world.other_channel, mention)
+    assert "Send me a photo" in text(last_in(world.other_channel))
+
+
+async def test_an_answer_to_a_photo_finds_the_photo(world: World) -> None:
+    assert world.bot.user is not None
+    mine = await world.ann.send(world.other_channel, attachments=[("SPOILER_me.png", photo())])
+    await world.ann.send(world.other_channel, world.bot.user.mention, reply_to=mine)
+    result = last_in(world.other_channel)
+    assert "AI-edited" in text(result)
+    assert all(one["spoiler"] for one in gallery(result))
+
+
+async def test_ones_own_avatar_is_edited_and_nobody_elses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = await world.ann.context_menu(world.channel, "Make it smile", world.ann)
+    assert "no avatar of your own" in text(none.response)
+    shown = SimpleNamespace(replace=lambda **size: SimpleNamespace(url=f"https://cdn.discordapp.com/avatars/{size['size']}.png"))
+    monkeypatch.setattr(discord.User, "avatar", shown)
+    world.photos.changed = photo()
+    monkeypatch.setattr(world.photos, "photo", lambda url, declared=None: _fetched(world, url))
+    done = await world.ann.context_menu(world.channel, "Make it smile", world.ann)
+    assert "edited.jpg" in pictures(world, response_of(done))
+    assert world.photos.fetched == ["https://cdn.discordapp.com/avatars/1024.png"]
+    refused = await world.ann.context_menu(world.channel, "Make it smile", world.ben)
+    assert "only your own avatar" in text(refused.response)
+
+
+async def _fetched(world: World, url: str) -> bytes:
+    world.photos.fetched.append(url)
+    assert world.photos.changed is not None
+    return world.photos.changed

@@ -71,12 +71,6 @@ async def test_direct_messages_have_faces_of_their_own(world: World) -> None:
     assert len(world.store.faces.of(type(world.owner(world.ann)).direct(world.ann.id))) == 1
 
 
-async def test_of_several_pictures_the_first_is_taken_and_that_is_said(world: World) -> None:
-    await world.ann.send(world.channel, attachments=[("a.png", photo(n=1)), ("b.png", photo(n=2))])
-    assert "had 2 pictures" in text(world.channel.last_message)
-    assert len(world.faces(world.ann)) == 1
-
-
 async def test_a_picture_that_is_none_is_explained(world: World) -> None:
     await world.ann.send(world.channel, attachments=[("me.png", b"not a picture")])
     assert "can't be read" in text(world.channel.last_message)

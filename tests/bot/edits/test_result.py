@@ -83,10 +83,23 @@ async def test_an_exact_strength_however_it_is_written(world: World, written: st
     assert drawn(world, world.channel.last_message) == pytest.approx(strength, abs=0.06)
 
 
-@pytest.mark.parametrize("written", ["much", "nan", "1e999", ""])
+async def test_an_exact_strength_can_be_chosen_too(world: World) -> None:
+    world.set(strength_max=2.5)
+    form = await press(world, "Exact…")
+    assert form.modal is not None
+    select = form.modal["components"][0]["component"]
+    values = {one["label"]: one["value"] for one in select["options"]}
+    assert len(values) == 25
+    assert {"−2.5", "0", "+1.0", "+2.5"} <= values.keys()
+    assert [one["label"] for one in select["options"] if one.get("default")] == ["+1.0"], "what is shown just now"
+    await world.ann.submit_modal(form, {"chosen": [values["−2.5"]]})
+    assert drawn(world, world.channel.last_message) == pytest.approx(-2.5, abs=0.06)
+
+
+@pytest.mark.parametrize("written", ["much", "nan", "1e999"])
 async def test_what_is_no_number_is_explained(world: World, written: str) -> None:
     form = await press(world, "Exact…")
-    answer = await world.ann.submit_modal(form, {"strength": written or " "})
+    answer = await world.ann.submit_modal(form, {"strength": written})
     assert answer.ephemeral
     assert any(words in text(answer.response) for words in ("not a number", "must be between"))
 
@@ -169,13 +182,13 @@ async def test_delete_works_when_the_face_is_gone(world: World) -> None:
 
 async def test_reports_reach_the_admins(world: World) -> None:
     form = await press(world, "Report", world.ben)
-    answer = await world.ben.submit_modal(form, {"reason": "this is *not* him"})
+    answer = await world.ben.submit_modal(form, {"why": "else", "reason": "this is *not* him"})
     assert answer.ephemeral
     assert "/egao status" in text(answer.response)
     office = world.guild.create_text_channel("office")
     world.set(report_channel=office.id)
     form = await press(world, "Report", world.ann)
-    await world.ann.submit_modal(form, {"reason": "still\nthere @everyone"})
+    await world.ann.submit_modal(form, {"why": "else", "reason": "still\nthere @everyone"})
     notice = office.last_message
     assert notice is not None
     assert str(world.ann.id) in text(notice)
@@ -185,11 +198,24 @@ async def test_reports_reach_the_admins(world: World) -> None:
     assert "Reports: 2" in text(status.response)
 
 
+async def test_a_report_says_why_in_the_admins_language(world: World) -> None:
+    office = world.guild.create_text_channel("office")
+    world.set(report_channel=office.id, language="ja")
+    form = await press(world, "Report", world.ben)
+    assert form.modal is not None
+    reasons = form.modal["components"][0]["component"]["options"]
+    assert len(reasons) == 5
+    await world.ben.submit_modal(form, {"why": "young"})
+    assert "18歳未満の人が写っている" in text(office.last_message)
+    (kept,) = world.store.reports.of(world.guild.id)
+    assert kept.reason == "18歳未満の人が写っている"
+
+
 async def test_the_same_picture_is_reported_once_by_each(world: World) -> None:
     office = world.guild.create_text_channel("office")
     world.set(report_channel=office.id)
     for person in (world.ben, world.ben, world.ann):
-        answer = await person.submit_modal(await press(world, "Report", person), {"reason": "look"})
+        answer = await person.submit_modal(await press(world, "Report", person), {"why": "else", "reason": "look"})
         assert "were told" in text(answer.response)
     assert len(office.history()) == 2
     assert world.store.reports.count(world.guild.id) == 2
@@ -198,7 +224,7 @@ async def test_the_same_picture_is_reported_once_by_each(world: World) -> None:
 async def test_admins_and_nobody_else_mark_a_report_as_handled(world: World) -> None:
     office = world.guild.create_text_channel("office")
     world.set(report_channel=office.id, language="ja")
-    await world.ben.submit_modal(await press(world, "Report", world.ben), {"reason": "not him"})
+    await world.ben.submit_modal(await press(world, "Report", world.ben), {"why": "else", "reason": "not him"})
     message = office.last_message
     assert message is not None
     assert labels(message) == ["対応済みにする"]
@@ -217,7 +243,7 @@ async def test_admins_and_nobody_else_mark_a_report_as_handled(world: World) -> 
 
 async def test_a_report_can_be_handled_from_the_status_and_only_on_its_own_server(world: World) -> None:
     elsewhere = world.store.reports.add(1, world.ben.id, channel_id=2, message_id=3, reason="of another server")
-    await world.ben.submit_modal(await press(world, "Report", world.ben), {"reason": "first\nline"})
+    await world.ben.submit_modal(await press(world, "Report", world.ben), {"why": "else", "reason": "first\nline"})
     status = await world.boss.slash(world.channel, "egao status")
     assert "1. " in text(status.response)
     assert "first line" in text(status.response)

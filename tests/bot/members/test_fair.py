@@ -92,7 +92,7 @@ async def test_reports_are_not_posted_in_another_server(world: World) -> None:
     world.set(report_channel=there.id)
     message = await world.kept_face(world.ann)
     form = await world.ben.click(message, label="Report")
-    answer = await world.ben.submit_modal(form, {"reason": "hello from another server"})
+    answer = await world.ben.submit_modal(form, {"why": "else", "reason": "hello from another server"})
     assert there.last_message is None
     assert "/egao status" in text(answer.response) or "admins" in text(answer.response)
     assert len(world.store.reports.of(world.guild.id)) == 1, "kept all the same"
@@ -215,7 +215,7 @@ async def test_every_face_of_a_photo_is_an_edit(world: World) -> None:
     world.set(daily_quota=10, queue_share=20, cooldown_seconds=3600)
     await world.ann.send(world.channel, attachments=[("us.png", photo(10))])
     choice = last_in(world.channel)
-    assert "All of them (counts as 10 edits)" in str(parts_of(choice))
+    assert "All of them, in one picture (counts as 10 edits)" in str(parts_of(choice))
     await world.ann.select(choice, ["all"])
     assert world.parts.executor.stats().kinds["Project"].done == 10
     assert quota(world, world.ann) == 0

@@ -20,7 +20,7 @@ from core.expressions import load
 from core.expressions import names as expressions
 from core.faces import load_photo
 from core.settings import Settings
-from tests.bot.kit import World, labels, response_of, running, speaking, text
+from tests.bot.kit import World, agree, labels, response_of, running, speaking, text
 from tests.bot.workbench import photo
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +58,7 @@ def test_both_catalogues_have_the_same_sentences_with_the_same_placeholders() ->
 def test_every_sentence_is_said_somewhere() -> None:
     files = [path for folder in ("bot", "cogs") for path in (ROOT / folder).rglob("*.py")]
     code = "".join(path.read_text("utf-8") for path in files if path.stem not in {"english", "japanese"})
-    put_together = ("admin.whose.", "admin.language.", "admin.refused.")
+    put_together = ("admin.whose.", "admin.language.", "admin.refused.", "report.why.", "consent.tick.")
     unsaid = [key for key in english.TEXT if f'"{key}"' not in code and f"'{key}'" not in code]
     assert all(key.startswith(put_together) for key in unsaid), unsaid
 
@@ -167,7 +167,7 @@ async def test_people_are_answered_in_the_language_of_their_discord(world: World
     with speaking(monkeypatch, {world.ann.id: "ja"}):
         question = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo()))
         assert labels(question.response) == ["同意する", "同意しない"]
-        await world.ann.click(response_of(question), label="同意する")
+        await agree(world.ann, response_of(question), label="同意する")
         assert "AIで編集した画像です" in text(question.response)
         assert "笑顔" in text((await world.ann.slash(world.channel, "help")).response)
         english_help = await world.ben.slash(world.channel, "help")

@@ -17,7 +17,7 @@ from bot.transport.answer import Answer
 from core.errors import QueueFull
 from core.executor import Progress
 from core.store import GuildSettings, Owner
-from tests.bot.kit import HeldExecutor, World, labels, last_in, pictures, response_of, running, text
+from tests.bot.kit import HeldExecutor, World, agree, labels, last_in, pictures, response_of, running, text
 from tests.bot.workbench import mark_in, photo
 
 
@@ -32,7 +32,7 @@ async def test_a_photo_deleted_before_its_author_agrees_is_not_edited(world: Wor
     sent = await world.ann.send(world.channel, attachments=[("me.png", photo())])
     question = last_in(world.channel)
     await world.ann.delete(sent)
-    answer = await world.ann.click(question, label="I agree")
+    answer = await agree(world.ann, question)
     assert "can't be read any more" in text(answer.response)
     assert not world.photos.fetched, "though its link still worked"
     assert not world.faces(world.ann)
@@ -60,7 +60,7 @@ async def test_agreeing_in_one_server_does_not_start_what_was_asked_in_another(w
     world.store.guilds.set(other.id, whose_photos="own", cooldown_seconds=0)
     first = await world.ann.slash(world.channel, "smile", strength=1.0, photo=("me.png", photo(mark="HERE")))
     await ann.slash(room, "smile", strength=1.0, photo=("me.png", photo(mark="THERE")))
-    done = await world.ann.click(response_of(first), label="I agree")
+    done = await agree(world.ann, response_of(first))
     assert mark_in(pictures(world, done.response)["edited.jpg"]).startswith("HERE")
     assert not world.store.faces.of(Owner(other.id, world.ann.id))
 
@@ -96,7 +96,7 @@ class Asking:
         self.world, self.person, self.arrive = world, person, arrive
         self.owner, self.once = world.owner(person), f"t{person.id}"
         self.channel_id, self.message_id, self.token, self.private, self.limit = world.channel.id, None, None, False, 10**7
-        self.say = Speaker("en")
+        self.say, self.away = Speaker("en"), False
 
     async def reply(self, page: Any, nonce: str) -> Answer:
         await self.arrive.wait()

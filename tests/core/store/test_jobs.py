@@ -89,7 +89,6 @@ def test_what_comes_after_the_end_changes_nothing(store: Store) -> None:
     assert not store.jobs.checkpoint(job.id, b"x")
     assert not store.jobs.requeue(job.id)
     assert not store.jobs.cancel(HERE, job.id)
-    assert not store.jobs.retoken(job.id, "t", 0)
     assert rows(store, "jobs") == before
 
 
@@ -118,12 +117,11 @@ def test_a_shutdown_puts_a_job_back_with_its_progress(store: Store) -> None:
     assert again(store, job).attempts == 1
 
 
-def test_a_reply_and_a_newer_token_are_noted(store: Store, clock: Clock) -> None:
+def test_a_reply_is_noted(store: Store, clock: Clock) -> None:
     job = accept(store, token="old", token_expires=clock.at + 1)
     assert store.jobs.reply(job.id, 8, 9)
-    assert store.jobs.retoken(job.id, "new", clock.at + 900)
     after = again(store, job)
-    assert (after.channel_id, after.message_id, after.token, after.token_expires) == (8, 9, "new", clock.at + 900)
+    assert (after.channel_id, after.message_id, after.token, after.token_expires) == (8, 9, "old", clock.at + 1)
 
 
 def test_what_an_earlier_process_left_is_taken_up(tmp_path: Path, clock: Clock) -> None:

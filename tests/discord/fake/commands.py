@@ -91,6 +91,8 @@ def offered_to(command: Command, member: Member, channel: Channel) -> bool:
     needed = command.get("default_member_permissions")
     here = channel.permissions_of(member)
     shown = contexts is None or 0 in contexts
+    if not channel.guild.added and 1 not in (command.get("integration_types") or [0]):
+        return False
     may = needed is None or int(needed) & here == int(needed)
     return shown and may and channel.allows(member, "use_application_commands")
 

@@ -85,6 +85,10 @@ def missing_permissions() -> ApiError:
     return ApiError(403, 50013, "Missing Permissions")
 
 
+def too_many_followups() -> ApiError:
+    return ApiError(400, 40094, "This interaction has reached the maximum number of follow up messages.")
+
+
 def bad_webhook_token() -> ApiError:
     return ApiError(401, 50027, "Invalid Webhook Token")
 

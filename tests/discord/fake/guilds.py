@@ -148,7 +148,7 @@ class Channel:
 
 
 class Guild:
-    """A server. The bot is in it from the start, with what members may do by default."""
+    """A server. Once it is announced the bot is in it, with what members may do by default."""
 
     def __init__(self, world: World, name: str, *, locale: str = "en-US", boost: int = 0) -> None:
         from tests.discord.fake.members import Member
@@ -164,6 +164,11 @@ class Guild:
         self.banned: set[int] = set()
         self.me = Member(self, world.bot)
         Member(self, self.owner)
+
+    @property
+    def added(self) -> bool:
+        """Whether the bot is in it; members may bring it along to one where it is not."""
+        return self.id in self.world.guilds
 
     @property
     def upload_limit(self) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.discord.fake.rest import Request
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5  # interaction types
+MOST_FOLLOWUPS = 5  # of an app that only the member has added
 MESSAGE, DEFER, DEFER_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9  # answer types
 
 
@@ -112,6 +113,8 @@ class Interaction:
 
     def _owners(self) -> dict[str, str]:
         guild = self.channel.guild
+        if guild is not None and not guild.added:
+            return {"1": str(self.user.id)}
         return {"0": str(guild.id)} if guild else {"0": "0"}
 
     def payload(self) -> dict[str, Any]:
@@ -195,6 +198,8 @@ class Interaction:
     def _new(self, flags: int, *, loading: bool = False) -> Message:
         slash = self.kind == COMMAND and self.data.get("type", 1) == 1
         kind = 20 if slash else 23 if self.kind == COMMAND else 0
+        if "0" not in self._owners() and not self.channel.allows(self.member, "use_external_apps"):
+            flags |= EPHEMERAL
         made = Message(self.channel, self.world.bot, kind=kind, flags=LOADING if loading else 0)
         made.interaction = self
         return posting.begin(made, self.user if flags & EPHEMERAL else None)
@@ -220,6 +225,8 @@ class Interaction:
             posting.fill(self.original, body, request, limit=self.size_limit, new=True)
             self.original.committed(new=False)
             return self.original
+        if "0" not in self._owners() and len(self.followups) >= MOST_FOLLOWUPS:
+            raise errors.too_many_followups()
         made = self._new(int(body.get("flags") or 0))
         posting.fill(made, body, request, limit=self.size_limit, new=True)
         self.followups.append(made)
@@ -233,5 +240,6 @@ def start(member: Member, channel: Channel, kind: int, data: dict[str, Any], mes
         raise NotPossible("the message is deleted")
     made = Interaction(member, channel, kind, data, message)
     made.world.interactions[made.token] = made
-    made.world.gateway.dispatch("INTERACTION_CREATE", made.payload(), guild=channel.guild, intent=0)
+    there = channel.guild if channel.guild is not None and channel.guild.added else None
+    made.world.gateway.dispatch("INTERACTION_CREATE", made.payload(), guild=there, intent=0)
     return made

@@ -21,8 +21,9 @@ BITS = {
     "manage_roles": 1 << 28,
     "use_application_commands": 1 << 31,
     "send_messages_in_threads": 1 << 38,
+    "use_external_apps": 1 << 50,
 }
-ALL = (1 << 50) - 1
+ALL = (1 << 51) - 1
 MEMBER_DEFAULT = (
     "view_channel",
     "send_messages",
@@ -32,6 +33,7 @@ MEMBER_DEFAULT = (
     "add_reactions",
     "use_application_commands",
     "send_messages_in_threads",
+    "use_external_apps",
 )
 
 

@@ -98,7 +98,7 @@ class Channels:
         if channel is None:
             raise errors.unknown_channel()
         me = channel.guild.me if channel.guild else None
-        if not channel.allows(me, "view_channel"):
+        if (channel.guild is not None and not channel.guild.added) or not channel.allows(me, "view_channel"):
             raise errors.missing_access()
         if not all(channel.allows(me, name) for name in needed):
             raise errors.missing_permissions()

@@ -63,6 +63,10 @@ class FakeDiscord:
         guild.announce()
         return guild
 
+    def elsewhere(self, name: str) -> Guild:
+        """A server that did not add the bot: it hears nothing of it but what members do with it as an app of their own."""
+        return Guild(self.world, name)
+
     async def wait_ready(self, within: float = 10.0) -> None:
         """Until a bot has identified on every shard and registered commands."""
         await self.world.until(

@@ -84,6 +84,8 @@ class World:
     def message_event(self, event: str, message: Message, data: dict[str, Any]) -> None:
         """Tell the bot of a message, keeping its content back where the intent is missing."""
         channel = message.channel
+        if channel.guild is not None and not channel.guild.added:
+            return
         plain = channel.guild is None or message.author is self.bot or self.bot.id in message.mentioned
         hidden = data if plain else {**data, "content": "", "embeds": [], "attachments": [], "components": []}
         intent = DIRECT_MESSAGES if channel.guild is None else GUILD_MESSAGES
@@ -104,4 +106,5 @@ class World:
             "team": None,
             "interactions_endpoint_url": None,
             "approximate_guild_count": len(self.guilds),
+            "integration_types_config": {"0": {}, "1": {}},
         }

@@ -1,0 +1,116 @@
+"""Edits several kept faces of one photo into one picture, each at a strength of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from core.edit.found import Found
+from core.errors import EgaoError, FaceBarred, FaceLost, MouthCut, MouthHidden, NoSuchFace
+from core.expressions import Expression, Strength
+from core.faces import Photo
+
+if TYPE_CHECKING:
+    from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
+
+OF_ONE_FACE: Final = (FaceBarred, FaceLost, MouthCut, MouthHidden, NoSuchFace)  # for these the others are edited all the same
+
+
+@dataclass(frozen=True, eq=False)
+class OneFace:
+    """A face of the photo, and how strong its expression is to be."""
+
+    number: int  # in the photo, from 0
+    face: KnownFace
+    strength: Strength  # 0: it stays as it is
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """What became of a face."""
+
+    face: KnownFace  # with what was learned of it
+    strength: float  # that it was drawn at
+    told: EgaoError | None = None  # why it was left as it is in the photo
+
+
+class Together:
+    """One edit of several faces: iterate `run`, then read the `photo`, its edited `pixels`, and of each face what was `laid`."""
+
+    def __init__(
+        self,
+        photos: PhotoEditor,
+        photo: bytes,
+        faces: Sequence[OneFace],
+        expression: Expression,
+        side: int | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """`photo`: a file; the picture is of at most `side` pixels; `alone` as in `PhotoEditor.look`."""
+        assert faces, "a picture of nobody"
+        self.laid: list[Laid] = []
+        self._photos, self._file, self._faces, self._expression = photos, photo, faces, expression
+        self._side, self._alone = side, alone
+        self._loaded: Photo | None = None
+        self._shown: Photo | None = None
+        self._pixels: np.ndarray | None = None
+
+    @property
+    def photo(self) -> Photo:
+        """The photo, as large as the picture."""
+        assert self._shown is not None
+        return self._shown
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The photo with the faces edited: uint8 [H, W, 3]; itself, where none was."""
+        return self.photo.pixels if self._pixels is None else self._pixels
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no face was edited."""
+        return self._pixels is None
+
+    def run(self) -> Iterator[int]:
+        """Edit one face after the other, and yield after each how many are done.
+
+        What one face alone can't have is noted of it, and the others go on. Raises PhotoError where the photo itself is
+        refused or can't be read.
+        """
+        for one in self._faces:
+            try:
+                self.laid.append(self._lay(one))
+            except OF_ONE_FACE as error:
+                self.laid.append(Laid(one.face, 0.0, error))
+            yield len(self.laid)
+        if self._shown is None:  # no face was found: the photo as it is
+            self._shown = self._photos.editor.load(self._file).at_most(self._side)
+
+    def _lay(self, one: OneFace) -> Laid:
+        """Edit one face in the photo and, if that is good, in the picture of all. Raises OF_ONE_FACE, and PhotoError."""
+        photos, editor = self._photos, self._photos.editor
+        found = self._found(one)
+        if one.strength == 0:
+            return Laid(one.face, 0.0)
+        placed: InPhoto = photos.placed(self._whole, found, one.face, self.photo)
+        face = photos.learn(photos.with_place(one.face, placed), self._expression)
+        scale = photos.scale(face, self._expression)
+        (drawn,) = editor.variants(face.ws, [one.strength], self._expression, scale, judge=False)
+        laid, self._pixels = editor.laid_on(placed.original, drawn, scale.score(0.0), self._pixels)
+        return Laid(face, drawn.strength, laid.told)
+
+    @property
+    def _whole(self) -> Photo:
+        assert self._loaded is not None
+        return self._loaded
+
+    def _found(self, one: OneFace) -> Found:
+        """Find the face in the photo, which is decoded once for all of them."""
+        loaded, found = self._photos.look(self._file, one.number, one.face.learned.found, alone=self._alone, loaded=self._loaded)
+        if self._loaded is None:
+            self._loaded, self._shown = loaded, loaded.at_most(self._side)
+        return found

@@ -1,0 +1,98 @@
+"""The real process in front of the fake Discord: a group of seven, an album, and egao brought along to another server.
+
+Its workers draw grey stripes in milliseconds (`tests.bot.workbench`): what is tested here is what goes to and fro.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.bot.workbench import photo, strengths_in
+from tests.discord.fake import Message, NotPossible, Upload, replies_to
+from tests.discord.stage import WORKING, Stage, agree, is_result, picture, staged
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    home: Path = tmp_path_factory.mktemp("bot")
+    async with staged(home, FAKE_WORKBENCH="tests.bot.workbench:create") as stage:
+        stage.discord.rules.answer_within = WORKING
+        await stage.open(cooldown_seconds="0")
+        yield stage
+        assert stage.discord.rest.unknown == []
+        assert "Traceback" not in stage.bot.log
+
+
+def shown(message: Message) -> list[float]:
+    return strengths_in(picture(message, "edited").data)
+
+
+async def until_strengths(stage: Stage, message: Message, wanted: list[float]) -> None:
+    await stage.discord.world.until(lambda: message.pictures and shown(message) == wanted, WORKING, f"{wanted} in {message}")
+
+
+async def test_seven_people_in_one_picture(stage: Stage) -> None:
+    ann = stage.guild.member("Ann")
+    question = await stage.drop(ann, photo(7))
+    await stage.discord.world.until(lambda: question.selects, WORKING, "choice")
+    ann.select(question, "all")
+    await stage.discord.world.until(lambda: is_result(question), WORKING, "result")
+    assert [one.filename.split(".")[0] for one in question.pictures] == ["original", "edited"]
+    assert shown(question) == [1.0] * 7
+    assert len([one for one in stage.photos.messages if one.author is stage.discord.world.bot and one.viewer is None]) == 1
+    third = question.selects[0]["options"][3]["value"]
+    files = [one.sha256 for one in question.pictures]
+    await ann.select(question, third).wait_answer(WORKING)
+    assert [one.sha256 for one in question.pictures] == files, "to choose a face changes no picture"
+    ann.press(question, "+ More")
+    await until_strengths(stage, question, [1.0, 1.0, 1.2, *[1.0] * 4])
+    assert question.pictures[0].sha256 == files[0], "the photo as it was stays"
+    await stage.bot.stop(60.0)
+    await stage.restart()
+    ann.press(question, "Original")
+    await until_strengths(stage, question, [1.0, 1.0, -1.9, *[1.0] * 4])
+
+
+async def test_the_photos_of_one_message(stage: Stage) -> None:
+    ben = stage.guild.member("Ben")
+    await stage.drop(ben, photo())
+    posted = ben.upload(stage.photos, photo(1, n=1), Upload(photo(2, n=2), "SPOILER_us.png"))
+    reply = await stage.photos.wait_message(lambda one: replies_to(posted)(one) and is_result(one), WORKING)
+    assert [one.filename for one in reply.pictures] == ["edited-1.jpg", "edited-2.jpg"]
+    assert [strengths_in(one.data) for one in reply.pictures] == [[1.0], [1.0, 1.0]]
+
+
+async def test_brought_along_to_a_server_that_did_not_add_it(stage: Stage) -> None:
+    there = stage.discord.elsewhere("Elsewhere")
+    talk, cleo = there.channel("talk"), there.member("Cleo")
+    used = cleo.slash("smile", talk, strength=2.0, photo=photo(7))
+    question = await used.wait_message(within=WORKING)
+    assert question.viewer is cleo.user
+    await agree(cleo, question)
+    await stage.discord.world.until(lambda: question.selects, WORKING, "choice")
+    cleo.select(question, "all")
+    await stage.discord.world.until(lambda: is_result(question), WORKING, "result")
+    assert shown(question) == [2.0] * 7
+    assert used.messages == [question], "one message, that only its member sees"
+    cleo.press(question, "− Less")
+    await until_strengths(stage, question, [1.8] * 7)
+    public = cleo.slash("smile", talk, strength=1.0, show="public")
+    result = await public.wait_message(is_result, WORKING)
+    assert result.viewer is None
+    eve = there.member("Eve")
+    stranger = cleo.upload(talk, photo(n=3))
+    asked = await eve.context_menu("Make it smile", stranger).wait_message(within=WORKING)
+    told = await (await agree(eve, asked)).wait_message(lambda one: "I agree" not in one.labels, WORKING)
+    assert told.viewer is eve.user
+    assert "posted yourself" in told.text
+    talk.deny(cleo, "use_external_apps")
+    hidden = cleo.slash("smile", talk, strength=1.0, show="public")
+    assert (await hidden.wait_message(is_result, WORKING)).viewer is cleo.user
+    with pytest.raises(NotPossible):
+        cleo.slash("egao settings", talk)

@@ -146,6 +146,8 @@ class Cluster:
                 self._take(json.loads(news))
         except OSError:
             pass
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:  # it may have been taken over
+            log.warning("the bridge to the cluster said what is no list of nodes: %s", type(error).__name__)
         finally:
             self._bridge = None
             ours.close()

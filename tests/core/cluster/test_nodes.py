@@ -18,7 +18,7 @@ from core.cluster.identity import Identity
 from core.errors import ShuttingDown
 from core.executor import Executor, FindFaces, Progress, Project
 from core.settings import Settings
-from tests.core.cluster.kit import SAME, needs_ray, running_head
+from tests.core.cluster.kit import SAME, address_here, free_port, needs_ray, running_head, running_node, settings_in
 from tests.core.executor.kit import ANN, COSTS, CREATE, place, until
 
 pytestmark = needs_ray
@@ -74,3 +74,21 @@ async def test_a_node_that_falls_silent_loses_nothing_and_its_projection_goes_on
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_head_that_is_started_anew_is_found_and_what_waited_is_done() -> None:
+    seen: list[Progress] = []
+    with tempfile.TemporaryDirectory(prefix="egao") as folder:
+        home, port = Path(folder, "home"), free_port()
+        settings = settings_in(home, f"{address_here()}:{port}")
+        with running_node(home, Path(folder, "ray1"), port=port):
+            ours = executor_of(settings, SAME)
+            await ours.start()
+            going = asyncio.create_task(ours.submit(Project(b"photo 0.05", steps=60), ANN, seen.append))
+            await until(lambda: any(progress.step > 10 for progress in seen), 60)
+        with running_node(home, Path(folder, "ray2"), port=port):
+            async with asyncio.timeout(90):
+                start, steps = (int(word) for word in (await going).latent.split())
+            assert (start > 10, steps) == (True, 60)
+            assert ours.stats().failed == 0
+            await ours.close(0)

@@ -222,7 +222,7 @@ async def test_the_log_of_a_busy_day_holds_ids_only(world: World, caplog: pytest
     form = await strange.click(page, label="Rename…")
     await strange.submit_modal(form, {"name": "Grandmother"})
     form = await strange.click(result, label="Report")
-    await strange.submit_modal(form, {"reason": "this is embarrassing"})
+    await strange.submit_modal(form, {"why": "else", "reason": "this is embarrassing"})
     await strange.send(world.channel, attachments=[("wrong.png", photo(fail="bug"))])
     await strange.send(world.channel, attachments=[("wrong.png", photo(fail="NoFace", n=3))])
     world.env.inject_error("POST", f"/channels/{world.channel.id}/messages", status=500, times=1)

@@ -7,7 +7,7 @@ EgaoError
 │                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
-├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost,
+├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost (NoFaceDrawn),
 │                         FaceRefused, NoSuchStoredFace, NothingStored
 ├── ResultError           NotWhole, NotReached
 ├── WouldOverwrite        a file is there already
@@ -178,6 +178,13 @@ class NoSuchExpression(LatentError):
 
 class FaceLost(LatentError):
     sentence = "At strength {strength} the picture stops being a face. Choose a strength nearer to 0."
+
+
+class NoFaceDrawn(FaceLost):
+    sentence = (
+        "The generator's picture of this face shows no face, so there is nothing to edit. "
+        "Send a photo in which the face is seen from the front."
+    )
 
 
 class FaceRefused(LatentError):

@@ -50,4 +50,4 @@ class GeneratorLacks(WeightsError):
 
 
 class PartMissing(WeightsError):
-    sentence = "For the generator {name} there is no {part} yet. Make it with: {command}"
+    sentence = "For the generator {name} there is no {part} yet. Make it with: {command} --generator {name}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -20,12 +21,13 @@ from core.directions.direction import fitted_folder
 from core.directions.effect import Bench
 from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, WeightsMissing
+from core.expressions import Expression
 from core.expressions import named as expression_named
 from core.faces import FaceFinder
-from core.generator import load_generator
+from core.generator import Generator, load_generator
 from core.pictures import encode
 from core.rendering import Renderer
-from core.seeds import TRUNCATION, load_labels, load_seed_set, parse_seeds
+from core.seeds import TRUNCATION, SeedSet, load_labels, load_seed_set, named_seeds, parse_seeds
 from core.settings import Settings
 
 
@@ -62,12 +64,18 @@ def fit_directions(
         float | None, typer.Option(min=0.05, max=1.0, help="fit only to this share of each class, its most certain seeds")
     ] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="use the labels that ship, even if a set was built")] = False,
+    showing: Annotated[str, typer.Option(help="seeds of your own choice that show it: 3,8,20-60; with --neutral")] = "",
+    neutral: Annotated[str, typer.Option(help="seeds of your own choice that do not: 100-180; with --showing")] = "",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="folder; if not given, the one that --direction searches")
     ] = None,
     named: GeneratorOption = None,
 ) -> None:
-    """Learn directions from the seed set built on this machine or, if there is none, from the labels that ship."""
+    """Learn directions from the seed set built on this machine or, if there is none, from the labels that ship.
+
+    With --showing and --neutral they are learned from two sets of seeds that you name. Nothing is drawn or judged then, so
+    this works for generators of anything.
+    """
     from core.directions.fit import CLEAN, called, fit, fittable  # scikit-learn takes a second to load
     from core.directions.teach import fit_clean
 
@@ -79,12 +87,11 @@ def fit_directions(
         if name not in known:
             raise NoSuchDirection(name=name, known=", ".join(known))
     generator = load_generator(settings)
-    if shipped:
-        seeds, origin = load_labels(settings, generator, expression=shown), "the labels that ship or were exported"
-    else:
-        seeds, origin = load_seed_set(settings, generator, expression=shown)
+    seeds, origin = _seeds(settings, generator, shown, (showing, neutral), shipped=shipped)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.showing.sum()} {shown.judged.emotion}, {seeds.neutral.sum()} neutral: {origin}")
-    for name in method or known:
+    if not (showing or neutral) and (faceless := int(np.isnan(seeds.pose).any(axis=1).sum())) > len(seeds.seeds) / 2:
+        typer.echo(f"no face was found in {faceless} of them: their labels say nothing of any {shown.name}", err=True)
+    for name in method or (tuple(one for one in known if one != called(CLEAN, shown)) if showing else known):
         if name == called(CLEAN, shown):
             direction = fit_clean(seeds, generator, settings, say=typer.echo)
         else:
@@ -93,6 +100,19 @@ def fit_directions(
         test = direction.provenance["test"]
         low, high = test["interval"]
         typer.echo(f"{name}: {test['share']:.1%} of {test['of']} held out ({low:.1%} to {high:.1%}) -> {path}")
+
+
+def _seeds(
+    settings: Settings, generator: Generator, shown: Expression, own: tuple[str, str], *, shipped: bool
+) -> tuple[SeedSet, str]:
+    """Load the seeds to learn from, and in words where they come from; `own`: those named as showing it, and as neutral."""
+    if any(own):
+        if not all(own):
+            raise BadSeeds(reason="--showing and --neutral are named together")
+        return named_seeds(generator, parse_seeds(own[0]), parse_seeds(own[1]), expression=shown), "as you named them"
+    if shipped:
+        return load_labels(settings, generator, expression=shown), "the labels that ship or were exported"
+    return load_seed_set(settings, generator, expression=shown)
 
 
 def report_directions(

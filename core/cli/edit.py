@@ -16,6 +16,7 @@ from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.kept import KeptFaces
 from core.cli.shared.projecting import progress_bars
 from core.cli.shared.written import OWN, Folder, checked_format, photos_of
+from core.directions import load_direction
 from core.edit import Editor, Models, PhotoEditor
 from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError
@@ -75,6 +76,7 @@ def edit(
         raise BadSetting(name="--strength", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
     task = Task(strengths, expression_named(expression).along(direction), face, checked_format(kind), animated, crop)
     files, settings = photos_of(photos), settings_for(named)
+    load_direction(task.expression.move.direction, settings)  # what is missing is told before any work
     editor = PhotoEditor(Editor(Models(settings)))
     failed: list[EgaoError] = []
     told = False  # that a picture was not good enough
@@ -117,6 +119,8 @@ def _lines(report: dict[str, Any], task: Task) -> Iterator[str]:
         project = face["seconds"].get("project")
         source = "its latent was kept from an earlier edit" if face["stored"] else f"projected in {project} s"
         yield f"{report['photo']}, face {face['face']}: {source}"
+        if face["note"]:
+            yield f"  {face['note']}"
         for one in face["variants"]:
             yield f"  {one['told'] or one['file']}  ({name} score {one[f'{name}_before']} -> {one[f'{name}_after']})"
         yield from (f"  {file}" for file in (face["sheet"], *face.get("animations", ())))

@@ -56,7 +56,7 @@ def build_seeds(
                     todo, truncation, generator, Renderer(generator), EmotionClassifier(settings), finder, table,
                     lambda count: bar.advance(task, count),
                 )  # fmt: skip
-    list_seeds(truncation)
+    list_seeds(truncation, named)
 
 
 def list_seeds(truncation: Truncation = TRUNCATION, named: GeneratorOption = None) -> None:

@@ -28,8 +28,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from core.errors import NoSuchDirection, WeightsUnfit
-from core.expressions import default
+from core.errors import NoSuchDirection, PartMissing, WeightsUnfit
+from core.expressions import default, load
+from core.expressions import names as expressions
 from core.generator import Generator
 from core.settings import Settings
 from core.untrusted import read_as_data
@@ -83,8 +84,9 @@ def names(settings: Settings) -> list[str]:
 def load_direction(name: str, settings: Settings, generator: Generator | None = None) -> Direction:
     """Read a direction. One fitted on this machine takes precedence over a shipped one of the same name.
 
-    Raises NoSuchDirection, ModelUnreadable, and WeightsUnfit if it belongs to another generator than `generator`. If that is
-    None, the generator that the settings name counts, and it need not be loaded.
+    Raises NoSuchDirection, ModelUnreadable; PartMissing for the direction of an expression that nobody learned yet; and
+    WeightsUnfit if it belongs to another generator than `generator`. If that is None, the generator that the settings name
+    counts, and it need not be loaded.
     """
     expected = generator.digest if generator else chosen_digest(settings)
     for folder in _folders(settings, expected) if _NAME.fullmatch(name) else ():
@@ -95,6 +97,10 @@ def load_direction(name: str, settings: Settings, generator: Generator | None = 
                 found = f"weights {direction.generator[:12]}"
                 raise WeightsUnfit(name=f"The direction {name}", found=found, expected=expected[:12])
             return direction
+    expression = next((one for one in expressions() if load(one).move.direction == name), None)
+    if expression is not None:
+        command = f"egao directions fit --expression {expression} --method {name}"
+        raise PartMissing(name=settings.generator, part=f"direction {name}", command=command)
     raise NoSuchDirection(name=name, known=", ".join(names(settings)))
 
 

@@ -93,6 +93,8 @@ def fit(seeds: SeedSet, name: str, generator: Generator, confident: float | None
         return replace(whole, name=name)
     low, high = DEFAULT_SIDES
     taken = np.array([low <= side <= high for side in generator.style_resolutions], dtype=np.float32)
+    if not taken.any():  # Progressive GAN has one style, at 4 pixels
+        taken[:], low, high = 1, min(generator.style_resolutions), max(generator.style_resolutions)
     provenance = {**whole.provenance, "sides": [low, high], "weight": DEFAULT_WEIGHT}
     return replace(whole, name=name, styles=taken * np.float32(DEFAULT_WEIGHT), provenance=provenance)
 
@@ -102,9 +104,9 @@ def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | Non
     method, split = METHODS[name], Split.of(len(seeds.seeds))
     w = seeds.w.astype(np.float64)
     whole = Task.of(seeds, method.against)
-    _refuse_few(whole, split)
+    _refuse_few(whole, split, seeds, method.against)
     fitted = whole.confident(seeds, confident) if confident else whole
-    _refuse_few(fitted, split)
+    _refuse_few(fitted, split, seeds, method.against)
     train, known = fitted.part(split.train), fitted.part(split.known)
     c = _choose_c(method, w[train[0]], train[1])
     first = _plane(method, c, w[train[0]], train[1])  # only to be judged on the validation part
@@ -129,16 +131,20 @@ def _fit(seeds: SeedSet, name: str, generator: Generator, confident: float | Non
     return Direction(name, (unit * plane.normal).astype(np.float32), styles, generator.digest, provenance)
 
 
-def _refuse_few(task: Task, split: Split) -> None:
+def _refuse_few(task: Task, split: Split, seeds: SeedSet, against: str) -> None:
     """Check that both classes have at least LEAST seeds in the training part, so that every fold has some. Raises BadSeeds.
 
-    That is enough to fit; a useful direction needs hundreds.
+    That is enough to fit; a useful direction needs hundreds. Without any neutral seed there is no unit.
     """
-    positive = task.part(split.train)[1]
-    fewest = min(int(positive.sum()), int((~positive).sum()))
-    if fewest < LEAST:
-        reason = f"there are {fewest} of one class to learn from, at least {LEAST} are needed; run: egao seeds build"
-        raise BadSeeds(reason=reason)
+    positive, neutral = task.part(split.train)[1], int(seeds.neutral[split.known].sum())
+    showing, others = int(positive.sum()), int((~positive).sum())
+    if min(showing, others) < LEAST or not neutral:
+        told = f"{showing} {seeds.expression.judged.emotion}, {others} {'others' if against == 'rest' else against}"
+        raise BadSeeds(
+            reason=f"of {len(seeds.seeds)} there are {told} in the part that is learned from, {neutral} neutral in all, and at "
+            f"least {LEAST} of each are needed. Judge more with egao seeds build, or name seeds of your own with --showing "
+            "and --neutral"
+        )
 
 
 def _class_gap(seeds: SeedSet, w: NDArray[np.float64], part: NDArray[np.intp]) -> NDArray[np.float64]:

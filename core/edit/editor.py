@@ -23,7 +23,7 @@ from core.edit.models import Models
 from core.edit.scale import Pull, Scale
 from core.edit.seen import check_mouth
 from core.edit.trials import SCORE_SIDE, Trials
-from core.errors import FaceBarred, FaceLost, LooksYoung, NoSuchFace, ResultError
+from core.errors import FaceBarred, FaceLost, LooksYoung, NoFaceDrawn, NoSuchFace, ResultError
 from core.expressions import NEUTRAL, Expression, Parts, Strength, default
 from core.faces import Aligned, Face, Photo, align, check_size, ffhq_matrix, load_photo
 from core.fast.preview import FEATURE_SIDE
@@ -295,11 +295,16 @@ class Editor:
         return replace(variant, pixels=pixels, score=score), measured
 
     def landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
-        """Find the face in a picture of the generator. Raises FaceLost, with this `strength` in its sentence."""
+        """Find the face in a picture of the generator. Raises FaceLost, naming the `strength`, or NoFaceDrawn at 0."""
+        found = self.face_in(picture)
+        if found is None:
+            raise FaceLost(strength=f"{strength:g}") if strength else NoFaceDrawn
+        return found
+
+    def face_in(self, picture: np.ndarray) -> Rendered | None:
+        """Find the face in a picture of the generator; None if the landmarker finds none."""
         face = self.models.finder.aligned(picture)
-        if face is None:
-            raise FaceLost(strength=f"{strength:g}")
-        return Rendered(picture, face.landmarks.astype(np.float64))
+        return None if face is None else Rendered(picture, face.landmarks.astype(np.float64))
 
     @staticmethod
     def resized(picture: np.ndarray, side: int) -> np.ndarray:

@@ -14,14 +14,16 @@ from core.faces import FaceFinder
 from core.fast.preview import Preview
 from core.fast.trained import FOLDER, PREVIEW, load_trained
 from core.gates import Gates
-from core.generator import Generator, load_generator
+from core.generator import Generator, load_generator, seed_w
 from core.generator.protocol import FeatureGenerator
 from core.occlusion import Finder as ThingFinder
 from core.projection.features import Features
 from core.reach.maps import Maps
 from core.rendering import Renderer
 from core.settings import Settings
-from core.weights.parts import CURVES, MAPS, find_part
+from core.weights.parts import CURVES, MAPS, find_part, shipped_folder
+
+_TRIED = range(4)  # seeds: of a generator of faces nearly all show one
 
 
 class Models:
@@ -43,6 +45,17 @@ class Models:
     def renderer(self) -> Renderer:
         compiled = CodeCache.of(self.settings) if self.settings.compile != "off" else None
         return Renderer(self.generator, compiled=compiled)
+
+    @cached_property
+    def draws_faces(self) -> bool:
+        """Whether the landmarker sees a face in any of a few seeds; known of a generator whose parts ship with egao.
+
+        A generator of something else can be made to draw what looks like a face, by projecting one, and loses it with a step.
+        """
+        if shipped_folder(self.generator.digest) is not None:
+            return True
+        ws = self.generator.broadcast(seed_w(self.generator, _TRIED))
+        return any(self.finder.aligned(picture) is not None for picture in self.renderer.images(ws))
 
     @cached_property
     def features(self) -> Features:

@@ -97,6 +97,11 @@ class Scale:
         return KnownScale(expression.name, of, kept.steps, kept.scores, rest, kept.neutral, kept.ease, kept.full, kept.calm)
 
     @classmethod
+    def plain(cls, calibration: Calibration) -> Self:
+        """Make the scale of a picture in which there is nothing to measure: a strength is so many units of what moves it."""
+        return cls((0.0,), (0.0,), 0.0, calibration.model_copy(update={"pace": 1.0, "reach": LIMIT}))
+
+    @classmethod
     def by(cls, known: KnownScale, expression: Expression) -> Self:
         """Make the scale again from the plain data of `known`."""
         return cls(known.steps, known.scores, known.rest, expression.calibration, known.ease, known.full, known.calm)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.errors import GeneratorLacks
 from core.generator.mobile import inverse_haar
 from core.generator.protocol import FeatureGenerator
 
@@ -40,7 +41,12 @@ class Preview(nn.Module):
 
     @classmethod
     def shaped_for(cls, generator: FeatureGenerator) -> Preview:
-        """Build an untrained head whose sizes fit the generator's features and styles."""
+        """Build an untrained head whose sizes fit the generator's features and styles.
+
+        Raises GeneratorLacks if its pictures have no features of that side.
+        """
+        if generator.resolution < FEATURE_SIDE:
+            raise GeneratorLacks(name=generator.name, what=f"features of {FEATURE_SIDE} pixels")
         with torch.inference_mode():
             features = generator.features(generator.broadcast(generator.w_average()[None]), FEATURE_SIDE)
         # a style at 128 pixels before the block's end belongs to the features; the rest of 128 feeds the next block's up

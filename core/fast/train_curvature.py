@@ -28,6 +28,7 @@ FIRST = 400_000  # number of the first face: none of the head's, none of the enc
 HELD_OUT = range(450_000, 450_064)
 SAMPLES = 2  # of each face
 _CHUNK = 20  # faces a file
+_NOTHING = 1e-9  # of the largest bend: rounding
 _MISSED = 0.1  # a usual difference of pixels, in the range of -1..1: the pixel term bends less where more is missed
 
 
@@ -85,7 +86,10 @@ def slopes_at(generator: StyledGenerator, features: Features, number: int) -> Te
 
 
 def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = DIRECTIONS) -> Curvature:
-    """Fit both parts of the curvature to samples [N, num_ws, w_dim], with N larger than `directions`."""
+    """Fit both parts of the curvature to samples [N, num_ws, w_dim]. With N below `directions`, fewer directions are learned.
+
+    A direction that was not learned stays 0 and changes nothing.
+    """
     curvature = Curvature(generator, directions).to(slopes.device)
     found = []
     for layer, of_style in zip(generator.style_weights(), slopes.unbind(dim=1), strict=True):
@@ -97,11 +101,12 @@ def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = 
     curvature.slopes.copy_(torch.cat(found))
     left = curvature.flatten(slopes).flatten(1).double()
     bends, vectors = torch.linalg.eigh(left @ left.T / len(left))  # in the dual: samples are fewer than coordinates
-    bends, vectors = bends.flip(0)[:directions], vectors.flip(1)[:, :directions]
+    known = min(directions, int((bends > _NOTHING * bends.max()).sum()))  # what few samples, or few coordinates, tell apart
+    bends, vectors = bends.flip(0)[:known], vectors.flip(1)[:, :known]
     axes = (left.T @ vectors) / (bends * len(left)).sqrt()
     axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()  # the sign is arbitrary: fix it
-    curvature.directions.copy_(axes)
-    curvature.bends.copy_(bends)
+    curvature.directions[:, :known] = axes.to(curvature.directions)
+    curvature.bends[:known] = bends.to(curvature.bends)
     return curvature
 
 

@@ -13,9 +13,12 @@ __all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "tru
 
 
 def load_generator(settings: Settings) -> Generator:
-    """Load the generator that the settings name, on the CPU, with frozen parameters.
+    """Load the generator that the settings name, on the CPU, with frozen parameters. It has the name of `--generator`.
 
     Raises NoSuchGenerator, WeightsMissing, WeightsCorrupt, ModelUnreadable.
     """
     keep_memory()
-    return load_file(chosen(settings).file)
+    entry = chosen(settings)
+    generator = load_file(entry.file)
+    generator.name = entry.name
+    return generator

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.emotion import EmotionClassifier
+from core.errors import GeneratorLacks
 from core.generator import Generator
 from core.rendering import Renderer
 
@@ -93,7 +94,9 @@ class MixedSet:
             small = _small(picture)
             pictures.append(small)
             faces.append(self.finder.aligned(small))
-        names = tuple(next(face for face in faces if face is not None).blendshapes)
+        names = tuple(next((face.blendshapes for face in faces if face is not None), ()))
+        if not names:
+            raise GeneratorLacks(name=self.generator.name, what="faces in its pictures, which are what the maps are learned from")
         return {
             "rest": both[:, 0].numpy().astype(np.float16),
             "moved": both[:, 1].numpy().astype(np.float16),

@@ -8,7 +8,7 @@ direction needs no drawing.
 from __future__ import annotations
 
 from core.seeds.build import build, parse_seeds
-from core.seeds.labels import TRUNCATION, SeedSet, load_labels, load_seed_set, save_labels
+from core.seeds.labels import TRUNCATION, SeedSet, load_labels, load_seed_set, named_seeds, save_labels
 from core.seeds.measure import MEASURES
 from core.seeds.table import SeedTable
 
@@ -20,6 +20,7 @@ __all__ = [
     "build",
     "load_labels",
     "load_seed_set",
+    "named_seeds",
     "parse_seeds",
     "save_labels",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.emotion import EMOTIONS, NEUTRAL
-from core.errors import PartMissing, WeightsUnfit
+from core.errors import BadSeeds, PartMissing, WeightsUnfit
 from core.expressions import Expression, default
 from core.generator import Generator, seed_w
+from core.seeds.measure import MEASURES
 from core.seeds.table import FILE, SeedTable
 from core.settings import Settings
 from core.untrusted import read_as_data
@@ -91,6 +93,28 @@ def load_seed_set(
     if columns is not None:
         return SeedSet(generator.digest, truncation, expression=expression, **columns), f"the built set in {settings.home / FILE}"
     return load_labels(settings, generator, truncation, expression), "the labels that ship or were exported"
+
+
+def named_seeds(
+    generator: Generator, showing: Sequence[int], neutral: Sequence[int], truncation: float = TRUNCATION,
+    expression: Expression | None = None,
+) -> SeedSet:  # fmt: skip
+    """Make a set of seeds that a person looked at, or chose: those `showing` the expression and the `neutral` ones.
+
+    Nothing is drawn: pose and measures are NaN, scores 1 and 0. Raises BadSeeds for a seed that is named as both.
+    """
+    expression = expression or default()
+    if both := sorted(set(showing) & set(neutral)):
+        raise BadSeeds(reason=f"{both[0]} is named as one that shows it and as a neutral one")
+    seeds = np.array(sorted({*showing, *neutral}), dtype=np.int64)
+    shows = np.isin(seeds, list(showing))
+    kinds = np.where(shows, EMOTIONS.index(expression.judged.emotion), NEUTRAL)
+    return SeedSet(
+        generator.digest, truncation, seeds, seed_w(generator, seeds.tolist(), truncation).numpy(),
+        probabilities=np.eye(len(EMOTIONS), dtype=np.float32)[kinds], score=shows.astype(np.float32),
+        pose=np.full((len(seeds), 3), np.nan, np.float32), measures=np.full((len(seeds), len(MEASURES)), np.nan, np.float32),
+        expression=expression,
+    )  # fmt: skip
 
 
 def load_labels(

@@ -25,6 +25,10 @@ SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
 SWEEP_SIDE = 512  # pixels
 SHEET_SIDE = 512  # pixels
 ALL, PROMINENT = "all", ""  # of the faces
+FACELESS = (
+    "this generator, or its picture of this face, shows no face, so nothing is laid into the photo: these are the generator's "
+    "own pictures, and a strength is so many units of the direction"
+)
 
 
 @dataclass(frozen=True)
@@ -122,24 +126,35 @@ class _Edit:
         seconds = {"align": time.perf_counter() - began}
         checkpoint = folder.out / self._name(face, "projection.checkpoint")
         kept = self.bench.faces.face(self.photo, face, f"projecting face {face.index + 1}", checkpoint, bars=self.bench.bars)
-        kept = self.bench.faces.learn(kept, task.expression, aligned.image)
-        seconds |= kept.seconds
-        began, ws, scale = time.perf_counter(), kept.face.ws, self.bench.editor.scale(kept.face, task.expression)
-        drawn = variants = basic.variants(ws, task.strengths, task.expression, scale)
-        if not task.crop:
-            variants = self._into_photo(basic.original(self.photo, basic.found(face), ws), drawn, scale.score(0.0))
+        began, ws = time.perf_counter(), kept.face.ws
+        picture = basic.reconstructed(ws)
+        projected = basic.face_in(picture) if basic.models.draws_faces else None
+        crop = task.crop or projected is None
         seconds["render"] = time.perf_counter() - began
-        within = None if task.crop else self.photo
+        if projected is None:
+            scale = Scale.plain(task.expression.calibration)
+        else:
+            kept = self.bench.faces.learn(kept, task.expression, aligned.image)
+            scale = self.bench.editor.scale(kept.face, task.expression)
+        seconds |= kept.seconds
+        began = time.perf_counter()
+        drawn = variants = basic.variants(ws, task.strengths, task.expression, scale)
+        if projected is not None and not crop:
+            original = basic.original(self.photo, basic.found(face), ws, drawn=projected)
+            variants = self._into_photo(original, drawn, scale.score(0.0))
+        seconds["render"] += time.perf_counter() - began
+        within = None if crop else self.photo
         files = [None if one.told else folder.write(self._name(face, _plain(one)), one.pixels, self.kind, within)
                  for one in variants]  # fmt: skip
         report = {
             "face": face.index + 1, "box": [round(edge, 1) for edge in face.box],
             "latent": str(folder.put(self._name(face, "latent.npz"), to_npz(ws))), "stored": "project" not in kept.seconds,
+            "note": FACELESS if projected is None else None,
             "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()},
-            "sheet": str(folder.put(self._name(face, "sheet.png"), self._sheet(basic.reconstructed(ws), variants, drawn))),
+            "sheet": str(folder.put(self._name(face, "sheet.png"), self._sheet(picture, variants, drawn, crop=crop))),
             "variants": self._told(variants, files, basic.score(aligned.image, task.expression)),
         }  # fmt: skip
-        return report | ({"animations": self._animations(face, ws, scale)} if task.animation else {})
+        return report | ({"animations": self._animations(face, ws, scale, crop=crop)} if task.animation else {})
 
     def _told(self, variants: Sequence[Variant], files: Sequence[Path | None], before: float) -> list[dict[str, Any]]:
         name = self.task.expression.name
@@ -163,12 +178,12 @@ class _Edit:
                 self.together[_plain(one)] = together
         return judged
 
-    def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant]) -> bytes:
+    def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant], *, crop: bool) -> bytes:
         """Lay out a sheet: the photo and its good edits in the upper row, the generator's pictures of them in the lower. PNG."""
         above, below = [("photo", self._shown(self.photo.pixels))], [("projected", projected)]
         for laid, one in zip(variants, drawn, strict=True):
             if laid.told is None:
-                above.append((laid.label, laid.pixels if self.task.crop else self._shown(laid.pixels)))
+                above.append((laid.label, laid.pixels if crop else self._shown(laid.pixels)))
                 below.append((one.label, one.pixels))
         return encode(contact_sheet([above, below], SHEET_SIDE), "png")
 
@@ -177,11 +192,11 @@ class _Edit:
         small = Photo(pixels, "", self.photo.manner).at_most(SHEET_SIDE)
         return small.srgb
 
-    def _animations(self, face: Face, ws: np.ndarray, scale: Scale) -> list[str]:
+    def _animations(self, face: Face, ws: np.ndarray, scale: Scale, *, crop: bool) -> list[str]:
         """Write a sweep over the strengths as WebP and GIF: in the photo made smaller, or of the face alone with --crop."""
         basic, task = self.bench.editor.editor, self.task
         drawn = basic.variants(ws, [float(one) for one in SWEEP], task.expression, scale, judge=False)
-        if task.crop:
+        if crop:
             frames = [basic.resized(one.pixels, SWEEP_SIDE) for one in drawn]
         else:
             small = self.photo.at_most(SWEEP_SIDE)

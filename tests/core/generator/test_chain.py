@@ -1,19 +1,29 @@
-"""What an imported generator needs beside its weights, made for it: seeds to start from, and a projection by each method."""
+"""What an imported generator needs beside its weights, made for it: seeds, directions, starts, projections, and an edit.
+
+Its weights are random, so it draws no faces: all that must work without any, and be told.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from typer.testing import CliRunner, Result
 
-from core.errors import PartMissing
+from core.cli import app
+from core.directions import apply, load_direction
+from core.errors import BadSeeds, PartMissing
 from core.fast import Curvature
 from core.fast.trained import CURVATURE, FOLDER, save_trained
 from core.generator import Generator, load_generator, seed_w
 from core.generator.importing import import_generator
 from core.generator.protocol import with_styles
+from core.latents import from_npz
 from core.projecting import start_projection
 from core.projection.features import Features
 from core.projection.projector import Method, Options, Projection
@@ -77,3 +87,61 @@ def test_the_other_methods_come_closer_and_leave_the_generator_as_it_was(
     distances = [step.distance for step in Projection(small, features, photo, small.w_average(), options).run()]
     assert distances[-1] < distances[0]
     assert torch.equal(small.synthesis(ws), before)
+
+
+def run(own: Settings, *call: str) -> Result:
+    environment = {"EGAO_HOME": str(own.home), "EGAO_CACHE": str(own.cache), "EGAO_DEVICE": "cpu", "COLUMNS": "160"}
+    return CliRunner(env=environment).invoke(app, [*call], catch_exceptions=False)
+
+
+def test_what_is_missing_is_told_with_the_command_that_makes_it_for_this_generator(own: Settings, astronaut_path: Path) -> None:
+    with pytest.raises(PartMissing, match=r"no direction smile yet.*egao directions fit .*--method smile --generator small"):
+        run(own, "edit", str(astronaut_path), "--generator", "small")
+    with pytest.raises(PartMissing, match="egao seeds build --generator small"):
+        run(own, "directions", "fit", "--generator", "small")
+    with pytest.raises(BadSeeds, match="together"):
+        run(own, "directions", "fit", "--generator", "small", "--showing", "1-9")
+    with pytest.raises(BadSeeds, match="7 is named as"):
+        run(own, "directions", "fit", "--generator", "small", "--showing", "1-9", "--neutral", "7-20")
+    with pytest.raises(BadSeeds, match="--showing"):
+        run(own, "directions", "fit", "--generator", "small", "--showing", "1-9", "--neutral", "10-20")
+
+
+def test_judged_seeds_are_counted_of_the_generator_that_drew_them(own: Settings) -> None:
+    built = run(own, "seeds", "build", "--seeds", "0-7", "--generator", "small")
+    assert "8 seeds, 0-7" in built.output, "it counted another generator's"
+
+
+@pytest.mark.slow
+def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_default_generator(
+    own: Settings, small: Generator, astronaut_path: Path, tmp_path: Path
+) -> None:
+    """An imported generator of no faces edits its own picture, and says so; a face kept for the default one is still there."""
+    usual = ["edit", str(astronaut_path), "--json", "--force", "--steps", "3", "--smile", "1", "-o", str(tmp_path)]
+    first = json.loads(run(own, *usual, "--crop").stdout)["faces"][0]
+    fitted = run(own, "directions", "fit", "--generator", "small", "--showing", "0-49", "--neutral", "50-99", "--method", "smile")
+    assert "100 seeds, 50 happy, 50 neutral: as you named them" in fitted.output
+    done = run(own, *usual, "--smile", "2", "--neutral", "--method", "w", "--generator", "small")
+    assert done.exit_code == 0
+    face = json.loads(done.stdout)["faces"][0]
+    assert "shows no face" in face["note"]
+    ws = torch.from_numpy(from_npz(Path(face["latent"]), small))
+    moved = apply(load_direction("smile", own, small), ws.expand(3, -1, -1), torch.tensor([1.0, 2.0, 0.0]))
+    wanted = Renderer(small).images(moved)
+    for one, picture in zip(face["variants"], wanted, strict=True):
+        assert one["told"] is None
+        assert np.array_equal(np.asarray(Image.open(one["file"])), picture)
+    assert np.abs(wanted[1].astype(int) - wanted[2]).mean() > np.abs(wanted[0].astype(int) - wanted[2]).mean() > 0
+    again = json.loads(run(own, *usual, "--crop").stdout)["faces"][0]
+    assert again["stored"]
+    assert again["note"] is None
+    assert again["variants"][0]["smile_after"] == first["variants"][0]["smile_after"]
+
+
+def test_a_curvature_of_few_faces_is_learned_as_far_as_they_tell(own: Settings, small: Generator, tmp_path: Path) -> None:
+    done = run(own, "train", "curvature", "--faces", "16", "--folder", str(tmp_path), "--generator", "small")
+    assert done.exit_code == 0
+    learned = Curvature.load(with_styles(small), made_folder(own, small) / FOLDER / CURVATURE)
+    moved = learned(torch.ones(1, small.num_ws, small.w_dim))
+    assert moved.isfinite().all()
+    assert learned.directions.abs().sum(dim=0).count_nonzero() == min(32, learned.directions.shape[1])

@@ -18,8 +18,8 @@ from core.errors import EgaoError
 from core.system import WAITING, stop_on_windows
 
 VERBS = (
-    "edit", "play", "project", "align", "generate", "faces", "directions", "seeds", "evaluate", "bench", "train",
-    "models", "keys", "db", "doctor", "worker",
+    "edit", "play", "project", "align", "generate", "style-mix", "interpolate", "measure", "faces", "directions", "seeds",
+    "evaluate", "bench", "train", "models", "keys", "db", "doctor", "worker",
 )  # fmt: skip
 _GROUP = "egao.commands"
 
@@ -33,7 +33,7 @@ class _Lazy(TyperGroup):
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
         host = typer.Typer()
         if cmd_name in VERBS:
-            import_module(f"core.cli.{cmd_name}").register(host)
+            import_module(f"core.cli.{cmd_name.replace('-', '_')}").register(host)
         else:
             points = entry_points(group=_GROUP, name=cmd_name)
             if not points:

@@ -11,10 +11,14 @@ from rich.progress import track
 from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import use_threads
+from core.errors import BadSetting
 from core.generator import load_generator, seed_w
-from core.pictures import encode
+from core.pictures import contact_sheet, encode
 from core.rendering import Renderer
 from core.seeds import parse_seeds
+
+SWEEP_SIDE = 256  # pixels of a picture of a sweep
+_FURTHEST = 2.0  # truncation, either way
 
 
 def register(app: typer.Typer) -> None:
@@ -25,17 +29,43 @@ def register(app: typer.Typer) -> None:
 def generate(
     seeds: Annotated[str, typer.Option(help="seeds: 600-603 (both ends), or 1,5,9")],
     truncation: Annotated[float, typer.Option(min=0.0, max=2.0, help="psi: 0 the average face, 1 no truncation")] = 0.7,
+    sweep: Annotated[str, typer.Option(help="several truncations, also negative ones: -1,-0.5,0,0.5,1; a sheet of all")] = "",
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for seed0600.png and so on")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Draw the faces of some seeds in full precision: z = RandomState(seed).randn(1, 512)."""
+    """Draw the faces of some seeds in full precision: z = RandomState(seed).randn(1, 512).
+
+    With --sweep each seed is drawn at several truncations, side by side in truncation.png.
+    """
+    swept = _numbers(sweep)
     settings = settings_for(named)
     use_threads(settings)
     wanted = parse_seeds(seeds)
     generator = load_generator(settings)
     renderer = Renderer(generator, "exact")
     make_folder(out)
+    if swept:
+        grid = [
+            [(f"seed {seed}, {psi:g}", renderer.images(generator.broadcast(seed_w(generator, [seed], psi)))[0]) for psi in swept]
+            for seed in track(wanted, description="drawing", transient=True)
+        ]
+        (out / "truncation.png").write_bytes(encode(contact_sheet(grid, SWEEP_SIDE), "png", source="generated"))
+        typer.echo(f"{len(wanted)} seeds at {len(swept)} truncations in {out / 'truncation.png'}")
+        return
     for seed in track(wanted, description="drawing", transient=True):
         pixels = renderer.images(generator.broadcast(seed_w(generator, [seed], truncation)))[0]
         (out / f"seed{seed:04d}.png").write_bytes(encode(pixels, "png", source="generated"))
     typer.echo(f"{len(wanted)} pictures in {out}")
+
+
+def _numbers(text: str) -> list[float]:
+    """Read truncations with commas between. Raises BadSetting."""
+    try:
+        found = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        found = [float("nan")]
+    if not all(abs(one) <= _FURTHEST for one in found):
+        raise BadSetting(
+            name="--sweep", reason=f"{text!r} is not numbers from -{_FURTHEST:g} to {_FURTHEST:g} with commas between"
+        )
+    return found

@@ -9,44 +9,50 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from core.pictures.encode import xmp
+from core.pictures.encode import Source, xmp
 
 AnimationKind = Literal["webp", "gif"]
 _SHRINK = 0.8
 
 
 def animate(
-    frames: Sequence[np.ndarray], kind: AnimationKind = "webp", *, fps: float = 12, max_bytes: int | None = None
+    frames: Sequence[np.ndarray],
+    kind: AnimationKind = "webp",
+    *,
+    fps: float = 12,
+    max_bytes: int | None = None,
+    source: Source = "edited",
 ) -> bytes:
     """Encode frames, each uint8 [H, W, 3], as an endless loop that runs forwards and backwards.
 
     The pictures are shrunk until the file has at most `max_bytes`, but not below 64 pixels a side: then the file may be
-    larger. Both formats state in XMP that this is an AI edit.
+    larger. Both formats state their `source` in XMP, by default that this is an
+    AI edit.
     """
     assert frames, "an animation of nothing"
     there_and_back = [*frames, *frames[-2:0:-1]]
     images = [Image.fromarray(frame) for frame in there_and_back]
-    data = _encode(images, kind, fps)
+    data = _encode(images, kind, fps, source)
     while max_bytes is not None and len(data) > max_bytes and min(images[0].size) > 64:
         size = (int(images[0].width * _SHRINK), int(images[0].height * _SHRINK))
         images = [image.resize(size, Image.Resampling.LANCZOS) for image in images]
-        data = _encode(images, kind, fps)
+        data = _encode(images, kind, fps, source)
     return data
 
 
-def _encode(images: list[Image.Image], kind: AnimationKind, fps: float) -> bytes:
+def _encode(images: list[Image.Image], kind: AnimationKind, fps: float, source: Source) -> bytes:
     buffer = io.BytesIO()
     duration = round(1000 / fps)  # milliseconds a frame
     first, rest = images[0], images[1:]
     if kind == "webp":
         first.save(buffer, "WEBP", save_all=True, append_images=rest, duration=duration, loop=0, quality=80, method=3,
-                   xmp=xmp("edited"))  # fmt: skip
+                   xmp=xmp(source))  # fmt: skip
         return buffer.getvalue()
     # one palette for all frames: a palette a frame makes still parts flicker
     palette = _shared_palette(images)
     paletted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
     paletted[0].save(buffer, "GIF", save_all=True, append_images=paletted[1:], duration=duration, loop=0, optimize=False)
-    return _with_xmp(buffer.getvalue())
+    return _with_xmp(buffer.getvalue(), source)
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:
@@ -64,11 +70,11 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
     return strip.quantize(256, method=Image.Quantize.FASTOCTREE)
 
 
-def _with_xmp(gif: bytes) -> bytes:
+def _with_xmp(gif: bytes, source: Source) -> bytes:
     """Insert the XMP packet into a GIF as an application extension before the trailer (XMP specification, part 3, 1.1.2).
 
     The packet is not split into blocks. A reader of blocks jumps through it and lands in the descending bytes behind it, each
     of which leads to the terminator.
     """
     trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
-    return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + xmp("edited") + trailer + gif[-1:]
+    return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + xmp(source) + trailer + gif[-1:]

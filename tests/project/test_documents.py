@@ -19,7 +19,7 @@ LISTED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=Tr
 DOCUMENTS = [ROOT / name for name in LISTED.splitlines() if (ROOT / name).exists()] or sorted(ROOT.glob("*.md"))
 WORDS = 700  # a newcomer reads that much before trying
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TYPED = re.compile(r"(?:^|`|, |; )egao ([a-z]+)(?: ([a-z|\- ]+))?", re.M)
+TYPED = re.compile(r"(?:^|`|, |; )egao ([a-z]+(?:-[a-z]+)*)(?: ([a-z|\- ]+))?", re.M)
 NAMED = re.compile(r"`((?:bot|cogs|core|data|tests)/[\w./-]+)`")
 
 

@@ -104,7 +104,9 @@ def test_a_photo_that_is_too_large_is_told_in_japanese(limits: dict[str, int]) -
 
 def test_no_japanese_is_left_for_errors_that_are_gone() -> None:
     assert set(japanese.ERRORS) == {
-        kind.__name__ for kind in kinds() if kind.__module__ in {"core.error", "core.errors", "core.model_errors"}
+        kind.__name__
+        for kind in kinds()
+        if kind.__module__ in {"core.error", "core.errors", "core.model_errors", "core.photo_errors"}
     }
 
 

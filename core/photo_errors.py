@@ -1,0 +1,118 @@
+"""The errors about photos: the part of core.errors under PhotoError."""
+
+from __future__ import annotations
+
+from core.error import EgaoError
+
+
+class PhotoError(EgaoError):
+    """The photo cannot be used as it is."""
+
+
+class UnreadablePhoto(PhotoError):
+    sentence = "This file can't be read as a photo ({reason}). Send a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+
+
+class PhotoTooLarge(PhotoError):
+    sentence = "This photo is too large ({size}; at most {limit}). Send a smaller copy."
+
+
+class NoFace(PhotoError):
+    sentence = "No face was found in this photo. It must be seen from the front, with eyes, nose and mouth uncovered."
+
+
+class FaceTooSmall(PhotoError):
+    sentence = "The face is too small ({pixels} pixels across; at least {limit} are needed). Send a closer photo."
+
+
+class FaceTurnedAway(PhotoError):
+    sentence = "The face is turned too far away ({degrees} degrees; at most {limit}). Send one seen from the front."
+
+
+class MouthHidden(PhotoError):
+    sentence = (
+        "Something lies before the mouth, and nobody can tell how it would move behind it. "
+        "Send a photo in which the whole mouth is seen."
+    )
+
+
+class MouthCut(PhotoError):
+    sentence = "The photo ends in the middle of the mouth. Send one in which the whole mouth is seen."
+
+
+class MouthAtEdge(PhotoError):
+    sentence = (
+        "The head is turned so far that the mouth lies at the edge of the face, where an edit would tear it. "
+        "Send a photo turned by less than about 25 degrees."
+    )
+
+
+class NoSuchFace(PhotoError):
+    sentence = "There is no face number {face}: this photo has {count}, numbered from the left. Choose another number."
+
+
+class NoPhoto(PhotoError):
+    sentence = "There is no photo in that message. Attach a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+
+
+class PhotoGone(PhotoError):
+    sentence = "The photo can't be read any more: its message was deleted or its link ran out. Send it again."
+
+
+class PhotoUnreachable(PhotoError):
+    sentence = "The photo could not be fetched ({reason}). Try again in a moment."
+
+
+class ExplicitPhoto(PhotoError):
+    sentence = "This picture is marked as explicit, and egao does not work on such pictures. Send another one."
+
+
+class WebhookPhoto(PhotoError):
+    sentence = (
+        "A webhook posted that photo, as PluralKit does, and Discord doesn't tell for whom, so egao can't know whether you may "
+        "use it. Give the photo to a command yourself, or send it to egao in a direct message."
+    )
+
+
+class ForwardedPhoto(PhotoError):
+    sentence = (
+        "That photo was forwarded from a place that egao can't see, so it can't know whose it is. If it is yours, send the "
+        "photo itself, or give it to a command."
+    )
+
+
+class NoAvatar(PhotoError):
+    sentence = "You have no avatar of your own here, so there is nothing to edit. Send a photo with a face in it instead."
+
+
+class NotYourAvatar(PhotoError):
+    sentence = "egao edits only your own avatar. Of somebody else's photo, use the menu of the message that it stands in."
+
+
+class PhotoStoppedWorker(PhotoError):
+    sentence = (
+        "A short while ago this very photo stopped the image worker, so it is left alone for {minutes} minutes. "
+        "Send another photo, or a smaller copy of it."
+    )
+
+
+class PhotoRefused(PhotoError):
+    sentence = "egao leaves this photo alone. Nothing of it was kept; send another photo."
+
+
+class LooksExplicit(PhotoRefused):
+    sentence = (
+        "An automatic check could not tell for certain that this photo is not explicit, so egao leaves it alone. "
+        "Such checks are often wrong. Nothing of it was kept; send another photo."
+    )
+
+
+class LooksYoung(PhotoRefused):
+    sentence = (
+        "egao works on adults only, and an automatic estimate could not tell for certain that everyone in this photo is "
+        "at least {age}. Such estimates are often wrong. Nothing of it was kept; send another photo."
+    )
+
+
+class FaceBarred(PhotoRefused):
+    sentence = "egao leaves face number {face} of this photo alone. Nothing of it was kept; choose another one."

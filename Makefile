@@ -5,6 +5,7 @@
 # make bot     run the Discord bot (needs DISCORD_TOKEN, see .env.example)
 # make bench-bot  measure the bot's process against a Discord on loopback (out/bench/bot.json)
 # make soak    30 minutes of members and troubles before that Discord (out/soak.json); SOAK="--minutes 5", REAL=1
+# make languages  bring data/languages up to what the code says in English
 # make lock    write the hashes of data/constraints.txt's versions anew into data/requirements.lock
 # make fresh   the two commands on bare Debian 12 and 13 systems, as a new user would (as root; FRESH=test for make test)
 # make clean   remove what make made here; the weights stay in their cache folder
@@ -28,7 +29,7 @@ SMILES := --smile -1.5 --neutral --smile 1.5 --smile 3
 # Nothing installed or configured outside .venv may change what is in it.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
 
-.PHONY: demo play test test-long check bot bench-bot soak setup lock fresh clean
+.PHONY: demo play test test-long check bot bench-bot soak setup lock languages fresh clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -73,6 +74,9 @@ setup:
 	  "make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -m data.setup.install --torch '$(TORCH)' --torch-index '$(TORCH_INDEX)' --hashes '$(HASHES)' \
 	  $(if $(filter file,$(origin PYTHON)),,--asked-for)
+
+languages:
+	@$(BIN)/python -m bot.text.gather
 
 lock:
 	@$(PYTHON) -m venv out/lock && out/lock/bin/python -m pip install -qq uv packaging

@@ -14,7 +14,6 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import require_admin
 from bot.text.speaker import Speaker
-from bot.transport.download import mebibytes
 from bot.transport.error_replies import answer, told
 from bot.transport.identity import owner_of
 from bot.ui.components import Press, button, row
@@ -145,7 +144,7 @@ class AdminCog(
             members=kept.members,
             blocked=len(await store.run(store.members.blocked, guild_id)),
             reports=await store.run(store.reports.count, guild_id),
-            disk=mebibytes(disk.free),
+            disk=disk.free / 2**20,
             content=say("on" if self.bot.content else "off"),
         )
         if not reports:

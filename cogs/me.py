@@ -34,7 +34,7 @@ class MeCog(commands.Cog):
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
-        text = say("help.text", commands=say.commands(), low=low, high=high, retention=settings.retention_hours)
+        text = say("help.text", commands=say.commands(), low=low, high=high, retention=say.hours(settings.retention_hours))
         if home_of(interaction) is not None and interaction.permissions.manage_guild:
             text += "\n" + say("help.admin")
         await answer(interaction, notice(text))
@@ -46,7 +46,7 @@ class MeCog(commands.Cog):
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         checks = self.bot.settings.gates != "off"
-        await answer(interaction, notice(privacy(say.language, settings.retention_hours, checks=checks)))
+        await answer(interaction, notice(privacy(say, settings.retention_hours, checks=checks)))
 
     @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
     @told

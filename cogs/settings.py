@@ -14,7 +14,9 @@ from bot.requests.access import require_admin
 from bot.text.speaker import Speaker
 from bot.ui.components import Form, Outdated, Press, PressItem, button, custom_id, row, whole
 from bot.ui.pages import Page, page_of
+from core import languages
 from core.errors import BadServerSetting
+from core.languages import AUTO, called
 from core.store import GuildSettings
 
 LIMITS = {
@@ -27,8 +29,7 @@ QUEUE = {"queue_share": "admin.share", "longest_wait_seconds": "admin.wait", "re
 FORMS = {"limits": ("admin.limits.title", LIMITS), "queue": ("admin.queue.title", QUEUE)}
 WHOSE = ("own", "consented", "any")
 REFUSED = ("photo", "face")
-LANGUAGES = ("auto", "en", "ja")
-MOST_CHANNELS = 25  # a select's limit
+MOST_CHANNELS = MOST_OPTIONS = 25  # a select's limits
 TEXT_CHANNELS = [discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.forum]
 
 
@@ -55,7 +56,7 @@ class SettingsCog(commands.Cog):
         form = Form(say(title), custom_id("setnumbers", _form(press)))
         for name, label in names.items():
             low, high = GuildSettings.bounds(name)
-            hint = say("admin.range", low=f"{low:g}", high=f"{high:g}")
+            hint = say("admin.range", low=low, high=high)
             form.field(name, say(label), hint=hint, default=f"{getattr(settings, name):g}", max_length=8)
         await press.interaction.response.send_modal(form)
 
@@ -69,7 +70,7 @@ class SettingsCog(commands.Cog):
         except BadServerSetting as error:
             name = str(error.facts["name"])
             low, high = GuildSettings.bounds(name)
-            reason = say("admin.range", low=f"{low:g}", high=f"{high:g}")
+            reason = say("admin.range", low=low, high=high)
             value = discord.utils.escape_markdown(str(error.facts["value"])[:20])
             raise BadServerSetting(name=say(names[name]), value=value, reason=reason) from None
 
@@ -84,7 +85,7 @@ class SettingsCog(commands.Cog):
                 return {"report_channel": ids[0] if ids else None}
             case "whose" if chosen and chosen[0] in WHOSE:
                 return {"whose_photos": chosen[0]}
-            case "language" if chosen and chosen[0] in LANGUAGES:
+            case "language" if chosen and chosen[0] in _offered():
                 return {"language": chosen[0]}
             case "auto" if more:
                 return {"auto_replies": more[0] == "on"}
@@ -128,7 +129,7 @@ def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool =
     )
     selects = (
         channels, roles, _options(say, "whose", WHOSE, settings.whose_photos),
-        _options(say, "language", LANGUAGES, settings.language), reports,
+        _languages(say, settings.language), reports,
     )  # fmt: skip
     text = ui.TextDisplay[Any](_text(say, settings, content=content, saved=saved))
     return page_of([text, *(row(PressItem(select)) for select in selects), switches])
@@ -149,7 +150,7 @@ def _text(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool) 
         "admin.whose": say(f"admin.whose.{settings.whose_photos}"),
         "admin.refused": say(f"admin.refused.{settings.refused_face}"),
         "admin.spoiler": switch[settings.spoiler],
-        "admin.language": say(f"admin.language.{settings.language}"),
+        "admin.language": _called(say, settings.language),
         "admin.report": f"<#{settings.report_channel}>" if settings.report_channel else say("none"),
         **{label: f"{getattr(settings, name):g}" for name, label in (LIMITS | QUEUE).items()},
     }
@@ -168,6 +169,23 @@ def _options(say: Speaker, name: str, values: tuple[str, ...], current: str) -> 
             label=f"{say(f'admin.{name}')}: {say(f'admin.{name}.{value}')}"[:100], value=value, default=value == current
         )
     return select
+
+
+def _offered() -> tuple[str, ...]:
+    """List what the language can be set to."""
+    return (AUTO, *languages.names())
+
+
+def _languages(say: Speaker, current: str) -> ui.Select[Any]:
+    select: ui.Select[Any] = ui.Select(custom_id=custom_id("set", "language"))
+    for one in _offered()[:MOST_OPTIONS]:
+        select.add_option(label=f"{say('admin.language')}: {_called(say, one)}"[:100], value=one, default=one == current)
+    return select
+
+
+def _called(say: Speaker, language: str) -> str:
+    """Name a language in its own words."""
+    return say("admin.language.auto") if language == AUTO else called(language)
 
 
 def _form(press: Press) -> str:

@@ -2,18 +2,17 @@
 
 EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
-├── PhotoError            UnreadablePhoto, PhotoTooLarge, NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
-│                         MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable, PhotoStoppedWorker,
-│                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, NoAvatar, NotYourAvatar,
-│                         PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
+├── PhotoError            UnreadablePhoto, PhotoTooLarge (FileTooLarge, TooManyPixels, PixelsBeyond, PixelsUncounted,
+│                         SideTooLong, LargerThanTold), NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
+│                         MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable (PhotoNotServed), PhotoStoppedWorker,
+│                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost (NoFaceDrawn),
 │                         FaceRefused, NoSuchStoredFace, NothingStored
 ├── ResultError           NotWhole, NotReached
 ├── WouldOverwrite        a file is there already
-├── SettingsError         BadSetting, BadServerSetting, BadSeeds, ExtraMissing, ClusterExtraMissing, ClusterUnreachable,
-│                         NodeRefused
+├── SettingsError         BadSetting, BadServerSetting, BadSeeds, ExtraMissing
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
 │                         ShuttingDown, StillBusy
@@ -47,7 +46,9 @@ from core.photo_errors import ExplicitPhoto as ExplicitPhoto
 from core.photo_errors import FaceBarred as FaceBarred
 from core.photo_errors import FaceTooSmall as FaceTooSmall
 from core.photo_errors import FaceTurnedAway as FaceTurnedAway
+from core.photo_errors import FileTooLarge as FileTooLarge
 from core.photo_errors import ForwardedPhoto as ForwardedPhoto
+from core.photo_errors import LargerThanTold as LargerThanTold
 from core.photo_errors import LooksExplicit as LooksExplicit
 from core.photo_errors import LooksYoung as LooksYoung
 from core.photo_errors import MouthAtEdge as MouthAtEdge
@@ -60,10 +61,16 @@ from core.photo_errors import NoSuchFace as NoSuchFace
 from core.photo_errors import NotYourAvatar as NotYourAvatar
 from core.photo_errors import PhotoError as PhotoError
 from core.photo_errors import PhotoGone as PhotoGone
+from core.photo_errors import PhotoNotServed as PhotoNotServed
 from core.photo_errors import PhotoRefused as PhotoRefused
 from core.photo_errors import PhotoStoppedWorker as PhotoStoppedWorker
 from core.photo_errors import PhotoTooLarge as PhotoTooLarge
 from core.photo_errors import PhotoUnreachable as PhotoUnreachable
+from core.photo_errors import PixelsBeyond as PixelsBeyond
+from core.photo_errors import PixelsUncounted as PixelsUncounted
+from core.photo_errors import Reason as Reason
+from core.photo_errors import SideTooLong as SideTooLong
+from core.photo_errors import TooManyPixels as TooManyPixels
 from core.photo_errors import UnreadablePhoto as UnreadablePhoto
 from core.photo_errors import WebhookPhoto as WebhookPhoto
 

@@ -1,8 +1,26 @@
-"""The errors about photos: the part of core.errors under PhotoError."""
+"""The part of core.errors about photos: what can't be read, fetched or worked on, and why."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from core.error import EgaoError
+
+
+class Reason(StrEnum):
+    """Why a file can't be read or fetched, and what is lost of it. Other languages have each under its English."""
+
+    PARTS = "it is made of very many parts"
+    LAYERS = "it is a JPEG of very many layers"
+    FORMAT = "it is none of these formats, or damaged from the start"
+    CUT = "it is cut off or damaged"
+    DAMAGED = "it is damaged"
+    NO_FILE = "it is not a file"
+    SLOW = "it took too long"
+    CONNECTION = "the connection failed"
+    ELSEWHERE = "it is not on Discord"
+    DISCORD = "Discord does not answer"
+    GAIN_MAP = "the map for screens of high dynamic range"  # what a result leaves out
 
 
 class PhotoError(EgaoError):
@@ -14,7 +32,36 @@ class UnreadablePhoto(PhotoError):
 
 
 class PhotoTooLarge(PhotoError):
+    """The photo is larger than what is worked on. Its subclasses say how its size was measured."""
+
     sentence = "This photo is too large ({size}; at most {limit}). Send a smaller copy."
+
+
+class FileTooLarge(PhotoTooLarge):  # both in MiB
+    sentence = "This photo is too large ({size:.1f} MiB; at most {limit:.1f} MiB). Send a smaller copy."
+
+
+class TooManyPixels(PhotoTooLarge):  # the limit in millions
+    sentence = "This photo is too large ({width} x {height} pixels; at most {limit:.1f} million pixels). Send a smaller copy."
+
+
+class PixelsBeyond(PhotoTooLarge):  # both in millions: its sides are not known
+    sentence = "This photo is too large ({size:.1f} million pixels; at most {limit:.1f} million pixels). Send a smaller copy."
+
+
+class PixelsUncounted(PhotoTooLarge):  # the limit in millions
+    sentence = "This photo is too large (too many pixels; at most {limit:.1f} million pixels). Send a smaller copy."
+
+
+class SideTooLong(PhotoTooLarge):
+    sentence = "This photo is too large ({width} x {height} pixels; at most {limit} a side). Send a smaller copy."
+
+
+class LargerThanTold(PhotoTooLarge):
+    sentence = (
+        "This photo is too large ({width} x {height} pixels; at most the {told_width} x {told_height} of its header). "
+        "Send a smaller copy."
+    )
 
 
 class NoFace(PhotoError):
@@ -61,6 +108,10 @@ class PhotoGone(PhotoError):
 
 class PhotoUnreachable(PhotoError):
     sentence = "The photo could not be fetched ({reason}). Try again in a moment."
+
+
+class PhotoNotServed(PhotoUnreachable):
+    sentence = "The photo could not be fetched (answer {status}). Try again in a moment."
 
 
 class ExplicitPhoto(PhotoError):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, Self
 
-from bot.text.speaker import Language, Speaker
+from bot.text.speaker import Speaker
 from bot.transport.photo_source import PhotoRef
 from core.expressions import Strength
 
@@ -43,7 +43,7 @@ class Ask:
     """One request, about a new photo (`photo`), a kept face (`face_id`), or kept faces that are shown together (`group`)."""
 
     kind: Kind
-    language: Language
+    language: str  # by its name in core.languages
     limit: int  # largest file that may be posted where the answer goes, in bytes
     private: bool = False  # only the member sees the answer
     photo: PhotoRef | None = None
@@ -94,7 +94,7 @@ class Ask:
         return replace(self, kind="group", faces=tuple(faces))
 
 
-def ask_about(photos: Sequence[PhotoRef], language: Language, limit: int, private: bool = False, **about: Any) -> Ask:
+def ask_about(photos: Sequence[PhotoRef], language: str, limit: int, private: bool = False, **about: Any) -> Ask:
     """Ask for what is done with the photos of one message: of several, all faces of all of them, in one answer."""
     kind: Kind = "photo" if len(photos) == 1 else "group"
     return Ask(kind, language, limit, private, photo=photos[0], more=tuple(photos[1:]), **about)

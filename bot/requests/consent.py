@@ -163,7 +163,7 @@ def question(say: Speaker, member_id: int, message_id: int, retention_hours: int
     """Make the question for consent with its two buttons, for one member. `once` identifies the request."""
     ids = (CONSENT_VERSION, member_id, message_id)
     return notice(
-        say("consent.notice", retention=retention_hours),
+        say("consent.notice", retention=say.hours(retention_hours)),
         row(
             button(say("consent.agree"), "agree", *ids, once, style=discord.ButtonStyle.success),
             button(say("consent.decline"), "decline", *ids),

@@ -1,57 +1,64 @@
-"""Names the commands, their parameters and choices in Japanese, keyed by the English that the code registers.
+"""Names the commands, their parameters and choices in other languages, by the English that the code registers.
 
-What is said of an expression stands in its own file (core.expressions) and is added by `japanese`.
+What is said of an expression stands in its own file (core.expressions).
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
-from core.expressions import default, load, names
+from discord.app_commands import ContextMenu, TranslationContextTypes
+from discord.app_commands import TranslationContextLocation as Place
 
-_OWN: Final[dict[str, str]] = {
-    "neutral": "無表情",
-    "animate": "動かす",
-    "faces": "顔一覧",
-    "queue": "順番待ち",
-    "privacy": "プライバシー",
-    "forget": "データ消去",
-    "export": "データ書き出し",
-    "help": "ヘルプ",
-    "visibility": "公開設定",
-    "egao": "egao",
-    "settings": "設定",
-    "status": "状態",
-    "block": "ブロック",
-    "unblock": "ブロック解除",
-    "purge": "一括消去",
-    "strength": "強さ",
-    "photo": "写真",
-    "face": "顔",
-    "member": "メンバー",
-    "show": "表示",
-    "everyone": "全員",
-    "only me": "自分だけ",
-    "Make it neutral": "無表情にする",
-    "A new photo; without one, your latest face is used": "新しい写真。付けなければ最後に使った顔を使います",
-    "Which face: its number in the photo, or one of your kept faces": "どの顔か：写真の中の番号、または保存中の顔",
-    "Who sees the result": "結果を誰に見せるか",
-    "Your kept faces: choose, rename, erase": "保存中の顔の選択、名前の変更、消去をします",
-    "Your requests that are waiting or being worked on": "順番待ちと処理中の依頼を表示します",
-    "How egao treats your photos and data": "写真とデータの扱いを表示します",
-    "Erase everything egao keeps about you": "egaoが保存しているあなたのデータをすべて消去します",
-    "Get a copy of everything egao keeps about you": "egaoが保存しているあなたのデータの写しを受け取ります",
-    "What egao can do and how": "egaoでできることと使い方を表示します",
-    "Choose who sees the results of your commands": "コマンドの結果を誰に見せるかを選びます",
-    "Set up and look after egao on this server": "このサーバーでのegaoを設定し、管理します",
-    "See and change egao's settings on this server": "このサーバーでのegaoの設定を表示し、変更します",
-    "Queue, rates, failures and disk": "順番待ち、処理数、失敗、ディスクの状態を表示します",
-    "Keep a member from using egao here": "メンバーがここでegaoを使えないようにします",
-    "Let a blocked member use egao again": "ブロックしたメンバーがまたegaoを使えるようにします",
-    "Erase kept faces of this server or of one member": "このサーバー、または1人のメンバーの顔のデータを消去します",
-    "The member": "対象のメンバー",
-    "Only this member's faces": "このメンバーの顔だけを消去します",
-}
+from core.expressions import default, load, names
+from core.languages import ENGLISH, translation
+
+CONTEXT: Final = "command"  # the key of all of them in the catalogues
+OWN: Final = (
+    "neutral",
+    "animate",
+    "faces",
+    "queue",
+    "privacy",
+    "forget",
+    "export",
+    "help",
+    "visibility",
+    "egao",
+    "settings",
+    "status",
+    "block",
+    "unblock",
+    "purge",
+    "strength",
+    "photo",
+    "face",
+    "member",
+    "show",
+    "everyone",
+    "only me",
+    "Make it neutral",
+    "A new photo; without one, your latest face is used",
+    "Which face: its number in the photo, or one of your kept faces",
+    "Who sees the result",
+    "Your kept faces: choose, rename, erase",
+    "Your requests that are waiting or being worked on",
+    "How egao treats your photos and data",
+    "Erase everything egao keeps about you",
+    "Get a copy of everything egao keeps about you",
+    "What egao can do and how",
+    "Choose who sees the results of your commands",
+    "Set up and look after egao on this server",
+    "See and change egao's settings on this server",
+    "Queue, rates, failures and disk",
+    "Keep a member from using egao here",
+    "Let a blocked member use egao again",
+    "Erase kept faces of this server or of one member",
+    "The member",
+    "Only this member's faces",
+)
+WHICH: Final = "expression"  # the option of an expression; offered only where there are several
 
 
 class Shared(NamedTuple):
@@ -62,30 +69,45 @@ class Shared(NamedTuple):
     which: str  # what their option of an expression means: see `WHICH`
 
 
-WHICH: Final = "expression"  # the option; offered only where there are several
-_SEVERAL: Final = {
-    "en": Shared(
-        "Take an expression off a face",
-        "Move a face from neutral to an expression",
-        "Which expression; the first, if you don't say",
-    ),
-    "ja": Shared("顔から表情を消します", "無表情から表情への変化を動画にします", "どの表情か。選ばなければ先頭のもの"),
-}
+SEVERAL: Final = Shared(
+    "Take an expression off a face",
+    "Move a face from neutral to an expression",
+    "Which expression; the first, if you don't say",
+)
+# Discord's rule for the name of a command, a group or an option: letters of any script, and small where they can be.
+_NAME: Final = re.compile(r"[-_'\w]{1,32}")
+MENU, SAID = 32, 100  # letters that an entry of a menu, and a description or a choice, may have
+_NAMES: Final = (Place.command_name, Place.group_name, Place.parameter_name)
 
 
 def shared(language: str) -> Shared:
-    """Describe what works on any expression: in the words of the only one, where there is one alone. `language`: en, ja."""
-    words, several = default().said(language), _SEVERAL[language]
+    """Describe what works on any expression: in the words of the only one, where there is one alone."""
+    words, several = default().said(language), Shared(*(translation(language).get(CONTEXT, one) for one in SEVERAL))
     return several if len(names()) > 1 else Shared(words.remove, words.sweep, several.which)
 
 
-def japanese() -> dict[str, str]:
-    """Collect the Japanese of all that is registered, by its English."""
-    en, ja = shared("en"), shared("ja")
-    pairs = [(en.remove, ja.remove), (en.sweep, ja.sweep)]
+def all_names(language: str) -> dict[str, str]:
+    """Collect what is registered, by its English."""
+    said = translation(language)
+    pairs = [*zip(shared(ENGLISH)[:2], shared(language)[:2], strict=True)]
     if len(names()) > 1:
-        pairs += [(WHICH, "表情"), (en.which, ja.which)]
+        pairs += [(WHICH, said.get(CONTEXT, WHICH)), (SEVERAL.which, said.get(CONTEXT, SEVERAL.which))]
     for name in names():
-        own, its = load(name).said("en"), load(name).said("ja")
+        own, its = load(name).said(ENGLISH), load(name).said(language)
         pairs += [(own.name, its.name), (own.menu, its.menu), (own.change, its.change), (own.strength, its.strength)]
-    return {**_OWN, **dict(pairs)}
+    return {**{english: said.get(CONTEXT, english) for english in OWN}, **dict(pairs)}
+
+
+def translated(english: str, language: str) -> str | None:
+    """Name it in another language; None where that has no other words than English for it."""
+    said = None if language == ENGLISH else all_names(language).get(english)
+    return None if said == english else said
+
+
+def fits(said: str, context: TranslationContextTypes) -> bool:
+    """Tell whether Discord takes it there: it refuses all commands of a bot for one name that is against its rules."""
+    if isinstance(context.data, ContextMenu):
+        return 1 <= len(said) <= MENU
+    if context.location in _NAMES:
+        return said == said.lower() and _NAME.fullmatch(said) is not None
+    return 1 <= len(said) <= SAID

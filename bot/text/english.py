@@ -1,12 +1,24 @@
-"""Every sentence that the bot says, in English. bot/japanese.py has the same keys with the same placeholders."""
+"""Every sentence that the bot says, in English, by its key. Other languages have theirs in data/languages: `make languages`."""
 
 # ruff: noqa: E501 - a sentence stays on one line, where it can be searched for
 from __future__ import annotations
 
 from typing import Final
 
-# Keyed by EgaoError.code: sentences of core/errors.py that count seconds, with the time as people say it.
-ERRORS: Final[dict[str, str]] = {
+from core.languages import Plural, Sentence
+
+# Keyed by EgaoError.code: sentences of core/errors.py that count something, or seconds: with the time as people say it.
+ERRORS: Final[dict[str, Sentence]] = {
+    "QuotaSpent": Plural(
+        "limit",
+        "You have used your {limit} edit of today. The next one is free in {wait}.",
+        "You have used all {limit} edits of today. The next one is free in {wait}.",
+    ),
+    "QuotaTooSmall": Plural(
+        "count",
+        "That would be {count} edit, and you have {left} left of today's {limit}. Choose a single face.",
+        "That would be {count} edits, and you have {left} left of today's {limit}. Choose a single face.",
+    ),
     "QueueFull": "There is too much waiting just now. Try again in about {wait}.",
     "OwnShareFull": "You have as much waiting here as one member may. Try again in about {wait}.",
     "ServerShareFull": "This server has as much waiting as one server may. Try again in about {wait}.",
@@ -18,12 +30,13 @@ ERRORS: Final[dict[str, str]] = {
     "ExportedLately": "You had your copy a short while ago. You can have the next one in about {wait}.",
 }
 
-TEXT: Final[dict[str, str]] = {
+TEXT: Final[dict[str, Sentence]] = {
     # Words used inside other sentences.
-    "seconds": "{n} s",
-    "minutes": "{n} min",
-    "hours": "{n} h",
-    "days": "{n} d",
+    "seconds": Plural("n", "{n} s", "{n} s"),
+    "minutes": Plural("n", "{n} min", "{n} min"),
+    "hours": Plural("n", "{n} h", "{n} h"),
+    "days": Plural("n", "{n} d", "{n} d"),
+    "hours.written": Plural("n", "{n} hour", "{n} hours"),
     "on": "on",
     "off": "off",
     "none": "none",
@@ -41,11 +54,19 @@ TEXT: Final[dict[str, str]] = {
     "work.gone": "There is nothing to cancel any more.",
     "button.cancel": "Cancel",
     # Several faces.
-    "faces.choose": "### {count} faces found\nWhich one? They are numbered from the left.",
+    "faces.choose": Plural(
+        "count",
+        "### {count} face found\nWhich one? They are numbered from the left.",
+        "### {count} faces found\nWhich one? They are numbered from the left.",
+    ),
     "faces.choose.barred": "Faces in it that egao leaves alone: {count}.",
     "faces.number": "**Face {n}**",
     "faces.select": "Choose a face",
-    "faces.all": "All of them, in one picture (counts as {count} edits)",
+    "faces.all": Plural(
+        "count",
+        "All of them, in one picture (counts as {count} edit)",
+        "All of them, in one picture (counts as {count} edits)",
+    ),
     "faces.expired": "This choice is no longer open. Send the photo again.",
     # Results.
     "result.title": "### Strength {strength}",
@@ -61,8 +82,16 @@ TEXT: Final[dict[str, str]] = {
     "result.deleted.gone": "The picture is deleted.",
     "result.face.erased": "The face and everything made from it are erased.",
     # Several faces together.
-    "group.title": "### Strength {strength} · {count} faces",
-    "group.title.each": "### {count} faces",
+    "group.title": Plural(
+        "count",
+        "### Strength {strength} · {count} face",
+        "### Strength {strength} · {count} faces",
+    ),
+    "group.title.each": Plural(
+        "count",
+        "### {count} face",
+        "### {count} faces",
+    ),
     "group.select": "Whose expression do the buttons change?",
     "group.everybody": "Everybody",
     "group.picture": "picture {n}",
@@ -118,7 +147,7 @@ TEXT: Final[dict[str, str]] = {
         "### Before your first photo\n"
         "egao looks for the face in a photo that you send and draws it again with another expression.\n"
         "- **Kept:** a description of the face in numbers and a small picture of it, both encrypted, "
-        "for {retention} hours on this server. The photo itself is never written to disk.\n"
+        "for {retention} on this server. The photo itself is never written to disk.\n"
         "- **Not done:** no recognition, no comparing with other people, no training on your photos.\n"
         "- **Shown:** every result is marked as AI-edited.\n"
         "- **Erase:** `/forget` erases everything at once; deleting your photo's message does too. "
@@ -202,7 +231,7 @@ TEXT: Final[dict[str, str]] = {
         "- The buttons under a picture work for the person who asked for it, as long as the face is kept.\n"
         "- **`/faces`** lists what is kept, **`/queue`** what is waiting, **`/privacy`** how your data is treated, "
         "**`/forget`** erases it, **`/export`** gives you a copy.\n"
-        "Strength here: from {low} to {high}. Faces are kept for {retention} hours. "
+        "Strength here: from {low} to {high}. Faces are kept for {retention}. "
         "**`/visibility`** sets who sees the results of your commands."
     ),
     "help.expression": "- **`/{name} strength`**: {change}. {strength}.",
@@ -246,8 +275,6 @@ TEXT: Final[dict[str, str]] = {
     "admin.report.pick": "Channel that reports of pictures go to",
     "admin.language": "Language",
     "admin.language.auto": "each member's own",
-    "admin.language.en": "English",
-    "admin.language.ja": "日本語",
     "admin.content.off": "The bot runs without the message content permission, so photos in channels are seen only with a mention.",
     "admin.button.refused": "A refused face bars: {state}",
     "admin.button.limits": "Limits…",
@@ -264,7 +291,7 @@ TEXT: Final[dict[str, str]] = {
         "- Since the start, {uptime} ago: {total} done, {total_failed} failed, about {pace} each\n"
         "- Kept here: faces {faces}, members {members}\n"
         "- Blocked members: {blocked} · Reports: {reports}\n"
-        "- Free disk: {disk}\n"
+        "- Free disk: {disk:.1f} MiB\n"
         "- Message content permission: {content}"
     ),
     "admin.status.reports": "**Latest reports**",
@@ -284,4 +311,31 @@ TEXT: Final[dict[str, str]] = {
     "trouble.old": "This button belongs to an older message that can't be used any more.",
     "trouble.place": "I may not post pictures in this channel. Ask an admin for the permission to attach files.",
     "trouble.finished": "{member}, your picture is ready, but the reply that only you could see has expired. Run `/{command}` to see it.",
+    # What `/privacy` says: see bot/text/privacy.py.
+    "privacy.checks": (
+        "**Checks.** Before that, two automatic checks look for explicit content and for faces that may be under {age}. They "
+        "are often wrong and accuse nobody; of what they refuse nothing is kept. A face that they refuse bars the whole "
+        "photo or, where the server's admins say so, only itself.\n"
+    ),
+    "privacy.text": (
+        "### How egao treats your photos and data\n"
+        "**What happens to a photo.** It is downloaded from Discord into memory, the face is found and described as a "
+        "point of a face generator (numbers that draw a similar face). The photo's file is never written to disk; "
+        "a later edit reads it again from Discord.\n"
+        "{checks}"
+        "**What is kept**, here for {retention} after you last gave the photo: these numbers, a picture of the "
+        "aligned face, where the face and its features are in the photo, the photo's link, a keyed hash of the photo, and the ids of the server, the channel, "
+        "the message and yours. Numbers, picture and anything else taken from the face are encrypted on disk. A request "
+        "under way is kept until it is answered, at most a day. Your consent (version {version}), language and wishes "
+        "are kept until you erase them or a year without use has passed.\n"
+        "**What is not done.** No recognising of persons, no comparing of faces between people, no training on your photos "
+        "or messages, no passing on to others. Messages are not stored; the bot's logs hold ids only.\n"
+        "**Erasing.** `/forget` erases everything at once. `/faces` erases single faces. Deleting the message with the "
+        "photo, a ban, or removing egao from the server erases what came from there. Two things stay a while, without your "
+        "id in the clear: a block by the admins until they lift it, and the count of your edits for 24 hours.\n"
+        "**Your copy.** `/export` gives you all that is kept.\n"
+        "**Honesty.** Every picture says that it is AI-edited, in its caption and inside its file. Use only photos of "
+        "yourself or of people who agreed. You must be at least {age}. The Report button reaches the admins; reports are kept "
+        "for 30 days at most."
+    ),
 }

@@ -12,7 +12,7 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from core.errors import PhotoGone, PhotoTooLarge, PhotoUnreachable
+from core.errors import FileTooLarge, PhotoGone, PhotoNotServed, PhotoUnreachable, Reason
 from core.settings import Settings
 
 CHUNK = 64 * 1024
@@ -54,9 +54,9 @@ class Downloader:
                 async with asyncio.timeout(self._seconds):
                     return await self._fetch(address)
             except TimeoutError:
-                raise PhotoUnreachable(reason="it took too long") from None
+                raise PhotoUnreachable(reason=Reason.SLOW) from None
             except aiohttp.ClientError:
-                raise PhotoUnreachable(reason="the connection failed") from None
+                raise PhotoUnreachable(reason=Reason.CONNECTION) from None
 
     async def _fetch(self, address: URL) -> bytes:
         assert self._session is not None, "use the downloader as a context manager"
@@ -64,7 +64,7 @@ class Downloader:
             if response.status in (403, 404, 410):
                 raise PhotoGone
             if response.status != 200:
-                raise PhotoUnreachable(reason=f"answer {response.status}")
+                raise PhotoNotServed(status=response.status)
             if response.content_length is not None:
                 self._check(response.content_length)
             body = bytearray()
@@ -79,17 +79,12 @@ class Downloader:
         named = host in self._hosts or f"{host}:{address.port}" in self._hosts
         secure = address.scheme == "https" and address.port == 443
         if not named or address.user is not None or not (secure or (address.scheme == "http" and _loopback(host))):
-            raise PhotoUnreachable(reason="it is not on Discord")
+            raise PhotoUnreachable(reason=Reason.ELSEWHERE)
         return address
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise PhotoTooLarge(size=mebibytes(size), limit=mebibytes(self._limit))
-
-
-def mebibytes(size: int) -> str:
-    """Format a file size, such as "1.5 MiB"."""
-    return f"{size / 2**20:.1f} MiB"
+            raise FileTooLarge(size=size / 2**20, limit=self._limit / 2**20)
 
 
 def _loopback(host: str) -> bool:

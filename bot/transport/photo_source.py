@@ -21,6 +21,7 @@ from core.errors import (
     PhotoError,
     PhotoGone,
     PhotoUnreachable,
+    Reason,
     WebhookPhoto,
 )
 from core.store import PhotoPlace, StoredFace
@@ -102,7 +103,7 @@ async def message_with_photo(bot: discord.Client, channel_id: int, message_id: i
     except (discord.HTTPException, OSError, aiohttp.ClientError) as error:
         if not will_pass(error):
             raise
-        raise PhotoUnreachable(reason="Discord does not answer") from None
+        raise PhotoUnreachable(reason=Reason.DISCORD) from None
     return message
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import NoSuchExpression
 from core.expressions.blendshapes import BLENDSHAPES
+from core.languages import ENGLISH, chain, translation
 
 Strength = float | Literal["neutral"]  # of an expression: 0 is the face as it is, 1 four fifths of what it has left to give
 NEUTRAL: Final = "neutral"  # the strength at which a face shows nothing of the expression any more
@@ -144,7 +145,7 @@ class Expression(_Data):
             raise ValueError("the weights of a score are not negative and make 1 together")
         if unknown := ", ".join(sorted(self.score.keys() - BLENDSHAPES)):
             raise ValueError(f"no blendshape is called {unknown}; they are in data/blendshapes.txt")
-        if "en" not in self.words:
+        if ENGLISH not in self.words:
             raise ValueError("an expression has English words at least")
         return self
 
@@ -160,8 +161,12 @@ class Expression(_Data):
         return self if direction is None else self.model_copy(update={"move": Along(direction=direction)})
 
     def said(self, language: str) -> Words:
-        """Return its words in a language ("en", "ja"), or the English ones if that language has none."""
-        return self.words.get(language, self.words["en"])
+        """Find its words in a language: its own file's, else the language's catalogue's, else English ones."""
+        own = next((self.words[one] for one in chain(language) if one in self.words), None)
+        if own is not None:
+            return own
+        said = translation(language)
+        return Words(**{part: said.get(f"expression.{self.name}.{part}", word) for part, word in self.words[ENGLISH]})
 
 
 def load(name: str) -> Expression:

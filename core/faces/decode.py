@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin
 
-from core.errors import PhotoTooLarge, UnreadablePhoto
+from core.errors import LargerThanTold, Reason, UnreadablePhoto
 from core.faces import colours
 from core.faces.container import Container, all_scans, is_exact_webp
 from core.pictures import Manner
@@ -50,7 +50,7 @@ def decoded(image: Image.Image, container: Container) -> tuple[Picture, bytes | 
         return pixels, colours.usable(profile), Manner("webp", exact=is_exact_webp(container.data))
     image = _loaded(image, container)
     if image.size != size:
-        raise PhotoTooLarge(size=f"{image.width} x {image.height} pixels", limit=f"the {size[0]} x {size[1]} of its header")
+        raise LargerThanTold(width=image.width, height=image.height, told_width=size[0], told_height=size[1])
     own = None if image.mode in ("1", "L", "LA", "CMYK") or image.mode.startswith("I") else colours.usable(profile)
     manner = Manner(container.kind, grey=image.mode in ("1", "L", "LA") or image.mode.startswith("I"))
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode == "RGB":
@@ -88,7 +88,7 @@ def _without_end(data: bytes) -> Image.Image:
     """
     data = data.rstrip(b"\xff")
     if not all_scans(data) or _fingerprint(_ended(data + _MORE)) != _fingerprint(_ended(data)):
-        raise UnreadablePhoto(reason="it is cut off or damaged")
+        raise UnreadablePhoto(reason=Reason.CUT)
     return _ended(data)
 
 
@@ -111,7 +111,7 @@ def _still_webp(data: bytes, size: tuple[int, int]) -> Picture:
 
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[:2] != size[::-1]:
-        raise UnreadablePhoto(reason="it is cut off or damaged")
+        raise UnreadablePhoto(reason=Reason.CUT)
     if pixels.shape[2] == 4 and pixels[..., 3].min() == 255:
         pixels = np.ascontiguousarray(pixels[..., :3])
     cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB, dst=pixels)

@@ -19,7 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import PhotoTooLarge, UnreadablePhoto
+from core.errors import (
+    FileTooLarge,
+    PhotoTooLarge,
+    PixelsBeyond,
+    PixelsUncounted,
+    Reason,
+    SideTooLong,
+    TooManyPixels,
+    UnreadablePhoto,
+)
 from core.faces import colours
 from core.faces.container import Container, opened
 from core.faces.decode import decoded, image_of
@@ -94,13 +103,13 @@ def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -
     check_size(len(data), settings, own=own)
     container = opened(data)
     if container is None:
-        raise UnreadablePhoto(reason="it is none of these formats, or damaged from the start")
+        raise UnreadablePhoto(reason=Reason.FORMAT)
     if container.excessive:
-        raise UnreadablePhoto(reason="it is made of very many parts")
+        raise UnreadablePhoto(reason=Reason.PARTS)
     pixels, profile, manner = _decode(container, settings)
     layered = pixels if pixels.shape[2] == 4 else None
     seen = pixels if layered is None else colours.laid_on_white(layered)
-    left_out = ("the map for screens of high dynamic range",) if container.gain_map else ()
+    left_out = (Reason.GAIN_MAP.value,) if container.gain_map else ()
     return Photo(seen, hashlib.sha256(data).hexdigest(), Manner.of(manner, profile, len(data)), layered, left_out)
 
 
@@ -108,7 +117,7 @@ def check_size(size: int, settings: Settings, *, own: bool = False) -> None:
     """Check a file's size in bytes as `load_photo` does, before anything is read. Raises PhotoTooLarge."""
     most = _byte_limit(settings, own=own)
     if size > most:
-        raise PhotoTooLarge(size=_amount(size, "B"), limit=_amount(most, "B"))
+        raise FileTooLarge(size=size / 2**20, limit=most / 2**20)
 
 
 def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8], bytes | None, Manner]:
@@ -116,7 +125,7 @@ def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8]
 
     Raises PhotoTooLarge, UnreadablePhoto.
     """
-    limit = _amount(_pixel_limit(settings), "pixels")
+    limit = _pixel_limit(settings) / 1e6
     try:
         with warnings.catch_warnings(), memory_held():
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes and sizes; `_check` is stricter
@@ -127,8 +136,7 @@ def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8]
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
         told = re.search(r"(\d+) pixels", str(error))
-        size = _amount(int(told[1]), "pixels") if told else "too many pixels"
-        raise PhotoTooLarge(size=size, limit=limit) from None
+        raise (PixelsBeyond(size=int(told[1]) / 1e6, limit=limit) if told else PixelsUncounted(limit=limit)) from None
     except Exception as error:  # decoders of hostile bytes raise whatever their C code felt like
         raise UnreadablePhoto(reason=_reason(error)) from None
 
@@ -137,22 +145,23 @@ def _check(image: Image.Image, container: Container, settings: Settings) -> None
     """Check from the header that a picture is not too large and has not too many scans. Raises PhotoTooLarge, UnreadablePhoto."""
     width, height = image.size
     ceiling = min(_pixel_limit(settings), MEMORY // bytes_per_pixel(image))
-    if width * height > ceiling or max(width, height) > SIDE_LIMIT:
-        limit = _amount(ceiling, "pixels") if max(width, height) <= SIDE_LIMIT else f"{SIDE_LIMIT} a side"
-        raise PhotoTooLarge(size=f"{width} x {height} pixels", limit=limit)
+    if max(width, height) > SIDE_LIMIT:
+        raise SideTooLong(width=width, height=height, limit=SIDE_LIMIT)
+    if width * height > ceiling:
+        raise TooManyPixels(width=width, height=height, limit=ceiling / 1e6)
     # FF is followed by 00 within a scan, so these two bytes start a scan (or stand in a thumbnail, which has few)
     if container.kind == "jpeg" and container.data.count(b"\xff\xda") > SCAN_LIMIT:
-        raise UnreadablePhoto(reason="it is a JPEG of very many layers")
+        raise UnreadablePhoto(reason=Reason.LAYERS)
 
 
 def _read(path: Path, most: int) -> bytes:
     """Read a file of at most `most` bytes. Raises PhotoTooLarge for a larger one, UnreadablePhoto."""
     try:
         if path.exists() and not path.is_file():
-            raise UnreadablePhoto(reason="it is not a file")  # opening a pipe would wait for ever
+            raise UnreadablePhoto(reason=Reason.NO_FILE)  # opening a pipe would wait for ever
         size = path.stat().st_size
         if size > most:
-            raise PhotoTooLarge(size=_amount(size, "B"), limit=_amount(most, "B"))
+            raise FileTooLarge(size=size / 2**20, limit=most / 2**20)
         with path.open("rb") as file:
             return file.read(most + 1)  # it may have grown since
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
@@ -169,17 +178,10 @@ def _pixel_limit(settings: Settings) -> int:
     return min(settings.max_pixels, Image.MAX_IMAGE_PIXELS or settings.max_pixels)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Reason:
     """Say in the user's words what a decoder's error means."""
     if isinstance(error, UnidentifiedImageError):
-        return "it is none of these formats, or damaged from the start"
+        return Reason.FORMAT
     text = str(error).lower()
     cut = any(word in text for word in ("truncated", "broken", "unexpected end", "not enough"))
-    return "it is cut off or damaged" if cut else "it is damaged"
-
-
-def _amount(count: int, unit: str) -> str:
-    """Format a count for a sentence, such as "25.0 MiB" or "50.0 million pixels"."""
-    if unit == "B":
-        return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
-    return f"{count / 1e6:.1f} million {unit}" if count >= 1e6 else f"{count} {unit}"
+    return Reason.CUT if cut else Reason.DAMAGED

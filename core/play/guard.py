@@ -18,6 +18,7 @@ from aiohttp import web
 
 from core.errors import EgaoError, InternalError, PhotoTooLarge
 from core.play.refusal import Refusal, no_such_page, not_the_page
+from core.play.words import language_of, said_of
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -69,15 +70,19 @@ class Guard:
             self.check(request)
             return await handler(request)
         except Refusal as refusal:
-            return told(refusal.status, refusal.code, refusal.sentence)
+            return told(refusal.status, refusal.code, said_of(refusal, language_of(request)))
         except EgaoError as error:
-            return told(status_of(error), error.code, str(error))
+            return told(status_of(error), error.code, said_of(error, language_of(request)))
         except web.HTTPException as error:  # no such route, or not by this method
             nothing = no_such_page()
-            return told(error.status if error.status in (405, 413) else nothing.status, nothing.code, nothing.sentence)
+            return told(
+                error.status if error.status in (405, 413) else nothing.status,
+                nothing.code,
+                said_of(nothing, language_of(request)),
+            )
         except Exception as error:
             log.error("%s", "".join(traceback.format_exception(error)).replace(self.token, "[token]"))
-            return told(500, "InternalError", str(InternalError()))
+            return told(500, "InternalError", said_of(InternalError(), language_of(request)))
 
     @staticmethod
     async def mark(_: web.Request, response: web.StreamResponse) -> None:

@@ -23,18 +23,21 @@ from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError
 from core.expressions import named as expression_named
 from core.expressions import names
+from core.languages import translation
 from core.pictures import SUFFIXES
 from core.play.guard import Guard
 from core.play.held import Choice, Held
 from core.play.refusal import Refusal, malformed, no_such_page, not_held
 from core.play.studio import Learned, Learning, Studio, sample
 from core.play.tabs import Tabs
+from core.play.words import language_of, said_of, script
 from core.play.worker import Worker
 
 Asked = TypeVar("Asked", bound=BaseModel)
 Part = TypeVar("Part")
 HOST: Final = "127.0.0.1"  # not a setting: elsewhere it would need users and permissions, which it does not have
 JSON_BYTES = 64 * 2**10  # of a request: forty faces take four thousand
+WORDS: Final = "words.js"  # the only file of the page that is not one: in each language another
 ALIVE = 20.0  # seconds between two looks whether a page is still there
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _silent = logging.getLogger(f"{__name__}.protocol")  # aiohttp's messages about malformed requests quote them with the token
@@ -105,7 +108,10 @@ class PlayServer:
         return self._sent("index.html")
 
     async def _file(self, request: web.Request) -> web.Response:
-        return self._sent(request.match_info["name"])
+        name = request.match_info["name"]
+        if name == WORDS:
+            return web.Response(body=script(language_of(request)), content_type=_TYPES["js"], charset="utf-8")
+        return self._sent(name)
 
     def _sent(self, name: str) -> web.Response:
         """Answer with a file of the page. They are read once, at the start, so no path of a request ever reaches the disk."""
@@ -120,7 +126,9 @@ class PlayServer:
         tab = self.tabs.open()
         try:
             await socket.prepare(request)
-            await socket.send_json({"tab": tab, "sample": sample() is not None, "limit": LIMIT, "expressions": _expressions()})
+            await socket.send_json(
+                {"tab": tab, "sample": sample() is not None, "limit": LIMIT, "expressions": _expressions(language_of(request))}
+            )
             async for message in socket:
                 if message.type is not WSMsgType.TEXT:
                     break
@@ -152,11 +160,11 @@ class PlayServer:
         assert held is not None
         self.tabs.put(tab, held)
         height, width = held.photo.pixels.shape[:2]
-        sizes = width, height, width, height
+        sizes, language = (width, height, width, height), language_of(request)
         faces = [{"box": [round(edge / size, 4) for edge, size in zip(one.box, sizes, strict=True)]} for one in held.faces]
         return web.json_response(
             {"width": width, "height": height, "name": held.name, "faces": faces, "kind": held.photo.manner.own,
-             "left_out": list(held.photo.left_out)}
+             "left_out": [translation(language).get("reason", one) for one in held.photo.left_out]}
         )  # fmt: skip
 
     async def _photo(self, request: web.Request) -> web.Response:
@@ -183,9 +191,9 @@ class PlayServer:
                 async for part in parts:
                     await response.write(_line(part))
             except EgaoError as error:
-                await response.write(_packed({"error": error.code, "sentence": str(error)}))
+                await response.write(_packed({"error": error.code, "sentence": said_of(error, language_of(request))}))
             except Refusal as refusal:
-                await response.write(_packed({"error": refusal.code, "sentence": refusal.sentence}))
+                await response.write(_packed({"error": refusal.code, "sentence": said_of(refusal, language_of(request))}))
         await response.write_eof()
         return response
 
@@ -202,8 +210,8 @@ class PlayServer:
                 made = part
         assert made is not None
         told = [
-            {"face": choice.face, "told": None if one.told is None else str(one.told), "before": _score(one.before),
-             "after": _score(one.after)}
+            {"face": choice.face, "told": None if one.told is None else said_of(one.told, language_of(request)),
+             "before": _score(one.before), "after": _score(one.after)}
             for choice, one in zip(asked.choices, made.verdicts, strict=True)
         ]  # fmt: skip
         return web.json_response({"version": made.version, "edited": bool(made.choices), "faces": told})
@@ -248,8 +256,8 @@ async def _read(request: web.Request, kind: type[Asked]) -> Asked:
         raise malformed() from None
 
 
-def _expressions() -> list[dict[str, str]]:
-    said = [(name, expression_named(name).said("en")) for name in names()]
+def _expressions(language: str) -> list[dict[str, str]]:
+    said = [(name, expression_named(name).said(language)) for name in names()]
     return [{"name": name, "said": words.name, "strength": words.strength} for name, words in said]
 
 

@@ -41,7 +41,7 @@ class GuildSettings(BaseModel):
     longest_wait_seconds: int = Field(default=600, ge=30, le=3600)  # refused at the door beyond; a token lives 900 s
     retention_hours: int = Field(default=48, ge=1, le=720)
     spoiler: bool = False
-    language: Literal["auto", "en", "ja"] = "auto"  # auto: each member's own
+    language: Annotated[str, Field(max_length=16)] = "auto"  # by its name in core.languages; auto: each member's own
     report_channel: int | None = Field(default=None, gt=0)
 
     @property

@@ -1,5 +1,7 @@
 // What the page asks of egao. Every path is below the page's own address, which holds the token: no request goes elsewhere.
 
+import { say } from "./say.js";
+
 /** Why there is no answer: one sentence for whoever looks at the page. */
 export class Told extends Error {
   constructor(code, sentence) {
@@ -8,7 +10,7 @@ export class Told extends Error {
   }
 }
 
-const GONE = "egao does not answer any more. Start it again in the terminal, and open the address that it shows.";
+const GONE = say("egao does not answer any more. Start it again in the terminal, and open the address that it shows.");
 
 /** The connection that lives as long as the page; once it ends, egao has forgotten the page's photo. */
 export function connect({ hello, lost }) {

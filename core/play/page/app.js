@@ -2,17 +2,20 @@
 
 import { Api, connect } from "./api.js";
 import { Edits } from "./edits.js";
+import { number as written, say, translate } from "./say.js";
 import { Stage, forget, painted } from "./stage.js";
 
 const $ = (id) => document.getElementById(id);
 const VIEWS = ["start", "looking", "work"];
+
+translate();
 
 let api = null; // there once egao has said hello
 let hello = { expressions: [] };
 let photo = null; // what egao told of the one that is open
 let stopping = new AbortController(); // of what takes seconds: looking at a photo, learning a face
 const stage = new Stage({ pick: (number) => choose(number) });
-const edits = new Edits({ stage, says, told, made, refused });
+const edits = new Edits({ stage, says, told, made, refused, called });
 
 const socket = connect({
   hello(data) {
@@ -60,7 +63,7 @@ addEventListener("drop", (event) => {
   document.body.classList.remove("over");
   const [file] = event.dataTransfer.files;
   if (file) give(file);
-  else alarm("That was no file. Save the picture first, then drop its file here.");
+  else alarm(say("That was no file. Save the picture first, then drop its file here."));
 });
 
 function give(file) {
@@ -74,7 +77,7 @@ async function open(ask) {
   const { signal } = (stopping = new AbortController());
   reset();
   show("looking");
-  announce("Looking for faces");
+  announce(say("Looking for faces…"));
   $("stop-looking").focus();
   try {
     const found = await ask(signal);
@@ -84,18 +87,23 @@ async function open(ask) {
     if (stopping.signal !== signal) return; // another photo came meanwhile
     show("start");
     $("choose").focus();
-    if (error.name === "AbortError") announce("Cancelled.");
+    if (error.name === "AbortError") announce(say("Cancelled."));
     else alarm(error.message);
     return;
   }
   show("work");
   offerFaces(signal);
-  $("left-out").textContent = photo.left_out.length ? `The result leaves out ${photo.left_out.join(", ")}.` : "";
+  $("left-out").textContent = photo.left_out.length ? say("The result leaves out: {what}.", { what: photo.left_out.join(", ") }) : "";
   if (photo.faces.length === 1) await choose(0);
   else {
-    says(`${photo.faces.length} faces were found. Choose one; each keeps its own strength.`);
+    says(say("Faces found: {count}. Choose one; each keeps its own strength.", { count: photo.faces.length }));
     $("faces").firstChild.focus();
   }
+}
+
+/** Name an expression in the page's language. */
+function called(expression) {
+  return hello.expressions.find(({ name }) => name === expression)?.said ?? expression;
 }
 
 /* ---- whose face, which expression ---- */
@@ -108,7 +116,7 @@ function offerFaces(signal) {
     button.setAttribute("aria-pressed", "false");
     button.append(document.createElement("img"), document.createElement("span"));
     button.firstChild.alt = "";
-    button.lastChild.textContent = `Face ${number + 1}`;
+    button.lastChild.textContent = say("Face {number}", { number: number + 1 });
     button.addEventListener("click", () => choose(number));
     return button;
   });
@@ -152,7 +160,7 @@ async function choose(number) {
   } catch (error) {
     if (stopping.signal !== signal || photo === null) return;
     if (error.name !== "AbortError") told(error.message);
-    else says("Cancelled. Choose the face again to learn it.");
+    else says(say("Cancelled. Choose the face again to learn it."));
     learning(false);
     mark(null);
     $("people").hidden = false; // to choose the face again, the only one too
@@ -172,10 +180,10 @@ function ready(number, expression) {
   edits.take(number, expression);
   enable(true);
   const { said, strength } = hello.expressions.find((one) => one.name === expression);
-  $("strength-label").textContent = `Strength of the ${said}`;
+  $("strength-label").textContent = say("Strength of the {expression}", { expression: said });
   $("hint").textContent = `${strength}.`;
   reflect();
-  announce("The face is learned. Change the strength.");
+  announce(say("The face is learned. Change the strength."));
   $("strength").focus();
 }
 
@@ -192,14 +200,14 @@ function learning(on) {
   $("learning").hidden = !on;
   if (!on) return forget($("likeness"));
   $("progress").removeAttribute("value");
-  $("learning-says").textContent = "Learning this face…";
-  announce("Learning this face. That takes some seconds.");
+  $("learning-says").textContent = say("Learning this face…");
+  announce(say("Learning this face. That takes some seconds."));
   $("stop-learning").focus();
 }
 
 function learns({ share, eta, picture }) {
   $("progress").value = Math.max(share, $("progress").value);
-  $("learning-says").textContent = eta > 0 ? "Learning this face…" : "Trying how it moves…";
+  $("learning-says").textContent = eta > 0 ? say("Learning this face…") : say("Trying how it moves…");
   if (!picture) return;
   const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
   painted($("likeness"), new Blob([bytes], { type: "image/jpeg" }), "").catch(() => {});
@@ -226,17 +234,18 @@ function reflect() {
   if (strength === "neutral") $("strength").value = number;
   else if (Number($("strength").value) !== number) $("strength").value = number;
   $("value").textContent = text;
-  $("strength").setAttribute("aria-valuetext", strength === "neutral" ? `neutral, ${text}` : text);
+  $("strength").setAttribute("aria-valuetext", strength === "neutral" ? say("neutral, {strength}", { strength: text }) : text);
   for (const button of $("presets").children) button.setAttribute("aria-pressed", button.dataset.strength === String(strength));
   [...$("faces").children].forEach((button, index) => {
     const label = edits.labelOf(index);
-    button.lastChild.textContent = label ? `Face ${index + 1} ${label}` : `Face ${index + 1}`;
+    const face = say("Face {number}", { number: index + 1 });
+    button.lastChild.textContent = label ? `${face} ${label}` : face;
   });
 }
 
 function signed(number) {
-  const text = Math.abs(number).toFixed(1);
-  return number === 0 || text === "0.0" ? "0" : `${number > 0 ? "+" : "−"}${text}`;
+  const text = written(Math.abs(number), 1);
+  return Math.abs(number) < 0.05 ? "0" : `${number > 0 ? "+" : "−"}${text}`;
 }
 
 function enable(on) {
@@ -265,7 +274,7 @@ $("delete").addEventListener("click", async () => {
   }
   reset();
   show("start");
-  announce("Deleted: egao holds neither the photo nor its faces any more.");
+  announce(say("Deleted: egao holds neither the photo nor its faces any more."));
   $("choose").focus();
 });
 

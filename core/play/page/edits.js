@@ -1,11 +1,13 @@
 // What is asked of each face, and the two ways to see it: quickly while a slider moves, in full quality once it rests.
 
+import { number as written, say } from "./say.js";
+
 const REST = 350; // milliseconds without a change after which a keyboard's arrows count as let go
 const KEPT = 120; // quick pictures: one for each strength of the slider, and those of a second face
 
 export class Edits {
-  constructor({ stage, says, told, made, refused }) {
-    Object.assign(this, { stage, says, told, made, refused });
+  constructor({ stage, says, told, made, refused, called }) {
+    Object.assign(this, { stage, says, told, made, refused, called });
     this.api = null;
     this.reset();
   }
@@ -79,7 +81,7 @@ export class Edits {
   labelOf(number) {
     const face = this.faces.get(number);
     if (!face || face.strength === 0) return "";
-    return face.strength === "neutral" ? "neutral" : (face.strength > 0 ? "+" : "−") + Math.abs(face.strength).toFixed(1);
+    return face.strength === "neutral" ? say("neutral") : (face.strength > 0 ? "+" : "−") + written(Math.abs(face.strength), 1);
   }
 
   get choices() {
@@ -135,7 +137,7 @@ export class Edits {
   async #make() {
     const { signal } = (this.drawing = new AbortController());
     const choices = this.choices;
-    this.says("Drawing in full quality…", true);
+    this.says(say("Drawing in full quality…"), true);
     try {
       const { version, edited, faces } = await this.api.make(choices, signal);
       const picture = await this.api.picture(`picture/${version}`, signal);
@@ -155,25 +157,26 @@ export class Edits {
   }
 
   #named(face) {
-    return this.faces.size > 1 ? `Face ${face + 1}: ` : "";
+    return this.faces.size > 1 ? `${say("Face {number}", { number: face + 1 })}: ` : "";
   }
 
   /** How the face that was changed came out. */
   #scored(faces) {
     const one = faces.find(({ face }) => face === this.active);
-    if (!one) return "As it was.";
+    if (!one) return say("As it was.");
     if (one.told) return "";
-    const score = (value) => (value === null ? "unseen" : value.toFixed(2));
-    return `Full quality. ${capital(this.face.expression)} score ${score(one.before)} before, ${score(one.after)} now.`;
+    const score = (value) => (value === null ? say("unseen") : written(value, 2));
+    return say("Full quality. Score of the {expression}: {before} before, {after} now.", {
+      expression: this.called(this.face.expression), before: score(one.before), after: score(one.after),
+    });
   }
 
   #text(choices) {
-    if (!choices.length) return "The photo as it was";
-    const each = choices.map(({ face, expression, strength }) => `face ${face + 1}, ${expression} ${strength}`);
-    return `The photo edited by AI: ${each.join("; ")}`;
+    if (!choices.length) return say("The photo as it was");
+    const each = choices.map(({ face, expression, strength }) =>
+      say("face {number}, {expression} {strength}", {
+        number: face + 1, expression: this.called(expression), strength: strength === "neutral" ? say("neutral") : strength,
+      }));
+    return say("The photo edited by AI: {faces}", { faces: each.join("; ") });
   }
-}
-
-function capital(word) {
-  return word[0].toUpperCase() + word.slice(1);
 }

@@ -1,5 +1,7 @@
 // The picture: before and after in one place, and the frames around faces.
 
+import { say } from "./say.js";
+
 const $ = (id) => document.getElementById(id);
 
 const WHOLE = { zoom: 1, dx: 0, dy: 0 };
@@ -32,7 +34,7 @@ export class Stage {
     this.stage.style.setProperty("--ratio", width / height);
     this.clear();
     this.boxes = faces.map(({ box }) => box);
-    await painted($("before"), before, "The photo as it was");
+    await painted($("before"), before, say("The photo as it was"));
     if (faces.length > 1) $("frames").append(...faces.map((face, number) => this.#frame(face, number)));
   }
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from discord import AppCommandType, app_commands
 
-from bot.text.command_names import japanese, shared
+from bot.text.command_names import all_names, shared
 from core import expressions
 from core.expressions import default, load
 from core.expressions.expression import read
@@ -101,7 +101,7 @@ async def test_commands_and_menus_are_called_as_the_default_expression_says(alon
     said = {one.name: one.description for one in registered if isinstance(one, app_commands.Command)}
     assert (said[words.name], said["neutral"], said["animate"]) == (words.change, words.remove, words.sweep)
     for english, other in zip(words.all(), default().said("ja").all(), strict=True):
-        assert japanese()[english] == other
+        assert all_names("ja")[english] == other
 
 
 @pytest.mark.parametrize("command", ["neutral", "animate"])
@@ -141,7 +141,7 @@ async def test_which_one_is_asked_in_the_members_language(two: World, surprise: 
     assert default().said("en").name not in neutral["description"]
     (option,) = (one for one in neutral["options"] if one["name"] == "expression")
     assert [one["value"] for one in option["choices"]] == [default().name, surprise]
-    assert option["choices"][0]["name_localizations"] == {"ja": default().said("ja").name}
+    assert option["choices"][0]["name_localizations"]["ja"] == default().said("ja").name
 
 
 async def test_the_menu_of_a_message_has_each_expression(two: World, surprise: str) -> None:

@@ -176,7 +176,7 @@ async def test_the_quota_and_the_pause_are_told_with_their_end(world: World) -> 
     assert "possible in" in text(world.channel.last_message)
     world.set(cooldown_seconds=0, daily_quota=1)
     await world.ann.send(world.channel, attachments=[("me.png", photo(n=3))])
-    assert "all 1 edits" in text(world.channel.last_message)
+    assert "your 1 edit of today" in text(world.channel.last_message)
 
 
 async def test_a_full_server_is_told_when_to_come_again(world: World) -> None:

@@ -205,7 +205,7 @@ async def test_of_a_refused_photo_nothing_is_kept_but_that_it_counted(world: Wor
     assert traces(world.store, {"link": link, "photo": digest.digest(), "hash": digest.hexdigest(), "why": "LooksYoung"}) == set()
     assert not world.faces(world.ann)
     await world.ann.send(world.channel, attachments=[("holiday.png", photo(n=2))])
-    assert "all 1 edits" in text(world.channel.last_message), "else thresholds could be sounded out for nothing"
+    assert "your 1 edit of today" in text(world.channel.last_message), "else thresholds could be sounded out for nothing"
 
 
 async def test_the_log_of_a_busy_day_holds_ids_only(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -171,7 +171,7 @@ async def test_a_file_over_the_limit_is_refused_before_it_has_come(settings: Set
         load_photo(bytes(6000), small, own=True)
 
     async with bare(small) as server, opened(server) as page:
-        assert await page.ask("POST", "photo", data=bytes(6000)) == (413, {"error": "PhotoTooLarge", "sentence": str(told.value)})
+        assert await page.ask("POST", "photo", data=bytes(6000)) == (413, {"error": "FileTooLarge", "sentence": str(told.value)})
         head = f"POST {URL(page.address('photo')).raw_path} HTTP/1.1\r\nHost: 127.0.0.1:{server.guard.port}\r\n"
         assert b" 413 " in await begun(server, f"{head}Content-Length: {10**12}\r\n\r\n"), "not a byte of it was waited for"
         parts = [b"3e8\r\n" + bytes(1000) + b"\r\n"] * 6

@@ -166,6 +166,21 @@ async def test_bad_input_and_the_end_of_egao_are_told(browser: Browser, editor: 
         assert await tab.js("document.querySelector('#choose').disabled")
 
 
+async def test_the_page_speaks_the_browsers_language(browser: Browser, editor: Editor, tmp_path: Path) -> None:
+    (tmp_path / "no photo.jpg").write_bytes(b"no photo")
+    async with bare(editor.models.settings) as server, browser.tab() as tab:
+        agent = await tab.js("navigator.userAgent")
+        await tab.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage="de-AT,de")
+        await tab.open(server.address)
+        assert await tab.js("document.documentElement.lang") == "de"
+        assert await tab.text("#start h2") == "Zieh ein Foto von einem Gesicht hierher"
+        assert await tab.js("document.querySelector('#work').getAttribute('aria-label')") == "Foto bearbeiten"
+        await tab.choose(tmp_path / "no photo.jpg")
+        await tab.until("document.querySelector('#alert').checkVisibility()")
+        assert (await tab.text("#alert")).startswith("Diese Datei lässt sich nicht als Foto lesen (sie hat keines dieser Formate")
+        assert not [one for one in tab.complaints if "422" not in one]
+
+
 async def test_another_page_can_neither_frame_it_nor_ask_it(browser: Browser, editor: Editor) -> None:
     async with bare(editor.models.settings) as server, bare(editor.models.settings) as foreign, browser.tab() as tab:
         # a page of another origin on this machine, that even knows the whole address

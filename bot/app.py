@@ -37,9 +37,8 @@ log = logging.getLogger(__name__)
 
 WORKBENCH: Final = "core.workbench:create"
 CONFIGURATION: Final = 78  # EX_CONFIG of sysexits.h
-OF_NODES: Final = Patience(
-    despair=600.0
-)  # nodes come back: a restart of a machine takes minutes, and those who wait keep a place
+# nodes come back: a restart of a machine takes minutes, and those who wait keep a place
+OF_NODES: Final = Patience(despair=600.0)
 PAUSES: Final = (2, 5, 10, 30, 60)  # seconds between two tries to reach Discord at the start
 REFUSED: Final = f"copy it again from {HELP}, Bot > Reset Token"
 CONTENT_OFF: Final = (
@@ -105,7 +104,8 @@ async def _serve(settings: Settings, workbench: str) -> None:
         if settings.compile != "off":  # before a worker is walled in: it reaches only files that exist by then
             await asyncio.to_thread(make_keys, settings.home)
         fleet = await asyncio.to_thread(cluster_of, settings)
-        executor = Executor(settings, workbench, fleet=fleet, patience=OF_NODES if fleet is not None else None)
+        here = fleet is None
+        executor = Executor(settings, workbench) if here else Executor(settings, workbench, fleet=fleet, patience=OF_NODES)
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         if workbench == WORKBENCH:  # another draws nothing with the generator

@@ -144,8 +144,9 @@ class GroupCog(commands.Cog):
         if interaction.message is None or expression not in names():
             raise Outdated
         await require_own_message(self.bot.store, interaction)
-        await self.bot.service.noted(interaction.message.id)
-        asker, owner = await self.bot.asker(interaction), actor_of(interaction)
+        owner = actor_of(interaction)
+        await self.bot.service.noted(owner, interaction.message.id)
+        asker = await self.bot.asker(interaction)
         members = await self.bot.store.run(self.bot.store.groups.of, owner, group_id)
         own = Pressed(press, asker.say, owner, group_id, members, aimed if aim is None else aim, expression, asker.settings)
         if not own.aimed:  # the face was erased since

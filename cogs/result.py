@@ -136,8 +136,9 @@ class ResultCog(commands.Cog):
         if interaction.message is None or expression not in names():
             raise Outdated
         await require_own_message(self.bot.store, interaction)
-        await self.bot.service.noted(interaction.message.id)
-        asker, owner = await self.bot.asker(interaction), actor_of(interaction)
+        owner = actor_of(interaction)
+        await self.bot.service.noted(owner, interaction.message.id)
+        asker = await self.bot.asker(interaction)
         await self.bot.store.run(self.bot.store.faces.get, owner, face_id)
         strength, private = clamp_strength(hundredths / 100, asker.settings), interaction.message.flags.ephemeral
         return Pressed(press, asker.say, owner, face_id, expression, strength, asker.settings, private)

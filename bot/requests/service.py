@@ -93,6 +93,7 @@ class Service:
         """
         began, ask = time.monotonic(), replace(ask, away=caller.away)
         settings = await self.admit(caller, ask)
+        await self.noted(caller.owner, caller.message_id)
         with self._room(caller, ask, settings):
             limits = settings if limited else None
             job = await self._store.run(self._take_in, caller, ask, limits, began)
@@ -154,10 +155,10 @@ class Service:
         if run is not None and run.task is not None:
             await asyncio.wait([run.task], timeout=SETTLE_SECONDS)
 
-    async def noted(self, message_id: int) -> None:
-        """Wait a moment for the request whose answer is shown in a message just now, until it is noted what that shows."""
-        tasks = [run.task for run in self.runs.values() if run.spent and run.answer.message_id == message_id and run.task]
-        if tasks:
+    async def noted(self, owner: Owner, message_id: int | None) -> None:
+        """Wait a moment for answers that are shown just now, of this member or in this message, until they are noted."""
+        theirs = [run for run in self.runs.values() if run.owner == owner or run.answer.message_id == message_id is not None]
+        if tasks := [run.task for run in theirs if run.spent and run.task is not None]:
             await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
 
     async def choice_page(self, job_id: int, number: int) -> Page:

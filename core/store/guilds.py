@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import sqlite_utils
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import BadServerSetting
+from core.languages import AUTO, names
 from core.store.owner import Owner
 from core.store.part import Part, to_json
 
@@ -18,6 +19,14 @@ HOUR = 3600.0
 
 log = logging.getLogger(__name__)
 
+
+def _spoken(language: str) -> str:
+    if language != AUTO and language not in names():
+        raise ValueError("egao does not speak that language")
+    return language
+
+
+Language = Annotated[str, Field(max_length=16), AfterValidator(_spoken)]  # by its name in core.languages
 Ids = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(max_length=100)]
 
 
@@ -41,7 +50,7 @@ class GuildSettings(BaseModel):
     longest_wait_seconds: int = Field(default=600, ge=30, le=3600)  # refused at the door beyond; a token lives 900 s
     retention_hours: int = Field(default=48, ge=1, le=720)
     spoiler: bool = False
-    language: Annotated[str, Field(max_length=16)] = "auto"  # by its name in core.languages; auto: each member's own
+    language: Language = AUTO  # each member's own
     report_channel: int | None = Field(default=None, gt=0)
 
     @property

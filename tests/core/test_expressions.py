@@ -69,7 +69,7 @@ def test_the_default_one_comes_first_and_is_meant_by_no_name() -> None:
         ("slope = 0.03", "slope = 0"),
         ("above = 0.0\n", "above = 0.01\n"),
         ("above = 0.5", "above = 0.05"),
-        ("[words.en]", "[words.fr]"),
+        ("[words.en]", "[words.xx]"),
         ("upper = 0.35", "ears = 0.35"),
         ('direction = "smile"', 'path = "/etc/passwd"'),
         ("mouthSmileLeft = 0.5", "mouthSmilleLeft = 0.5"),

@@ -292,6 +292,24 @@ async def test_of_two_presses_at_once_one_is_done(world: World, monkeypatch: pyt
     assert "1.25" in text(world.channel.last_message)
 
 
+async def test_whoever_sees_an_answer_may_ask_again_at_once(world: World) -> None:
+    """The answer is in the channel before it is noted that it is: who is quick is not told that it is still being drawn."""
+    result = await world.kept_face(world.ann)
+    service, owner = world.bot.service, world.owner(world.ann)
+    (face,) = world.store.faces.of(owner)
+    ask = Ask("edit", "en", 1 << 20, face_id=face.id)
+    elsewhere = Answer(world.bot, ask.say, world.ann.user.id, world.channel.id, message_id=1)
+    shown = service.runs[0] = Run(0, owner, ask, elsewhere, world.store.guilds.get(world.guild.id), spent=True)
+
+    async def note() -> None:
+        await asyncio.sleep(0.2)
+        del service.runs[0]
+
+    shown.task = asyncio.create_task(note())
+    pressed = await world.ann.click(result, label="+ More")
+    assert "1.25" in text(pressed.response)
+
+
 async def test_a_choice_that_is_cancelled_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if somebody looks, while it is being told, for what has ended and was not told."""
     monkeypatch.setattr(retry, "RETRIES", (0.5,) * len(retry.RETRIES))

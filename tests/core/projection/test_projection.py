@@ -70,7 +70,7 @@ def test_a_projection_comes_closer_and_repeats_itself(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["w", "w+"])
+@pytest.mark.parametrize("method", ["w", pytest.param("w+", marks=pytest.mark.long)])
 def test_a_checkpoint_goes_on_with_the_same_steps(
     generator: Generator, features: Features, drawn: NDArray[np.uint8], method: str
 ) -> None:

@@ -93,10 +93,10 @@ class Service:
         """
         began, ask = time.monotonic(), replace(ask, away=caller.away)
         settings = await self.admit(caller, ask)
-        await self.noted(caller.owner, caller.message_id)
+        if caller.message_id is None:  # a press has waited already, and must be answered soon
+            await self.noted(caller.owner, None)
         with self._room(caller, ask, settings):
-            limits = settings if limited else None
-            job = await self._store.run(self._take_in, caller, ask, limits, began)
+            job = await self._store.run(self._take_in, caller, ask, settings if limited else None, began)
             if job is None:
                 return  # the same event came twice; the first is being answered
             await self._promise(job, caller, ask, settings)

@@ -18,6 +18,7 @@ from bot.ops.health import Metrics
 from bot.ops.invite import invite_link
 from bot.ops.logs import HELP
 from bot.requests import recovery
+from bot.requests.access import require_own_message
 from bot.requests.consent import Consent
 from bot.requests.erasure import Erasure, Recent
 from bot.requests.service import Service
@@ -26,11 +27,12 @@ from bot.text.speaker import CommandTranslator, Speaker, speaker
 from bot.transport.asker import Asker
 from bot.transport.base import BotBase
 from bot.transport.error_replies import Tree, guarded
-from bot.transport.identity import home_of, is_away, must_hide
+from bot.transport.identity import actor_of, home_of, is_away, must_hide
 from bot.transport.photo_source import PhotoReader, Photos
-from bot.ui.components import Press, Presses, PressItem, form_press
-from core.errors import EgaoError
+from bot.ui.components import Outdated, Press, Presses, PressItem, form_press
+from core.errors import EgaoError, NotYours
 from core.executor import Executor
+from core.expressions import default, names
 from core.settings import Settings
 from core.store import Store
 
@@ -170,6 +172,20 @@ class EgaoBot(BotBase):
         settings, member = await self.store.run(self.store.known_of, guild_id, interaction.user.id)
         say = speaker(settings.language, interaction.locale)
         return Asker(guild_id, say, settings, member, is_away(interaction), must_hide(interaction))
+
+    async def presser(self, press: Press, member_id: int) -> tuple[discord.Message, str, Asker]:
+        """Check that a press below an answer is by `member_id`, who asked for it, and look them up once the answer is noted.
+
+        Returns the message, the name of the expression that the control is for, and the member. Raises NotYours, Outdated.
+        """
+        interaction, expression = press.interaction, press.argument(3, default().name)
+        if interaction.user.id != member_id:
+            raise NotYours
+        if interaction.message is None or expression not in names():
+            raise Outdated
+        await require_own_message(self.store, interaction)
+        await self.service.noted(actor_of(interaction), interaction.message.id)
+        return interaction.message, expression, await self.asker(interaction)
 
     async def asker_of(self, message: discord.Message) -> Asker:
         """Look up who posted a message. Messages tell no language, so it is that of the last consent, or else the server's."""

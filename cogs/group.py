@@ -24,7 +24,7 @@ from bot.ui.exact import exact_form, exact_text, typed_strength
 from bot.ui.group_pages import EVERYBODY, GroupIds, aimed_at, shown_faces
 from bot.ui.pages import STEP, notice
 from core.errors import NoSuchStoredFace, NotYours, StrengthOverLimit
-from core.expressions import NEUTRAL, Strength, default, names
+from core.expressions import NEUTRAL, Strength
 from core.store import GuildSettings, Owner
 from core.store.groups import Member
 
@@ -138,15 +138,8 @@ class GroupCog(commands.Cog):
     async def _own(self, press: Press, aim: int | None = None) -> Pressed:
         """Return what a press is about, if it is the requester's. Raises NotYours, NoSuchStoredFace, Outdated."""
         group_id, member_id, aimed = press.numbers(3)
-        interaction, expression = press.interaction, press.argument(3, default().name)
-        if interaction.user.id != member_id:
-            raise NotYours
-        if interaction.message is None or expression not in names():
-            raise Outdated
-        await require_own_message(self.bot.store, interaction)
-        owner = actor_of(interaction)
-        await self.bot.service.noted(owner, interaction.message.id)
-        asker = await self.bot.asker(interaction)
+        _, expression, asker = await self.bot.presser(press, member_id)
+        owner = actor_of(press.interaction)
         members = await self.bot.store.run(self.bot.store.groups.of, owner, group_id)
         own = Pressed(press, asker.say, owner, group_id, members, aimed if aim is None else aim, expression, asker.settings)
         if not own.aimed:  # the face was erased since

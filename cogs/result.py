@@ -18,11 +18,11 @@ from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import answer
 from bot.transport.identity import actor_of
-from bot.ui.components import Outdated, Press, button, custom_id, row
+from bot.ui.components import Press, button, custom_id, row
 from bot.ui.exact import exact_form, exact_text, typed_strength
 from bot.ui.pages import STEP, Ids, notice
 from core.errors import NoSuchStoredFace, NotYours, StrengthOverLimit
-from core.expressions import NEUTRAL, Strength, default, names
+from core.expressions import NEUTRAL, Strength
 from core.store import GuildSettings, Owner
 
 
@@ -130,17 +130,10 @@ class ResultCog(commands.Cog):
     async def _own(self, press: Press) -> Pressed:
         """Return the checked content of a press. Raises NotYours, NoSuchStoredFace, Outdated."""
         face_id, member_id, hundredths = press.numbers(3)
-        interaction, expression = press.interaction, press.argument(3, default().name)
-        if interaction.user.id != member_id:
-            raise NotYours
-        if interaction.message is None or expression not in names():
-            raise Outdated
-        await require_own_message(self.bot.store, interaction)
-        owner = actor_of(interaction)
-        await self.bot.service.noted(owner, interaction.message.id)
-        asker = await self.bot.asker(interaction)
+        message, expression, asker = await self.bot.presser(press, member_id)
+        owner = actor_of(press.interaction)
         await self.bot.store.run(self.bot.store.faces.get, owner, face_id)
-        strength, private = clamp_strength(hundredths / 100, asker.settings), interaction.message.flags.ephemeral
+        strength, private = clamp_strength(hundredths / 100, asker.settings), message.flags.ephemeral
         return Pressed(press, asker.say, owner, face_id, expression, strength, asker.settings, private)
 
     async def _step(self, press: Press, change: float) -> None:

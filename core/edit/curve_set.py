@@ -17,6 +17,7 @@ from core.device import one_thread
 from core.edit.curves import STEPS, Curves
 from core.edit.editor import Editor
 from core.edit.trials import Trials
+from core.errors import FaceLost, GeneratorLacks
 from core.expressions import Expression
 from core.generator import seed_w
 
@@ -48,10 +49,13 @@ class CurveSet:
             yield numbers.stop
 
     def all(self) -> Curves:
-        """Read all curves, without those of faces that were lost at some step."""
+        """Read all curves, without those of faces that were lost at some step. Raises GeneratorLacks if none is left."""
         files = [np.load(self._file(first), allow_pickle=False) for first in range(0, self.faces, _CHUNK)]
         scores = np.concatenate(files).astype(np.float64)
         seen = ~np.isnan(scores).any(axis=1)
+        if not seen.any():
+            name = self.editor.models.generator.name
+            raise GeneratorLacks(name=name, what="faces in its pictures, which are what the curves are learned from")
         return Curves(self.editor.models.generator.digest, self._moved_by, scores[seen])
 
     @property
@@ -68,5 +72,8 @@ class CurveSet:
         ws = generator.broadcast(seed_w(generator, [FIRST_SEED + number], truncation)).cpu().numpy()
         with one_thread():
             trials = Trials(self.editor, ws, self.expression, self.editor.reconstructed(ws))
-            scores = [trials.now if step == 0 else trials.at(step) for step in STEPS]
+            try:
+                scores = [trials.now if step == 0 else trials.at(step) for step in STEPS]
+            except FaceLost:  # in the preview head's picture of the face as it is
+                scores = [None] * len(STEPS)
         return np.array([np.nan if one is None else self.expression.of(one) for one in scores], dtype=np.float32)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.composite import Rendered
 from core.edit import Editor, Models
 from core.edit.curve_set import CurveSet
 from core.edit.curves import STEPS, Curves
 from core.edit.scale import Pull, measure
-from core.errors import ModelUnreadable, WeightsUnfit
+from core.errors import FaceLost, GeneratorLacks, ModelUnreadable, WeightsUnfit
 from core.expressions import Expression, default
 from core.generator import Generator, seed_w
 from core.settings import Settings
@@ -142,3 +143,18 @@ def test_a_set_of_curves_is_made_once(editor: Editor, tmp_path: Path) -> None:
     assert made.moved_by == editor.models.mover(SMILE).digest
     assert made.scores.shape == (1, len(STEPS))
     assert made.scores[0, -1] > made.scores[0, 0]
+
+
+def test_a_generator_that_draws_no_faces_is_told_so(editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    landmarked = editor.landmarked
+
+    def lost(picture: NDArray[np.uint8], strength: float) -> Rendered:
+        if strength == 0:  # what every trial is laid over
+            raise FaceLost(strength=strength)
+        return landmarked(picture, strength)
+
+    monkeypatch.setattr(editor, "landmarked", lost)
+    tried = CurveSet(tmp_path, editor, SMILE, faces=1)
+    assert list(tried.fill()) == [1]
+    with pytest.raises(GeneratorLacks):
+        tried.all()

@@ -6,11 +6,10 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import require_own_message
+from bot.text.refusals import Refused
 from bot.transport.callers import InteractionCaller
-from bot.transport.error_replies import answer
 from bot.transport.identity import actor_of
 from bot.ui.components import Outdated, Press
-from bot.ui.pages import notice
 from core.errors import NotYours, StillBusy
 from core.executor.kinds.together import MOST
 
@@ -34,8 +33,7 @@ class ChoiceCog(commands.Cog):
         if job_id in self.bot.service.runs:  # taken up again after a restart: it asks once more in a moment
             raise StillBusy
         if found is None:
-            await answer(press.interaction, notice(say("faces.expired")))
-            return
+            raise Refused("faces.expired")
         parent = found[0]
         chosen = press.chosen[0] if press.chosen else ""
         one = press.choice()
@@ -44,17 +42,15 @@ class ChoiceCog(commands.Cog):
             raise Outdated
         caller = InteractionCaller(press.interaction, say, parent.ask.private, "replace")
         if not await self.bot.service.chosen(caller, parent, numbers):
-            await answer(press.interaction, notice(say("faces.expired")))
+            raise Refused("faces.expired")
 
     async def turn(self, press: Press) -> None:
         """Show another ten of the faces to choose from."""
         job_id, number = press.numbers(2)
-        say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
         await self.bot.service.settled(job_id)
         if job_id not in self.bot.service.choosing:
-            await answer(press.interaction, notice(say("faces.expired")))
-            return
+            raise Refused("faces.expired")
         await press.interaction.response.defer()  # after a restart the photo is looked at again
         page = await self.bot.service.choice_page(job_id, number)
         await press.interaction.edit_original_response(view=page.view, attachments=page.files())
@@ -62,12 +58,11 @@ class ChoiceCog(commands.Cog):
     async def cancel(self, press: Press) -> None:
         """Cancel the request, and say so in its message."""
         (job_id,) = press.numbers(1)
-        say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
         await press.interaction.response.defer()
         owner = actor_of(press.interaction)
         if await self.bot.service.cancel(owner, job_id) is None:
-            await answer(press.interaction, notice(say("work.gone")))
+            raise Refused("work.gone")
 
     async def _check_owner(self, press: Press, job_id: int) -> None:
         job = await self.bot.store.run(self.bot.store.jobs.get, job_id)

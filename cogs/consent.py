@@ -10,8 +10,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import require_own_message
 from bot.text.privacy import CONSENT_VERSION
-from bot.text.speaker import Speaker
-from bot.transport.error_replies import answer
+from bot.text.refusals import Refused
 from bot.ui.components import Form, Outdated, Press, custom_id
 from bot.ui.pages import notice
 
@@ -30,8 +29,7 @@ class ConsentCog(commands.Cog):
     async def agree(self, press: Press) -> None:
         """Ask for the two ticks; nothing is noted before. Buttons of earlier versions lead here too."""
         say = await self.bot.speaker(press.interaction)
-        if not await self._asked(press, say):
-            return
+        await self._check_asked(press)
         self._check_version(press)
         ticks: ui.CheckboxGroup[Form] = ui.CheckboxGroup(custom_id="ticked", min_values=len(TICKS), max_values=len(TICKS))
         for tick in TICKS:
@@ -42,20 +40,18 @@ class ConsentCog(commands.Cog):
     async def agreed(self, press: Press) -> None:
         """Note the consent to the version that was read, and go on, if both are ticked: whatever a client let through."""
         say = await self.bot.speaker(press.interaction)
-        if not await self._asked(press, say):
-            return
+        await self._check_asked(press)
         self._check_version(press)
         if not set(TICKS) <= set(press.values.get("ticked", "").split()):
-            await answer(press.interaction, notice(say("consent.form.both")))
-            return
+            raise Refused("consent.form.both")
         await self.bot.consent.agreed(press.interaction, say, press.numbers(3)[2], *press.arguments[3:4])
 
     async def decline(self, press: Press) -> None:
         """Acknowledge a refusal, which is not stored."""
         say = await self.bot.speaker(press.interaction)
-        if await self._asked(press, say):
-            page = notice(say("consent.declined"))
-            await press.interaction.response.edit_message(view=page.view, attachments=[])
+        await self._check_asked(press)
+        page = notice(say("consent.declined"))
+        await press.interaction.response.edit_message(view=page.view, attachments=[])
 
     @staticmethod
     def _check_version(press: Press) -> None:
@@ -63,12 +59,11 @@ class ConsentCog(commands.Cog):
         if press.numbers(3)[0] != CONSENT_VERSION:
             raise Outdated
 
-    async def _asked(self, press: Press, say: Speaker) -> bool:
-        if press.interaction.user.id == press.numbers(2)[1]:
-            await require_own_message(self.bot.store, press.interaction)
-            return True
-        await answer(press.interaction, notice(say("consent.other")))
-        return False
+    async def _check_asked(self, press: Press) -> None:
+        """Check that the question is for the member who pressed. Raises Refused, NotYours."""
+        if press.interaction.user.id != press.numbers(2)[1]:
+            raise Refused("consent.other")
+        await require_own_message(self.bot.store, press.interaction)
 
 
 async def setup(bot: EgaoBot) -> None:

@@ -16,13 +16,14 @@ from bot.client import EgaoBot
 from bot.requests.access import check_strength
 from bot.requests.ask import USUAL, Ask, Kind
 from bot.text.command_names import WHICH, shared
+from bot.text.refusals import Refused
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
 from bot.transport.identity import actor_of
 from bot.transport.photo_source import PhotoRef
 from bot.ui.components import whole
-from core.errors import NoSuchStoredFace, NothingStored
+from core.errors import NothingStored
 from core.expressions import NEUTRAL, Expression, Strength, default, load, names
 from core.store import StoredFace
 
@@ -144,7 +145,7 @@ class EditCog(commands.Cog):
     async def _stored(self, interaction: Interaction, face: str | None) -> StoredFace:
         """Find the kept face that is meant: a choice of the list, a typed name or number, or (None) the latest.
 
-        Raises NothingStored, NoSuchStoredFace.
+        Raises NothingStored; Refused if there is none such.
         """
         owner = actor_of(interaction)
         faces = await self.bot.store.run(self.bot.store.faces.of, owner)
@@ -155,7 +156,7 @@ class EditCog(commands.Cog):
         for number, one in enumerate(faces, 1):
             if face in (f"#{one.id}", str(number)) or face.lower() == (one.name or "").lower():
                 return one
-        raise NoSuchStoredFace(face=face)
+        raise Refused("result.erased")  # without what was typed, which nobody else is to see
 
 
 def _choosing(callback: Callback) -> Callback:
@@ -170,12 +171,12 @@ def _choosing(callback: Callback) -> Callback:
 
 
 def _numbered(face: str | None) -> int | None:
-    """Parse which face of a new photo is meant, from 0; None if it is not a number. Raises NoSuchStoredFace for a huge one."""
+    """Parse which face of a new photo is meant, from 0; None if it is no number. Raises Refused for a huge one."""
     if face is None or not face.isdecimal():
         return None
     number = whole(face)
     if number is None or number > MOST_FACES:
-        raise NoSuchStoredFace(face=f"{face[:8]}…")
+        raise Refused("result.erased")
     return number - 1
 
 

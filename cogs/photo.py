@@ -17,6 +17,7 @@ from bot.transport.asker import Asker
 from bot.transport.callers import MessageCaller
 from bot.transport.error_replies import trouble
 from bot.transport.photo_source import is_webhooks, linked, photos_in, pictured
+from bot.transport.reasons import log_reason
 from bot.transport.retry import insist
 from bot.ui.pages import Page, notice
 from core.errors import Blocked, EgaoError, RoleNeeded, WebhookPhoto
@@ -47,8 +48,7 @@ class PhotoCog(commands.Cog):
         except Exception as error:
             if isinstance(error, (Blocked, RoleNeeded, WebhookPhoto)) and not self._words.may(message.author.id):
                 return  # they were told already
-            if isinstance(error, EgaoError):
-                log.info("the author of message %d is told %s %s", message.id, error.code, error.facts)
+            log_reason(f"the author of message {message.id}", None, error)
             say = Speaker("en")
             with contextlib.suppress(EgaoError):  # the store may be what fails
                 say = (await self.bot.asker_of(message)).say
@@ -63,8 +63,8 @@ class PhotoCog(commands.Cog):
         elif message.webhook_id is not None:
             return
         elif self._spoken_to(message) and self._words.may(message.author.id):
-            say = (await self.bot.asker_of(message)).say
-            await self._reply(message, say, notice(say("photo.link" if linked(message) else "photo.drop.hint")))
+            key = "photo.link" if linked(message) else "photo.drop.hint"
+            await self._say(message, (await self.bot.asker_of(message)).say, key)
         elif not self.bot.content and message.guild is not None:
             await self._explain(message)
 
@@ -74,7 +74,7 @@ class PhotoCog(commands.Cog):
         try:
             await self.bot.consent.request(caller, ask, limited=True)
         except discord.Forbidden:
-            await self._reply(message, say, notice(say("trouble.place")))
+            await self._say(message, say, "trouble.place")
 
     def _source(self, message: discord.Message) -> discord.Message | None:
         """Return the message with the photo: this one, or one that it answers while mentioning the bot; None if there is none."""
@@ -115,7 +115,12 @@ class PhotoCog(commands.Cog):
         if place in self._explained or (asker := await self._in_open_channel(message)) is None:
             return
         self._explained.add(place)
-        await self._reply(message, asker.say, notice(asker.say("photo.content.off")))
+        await self._say(message, asker.say, "photo.content.off")
+
+    async def _say(self, message: discord.Message, say: Speaker, key: str) -> None:
+        """Answer with a sentence of the catalogues, and log which."""
+        log_reason(f"the author of message {message.id}", None, key)
+        await self._reply(message, say, notice(say(key)))
 
     async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
         """Answer in the channel or, if the bot may not, in a direct message. While Discord fails, it tries again."""

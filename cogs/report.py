@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import require_admin
+from bot.text.refusals import Refused
 from bot.text.speaker import Speaker, speaker
 from bot.transport.error_replies import answer
 from bot.transport.identity import actor_of, home_of
@@ -38,8 +39,7 @@ class ReportCog(commands.Cog):
         """Open a form that asks for the reason."""
         say = await self.bot.speaker(press.interaction)
         if home_of(press.interaction) is None:
-            await answer(press.interaction, notice(say("report.direct")))
-            return
+            raise Refused("report.direct")
         why: ui.RadioGroup[Form] = ui.RadioGroup(custom_id="why")
         for reason in REASONS:
             why.add_option(label=say(f"report.why.{reason}"), value=reason)

@@ -14,6 +14,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import check_strength, clamp_strength, require_own_message
 from bot.requests.ask import Ask, Kind
+from bot.text.refusals import Refused
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import answer
@@ -88,8 +89,7 @@ class ResultCog(commands.Cog):
         text = exact_text(press)
         strength = typed_strength(text)
         if strength is None:
-            await answer(own.interaction, notice(own.say("modal.exact.bad", value=discord.utils.escape_markdown(text[:20]))))
-            return
+            raise Refused("modal.exact.bad", value=discord.utils.escape_markdown(text[:20]))
         await self._redraw(own, check_strength(strength, own.settings))
 
     async def animate(self, press: Press) -> None:

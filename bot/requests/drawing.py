@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from bot.requests.ask import USUAL
 from bot.requests.run import Follow, Run
 from bot.transport.photo_source import PhotoReader
+from bot.transport.reasons import log_reason
 from bot.ui.pages import Attached, Page, Shown, picture, result, suffix
 from core.errors import EgaoError
 from core.executor import Animate, Executor, FullSize, Render
 from core.expressions import NEUTRAL, Strength, named
 from core.store import FaceAndLatent, Store
 
-log = logging.getLogger(__name__)
 REQUEST_BYTES: Final = 25 * 2**20  # all files of one message
 GALLERY_KIND: Final = "jpeg"
 GALLERY_SIDE: Final = 2048  # pixels of the photo's longer side: more is for the download
@@ -59,7 +58,7 @@ class Pictures:
         if troubles and not good:
             raise troubles[-1]
         for one in troubles:
-            log.info("request R%d in message %s leaves out %s %s", run.job_id, run.answer.message_id, one.code, one.facts)
+            log_reason(f"request R{run.job_id}", run.answer.message_id, one, "leaves out")
         if good and run.ask.strength not in (None, NEUTRAL):
             files += [Attached(name) for name in shown if name.startswith("neutral.")]
         named_as = zip(("neutral", "edited")[-len(made) :], made, strict=False)

@@ -14,7 +14,8 @@ from bot.requests.delivery import deliver
 from bot.requests.run import Run
 from bot.requests.steps import Work
 from bot.transport.answer import AnswerGone
-from bot.transport.error_replies import own_failure, trouble
+from bot.transport.error_replies import own_failure, signed, trouble
+from bot.transport.reasons import log_reason
 from bot.transport.retry import will_pass
 from bot.ui.pages import Page, notice
 from core.errors import EgaoError, InternalError, LooksExplicit, LooksYoung, PhotoRefused
@@ -56,7 +57,7 @@ class Ends:
         finish, refund = self._store.jobs.finish, own_failure(error) and not run.spent
         if not await self._store.run(finish, run.job_id, "failed", error=known.code, facts=known.facts, refund=refund):
             return
-        log.info("request R%d in message %s ends with %s %s", run.job_id, run.answer.message_id, known.code, known.facts)
+        log_reason(f"request R{run.job_id}", run.answer.message_id, known, "ends with")
         await self.tell(run, trouble(run.ask.say, error, f"R{run.job_id}"))
 
     async def cut_short(self, run: Run, why: str) -> None:
@@ -72,8 +73,7 @@ class Ends:
         await self._store.run(self._store.jobs.finish, run.job_id, "cancelled", error="JobCancelled", refund=True)
         if why == "member":
             await self._work.undo(run)
-        key = "work.cancelled" if why == "member" else "work.cancelled.source"
-        await self.tell(run, notice(run.ask.say(key)))
+        await self.tell(run, end_page(run, "work.cancelled" if why == "member" else "work.cancelled.source"))
 
     async def put_back(self, run: Run) -> None:
         """Leave a request with its checkpoint to the next start."""
@@ -114,3 +114,9 @@ class Ends:
         for task in list(self.telling.values()):
             task.cancel()
         await asyncio.gather(*self.telling.values(), return_exceptions=True)
+
+
+def end_page(run: Run, key: str) -> Page:
+    """Make the message about an end that is no error, a sentence of the catalogues, and log it."""
+    log_reason(f"request R{run.job_id}", run.answer.message_id, key)
+    return notice(signed(run.ask.say(key), f"R{run.job_id}"))

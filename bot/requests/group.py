@@ -6,7 +6,6 @@ Each face is kept by itself, and costs what it would cost alone. In the answer, 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
@@ -16,6 +15,7 @@ from bot.requests.drawing import GALLERY_KIND, GALLERY_SIDE, REQUEST_BYTES, with
 from bot.requests.keeping import Keeper
 from bot.requests.run import Follow, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef
+from bot.transport.reasons import log_reason
 from bot.ui.group_pages import GroupShown, OneShown, PhotoShown, group_result
 from bot.ui.pages import Attached, Page, suffix
 from core.errors import (
@@ -34,7 +34,6 @@ from core.executor.kinds.together import MOST
 from core.expressions import NEUTRAL, Strength, named
 from core.store import FaceAndLatent, Store
 
-log = logging.getLogger(__name__)
 SPARED: Final = (PhotoError, FaceLost)  # of one face or one photo of an album: the others are done all the same
 
 Looked = tuple[int, PhotoRef, FoundFace]  # number of the photo in the message, from 0
@@ -72,7 +71,7 @@ class GroupWork:
             except PhotoError as error:
                 if len(run.ask.photos) == 1:
                     raise
-                run.left_out.append((index, None, _told(error)))
+                _leave_out(run, index, None, error)
             else:
                 found += [(index, ref, face) for face in faces if not run.ask.faces or face.index in run.ask.faces]
         if not found:
@@ -100,7 +99,7 @@ class GroupWork:
             try:
                 run.group.append(await self._one(run, index, ref, face))
             except SPARED as error:
-                run.left_out.append((index, face.index, _told(error)))
+                _leave_out(run, index, face.index, error)
         run.part = None
         if not run.group:
             raise _last(run)
@@ -194,7 +193,7 @@ class GroupWork:
         for face, one in zip(faces, drawn.faces, strict=True):
             trouble = PhotoOwnerUnasked() if face.face.id in run.barred else one.trouble
             if trouble is not None:
-                log.info("request R%d leaves face %d out: %s %s", run.job_id, face.face.id, trouble.code, trouble.facts)
+                log_reason(f"request R{run.job_id}", run.answer.message_id, trouble, f"leaves out face {face.face.face + 1}:")
             strength = run.strengths[face.face.id] = 0.0 if trouble is not None else one.strength
             shown.append(OneShown(face.face.id, number, face.face.face, strength, trouble))
         return drawn, shown
@@ -228,9 +227,15 @@ class GroupWork:
         return Attached(f"original.{suffix(drawn.picture)}", drawn.picture)
 
 
-def _told(error: EgaoError) -> EgaoError:
-    """Say of a photo that the checks refuse no more than that: which check it was would say something about a face."""
-    return PhotoRefused() if isinstance(error, LooksExplicit | LooksYoung) else error
+def _leave_out(run: Run, photo: int, face: int | None, error: EgaoError) -> None:
+    """Note why a photo of the message, or a face of it (both from 0), is not in the answer, and log it.
+
+    Of one that the checks refuse no more is said than that: which check it was would say something about a face.
+    """
+    known = PhotoRefused() if isinstance(error, LooksExplicit | LooksYoung) else error
+    run.left_out.append((photo, face, known))
+    which = f"photo {photo + 1}" if face is None else f"photo {photo + 1}, face {face + 1}"
+    log_reason(f"request R{run.job_id}", run.answer.message_id, known, f"leaves out {which}:")
 
 
 def _last(run: Run) -> EgaoError:

@@ -18,6 +18,7 @@ from bot.requests.run import Run
 from bot.requests.service import ANSWERING, CHOICE_SECONDS, CHOOSING, Service
 from bot.transport.answer import Answer
 from bot.transport.error_replies import trouble
+from bot.transport.reasons import log_reason
 from bot.transport.retry import will_pass
 from core import errors
 from core.store import Job, Store
@@ -43,7 +44,9 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
         if job.id in service.held():  # taken up by another meanwhile
             continue
         if run is not None:
-            service.ends.tell_meanwhile(run, trouble(run.ask.say, _error(job), f"R{job.id}"))
+            error = _error(job)
+            log_reason(f"request R{job.id}", job.message_id, error)
+            service.ends.tell_meanwhile(run, trouble(run.ask.say, error, f"R{job.id}"))
         else:
             await store.run(store.jobs.told, job.id)
     for job in left.queued:

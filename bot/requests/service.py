@@ -23,7 +23,7 @@ from bot.ops.health import Metrics
 from bot.requests.access import Gate
 from bot.requests.ask import Ask
 from bot.requests.delivery import deliver
-from bot.requests.endings import Ends
+from bot.requests.endings import Ends, end_page
 from bot.requests.erasure import Recent
 from bot.requests.run import Choice, Erased, Run
 from bot.requests.steps import Work
@@ -31,7 +31,7 @@ from bot.text.privacy import CONSENT_VERSION
 from bot.transport.answer import Answer, AnswerGone
 from bot.transport.callers import Caller
 from bot.transport.progress import Follower, Pace
-from bot.ui.pages import Page, choose_face, notice, working
+from bot.ui.pages import Page, choose_face, working
 from core.errors import (
     EgaoError,
     JobCancelled,
@@ -317,7 +317,7 @@ class Service:
         job = await self._store.run(self._store.jobs.claim, run.job_id)
         if job is None:  # ended before its turn, and told by whoever ended it; an erased one must be told here
             if await self._store.run(self._store.jobs.get, run.job_id) is None:
-                await self.ends.tell(run, notice(run.ask.say("work.cancelled.source")))
+                await self.ends.tell(run, end_page(run, "work.cancelled.source"))
             return "gone"
         try:
             run.barred = await self.gate.check_authors(run.owner, run.ask)  # may have changed since
@@ -349,7 +349,7 @@ class Service:
             return None
         waiting = self.choosing.pop(job_id, None)
         if waiting is not None:
-            await self.ends.tell_held(waiting[0], notice(waiting[0].ask.say("work.cancelled")))
+            await self.ends.tell_held(waiting[0], end_page(waiting[0], "work.cancelled"))
             return waiting[0]
         run = self.runs.get(job_id)
         if run is not None and run.task is not None:
@@ -363,7 +363,7 @@ class Service:
         for job_id in job_ids:
             waiting = self.choosing.pop(job_id, None)
             if waiting is not None:
-                await self.ends.tell(waiting[0], notice(waiting[0].ask.say("work.cancelled.source")))
+                await self.ends.tell(waiting[0], end_page(waiting[0], "work.cancelled.source"))
             run = self.runs.get(job_id)
             if run is not None and run.task is not None and run.ending is None:
                 run.ending = "erased"
@@ -376,7 +376,7 @@ class Service:
             if until > now or self.choosing.pop(job_id, None) is None:
                 continue
             if await self._store.run(self._store.jobs.finish, job_id, "cancelled", error="JobCancelled"):
-                self.ends.tell_meanwhile(run, notice(run.ask.say("faces.expired")))
+                self.ends.tell_meanwhile(run, end_page(run, "faces.expired"))
 
     def held(self) -> set[int]:
         """List the ids of the requests that this process has in hand."""

@@ -1,4 +1,5 @@
-"""Turns every error into a reply to the person who asked, in their language.
+"""Turns every error into a reply to the person who asked, in their language, and logs why they read it (bot.transport.reasons).
+
 - An error that a member can do something about is told with its own sentence (`EgaoError.sentence`).
 - An error for the operator of the bot (weights, store, settings) is logged; the member reads that it isn't their fault.
 - Any other error is a mistake in the code: logged with its traceback under a reference that the member is shown.
@@ -17,10 +18,11 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from bot.text.refusals import Refused
 from bot.text.speaker import Speaker
 from bot.transport.base import BotBase
+from bot.transport.reasons import log_reason
 from bot.transport.retry import insist
-from bot.ui.components import Outdated
 from bot.ui.pages import Page, notice
 from core.errors import (
     BadServerSetting,
@@ -57,8 +59,8 @@ def explain(say: Speaker, error: BaseException, reference: str | None = None) ->
     """Return the sentence that a person reads about an error. Errors not for them are logged under the reference."""
     if isinstance(error, NoSuchStoredFace):
         return say("result.erased")
-    if isinstance(error, Outdated):
-        return say("trouble.old")
+    if isinstance(error, Refused):
+        return say(error.key, **error.facts)
     if isinstance(error, EgaoError) and not isinstance(error, InternalError) and not for_operator(error):
         return say.error(error)
     reference = reference or secrets.token_hex(3)
@@ -70,8 +72,13 @@ def explain(say: Speaker, error: BaseException, reference: str | None = None) ->
 
 
 def trouble(say: Speaker, error: BaseException, reference: str | None = None) -> Page:
-    """Make the message about an error. `reference` is a text to name in questions about it; None makes one up."""
-    return notice(explain(say, error, reference))
+    """Make the message about an error, with the reference to name in questions about it; None: none, or one that is made up."""
+    return notice(signed(explain(say, error, reference), reference))
+
+
+def signed(text: str, reference: str | None) -> str:
+    """Put the reference, under which the log has the reason, in small letters below a text that does not say it itself."""
+    return text if reference is None or reference in text else f"{text}\n-# {reference}"
 
 
 async def answer(interaction: discord.Interaction[Any], page: Page, *, private: bool = True) -> None:
@@ -93,8 +100,8 @@ async def answer(interaction: discord.Interaction[Any], page: Page, *, private: 
 async def tell(interaction: discord.Interaction[Any], error: BaseException) -> None:
     """Tell the person of an interaction, and nobody else, about an error. Never raises."""
     try:
-        if isinstance(error, EgaoError):
-            log.info("interaction I%d is told %s %s", interaction.id, error.code, error.facts)
+        message = interaction.message
+        log_reason(f"interaction I{interaction.id}", None if message is None else message.id, error)
         page = trouble(await interaction.client.speaker(interaction), error, f"I{interaction.id}")
         await insist(lambda: answer(interaction, page), f"why interaction {interaction.id} failed", TELL_AGAIN)
     except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:  # too late for the interaction, or Discord is down

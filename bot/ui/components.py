@@ -14,6 +14,8 @@ from typing import Any, Final, Self
 import discord
 from discord import ui
 
+from bot.text.refusals import Refused
+
 PREFIX: Final = "egao"
 LIMIT: Final = 100  # Discord's, in characters
 DIGITS: Final = 19  # of a 64-bit number, rounded up; Python refuses to read some thousands
@@ -94,8 +96,11 @@ def whole(text: str) -> int | None:
     return number if number < NUMBERS else None
 
 
-class Outdated(Exception):
+class Outdated(Refused):
     """A custom_id that no handler understands (any more)."""
+
+    def __init__(self) -> None:
+        super().__init__("trouble.old")
 
 
 class Presses:

@@ -30,6 +30,7 @@ class EgaoError(Exception):
     """
 
     sentence: ClassVar[str] = "Something went wrong inside egao. Try again; if it goes on, report what you did."
+    of_workers: ClassVar[bool] = True  # whether a worker may end a request with it; subclasses have what their base has
 
     def __init__(self, **facts: Any) -> None:
         self.facts: dict[str, Fact] = {name: _plain(fact) for name, fact in facts.items()}

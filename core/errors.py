@@ -181,6 +181,8 @@ class NodeRefused(SettingsError):
 class StoreError(EgaoError):
     """The store of faces, jobs and settings cannot be used as it is."""
 
+    of_workers = False  # they have no store
+
 
 class StoreBusy(StoreError):
     sentence = "The store at {path} is held by another process. Try again in a moment; if it goes on, end that process."
@@ -258,6 +260,8 @@ class StillBusy(JobError):
 
 class AccessError(EgaoError):
     """This person may not do this, or not yet."""
+
+    of_workers = False  # they know no person, and one that was taken over must not ask anybody for consent
 
 
 class ConsentNeeded(AccessError):

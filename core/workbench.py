@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from core.edit import Editor, InPhoto, KnownFace, Laid, Models, OneFace, PhotoEditor, Variant
+from core.edit import Editor, EditorDoor, InPhoto, KnownFace, Laid, Models, OneFace, PhotoEditor, Variant
 from core.edit import Together as EditTogether
-from core.edit.found import Found
 from core.edit.looking import PARTS
 from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
 from core.executor import (
@@ -58,6 +57,7 @@ class EditorWorkbench:
         self.editor = editor
         self.models = editor.models
         self.photos = PhotoEditor(editor)
+        self.door = EditorDoor(self.photos)
 
     def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
         looking = self.editor.looking(request.photo, alone=request.alone)
@@ -137,10 +137,9 @@ class EditorWorkbench:
         """
         expression = named(request.expression)
         face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
+        if not request.photo:
+            return self.door.checked(face, expression), None, expression
         try:
-            if not request.photo:
-                self.editor.look_at_drawn(face.ws, Found.load(face.learned.found))
-                return self.photos.learn(face, expression), None, expression
             placed, face = self.photos.place(request.photo, request.face, face, side, alone=request.alone)
         except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
             raise FaceRefused from None

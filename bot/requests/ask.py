@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 from bot.text.speaker import Speaker
 from bot.transport.photo_source import PhotoRef
@@ -34,6 +34,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "group": Words("kind.group", "work.projecting"),
     "regroup": Words("kind.edit", "work.drawing"),
 }
+assert WORDS.keys() == set(get_args(Kind)), "each kind of request has its words"
 USUAL: Final = 1.0  # a natural amount: four fifths of the expression that a face has left
 _RENAMED: Final = {"smile": "edit"}  # as requests of earlier versions have it
 

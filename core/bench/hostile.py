@@ -1,9 +1,9 @@
 """Measures how one hostile member slows others on other servers: their waits for a picture and for a photo, with and without.
 
-The attacker keeps as many requests in progress as a server may have by default, each with a file that no cache knows: sheets
-of very many faces, and full-size pictures, animations and projections of the largest close-up that is accepted. Requests go
-directly to the executor, so that neither cooldown nor quota nor the limit of seconds applies: only its scheduling protects
-the others.
+The attacker keeps as many requests in progress as a server may have by default, each with a file that no cache knows: of
+every kind of work the costliest (`Kind.worst`), on sheets of very many faces and the largest close-up that is accepted.
+Requests go directly to the executor, so that neither cooldown nor quota nor the limit of seconds applies: only its scheduling
+protects the others.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple, Self
 from PIL import Image
 
 from core.errors import EgaoError, QueueFull
-from core.executor import Animate, Executor, FindFaces, FoundFace, FullSize, Project, Projected, Render
-from core.executor.kinds import Request
+from core.executor import Executor, FindFaces, FoundFace, Project, Projected, Render
+from core.executor.kinds import Material, Request, kinds
 from core.expressions import NEUTRAL, Strength
 from core.learned import Learned
 from core.settings import Settings
@@ -146,9 +146,8 @@ class _Attack:
         return cls(executor, close_up, _jpeg(_crowd(head)), kept, learned)
 
     async def run(self, number: int) -> None:
-        """Send requests one after the other without end, beginning with the kind `number`."""
-        for make in itertools.islice(itertools.cycle(self._kinds()), number, None):
-            request = make()
+        """Send requests one after the other without end, beginning with number `number` of `_requests`."""
+        for request in itertools.islice(self._requests(), number, None):
             name = type(request).__name__
             self._note(name)
             try:
@@ -162,16 +161,12 @@ class _Attack:
     def _note(self, what: str) -> None:
         self.asked[what] = self.asked.get(what, 0) + 1
 
-    def _kinds(self) -> tuple[Callable[[], Request], ...]:
-        about: dict[str, Any] = {"latent": self._kept.latent, "learned": self._learned}
-        return (
-            lambda: FullSize(**about, strength=1.5, max_bytes=10 * 2**20, photo=next(self._close_up)),
-            lambda: FindFaces(next(self._crowd)),
-            lambda: Render(**about, strengths=(0.0, NEUTRAL, 1.0), size=2048, kind="jpeg", photo=next(self._close_up)),
-            lambda: Animate(**about, start=0.0, stop=1.0, photo=next(self._close_up)),
-            lambda: Project(next(self._close_up)),
-            lambda: FindFaces(next(self._close_up)),
-        )
+    def _requests(self) -> Iterator[Request]:
+        """Yield the costliest requests of every kind of work, over and over, each with files that were never sent."""
+        while True:
+            for kind in kinds():
+                material = Material(self._kept.latent, self._learned, next(self._close_up), crowd=next(self._crowd))
+                yield from kind.worst(material)
 
 
 def _head(photo: bytes, face: FoundFace) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.edit.door import EditorDoor
 from core.edit.editor import Editor, Variant
 from core.edit.models import Models
 from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
@@ -12,6 +13,7 @@ from core.expressions import NEUTRAL, Strength
 __all__ = [
     "NEUTRAL",
     "Editor",
+    "EditorDoor",
     "InPhoto",
     "KnownFace",
     "Laid",

@@ -1,6 +1,7 @@
 """Runs requests on workers of its own: awaitable, cancellable, fair between members, and unable to crash the bot."""
 
 from core.executor.admission import Capacity
+from core.executor.door import Door
 from core.executor.executor import Executor
 from core.executor.item import Place, WorkItem
 from core.executor.kinds import Lane, Progress, Request, Result
@@ -20,6 +21,7 @@ __all__ = [
     "Animate",
     "Animated",
     "Capacity",
+    "Door",
     "DrawnOne",
     "DrawnTogether",
     "Executor",

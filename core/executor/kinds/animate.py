@@ -48,5 +48,6 @@ register(
         shared="photo",
         run=lambda workbench, request: workbench.animate(request),
         units=lambda request: max(1, request.frames),
+        worst=lambda m: (Animate(m.latent, 0.0, 1.0, photo=m.photo, face=m.face, learned=m.learned),),
     )
 )

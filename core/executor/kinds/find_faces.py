@@ -45,5 +45,6 @@ register(
         units=lambda request: 4,  # decode the photo, check it, find its faces, check them
         shared="photo",
         run=lambda workbench, request: workbench.find_faces(request),
+        worst=lambda m: (FindFaces(m.crowd), FindFaces(m.photo)),
     )
 )

@@ -38,5 +38,6 @@ register(
         shared="photo",
         run=lambda workbench, request: workbench.full_size(request),
         units=lambda request: 3,  # the face placed in its photo, drawn, and the picture encoded
+        worst=lambda m: (FullSize(m.latent, 1.5, max_bytes=10 * 2**20, photo=m.photo, face=m.face, learned=m.learned),),
     )
 )

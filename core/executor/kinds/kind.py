@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from core.learned import Learned
+
 Answer = TypeVar("Answer", covariant=True)
 
 
@@ -71,12 +73,25 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Material:
+    """What requests are made of: a kept face, and files of photos."""
+
+    latent: bytes  # of a face that is kept
+    learned: Learned  # what is known of it in `photo`, where it is face number `face`
+    photo: bytes  # one face, as large as photos may be
+    face: int = 0
+    crowd: bytes = b""  # some hundred faces
+
+
+@dataclass(frozen=True)
 class Kind:
     """The properties of one kind of work.
 
-    `run(workbench, request)` does the work in the worker. In mode WHOLE it returns the answer. In mode BATCH it gets a list
-    of requests and returns, or yields one by one, an answer or an EgaoError for each. In mode STEPS it returns an iterator
-    that yields a `Progress` after each step and the answer last.
+    `run(workbench, request)` does the work in the worker, with a method of the workbench or with its `door`
+    (core.executor.door). In mode WHOLE it returns the answer. In mode BATCH it gets a list of requests and returns, or yields
+    one by one, an answer or an EgaoError for each. In mode STEPS it returns an iterator that yields a `Progress` after each
+    step and the answer last. An EgaoError reaches whoever asked if its class is defined in core and `of_workers`; any other
+    error becomes an InternalError.
     """
 
     request: type[Request]
@@ -90,6 +105,7 @@ class Kind:
     variant: Callable[[Any], str] = lambda request: ""  # requests with different variants are estimated apart
     fresh: Callable[[Any], bool] = lambda request: True  # whether it is to be done from its beginning
     resume: Callable[[Any, bytes], Any] | None = None  # (request, checkpoint): the request that goes on from there
+    worst: Callable[[Material], tuple[Any, ...]] = lambda material: ()  # costly requests of it, for `egao bench hostile`
     told: bool = True  # whether its steps are reported to the callback
     shared: str = ""  # the field of bytes that several requests may have in common, such as a photo: sent to a worker once
 

@@ -48,5 +48,6 @@ register(
         variant=lambda request: request.method,
         fresh=lambda request: request.resume is None,
         resume=lambda request, checkpoint: replace(request, resume=checkpoint),
+        worst=lambda m: (Project(m.photo, m.face),),  # with nothing learned, so that the face is looked for too
     )
 )

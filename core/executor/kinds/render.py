@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.errors import EgaoError, ResultError, revive
 from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
-from core.expressions import Strength
+from core.expressions import NEUTRAL, Strength
 from core.learned import NOTHING, Learned
 
 PictureKind = Literal["png", "jpeg", "webp"]
@@ -60,5 +60,8 @@ register(
         shared="photo",
         run=lambda workbench, requests: workbench.render(requests),
         units=lambda request: max(1, len(request.strengths)),
+        worst=lambda m: (
+            Render(m.latent, (0.0, NEUTRAL, 1.0), size=2048, kind="jpeg", photo=m.photo, face=m.face, learned=m.learned),
+        ),
     )
 )

@@ -72,5 +72,6 @@ register(
         shared="photo",
         run=lambda workbench, request: workbench.together(request),
         units=lambda request: max(1, len(request.faces)),
+        worst=lambda m: (Together(m.photo, (OneOf(m.latent, m.face, 1.5, m.learned),), size=2048),),
     )
 )

@@ -1,7 +1,8 @@
 """Converts requests, answers and errors to plain trees [name, fields] and back.
 
 A plain tree has dicts, lists, strings, numbers, None, and bytes that are carried beside it. The way back only makes
-dataclasses of the registered kinds and errors of `core.errors`; pydantic checks every field against its type.
+dataclasses of the registered kinds and errors that core defines (`EgaoError.of_workers`); pydantic checks every field
+against its type.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
-from core.errors import EgaoError, InternalError, JobError, LatentError, PhotoError, SettingsError, WeightsError, revive
+from core.errors import EgaoError, InternalError, revive
 from core.executor.kinds.kind import carried
 
 _ERROR = "error"
-_FROM_WORKERS = (PhotoError, LatentError, WeightsError, SettingsError, JobError, InternalError)  # others are not theirs to say
 _MOST_FACTS, _LONGEST_FACT = 16, 500
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def rebuild(tree: Any) -> Any:
 def _error(fields: Any) -> EgaoError:
     code, facts = adapter(tuple[str, dict[str, str | int | float | bool | None]]).validate_python(fields)
     found = revive(code, _cut(facts))
-    return found if isinstance(found, _FROM_WORKERS) else InternalError()
+    return found if found.of_workers else InternalError()
 
 
 def _cut(facts: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from core.errors import EgaoError
+from core.executor.door import Door
 from core.executor.kinds import Progress
 from core.executor.kinds.animate import Animate, Animated
 from core.executor.kinds.find_faces import FindFaces, FoundFaces
@@ -30,6 +31,11 @@ class Workbench(Protocol):
     any other error is logged and becomes an `InternalError`. Keep no state of a request outside its generator: the
     generator's `close()` must drop everything.
     """
+
+    @property
+    def door(self) -> Door:
+        """What kinds of work that have no method here are done with."""
+        ...
 
     def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
         """Yield a `Progress` wherever other work may come in between, and `FoundFaces` last."""

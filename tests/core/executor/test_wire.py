@@ -13,7 +13,23 @@ from typing import Any, get_args
 
 import pytest
 
-from core.errors import ConsentNeeded, EgaoError, InternalError, NoFace, NoSuchFace, UnreadablePhoto, WrongKey
+from core.errors import (
+    AdminsOnly,
+    BadSetting,
+    ConsentNeeded,
+    EgaoError,
+    InternalError,
+    NoFace,
+    NoFaceDrawn,
+    NoSuchFace,
+    NotReached,
+    NotWhole,
+    UnreadablePhoto,
+    WeightsMissing,
+    WorkerDied,
+    WouldOverwrite,
+    WrongKey,
+)
 from core.executor import FoundFace, FoundFaces, Progress, Project, Projected, Render, Rendered, WorkItem
 from core.executor.kinds import kinds, modules
 from core.executor.protocol import messages as say
@@ -102,7 +118,26 @@ class Foreign(EgaoError):
     sentence = "private"
 
 
-@pytest.mark.parametrize("error", [Foreign(), ConsentNeeded(), WrongKey(path="x", source="y")])
+class OfAKindOfItsOwn(EgaoError):
+    """Declared in the file of another kind of work, in no family."""
+
+    sentence = "At {place} nothing can be told."
+
+
+WORKERS = (
+    NoFaceDrawn(), NotWhole(strength="+1"), NotReached(strength="−0.5"), WeightsMissing(name="x"),
+    BadSetting(name="x", reason="y"), WorkerDied(), WouldOverwrite(file="x"), InternalError(), OfAKindOfItsOwn(place="A"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("error", WORKERS, ids=lambda error: error.code)
+def test_an_error_of_any_family_crosses_with_its_facts(error: EgaoError, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OfAKindOfItsOwn, "__module__", "core.executor.kinds.describe")
+    found = crossed(say.Answered(1, error, 0.0)).answer
+    assert (type(found), found.facts, str(found)) == (type(error), error.facts, str(error))
+
+
+@pytest.mark.parametrize("error", [Foreign(), ConsentNeeded(), AdminsOnly(), WrongKey(path="x", source="y")])
 def test_a_worker_says_only_errors_that_are_its_own(error: EgaoError) -> None:
     assert type(crossed(say.Answered(1, error, 0.0)).answer) is InternalError
 

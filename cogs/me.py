@@ -16,6 +16,8 @@ from bot.transport.identity import actor_of, home_of
 from bot.ui.components import button, row
 from bot.ui.pages import notice
 from cogs.edit import SHOW
+from core.expressions import load, names
+from core.languages import ENGLISH
 from core.store import Job
 
 Interaction = discord.Interaction[EgaoBot]
@@ -34,7 +36,8 @@ class MeCog(commands.Cog):
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         low, high = say.strength(-settings.strength_max), say.strength(settings.strength_max)
-        text = say("help.text", commands=say.commands(), low=low, high=high, retention=say.hours(settings.retention_hours))
+        commands, retention = say.commands(), say.hours(settings.retention_hours)
+        text = say("help.text", commands=commands, others=self._others(say), low=low, high=high, retention=retention)
         if home_of(interaction) is not None and interaction.permissions.manage_guild:
             text += "\n" + say("help.admin")
         await answer(interaction, notice(text))
@@ -74,6 +77,12 @@ class MeCog(commands.Cog):
         store = self.bot.store
         await store.run(store.members.set_visibility, interaction.user.id, "public" if public else "private")
         await answer(interaction, notice(say("visibility.public" if public else "visibility.private")))
+
+    def _others(self, say: Speaker) -> str:
+        """Explain the commands that have nothing to do with an expression, a line for each, as they are registered."""
+        explained = {"neutral", "animate", "help", *(load(name).said(ENGLISH).name for name in names())}
+        own = [one for one in self.bot.tree.get_commands() if isinstance(one, app_commands.Command) and one.name not in explained]
+        return "\n".join(say("help.command", name=one.name, does=say.description(one.description)) for one in own)
 
     def _state(self, say: Speaker, job: Job) -> str:
         if job.id in self.bot.service.choosing:

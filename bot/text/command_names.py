@@ -59,6 +59,8 @@ OWN: Final = (
     "Only this member's faces",
 )
 WHICH: Final = "expression"  # the option of an expression; offered only where there are several
+ANOTHER: Final = "Another expression…"  # the entry of the menus that asks which, where there are more than find room
+ENTRIES: Final = 5  # of a menu, that discord.py takes of one bot
 
 
 class Shared(NamedTuple):
@@ -86,15 +88,27 @@ def shared(language: str) -> Shared:
     return several if len(names()) > 1 else Shared(words.remove, words.sweep, several.which)
 
 
+def in_menus() -> tuple[str, ...]:
+    """List the expressions that have an entry of their own in the menus, which have room for one that takes them off too.
+
+    Where there are more expressions than entries, the last one is `ANOTHER`.
+    """
+    room = ENTRIES - 1
+    return names() if len(names()) <= room else names()[: room - 1]
+
+
 def all_names(language: str) -> dict[str, str]:
     """Collect what is registered, by its English."""
     said = translation(language)
     pairs = [*zip(shared(ENGLISH)[:2], shared(language)[:2], strict=True)]
     if len(names()) > 1:
         pairs += [(WHICH, said.get(CONTEXT, WHICH)), (SEVERAL.which, said.get(CONTEXT, SEVERAL.which))]
+    if in_menus() != names():
+        pairs.append((ANOTHER, said.get(CONTEXT, ANOTHER)))
     for name in names():
         own, its = load(name).said(ENGLISH), load(name).said(language)
-        pairs += [(own.name, its.name), (own.menu, its.menu), (own.change, its.change), (own.strength, its.strength)]
+        pairs += [(own.name, its.name), (own.change, its.change), (own.strength, its.strength)]
+        pairs += [(own.menu, its.menu)] if name in in_menus() else []
     return {**{english: said.get(CONTEXT, english) for english in OWN}, **dict(pairs)}
 
 

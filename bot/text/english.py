@@ -167,6 +167,7 @@ TEXT: Final[dict[str, Sentence]] = {
     "consent.heard": "You have agreed already, and what you had asked for is being done or was answered.",
     "consent.declined": "Nothing was read or kept. You can change your mind any time by sending a photo.",
     "consent.other": "This question is for somebody else. Send a photo of your own to be asked.",
+    "modal.which.label": "Which expression?",
     # Asking for a photo.
     "photo.content.off": (
         "I can't see pictures in channels here, because the bot runs without the message content permission. "
@@ -223,24 +224,23 @@ TEXT: Final[dict[str, Sentence]] = {
     "visibility.public": "Results of your commands are now shown to everyone.",
     "visibility.private": "Results of your commands are now shown only to you.",
     "help.text": (
-        "### egao makes a face smile, or stop smiling\n"
+        "### egao gives the face in a photo another expression\n"
         "- **Send a photo** in a direct message, in a channel that the admins opened, or with a mention of me.\n"
         "{commands}\n"
         "- Commands work on your latest face; with `photo` they start from a new one.\n"
         "- **Apps > {menu}** on any message with a photo works on phones too.\n"
         "- The buttons under a picture work for the person who asked for it, as long as the face is kept.\n"
-        "- **`/faces`** lists what is kept, **`/queue`** what is waiting, **`/privacy`** how your data is treated, "
-        "**`/forget`** erases it, **`/export`** gives you a copy.\n"
-        "Strength here: from {low} to {high}. Faces are kept for {retention}. "
-        "**`/visibility`** sets who sees the results of your commands."
+        "{others}\n"
+        "Strength here: from {low} to {high}. Faces are kept for {retention}."
     ),
+    "help.command": "- **`/{name}`**: {does}",
     "help.expression": "- **`/{name} strength`**: {change}. {strength}.",
     "help.shared": "- **`/neutral`**: {remove}. **`/animate`**: {sweep}.",
     "help.admin": "-# You manage this server: `/egao settings` opens channels and sets limits, `/egao status` shows how egao is doing.",
     # Admins.
     "welcome": (
         "### egao has joined {server}\n"
-        "It makes the face in a photo smile, or stop smiling. Whoever manages this server may set three things "
+        "It gives the face in a photo another expression. Whoever manages this server may set three things "
         "in `/egao settings`:\n"
         "1. **Channels** where a photo gets a reply by itself. None is open yet; a mention of me, `/{command}` and "
         "Apps > {menu} work everywhere.\n"

@@ -80,6 +80,10 @@ class Speaker:
         lines = [self("help.expression", name=name, change=words.change, strength=words.strength) for name, words in each]
         return "\n".join([*lines, self("help.shared", **shared(self.language)._asdict())])
 
+    def description(self, english: str) -> str:
+        """Describe a command in the language, by the English that it registers."""
+        return translated(english, self.language) or english
+
 
 def speaker(*candidates: discord.Locale | str | None) -> Speaker:
     """Make a speaker of the language that the first candidate to say anything asks for."""

@@ -44,7 +44,7 @@ class _Lazy(TyperGroup):
 
 app = typer.Typer(
     cls=_Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    help="Make the face in a photo smile, or stop smiling. Research and personal use only: `egao models list` shows the terms.",
+    help="Give the face in a photo another expression. Research and personal use only: `egao models list` shows the terms.",
 )  # fmt: skip
 
 

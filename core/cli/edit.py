@@ -20,7 +20,7 @@ from core.directions import load_direction
 from core.edit import Editor, Models, PhotoEditor
 from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError
-from core.expressions import NEUTRAL, Strength
+from core.expressions import NEUTRAL, Strength, default
 from core.expressions import named as expression_named
 from core.methods import DEFAULT_METHOD
 from core.store import Store
@@ -39,14 +39,14 @@ def edit(
         list[float] | None,
         typer.Option(
             "--strength",
-            "--smile",
+            f"--{default().name}",
             help="-5 to 5; may be repeated. 1 is natural, negative is more serious; beyond 3 hardly anything changes",
         ),
     ] = None,
     neutral: Annotated[
         bool, typer.Option("--neutral", help="make a picture in which the face does not show the expression")
     ] = False,
-    expression: Annotated[str, typer.Option(help="name of an expression; if not given, a smile")] = "",
+    expression: Annotated[str, typer.Option(help=f"name of an expression; if not given, {default().name}")] = "",
     face: Annotated[
         str, typer.Option(help="a number, counted from the left, or all; if not given, the most prominent face")
     ] = PROMINENT,
@@ -65,7 +65,7 @@ def edit(
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the pictures")] = Path("out"),
     named: GeneratorOption = None,
 ) -> None:
-    """Make the faces in photos smile, or stop smiling. Without a strength: neutral and 1.5.
+    """Give the faces in photos another expression. Without a strength: neutral and 1.5.
 
     Every strength is made from the photo, never from an earlier edit. The latent of a face is kept (see `egao faces`), so
     that the same photo is projected only once. Results are marked as AI edits. Research and personal use only: see `egao

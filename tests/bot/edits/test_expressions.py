@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simcord
 from discord import AppCommandType, app_commands
 
 from bot.text.command_names import all_names, shared
@@ -152,14 +153,47 @@ async def test_the_menu_of_a_message_has_each_expression(two: World, surprise: s
     assert asked(two).expression == default().name
 
 
-async def test_no_more_entries_than_discord_py_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    others = [read(f"e{n}", SURPRISE.replace('"surprise"', f'"e{n}"').replace("Surprise it", f"Make it e{n}")) for n in range(6)]
+def several(monkeypatch: pytest.MonkeyPatch, count: int) -> list[str]:
+    """So many expressions beside the default one; their names."""
+    others = [
+        read(f"e{n}", SURPRISE.replace('"surprise"', f'"e{n}"').replace("Surprise it", f"Make it e{n}")) for n in range(count)
+    ]
     known = {one.name: one for one in (default(), *others)}
     monkeypatch.setattr(expressions.expression, "_all", lambda: known)
+    return [one.name for one in others]
+
+
+def entries(world: World, kind: AppCommandType = AppCommandType.message) -> list[str]:
+    return [one.name for one in world.bot.tree.get_commands(type=kind)]
+
+
+async def test_as_many_as_find_room_have_their_entry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    several(monkeypatch, 3)
     async with running(tmp_path) as world:
-        menus = [one.name for one in world.bot.tree.get_commands(type=AppCommandType.message)]
-        assert {default().said("en").menu, "Make it neutral"} <= set(menus)
-        assert "e5" in {one.name for one in world.bot.tree.get_commands()}
+        for kind in (AppCommandType.message, AppCommandType.user):
+            own = ["Make it e0", "Make it e1", "Make it e2"]
+            assert entries(world, kind) == [default().said("en").menu, *own, "Make it neutral"]
+
+
+async def test_of_more_the_menu_asks_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    several(monkeypatch, 6)
+    async with running(tmp_path) as world:
+        world.consent(world.ann)
+        wanted = [default().said("en").menu, "Make it e0", "Make it e1", "Another expression…", "Make it neutral"]
+        assert entries(world) == entries(world, AppCommandType.user) == wanted
+        assert set(wanted) <= all_names("ja").keys()
+        assert "Make it e5" not in all_names("ja"), "of an entry that is not there"
+        sent = await world.ann.send(world.other_channel, attachments=[("me.png", photo())])
+        form = await world.ann.context_menu(world.other_channel, "Another expression…", sent)
+        with pytest.raises(simcord.SetupError):
+            await world.ann.submit_modal(form, {"which": ["e1"]})  # has an entry of its own, and is no choice of the form
+        form = await world.ann.context_menu(world.other_channel, "Another expression…", sent)
+        answer = await world.ann.submit_modal(form, {"which": ["e5"]})
+        assert asked(world).expression == "e5"
+        assert "Strength e5 +1.0" in text(answer.response)
+        form = await world.ann.context_menu(world.other_channel, "Another expression…", world.ben)
+        told = await world.ann.submit_modal(form, {"which": ["e5"]})
+        assert "only your own avatar" in text(told.response)
 
 
 async def test_the_help_explains_each_expression(two: World, surprise: str) -> None:

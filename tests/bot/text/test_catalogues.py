@@ -38,7 +38,7 @@ LONG = {
     "member": f"<@{'9' * 20}>", "admin": f"<@{'9' * 20}>", "reporter": f"<@{'9' * 20}>", "reference": "I" + "9" * 20,
     "link": "https://discord.com/channels/" + "/".join(["9" * 20] * 3), "server": "W" * 100, "reason": "W" * 600,
     "name": "W" * 32, "value": "W" * 20, "known": "W" * 300, "path": "W" * 200, "file": "W" * 200, "until": f"<t:{'9' * 12}:R>",
-    "commands": "W" * 400, "checks": "W" * 700,
+    "commands": "W" * 400, "others": "W" * 600, "checks": "W" * 700, "does": "W" * 100,
 }  # fmt: skip
 NUMBER = 9999
 
@@ -205,7 +205,8 @@ def test_every_message_fits(language: str) -> None:
     for key in english.TEXT:
         limit = ALT if key.startswith("alt.") else PAGE if key in ("privacy.text", "help.text", "welcome") else MESSAGE
         assert 1 <= len(rendered(say, key)) <= limit, key
-    whole = say("help.text", commands=say.commands(), low=say.strength(-5), high=say.strength(5), retention=say.hours(720))
+    most = {"low": say.strength(-5), "high": say.strength(5), "retention": say.hours(720)}
+    whole = say("help.text", commands=say.commands(), others="W" * 600, **most)
     assert len(whole) + len(say("help.admin")) < PAGE
     assert len(privacy(say, 720, checks=True)) <= PAGE
     assert GuildSettings.bounds("retention_hours")[1] == 720
@@ -320,7 +321,8 @@ def test_a_language_is_added_by_one_file(made_up: str) -> None:
     assert [say.hours(n) for n in (1, 3, 5, 22)] == ["1 godzinka", "3 godzinki", "5 godzinek", "22 godzinki"]
     assert say.error(NoFace()) == "Ani jednej buźki."
     assert say.strength(1.5) == "+1,5"
-    assert default().said(made_up).name == "uśmiech"
+    assert default().said(made_up).name == "uśmiech", "the words of an expression too, though its own file has none in it"
+    assert made_up not in default().words
 
 
 def test_what_a_language_lacks_is_said_in_english(made_up: str) -> None:

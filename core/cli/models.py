@@ -52,7 +52,7 @@ def list_models() -> None:
 
 
 def import_model(
-    file: Annotated[Path, typer.Argument(help="a published StyleGAN, StyleGAN2, StyleGAN2-ADA, StyleGAN3 or Progressive GAN")],
+    file: Annotated[Path, typer.Argument(help="a published generator; data/WEIGHTS.md lists the forms that are read")],
     name: Annotated[
         str | None, typer.Option("--name", help="its name for --generator; if not given, made from the file's name")
     ] = None,

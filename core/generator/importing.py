@@ -74,11 +74,14 @@ def write(converted: Converted, kind: str, out: Path) -> Generator:
     """
     tensors = {key: tensor.detach().float().contiguous().clone() for key, tensor in sorted(converted.tensors.items())}
     about = {ABOUT: json.dumps({"family": kind, "shape": converted.shape}, sort_keys=True)}
+    length = converted.shape.get("mapping", {}).get("w_dim")
+    if "w_avg" not in tensors and length is None:
+        raise ModelRefused(reason=f"what {kind} made of it has neither the mean of w nor how long it is")
     with _as_refusal():
         if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
             raise ModelRefused(reason="some of its numbers are not finite")
         if "w_avg" not in tensors:  # not every file tells it
-            save_file({**tensors, "w_avg": torch.zeros(converted.shape["mapping"]["w_dim"])}, out, about)
+            save_file({**tensors, "w_avg": torch.zeros(length)}, out, about)
             tensors["w_avg"], _ = w_statistics(family(kind).load(out))
         save_file(tensors, out, about)
         out.chmod(0o644)

@@ -30,11 +30,19 @@ FAMILIES: Final = {
 
 @dataclass(frozen=True)
 class Converted:
-    """A published file converted to the form that a family loads."""
+    """A published file converted to the form that a family loads.
+
+    Where `tensors` has no "w_avg", the mean of w float32 [w_dim], it is measured, and `shape["mapping"]["w_dim"]` must say how
+    long it is.
+    """
 
     what: str  # family, form and size, in words
     shape: dict[str, Any]  # how the network is built, without its weights, as data for JSON
-    tensors: dict[str, Tensor]
+    tensors: dict[str, Tensor]  # by the names that the family loads
+
+
+def converts_nothing(tree: Any) -> None:
+    """Convert no published file: for a family whose files come with egao."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Family:
 
     load: Callable[[Path], Generator]  # a safetensors file of this family -> the generator, frozen and on the CPU
     # the content of a published file (core.generator.reading) -> this family's form of it; None if it is of another family
-    convert: Callable[[Any], Converted | None] = lambda tree: None
+    convert: Callable[[Any], Converted | None] = converts_nothing
 
 
 def family(name: str) -> Family:

@@ -29,6 +29,7 @@ from tests.core.generator.numbers import numbers
 
 FOLDER = Path(__file__).parent / "published"
 CASES = sorted(file.stem for file in FOLDER.glob("*.json"))
+STATES = ("state", "rosinality")  # forms that torch saves as tensors by their names
 SOURCE = "raise SystemExit('the source code in the file was run')"
 
 
@@ -84,11 +85,16 @@ def expected(case: str) -> dict[str, NDArray[np.float32]]:
         return {name: archive[name] for name in archive.files}
 
 
+def form(case: str) -> str:
+    """The form of a case's published file."""
+    return str(json.loads((FOLDER / f"{case}.json").read_text())["form"])
+
+
 def write_case(case: str, folder: Path, legacy: bool = False) -> Path:
     """The published file of a case; `legacy` takes torch's older container where the form has a choice."""
     about = json.loads((FOLDER / f"{case}.json").read_text())
     tree: Any
-    file = folder / f"{case}{'.pt' if about['form'] in ('state', 'rosinality') else '.pkl'}"
+    file = folder / f"{case}{'.pt' if about['form'] in STATES else '.pkl'}"
     if about["form"] == "nvidia":
         tree = {
             "G": None,

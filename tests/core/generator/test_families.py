@@ -9,19 +9,24 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.errors import ModelRefused
 from core.generator.importing import recognise, write
 from core.generator.latent import truncate
 from core.generator.protocol import FeatureGenerator, Generator, NoisyGenerator, StyledGenerator
 from core.generator.reading import read_published
+from core.generator.registry import FAMILIES, converts_nothing, family
 from core.generator.render import network_in
-from tests.core.generator.published_kit import CASES, expected, write_case
+from tests.core.generator.published_kit import CASES, STATES, expected, form, write_case
 
-NOISY = [case for case in CASES if case.startswith("stylegan2-") and "none" in expected(case)]
+# Whether the published code draws something else without its noise; where it has none, that was recorded to be the same.
+NOISY = [case for case in CASES if "none" in (told := expected(case)) and not np.allclose(told["none"], told["image"][:1])]
+TORCHS = [case for case in CASES if form(case) in STATES]
+CONVERTED = [name for name in FAMILIES if family(name).convert is not converts_nothing]
 
 
 def imported(case: str, folder: Path, legacy: bool = False) -> Generator:
     kind, converted = recognise(read_published(write_case(case, folder, legacy)))
-    assert case.startswith(kind)
+    assert case.split("-")[0] == kind
     return write(converted, kind, folder / "generator.safetensors")
 
 
@@ -80,14 +85,11 @@ def test_is_a_whole_generator(case: str, tmp_path: Path) -> None:
     (gradient,) = torch.autograd.grad(generator.synthesis(ws).square().sum(), ws)
     assert bool(gradient.isfinite().all())
     assert isinstance(generator, FeatureGenerator)
-    side = generator.resolution if "stylegan3" not in case else generator.style_resolutions[-1]
+    side = max(generator.resolution, generator.style_resolutions[-1])  # some draw a margin and cut it off
     assert generator.features(ws.detach(), side).shape[2:] == (side, side)
 
 
-HALF = ("stylegan2-skip", "stylegan2-resnet-labels", "stylegan3-t", "stylegan-genforce", "progan-genforce")
-
-
-@pytest.mark.parametrize("case", HALF)
+@pytest.mark.parametrize("case", CASES)
 def test_half_precision_draws_nearly_the_same(case: str, tmp_path: Path) -> None:
     generator, wanted = imported(case, tmp_path), expected(case)
     ws = generator.broadcast(torch.from_numpy(wanted["w"]))
@@ -97,7 +99,25 @@ def test_half_precision_draws_nearly_the_same(case: str, tmp_path: Path) -> None
     assert error < 0.01 * float(np.square(wanted["image"]).mean())
 
 
-@pytest.mark.parametrize("case", ["stylegan2-rosinality", "stylegan-genforce", "progan-genforce"])
+def test_every_family_that_reads_published_files_has_a_case() -> None:
+    assert CONVERTED
+    assert {case.split("-")[0] for case in CASES} == set(CONVERTED), "tests/core/generator/published has FAMILY-FORM.json"
+    assert NOISY
+    assert TORCHS
+
+
+def test_a_mean_is_measured_where_the_file_has_none_and_else_asked_for(tmp_path: Path) -> None:
+    kind, converted = recognise(read_published(write_case("stylegan2-skip", tmp_path)))
+    told = converted.tensors.pop("w_avg")
+    measured = write(converted, kind, tmp_path / "measured.safetensors").w_average()
+    assert measured.shape == told.shape
+    assert float(measured.abs().max()) > 0
+    del converted.shape["mapping"]["w_dim"]
+    with pytest.raises(ModelRefused, match="neither the mean of w nor how long it is"):
+        write(converted, kind, tmp_path / "refused.safetensors")
+
+
+@pytest.mark.parametrize("case", TORCHS)
 def test_torchs_older_container_holds_the_same(case: str, tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     assert imported(case, tmp_path).digest == imported(case, tmp_path / "old", legacy=True).digest

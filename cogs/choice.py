@@ -24,7 +24,10 @@ class ChoiceCog(commands.Cog):
         bot.presses.on("cancel", self.cancel)
 
     async def pick(self, press: Press) -> None:
-        """Continue with the chosen face, or with all."""
+        """Continue with the chosen face, or with all.
+
+        Raises NotYours, StillBusy, Outdated, Refused if the choice is closed, and as `Service.chosen` does.
+        """
         (job_id,) = press.numbers(1)
         say = await self.bot.speaker(press.interaction)
         await self._check_owner(press, job_id)
@@ -45,7 +48,7 @@ class ChoiceCog(commands.Cog):
             raise Refused("faces.expired")
 
     async def turn(self, press: Press) -> None:
-        """Show another ten of the faces to choose from."""
+        """Show another ten of the faces to choose from. Raises NotYours, PhotoError, Refused if the choice is closed."""
         job_id, number = press.numbers(2)
         await self._check_owner(press, job_id)
         await self.bot.service.settled(job_id)
@@ -56,7 +59,7 @@ class ChoiceCog(commands.Cog):
         await press.interaction.edit_original_response(view=page.view, attachments=page.files())
 
     async def cancel(self, press: Press) -> None:
-        """Cancel the request, and say so in its message."""
+        """Cancel the request, and say so in its message. Raises NotYours, Refused if there is nothing to cancel."""
         (job_id,) = press.numbers(1)
         await self._check_owner(press, job_id)
         await press.interaction.response.defer()
@@ -65,6 +68,7 @@ class ChoiceCog(commands.Cog):
             raise Refused("work.gone")
 
     async def _check_owner(self, press: Press, job_id: int) -> None:
+        """Check that the request, if it is there still, and the message are of whoever pressed. Raises NotYours."""
         job = await self.bot.store.run(self.bot.store.jobs.get, job_id)
         if job is not None and job.owner != actor_of(press.interaction):
             raise NotYours

@@ -38,7 +38,10 @@ class ConsentCog(commands.Cog):
         await press.interaction.response.send_modal(form.part(say("consent.form.label"), ticks, say("consent.form.hint")))
 
     async def agreed(self, press: Press) -> None:
-        """Note the consent to the version that was read, and go on, if both are ticked: whatever a client let through."""
+        """Note the consent to the version that was read, and go on. Raises Refused unless both are ticked, NotYours, Outdated.
+
+        Raises as `Service.accept` does, too. The ticks are checked here whatever a client let through.
+        """
         say = await self.bot.speaker(press.interaction)
         await self._check_asked(press)
         self._check_version(press)

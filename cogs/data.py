@@ -44,7 +44,7 @@ class DataCog(commands.Cog):
         await answer(interaction, notice(say("forget.ask"), row(sure, button(say("forget.cancel"), "forgetnot"))))
 
     async def forget_all(self, press: Press) -> None:
-        """Erase everything about the member and end their requests, then say so."""
+        """Erase everything about the member and end their requests, then say so. Raises Outdated for somebody else's button."""
         if press.numbers(1)[0] != press.interaction.user.id:
             raise Outdated
         say = await self.bot.speaker(press.interaction)
@@ -63,7 +63,7 @@ class DataCog(commands.Cog):
     @app_commands.command(name="export", description="Get a copy of everything egao keeps about you")
     @told
     async def export(self, interaction: Interaction) -> None:
-        """Send the member all their data as one or more zips that only they see."""
+        """Send the member all their data as one or more zips that only they see. Raises ExportedLately."""
         say, store = await self.bot.speaker(interaction), self.bot.store
         if wait := self._lately.wait(interaction.user.id):
             raise ExportedLately(seconds=math.ceil(wait))

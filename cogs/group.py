@@ -70,7 +70,10 @@ class GroupCog(commands.Cog):
             bot.presses.on(verb, handler)
 
     async def choose(self, press: Press) -> None:
-        """Aim the buttons at the face that was chosen, or at everybody; the picture stays as it is."""
+        """Aim the buttons at the face that was chosen, or at everybody; the picture is not changed.
+
+        Raises NotYours, NoSuchStoredFace, Outdated.
+        """
         chosen = whole(press.chosen[0]) if press.chosen else None
         if chosen is None:
             raise Outdated
@@ -96,13 +99,16 @@ class GroupCog(commands.Cog):
         await self._set(await self._own(press), 0.0)
 
     async def exact(self, press: Press) -> None:
-        """Ask for a number."""
+        """Show the form that asks for an exact strength of the faces that the press is for; `exactly` gets the answer.
+
+        Raises NotYours, NoSuchStoredFace, Outdated.
+        """
         own = await self._own(press)
         now, high = clamp_strength(own.aimed[0].strength, own.settings), own.settings.strength_max
         await own.interaction.response.send_modal(exact_form(own.say, custom_id("gexactly", *own.ids), now, high))
 
     async def exactly(self, press: Press) -> None:
-        """Draw the faces at the number that was typed."""
+        """Draw the faces at the number that was typed or chosen. Raises Refused for no number, StrengthOverLimit."""
         own = await self._own(press)
         text = exact_text(press)
         strength = typed_strength(text)
@@ -111,7 +117,7 @@ class GroupCog(commands.Cog):
         await self._set(own, check_strength(strength, own.settings))
 
     async def delete(self, press: Press) -> None:
-        """Take the message away; works also when no face is kept any more."""
+        """Delete the message, also when no face is kept any more. Offers to erase the faces too. Raises NotYours."""
         group_id, member_id = press.numbers(2)
         if press.interaction.user.id != member_id:
             raise NotYours
@@ -147,6 +153,7 @@ class GroupCog(commands.Cog):
         return own
 
     async def _step(self, press: Press, change: float) -> None:
+        """Draw each face that the press is for at its strength plus `change`. Raises StrengthOverLimit if none can."""
         own = await self._own(press)
         stepped = {one.face.id: clamp_strength(one.strength + change, own.settings) for one in own.aimed}
         if all(stepped[one.face.id] == one.strength for one in own.aimed):

@@ -36,7 +36,7 @@ class ReportCog(commands.Cog):
         bot.presses.on("handled", self.handled)
 
     async def report(self, press: Press) -> None:
-        """Open a form that asks for the reason."""
+        """Open a form that asks for the reason. Raises Refused in a direct message, which has no admins."""
         say = await self.bot.speaker(press.interaction)
         if home_of(press.interaction) is None:
             raise Refused("report.direct")

@@ -78,13 +78,16 @@ class ResultCog(commands.Cog):
         await self._redraw(await self._own(press), 0.0)
 
     async def exact(self, press: Press) -> None:
-        """Open a form that asks for the strength."""
+        """Show the form that asks for an exact strength; `exactly` gets the answer.
+
+        Raises NotYours, NoSuchStoredFace, Outdated.
+        """
         own = await self._own(press)
         form = exact_form(own.say, custom_id("exactly", *own.ids), own.strength, own.settings.strength_max)
         await own.interaction.response.send_modal(form)
 
     async def exactly(self, press: Press) -> None:
-        """Draw at the number that was typed."""
+        """Draw at the number that was typed or chosen. Raises Refused for no number, StrengthOverLimit."""
         own = await self._own(press)
         text = exact_text(press)
         strength = typed_strength(text)
@@ -101,7 +104,7 @@ class ResultCog(commands.Cog):
         await self._beside(await self._own(press), "download", limited=False)
 
     async def delete(self, press: Press) -> None:
-        """Delete the message, even if its face is no longer kept. Offers to erase the face too."""
+        """Delete the message, even if its face is no longer kept. Offers to erase the face too. Raises NotYours."""
         _, member_id, _ = press.numbers(3)
         if press.interaction.user.id != member_id:
             raise NotYours
@@ -137,6 +140,7 @@ class ResultCog(commands.Cog):
         return Pressed(press, asker.say, owner, face_id, expression, strength, asker.settings, private)
 
     async def _step(self, press: Press, change: float) -> None:
+        """Draw at the shown strength plus `change`. Raises StrengthOverLimit at the limit."""
         own = await self._own(press)
         strength = clamp_strength(own.strength + change, own.settings)
         if strength == own.strength:

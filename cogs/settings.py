@@ -48,7 +48,7 @@ class SettingsCog(commands.Cog):
         await self._change(press, **self._chosen(name, press.chosen, press.arguments[1:]))
 
     async def open_form(self, press: Press) -> None:
-        """Open a form with the present numbers."""
+        """Open a form with the present settings. Raises AdminsOnly, ServerOnly, Outdated."""
         require_admin(press.interaction)
         asker = await self.bot.asker(press.interaction)
         say, settings = asker.say, asker.settings
@@ -61,7 +61,7 @@ class SettingsCog(commands.Cog):
         await press.interaction.response.send_modal(form)
 
     async def set_numbers(self, press: Press) -> None:
-        """Change all numbers of the form, or none if one is invalid."""
+        """Change all settings of the form, or none if one is invalid. Raises BadServerSetting, AdminsOnly, Outdated."""
         say = await self.bot.speaker(press.interaction)
         names = FORMS[_form(press)][1]
         changes = {name: unicodedata.normalize("NFKC", value).strip() for name, value in press.values.items() if name in names}

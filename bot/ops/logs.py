@@ -20,7 +20,10 @@ _TOKEN: Final = re.compile(r"(webhooks/\d+/|interactions/\d+/)[\w.-]+")
 
 
 class Discreet(logging.Formatter):
-    """A formatter that removes links, interaction tokens and the bot's token from records, including tracebacks."""
+    """A formatter that removes links (all but those of `_SHOWN`), interaction tokens and the bot's token from records.
+
+    Tracebacks are part of a record.
+    """
 
     def __init__(self, secret: str = "") -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -182,7 +182,10 @@ class GroupWork:
         return [0.0 if one.face.id in run.barred else within(run, one, each.get(one.face.id, usual)) for one in faces]
 
     async def _drawn(self, run: Run, faces: list[FaceAndLatent], number: int, most: int) -> tuple[DrawnTogether, list[OneShown]]:
-        """Draw the faces of one photo, and tell of each what became of it."""
+        """Draw the faces of photo `number` of the message, from 0, in one picture of at most `most` bytes.
+
+        Returns it, and of each face its strength or why it was left as it is in the photo.
+        """
         asked, limit = self._asked(run, faces), run.settings.strength_max
         drawn = await self._draw(run, faces, asked, most)
         far = [want == NEUTRAL and abs(one.strength) > limit for want, one in zip(asked, drawn.faces, strict=True)]
@@ -239,5 +242,5 @@ def _leave_out(run: Run, photo: int, face: int | None, error: EgaoError) -> None
 
 
 def _last(run: Run) -> EgaoError:
-    """Choose what is told where nothing is left to be shown."""
+    """Choose the error of a request of which nothing is left to be shown."""
     return run.left_out[-1][2] if run.left_out else NoSuchStoredFace(face=run.job_id)

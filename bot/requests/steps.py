@@ -64,7 +64,7 @@ class Work:
             self._keeper.let_go(run)
 
     async def undo(self, run: Run) -> None:
-        """Erase the faces that were kept for a request for several, of which its member wants nothing any more."""
+        """Erase the faces that a cancelled request for several faces had kept so far. Does nothing for other kinds."""
         if run.ask.kind == "group":
             await self._store.run(self._store.groups.erase, run.owner, run.job_id)
 

@@ -66,7 +66,10 @@ class Speaker:
         return format_dt(when, "R")
 
     def strength(self, value: float) -> str:
-        """Write a strength as it is shown everywhere: signed, at most two decimals."""
+        """Write a strength as it is shown everywhere, in the language's way: signed but for 0, with one or two decimals.
+
+        Such as "+1.0", "−0,75" and "0".
+        """
         return "0" if round(value, 2) == 0 else translation(self.language).signed(value)
 
     def strength_of(self, expression: str, value: float) -> str:

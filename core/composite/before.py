@@ -17,7 +17,7 @@ _BAND = 0.04  # in face sizes: over so much the face's own motion dies away towa
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """Where an edit leaves the photo alone: two masks [1, 1, H, W], 0..1."""
+    """Where an edit leaves the photo unchanged, because something is in front of the face: two masks [1, 1, H, W], 0..1."""
 
     pixels: Tensor  # 1 where the photo stays as it is to the bit
     motion: Tensor  # 1 where nothing moves

@@ -48,7 +48,10 @@ def light(photo: Tensor, picture: Tensor, size: float) -> Tensor:
 
 
 def _factor(wanted: Tensor, present: Tensor) -> Tensor:
-    """Divide `wanted` by `present` and keep half of the tint: complexions differ more than light does, lips and teeth less."""
+    """Divide `wanted` by `present`, both [1, 3, H, W] in levels, and keep half of the tint: factors [1, 3, H, W], 0.4..1.6.
+
+    Complexions differ more than light does, lips and teeth less.
+    """
     factor = ((wanted + 8) / (present + 8)).clamp(0.4, 1.6)
     grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
     return (factor * grey.clamp(0.4, 1.6)).sqrt()

@@ -40,7 +40,7 @@ _RIM_TOP, _RIM_CHIN = 0.01, 0.09  # in face sizes
 
 
 def face_size(points: Points) -> float:
-    """Compute the square root of the oval's area, in pixels. "In face sizes" means in this unit."""
+    """Compute the square root of the area within the oval of landmarks [478, 2], in pixels: the unit "face sizes"."""
     x, y = np.asarray(points, dtype=np.float64)[list(OVAL)].T
     return float(np.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2))
 

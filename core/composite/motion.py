@@ -82,18 +82,27 @@ def without_head(reconstructed: Points, edited: Points) -> Points:
 
 
 def mouth_gap(points: Points) -> float:
-    """Compute the mean distance between the inner lips over the middle of the mouth, in pixels; 0 where they overlap."""
+    """Compute the mean distance between the inner lips of landmarks [N, 2], in pixels, over the middle of the mouth.
+
+    0 if they overlap.
+    """
     above, below = (np.asarray(points)[list(row[3:8])] for row in LIPS_INSIDE)
     return float(max(0.0, ((below - above) @ _down(points)).mean()))
 
 
 def relaxing(before: Points, after: Points) -> float:
-    """Measure how far the mouth gives up a smile between two sets of landmarks, 0 (not) to 1: by how much narrower it becomes."""
+    """Measure how far the mouth gives up a smile from landmarks `before` to `after`, each [N, 2]: 0 (not) to 1.
+
+    Judged by how much narrower the mouth becomes.
+    """
     return float(np.clip(_narrower(before, after) / _RELAXED, 0, 1))
 
 
 def broadly(before: Points, after: Points) -> float:
-    """Measure how broad a removed smile was: 0 for a plain one, 1 for one that had raised the cheeks."""
+    """Measure how broad a smile was that is removed from landmarks `before` to `after`, each [N, 2].
+
+    0 for a plain one, 1 for one that had raised the cheeks.
+    """
     return float(np.clip((_narrower(before, after) - _RELAXED) / (_BROAD - _RELAXED), 0, 1))
 
 

@@ -148,8 +148,10 @@ def textured(drawn: Tensor, photo: Tensor, around: Tensor) -> Tensor:
 
 
 def _roughness(image: Tensor, around: Tensor) -> tuple[float, float]:
-    """Measure the standard deviation of the finest detail where `around` is above 0.5, in levels: (at the strongest
-    edges, in the quieter half). Of fewer than 64 pixels it tells values that leave the picture as it is.
+    """Measure the standard deviation, in levels, of the finest detail of `image` [1, C, H, W]: (at its edges, in its even half).
+
+    Counted where `around` [1, 1, H, W] is above 0.5; the first is the 97th percentile over pixels, the second the 40th. Of fewer
+    than 64 pixels it returns (1e3, 1e-3), with which the caller changes nothing.
     """
     grey = image.mean(dim=1, keepdim=True)
     power = blur((grey - blur(grey, 1.0)).square(), 2.0)[around > 0.5]

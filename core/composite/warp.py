@@ -132,6 +132,6 @@ def _gauss(image: Tensor, sigma: float) -> Tensor:
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
-    """Map `x` to 0 up to `low` and 1 from `high`, with a smooth cubic rise between."""
+    """Map each value of `x`, of any shape, to 0 up to `low` and 1 from `high`, with a smooth cubic rise between."""
     x = ((x - low) / (high - low)).clamp(0, 1)
     return x * x * (3 - 2 * x)

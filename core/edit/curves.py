@@ -1,11 +1,11 @@
-"""How drawn faces answered to an expression. From those that answer like a new face, the rest of its answer is foretold.
+"""How the scores of drawn faces change along an expression; they predict those of a new face from a few that are measured.
 
 A face's curve is its score at each of `STEPS`. Of a new face a few points are known. Each drawn curve counts by how near it
-comes to them:
+comes to those points:
 
     weight = exp(-(squared distance over the known points) / (2 width^2))
 
-`width` is ERROR, or as much more as lets at least LIKE curves count. The foretold curve is the weighted mean, bent so that
+`width` is ERROR, or as much more as lets at least LIKE curves count. The predicted curve is the weighted mean, bent so that
 it passes through the known points; its spread is the weighted standard deviation (kernel regression, Nadaraya 1964).
 """
 
@@ -42,7 +42,10 @@ class Curves:
     scores: Values  # [N, len(STEPS)], 0..1
 
     def foretell(self, known: Mapping[float, float]) -> tuple[Values, Values]:
-        """Foretell a face's scores at `STEPS` and their spread, each [len(STEPS)], from its `known` scores by step."""
+        """Predict a face's scores, 0..1, at `STEPS` and their standard deviation, each [len(STEPS)].
+
+        `known`: the scores that were measured, 0..1, by step; at least one.
+        """
         steps = sorted(known)
         scores = np.array([known[step] for step in steps])
         at = np.stack([np.interp(steps, STEPS, curve) for curve in self.scores])  # [N, points]

@@ -218,7 +218,10 @@ class Editor:
         return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
 
     def _reconstructed(self, ws: np.ndarray, found: Found) -> Rendered:
-        """Draw the face without an edit. Its landmarks are those of `found`, or are found now. Raises FaceLost."""
+        """Draw the face ws [1, num_ws, w_dim] without an edit, with the landmarks of `found`, or those found now.
+
+        Raises NoFaceDrawn.
+        """
         picture = self.reconstructed(ws)
         return self.landmarked(picture, 0.0) if found.drawn is None else Rendered(picture, found.drawn.astype(np.float64))
 
@@ -232,7 +235,10 @@ class Editor:
         return found
 
     def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
-        """Collect the face's landmarks in its photo and, if its latent `ws` is given, in its reconstruction. Raises FaceLost."""
+        """Collect the face's landmarks in its photo and, if its latent `ws` [1, num_ws, w_dim] is given, in its reconstruction.
+
+        Raises NoFaceDrawn.
+        """
         drawn = None if ws is None else self.landmarked(self.reconstructed(ws), 0.0).landmarks.astype(np.float32)
         if isinstance(face, Found):
             return replace(face, drawn=drawn)
@@ -241,9 +247,9 @@ class Editor:
     def into_photo(self, original: Original, variant: Variant, onto: np.ndarray | None = None, *, judge: bool = True) -> Variant:
         """Put the variant into the photo, and return it with the edited photo as its pixels.
 
-        `onto` is the photo with other faces already edited, to put it into instead. Pixels outside the face never change; for
-        an untouched variant no pixel does. The new score is that of the face in the photo, or nan without `judge` or if no
-        face is found there. Raises FaceLost.
+        `onto`: the photo with other faces already edited, uint8 [H, W, 3], to put it into instead; it is not changed. Pixels
+        outside the face never change; for an untouched variant no pixel does. The new score is that of the face in the photo, or
+        nan without `judge` or if no face is found there. Raises FaceLost.
         """
         if variant.untouched:
             pixels = (original.photo if onto is None else onto).copy()
@@ -256,8 +262,8 @@ class Editor:
     def judged(self, original: Original, variant: Variant, before: float) -> Variant:
         """Put the variant into the photo and measure the result; if that is doubtful, try a second way and keep the better one.
 
-        The second way draws the lips anew (`Variant.lips_anew`). A bad result says why in `told`. `before` is the photo's
-        score. Raises FaceLost.
+        The second way draws the lips anew (`Variant.lips_anew`). Of a bad result `told` is the ResultError that says why.
+        `before`: the score of the face in the photo, 0..1. Raises FaceLost.
         """
         if variant.untouched:
             return self.into_photo(original, variant)
@@ -272,10 +278,11 @@ class Editor:
     def laid_on(
         self, original: Original, drawn: Variant, before: float, onto: np.ndarray | None
     ) -> tuple[Variant, np.ndarray | None]:
-        """Lay a face as it was drawn into its photo alone, `judged`; and, if it is good, into the picture of several faces.
+        """Lay a drawn face into its photo, judge it (see `judged`) and, if it is good, lay it into `onto` too.
 
-        `onto`: that picture so far, uint8 [H, W, 3]; None for the photo as it is. Returns the variant alone, and the picture
-        as it is now: unchanged where the variant says in `told` why it is no good. Raises FaceLost.
+        `before`: the score of the face in the photo, 0..1. `onto`: the photo with other faces edited so far, uint8 [H, W, 3];
+        None for the photo as it is. Returns the judged variant, whose `told` says why it is no good, and the picture of
+        several: `onto` itself if it is no good. Raises FaceLost.
         """
         alone = self.judged(original, drawn, before)
         if alone.told is not None:
@@ -295,14 +302,17 @@ class Editor:
         return replace(variant, pixels=pixels, score=score), measured
 
     def landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
-        """Find the face in a picture of the generator. Raises FaceLost, naming the `strength`, or NoFaceDrawn at 0."""
+        """Find the face in a picture of the generator, uint8 [R, R, 3].
+
+        Raises FaceLost, naming the `strength` that it was drawn at, or NoFaceDrawn at 0.
+        """
         found = self.face_in(picture)
         if found is None:
             raise FaceLost(strength=f"{strength:g}") if strength else NoFaceDrawn
         return found
 
     def face_in(self, picture: np.ndarray) -> Rendered | None:
-        """Find the face in a picture of the generator; None if the landmarker finds none."""
+        """Find the face in a picture of the generator, uint8 [R, R, 3]; None if the landmarker finds none."""
         face = self.models.finder.aligned(picture)
         return None if face is None else Rendered(picture, face.landmarks.astype(np.float64))
 

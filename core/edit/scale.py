@@ -125,7 +125,10 @@ def measure(score: Score, now: float, calibration: Calibration, curves: Curves |
 
 
 def _foretold(score: Score, now: float, calibration: Calibration, curves: Curves) -> Scale:
-    """Try the face only at those steps that matter and of which the curves are unsure, and foretell the rest."""
+    """Measure the face only at the steps that matter and whose score `curves` predict badly; take predicted scores elsewhere.
+
+    `score` draws and scores the face at steps; `now`: its score at step 0, 0..1.
+    """
     known, tried, ends = {0.0: now}, {0.0}, (STEPS[0], STEPS[-1])
     most_asked = 0 if now <= calibration.rest else 1  # of _MATTERS: tried in any case
     for _ in range(_TRIALS):
@@ -155,7 +158,11 @@ def _foretold(score: Score, now: float, calibration: Calibration, curves: Curves
 def _joined(
     known: Mapping[float, float], foretold: NDArray[np.float64], ends: tuple[float, float], calibration: Calibration
 ) -> Scale:
-    """Make the scale of the known scores and, between the `ends` and away from them, of those `foretold` at `STEPS`."""
+    """Make the scale of measured and predicted scores.
+
+    `known`: measured scores, 0..1, by step. `foretold` [len(STEPS)], the predicted scores at STEPS, count only at steps within
+    `ends` that lie at least _NEAR from every measured one, and are cut at `calibration.most`.
+    """
     far = {
         step: min(one, calibration.most)
         for step, one in zip(STEPS, foretold.tolist(), strict=True)

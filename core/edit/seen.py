@@ -43,7 +43,10 @@ def check_mouth(photo: Photo, landmarks: NDArray[np.floating], aligned: Aligned,
 
 
 def _to_edge(points: NDArray[np.float64]) -> float:
-    """Measure the smallest distance from the lips to the outline of the face, in face sizes."""
+    """Measure the smallest distance from the lips to the outline of the face, in face sizes (see `face_size`).
+
+    `points`: landmarks [478, 2] in pixels. Never negative, also where lips lie beyond the outline.
+    """
     start = points[list(OVAL)]
     along = np.roll(start, -1, axis=0) - start
     away = points[_LIPS][:, None] - start  # [lips, oval, 2]

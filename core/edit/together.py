@@ -30,11 +30,11 @@ class OneFace:
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """What became of a face."""
+    """One face after the edit of several: drawn, or left as it is in the photo."""
 
-    face: KnownFace  # with what was learned of it
-    strength: float  # that it was drawn at
-    told: EgaoError | None = None  # why it was left as it is in the photo
+    face: KnownFace  # completed with the scale and landmarks that were measured for it
+    strength: float  # that it was drawn at; 0 for one that was left
+    told: EgaoError | None = None  # why it was left; None for one that was drawn, or was to be left
 
 
 class Together:
@@ -50,7 +50,11 @@ class Together:
         *,
         alone: bool = False,
     ) -> None:
-        """`photo`: a file; the picture is of at most `side` pixels; `alone` as in `PhotoEditor.look`."""
+        """Prepare to edit `faces`, at least one, in the `photo`'s file.
+
+        The picture is made smaller to at most `side` pixels; None keeps the photo's size. With `alone` a face that the checks
+        refuse bars only itself, not the whole photo.
+        """
         assert faces, "a picture of nobody"
         self.laid: list[Laid] = []
         self._photos, self._file, self._faces, self._expression = photos, photo, faces, expression
@@ -78,8 +82,8 @@ class Together:
     def run(self) -> Iterator[int]:
         """Edit one face after the other, and yield after each how many are done.
 
-        What one face alone can't have is noted of it, and the others go on. Raises PhotoError where the photo itself is
-        refused or can't be read.
+        Where one face can't be edited (OF_ONE_FACE), its `Laid` has the error in `told`, and the others go on. Raises
+        PhotoError if the photo itself is refused or can't be read.
         """
         for one in self._faces:
             try:

@@ -14,7 +14,10 @@ _BAND = 7  # pixels: width of the edge that is compared
 
 
 def outside(photo: NDArray[np.uint8], edited: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> int:
-    """Count the pixels of uint8 [H, W, 3] that differ outside the region of the face with these landmarks [478, 2]."""
+    """Count the pixels of uint8 [H, W, 3] that differ outside the region of the face with these landmarks.
+
+    `landmarks` [478, 2] are in the photo's pixels.
+    """
     oval = landmarks[list(_OVAL)].astype(np.float64)
     middle = oval.mean(axis=0)
     region = Image.new("L", (photo.shape[1], photo.shape[0]))

@@ -79,7 +79,11 @@ def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
 
 
 def _at(strengths: list[dict[str, Any]], score: float) -> dict[str, Any] | None:
-    """Interpolate the means at the strength where the mean score is `score`; None if no two neighbouring strengths enclose it."""
+    """Interpolate the summaries of `_strength`, in the order of their strengths, to where the mean score is `score`.
+
+    Returns that score, the strength, the `_MEANS` and "others" there. It lies between the first two neighbours, from the
+    lower to the higher strength, of which the score rises past it; None if there are none.
+    """
     for low, high in pairwise(strengths):
         first, last = low["score"], high["score"]
         if None not in (first, last) and first <= score <= last and first < last:

@@ -33,7 +33,7 @@ class CostLine:
             self._sums[place] += weight / (n * n) * term  # errors grow with n, so relative errors are minimised
 
     def coefficients(self) -> tuple[float, float]:
-        """Compute a and b. If one would be negative, it is 0, and the line is the best one through the other alone."""
+        """Compute a (seconds a unit) and b (seconds). If the best fit makes one negative, it is 0 and the other is fitted."""
         weight, n, nn, s, ns = self._sums
         spread = weight * nn - n * n
         mean = s / weight

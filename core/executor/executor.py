@@ -359,7 +359,11 @@ class Executor:
         self._pump()
 
     def worker_lost(self, blamed: Sequence[WorkItem], bystanders: Sequence[WorkItem], hung: bool) -> None:
-        """Handle the end of a worker. Items `blamed` for it are tried once more, alone; bystanders are tried again as before."""
+        """Handle the end of a worker.
+
+        Items `blamed` for it are tried once more, each as the only work of a worker; bystanders are queued again. An item with
+        no attempt left fails with WorkerDied, the only one blamed for a `hung` worker with JobTimedOut.
+        """
         for item in blamed:
             item.attempts += 1
         again = []

@@ -65,7 +65,7 @@ class Schedule:
     def _batches(self, order: Iterable[WorkItem]) -> Iterator[list[WorkItem]]:
         """Divide an order into batches of neighbours of one kind, up to a limit of units and seconds.
 
-        Items of a kind that is not batched come alone.
+        An item of a kind that is not batched is a batch of its own.
         """
         batch: list[WorkItem] = []
         units, seconds = 0, 0.0

@@ -56,7 +56,11 @@ class _Conv(nn.Module):
 
 
 class _MBConv(nn.Module):
-    """An inverted residual block: 1x1 expansion, depthwise convolution, 1x1 projection."""
+    """An inverted residual block: [N, inputs, S, S] -> [N, outputs, S / stride, S / stride].
+
+    1x1 expansion (none for a factor of 1), depthwise convolution, 1x1 projection; the input is added where the shapes are
+    equal.
+    """
 
     def __init__(self, inputs: int, stage: _Stage, stride: int) -> None:
         super().__init__()

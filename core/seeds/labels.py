@@ -31,7 +31,10 @@ _LABELS = ("seeds", "probabilities", "score", "pose", "measures")  # in the file
 
 @dataclass(frozen=True)
 class SeedSet:
-    """Labelled seeds of one generator at one truncation, ordered by seed. Values are NaN where the landmarker found no face."""
+    """Labelled seeds of one generator at one truncation, ordered by seed.
+
+    Where the landmarker found no face, score, pose and measures are NaN; the probabilities are not.
+    """
 
     generator: str  # digest of the weights
     truncation: float
@@ -51,7 +54,7 @@ class SeedSet:
 
     @property
     def showing(self) -> NDArray[np.bool_]:
-        """Mask [N] of the seeds whose likeliest emotion is the expression's (the original project's label)."""
+        """Mask [N] of the seeds whose likeliest emotion is `emotion`, as the original project labelled its seeds."""
         return np.equal(self.emotions, self.emotion)
 
     @property

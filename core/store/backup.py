@@ -82,6 +82,7 @@ def _unopened(db: sqlite_utils.Database, vault: Vault) -> list[str]:
 
 
 def _refuse_unsound(conn: sqlite3.Connection, path: Path) -> None:
+    """Check that a file can take the place of the store. Raises BackupUnfit, StoreNewer."""
     try:
         if conn.execute("pragma application_id").fetchone()[0] != migrations.APPLICATION_ID:
             raise BackupUnfit(path=path, reason="it is not a store of egao")
@@ -98,6 +99,7 @@ def _refuse_unsound(conn: sqlite3.Connection, path: Path) -> None:
 
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:
+    """Copy the store, as it is at one moment, into one file. Raises BackupUnfit."""
     copy = sqlite3.connect(path)
     try:
         source.backup(copy)

@@ -68,9 +68,11 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite_utils.Database]:
-        """Open a transaction: all of the block is written or, if it raises, nothing. Inside another block it joins that one.
+        """Open a transaction: all of the outermost block is written or, if that raises, nothing.
 
-        Raises StoreError classes, BadSetting, ShuttingDown.
+        A block inside another joins it: what it wrote before an error that the outer one catches is written. Waits for the
+        blocks of other threads, and BUSY_SECONDS for other processes. Raises StoreBusy, StoreUnwritable, StoreDamaged;
+        BadSetting if the file can't be opened; ShuttingDown after `close`.
         """
         with self._lock, self._translated():
             self._check_open()
@@ -203,6 +205,7 @@ class Database:
             self._writer.conn.execute(f"pragma busy_timeout = {round(1000 * BUSY_SECONDS)}")
 
     def _check_open(self) -> None:
+        """Raise ShuttingDown after `close`."""
         if self._closed:
             raise ShuttingDown
 
@@ -232,6 +235,7 @@ class Database:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
+        """Raise SQLite's errors within the block as those of `told`, and those of the file as BadSetting."""
         try:
             yield
         except sqlite3.Error as error:

@@ -27,11 +27,11 @@ PERSONAL = ("faces", "jobs", "reports")
 
 
 class Erased(NamedTuple):
-    """The numbers of erased faces and jobs, and which jobs to stop."""
+    """How many faces and jobs were erased, and the ids of the unfinished jobs among them, which are to be stopped."""
 
     faces: int = 0
     jobs: int = 0
-    job_ids: tuple[int, ...] = ()  # unfinished ones, whose work must be stopped
+    job_ids: tuple[int, ...] = ()
 
 
 class Expired(NamedTuple):

@@ -206,7 +206,7 @@ class Faces(Part):
             return self._one(db, owner, face_id)
 
     def touch(self, owner: Owner, face_id: int) -> None:
-        """Note that a picture was made of it. This doesn't prolong its time: buttons must not keep a face for ever."""
+        """Note that a picture was made of the face. Its time stays: buttons must not keep it. Raises NoSuchStoredFace."""
         self._change(owner, face_id, {"last_used": self.now()})
 
     def place(self, owner: Owner, face_id: int, channel_id: int | None, message_id: int | None) -> None:
@@ -307,12 +307,14 @@ class Faces(Part):
             raise NoSuchStoredFace(face=face_id)
 
     def _one(self, db: sqlite_utils.Database, owner: Owner, face_id: int) -> StoredFace:
+        """Read a face of the owner. Raises NoSuchStoredFace."""
         sql = f"select {_ABOUT} from faces where {_OWNED} and id = :id"
         for row in db.query(sql, {**self._who(owner), "id": face_id}):
             return self._face(row)
         raise NoSuchStoredFace(face=face_id)
 
     def _blob(self, owner: Owner, face_id: int, column: str) -> bytes:
+        """Read and decrypt a column of a face of the owner. Raises NoSuchStoredFace, StoreDamaged."""
         sql = f"select {column} from faces where {_OWNED} and id = :id"
         with self.database.reading() as db:
             row = db.execute(sql, {**self._who(owner), "id": face_id}).fetchone()

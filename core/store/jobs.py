@@ -249,6 +249,7 @@ class Jobs(Part):
         return lapsed
 
     def _refuse_blocked(self, db: sqlite_utils.Database, owner: Owner) -> None:
+        """Check that the member is not blocked, there or everywhere. Raises Blocked."""
         if owner.member_id is None:
             return
         guilds = {owner.guild_id or NOBODY, NOBODY}

@@ -119,6 +119,7 @@ def _check(database: Database) -> bytes | None:
 
 
 def _parsed(texts: list[str], name: str) -> tuple[bytes, ...]:
+    """Parse keys, the current one first; `name` is where they stand. Raises BadSetting."""
     keys = tuple(parse_key(text, name) for text in texts if text.strip())
     if not keys:
         raise BadSetting(name=name, reason="it holds no key")

@@ -22,11 +22,14 @@ class Part:
         self.now = now
 
     def _seal(self, plain: bytes, table: str, column: str, row: Mapping[str, Any]) -> bytes:
-        """Encrypt a value. `row` must have the id and the columns that values of this table are bound to."""
+        """Encrypt a value so that it opens in this column of this row alone.
+
+        `row` must have "id" and the columns of `migrations.BOUND[table]`. Raises KeyError.
+        """
         return self.vault.seal(plain, place(table, column, row))
 
     def _open(self, sealed: bytes, table: str, column: str, row: Mapping[str, Any]) -> bytes:
-        """Decrypt a value. Raises StoreDamaged."""
+        """Decrypt a value of this column and row, see `_seal`. Raises StoreDamaged, KeyError."""
         try:
             return self.vault.open(sealed, place(table, column, row))
         except Unopened as error:

@@ -68,6 +68,10 @@ def _hash(table: str, row: Mapping[str, Any], plain: Mapping[str, bytes], vault:
 
 
 def _next_secret(settings: Settings, current: Vault) -> bytes:
+    """Return the key to encrypt with from now on: a given one, that of a rotation that was cut off, or a new one.
+
+    Raises BadSetting if one is given but is not new.
+    """
     known = read_keys(settings, create=False).secrets
     first_is_current = Vault(known[0]).name == current.name
     if settings.key is not None:

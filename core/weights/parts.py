@@ -69,7 +69,10 @@ def find_made(settings: Settings, digest: str) -> Path | None:
 
 
 def shipped_folder(digest: str) -> Path | None:
-    """Find the folder with the parts that ship for the generator of this digest; None if there is none."""
+    """Find the folder of data/generators whose generator.toml names this digest (`Generator.digest`); None if there is none.
+
+    Raises ModelUnreadable for a generator.toml that is no TOML.
+    """
     return _folder_of(SHIPPED, digest)
 
 

@@ -119,7 +119,11 @@ class _Edit:
         self.bench.folder.check(names)
 
     def face(self, face: Face) -> dict[str, Any]:
-        """Edit one face, write its pictures, and return its report as JSON data."""
+        """Project a face, or take it from the store, edit it, and write its pictures, latent and sheet.
+
+        Returns the report, as JSON data; a variant that is no good has no file, and its reason under "told". Raises as
+        `KeptFaces.face` does, FaceLost, StoreError.
+        """
         basic, task, folder = self.bench.editor.editor, self.task, self.bench.folder
         began = time.perf_counter()
         aligned = basic.align(self.photo, face)

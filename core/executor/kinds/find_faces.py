@@ -18,9 +18,9 @@ class FindFaces(Asks["FoundFaces"]):
 
 @dataclass(frozen=True)
 class FoundFace:
-    """One face, numbered from the left, with a small picture of it to choose by."""
+    """One face of a photo, with a small picture to choose it by."""
 
-    index: int
+    index: int  # from 0 at the left; the numbers of faces that the checks refuse are left out
     box: tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the upright photo
     thumbnail: bytes  # an encoded picture of the aligned face
     learned: Learned = NOTHING  # where it was found; pass it with later requests, so that they need not search

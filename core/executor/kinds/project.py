@@ -12,10 +12,13 @@ from core.methods import DEFAULT_METHOD
 
 @dataclass(frozen=True)
 class Project(Asks["Projected"]):
-    """Find the latent of one face of a photo. Answered by `Projected`; reports progress after each step."""
+    """Find the latent of one face of a photo. Answered by `Projected`; reports progress after each step.
+
+    Fails with a PhotoError (NoSuchFace, MouthHidden and the like), BadSetting for an unknown method, or a WeightsError.
+    """
 
     photo: bytes
-    face: int = 0  # numbered from the left, as in `FoundFaces`
+    face: int = 0  # number from 0 at the left, as in `FoundFace`
     method: str = DEFAULT_METHOD
     steps: int | None = None  # None: the method's own number
     resume: bytes | None = None  # a `Progress.checkpoint` of the same request, to go on from

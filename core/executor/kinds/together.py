@@ -41,16 +41,16 @@ class Together(Asks["DrawnTogether"]):
 
 @dataclass(frozen=True)
 class DrawnOne:
-    """What became of one of the faces."""
+    """One of the faces after the edit."""
 
     strength: float  # that it was drawn at: a number in the place of "neutral"
-    learned: Learned = NOTHING  # what the request brought, and what was learned for it
-    told: str = ""  # the code of the error for which it was left as it is in the photo; "" where it was edited
+    learned: Learned = NOTHING  # the request's own, completed
+    told: str = ""  # code of the error for which it was left as it is in the photo; "" if it was edited
     facts: Mapping[str, Fact] = field(default_factory=dict)  # of that error
 
     @property
     def trouble(self) -> EgaoError | None:
-        """Why it was left as it is; None where it was edited."""
+        """The error for which the face was left as it is in the photo; None if it was edited."""
         return revive(self.told, self.facts) if self.told else None
 
 

@@ -57,7 +57,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Forget:
-    """Drop the shared bytes with these numbers."""
+    """Drop the shared bytes that `Run` and `Start` sent under these numbers."""
 
     shared: tuple[int, ...]
 

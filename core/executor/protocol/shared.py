@@ -44,11 +44,11 @@ class Sent:
         return request, number
 
     def drop(self, data: bytes) -> tuple[int, ...]:
-        """Remove this very object from the record, and return its numbers, for the worker to drop."""
+        """Remove these bytes, by identity, from the record, and return the numbers under which the worker has them to drop."""
         return self._without([number for number, piece in self._pieces.items() if piece is data])
 
     def surplus(self) -> tuple[int, ...]:
-        """Remove what exceeds the bounds, the longest unused first, and return its numbers, for the worker to drop."""
+        """Remove what exceeds the bounds, the longest unused first; return the numbers under which the worker has it to drop."""
         gone: list[int] = []
         size = sum(map(len, self._pieces.values()))
         for number, piece in self._pieces.items():
@@ -83,7 +83,7 @@ class Held:
         return _with(request, name, self._pieces[number])
 
     def forget(self, numbers: tuple[int, ...]) -> None:
-        """Drop bytes by their numbers; requests already begun keep theirs until they are done."""
+        """Drop the bytes that were sent under these numbers; requests already begun keep theirs until they are done."""
         for number in numbers:
             self._pieces.pop(number, None)
 

@@ -137,6 +137,7 @@ def fits(request: Request) -> None:
 
 
 def _lengths(head: bytes) -> tuple[int, int]:
+    """Read the size of the header, in bytes, and the number of parts. Raises BadFrame for more than is allowed."""
     size, count = _HEAD.unpack(head)
     if size > HEADER or count > PARTS:
         raise BadFrame(f"a header of {size} bytes and {count} parts")
@@ -144,6 +145,7 @@ def _lengths(head: bytes) -> tuple[int, int]:
 
 
 def _sizes(packed: bytes) -> tuple[int, ...]:
+    """Read the size of each part, in bytes. Raises BadFrame for more than LARGEST together."""
     sizes: tuple[int, ...] = struct.unpack(f"!{len(packed) // 8}Q", packed)
     if sum(sizes) > LARGEST:
         raise BadFrame(f"a frame of {sum(sizes)} bytes")

@@ -47,6 +47,7 @@ class Gate:
     # What follows runs on a thread of the store's: several look-ups, and one wait.
 
     def _admit(self, owner: Owner, person: Person, ask: Ask) -> GuildSettings:
+        """Do `admit`, and raise as it does."""
         authors = self._authors(owner, ask)
         if self._bot.user is not None and self._bot.user.id in authors:
             raise OwnPicture
@@ -87,6 +88,7 @@ class Gate:
         return {author for face_id in faces for author in self._store.faces.authors(owner, face_id)}
 
     def _check(self, owner: Owner, authors: Collection[int], settings: GuildSettings) -> None:
+        """Check that each author of the photo lets `owner` use it. Raises NotYourPhoto or PhotoOwnerUnasked."""
         members = self._store.members
         for author_id in authors:
             if author_id == owner.member_id:

@@ -114,7 +114,10 @@ class GroupWork:
         return known
 
     async def page(self, run: Run) -> Page:
-        """Make the answer. A face that is erased meanwhile is not in it. Raises EgaoError where nothing can be shown."""
+        """Make the answer. A face that is erased meanwhile is not in it.
+
+        Raises PhotoGone, NoSuchStoredFace if all faces are erased, and the last face's error if none can be shown.
+        """
         run.doing = "work.drawing"
         while run.group:
             page = await self._page(run)

@@ -92,6 +92,7 @@ class Answer:
         self._remember(message)
 
     async def _edit(self, page: Page) -> None:
+        """Edit the message with the bot's own token. Raises AnswerGone if it was deleted."""
         assert self.message_id is not None
         message = self._channel().get_partial_message(self.message_id)
         try:
@@ -118,6 +119,10 @@ class Answer:
             await self._edit(page)
 
     async def _send_direct(self, page: Page) -> None:
+        """Send the page as a direct message or, if these are closed, say in the channel that it is ready.
+
+        Raises AnswerGone where egao is a guest and can say nothing.
+        """
         try:
             user = self.bot.get_user(self.member_id) or await self.bot.fetch_user(self.member_id)
             await user.send(view=page.view, files=page.files(), **self._once)
@@ -158,6 +163,7 @@ class Answer:
         self.current = message.attachments
 
     def _channel(self) -> discord.PartialMessageable:
+        """Return the channel of the answer. Raises AnswerGone if it is not known."""
         if self.channel_id is None:
             raise AnswerGone
         channel: discord.PartialMessageable = self.bot.get_partial_messageable(self.channel_id)

@@ -15,7 +15,7 @@ class BotBase(commands.Bot):
     """discord.py's bot with two methods that handlers call; EgaoBot implements them."""
 
     async def speaker(self, interaction: discord.Interaction[Any]) -> Speaker:
-        """Choose the language to answer in."""
+        """Choose the language to answer in; `EgaoBot.speaker` says how."""
         raise NotImplementedError
 
     async def pressed(self, press: Press) -> None:

@@ -59,6 +59,7 @@ class Downloader:
                 raise PhotoUnreachable(reason=Reason.CONNECTION) from None
 
     async def _fetch(self, address: URL) -> bytes:
+        """Download a file. Raises PhotoGone, PhotoNotServed for other answers than 200, FileTooLarge."""
         assert self._session is not None, "use the downloader as a context manager"
         async with self._session.get(address, allow_redirects=False) as response:
             if response.status in (403, 404, 410):
@@ -74,6 +75,7 @@ class Downloader:
             return bytes(body)
 
     def _allowed(self, url: str) -> URL:
+        """Parse a link of a host that photos may come from. Raises PhotoUnreachable for another."""
         address = URL(url)
         host = (address.host or "").lower()
         named = host in self._hosts or f"{host}:{address.port}" in self._hosts
@@ -83,6 +85,7 @@ class Downloader:
         return address
 
     def _check(self, size: int) -> None:
+        """Check the size of a file, in bytes. Raises FileTooLarge."""
         if size > self._limit:
             raise FileTooLarge(size=size / 2**20, limit=self._limit / 2**20)
 

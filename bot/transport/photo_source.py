@@ -83,6 +83,7 @@ class PhotoReader:
         return await self._photos.photo(fresh.url, fresh.size)
 
     async def _again(self, channel_id: int, message_id: int, attachment_id: int) -> discord.Attachment:
+        """Read an attachment from its message again, with a fresh link. Raises PhotoGone, PhotoUnreachable."""
         message = await message_with_photo(self._bot, channel_id, message_id, self._gone)
         found = next((one for one in _attached(message) if one.id == attachment_id), None)
         if found is None:  # removed from its message while the bot was off

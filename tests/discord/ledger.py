@@ -264,7 +264,8 @@ class Ledger:
         verdict.kinds[request.kind] += 1
         verdict.told += bool(told and not results)
         for one in told:
-            verdict.reasons[one.text.split("(Reference")[0].strip().splitlines()[-1][:90]] += 1
+            said = [line for line in one.text.split("(Reference")[0].strip().splitlines() if not line.startswith("-# ")]
+            verdict.reasons[said[-1][:90]] += 1
         if request.pressed is None and len(last) > request.owed:
             verdict.twice.append(f"{request}: {[one.describe() for one in last]}")
 

@@ -17,12 +17,14 @@ from typing import Final
 import aiohttp
 import discord
 
-from bot.client import EgaoBot, Parts
+from bot.client import EgaoBot, Parts, ShardedBot
 from bot.ops import logs
 from bot.ops.health import HealthServer, Metrics
 from bot.ops.logs import HELP
+from bot.ops.workers import Workers
 from bot.transport.download import Downloader
-from bot.transport.reconnect import shorten_waits
+from bot.transport.identify import ask_start
+from bot.transport.reconnect import mend
 from core.cluster import cluster_of
 from core.compiled.background import keep_compiled
 from core.compiled.signing import make_keys
@@ -106,6 +108,7 @@ async def _serve(settings: Settings, workbench: str) -> None:
         fleet = await asyncio.to_thread(cluster_of, settings)
         here = fleet is None
         executor = Executor(settings, workbench) if here else Executor(settings, workbench, fleet=fleet, patience=OF_NODES)
+        metrics.registry.register(Workers(executor.stats))
         await executor.start()
         stack.push_async_callback(executor.close, settings.close_seconds / 4)
         if workbench == WORKBENCH:  # another draws nothing with the generator
@@ -134,19 +137,33 @@ async def _connect(parts: Parts, token: str) -> None:
 
 async def _once(parts: Parts, token: str, *, content: bool) -> None:
     """Run one client to its end. discord.py itself reconnects after a lost connection. Raises BadSetting for a refused token."""
-    bot = EgaoBot(parts, content=content)
+    try:
+        await _run(await _client(parts, token, content=content), parts, token)
+    except discord.LoginFailure:
+        raise BadSetting(name="DISCORD_TOKEN", reason=f"Discord refused it; {REFUSED}") from None
+
+
+async def _client(parts: Parts, token: str, *, content: bool) -> EgaoBot:
+    """Make a client with as many connections as Discord wants, once it may connect. Raises as `ask_start` does."""
+    start = await ask_start(token)
+    await start.wait()
+    if start.shards == 1:
+        return EgaoBot(parts, content=content)
+    log.info("in so many servers, egao connects with %d shards, %d at once", start.shards, start.at_once)
+    return ShardedBot(parts, content=content, start=start)
+
+
+async def _run(bot: EgaoBot, parts: Parts, token: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
         if parts.settings.http_port:
             host, port = parts.settings.http_host, parts.settings.http_port
             await stack.enter_async_context(HealthServer(host, port, parts.metrics, bot.trouble))
         stack.push_async_callback(bot.close)
-        shorten_waits()
+        mend()
         try:
             await bot.start(token)
-        except discord.LoginFailure:
-            raise BadSetting(name="DISCORD_TOKEN", reason=f"Discord refused it; {REFUSED}") from None
         except AttributeError:  # the library stumbles when the gateway refuses its very first connection
-            if bot.ws is not None:
+            if isinstance(bot, ShardedBot) or bot.ws is not None:
                 raise
             raise ConnectionError from None
 

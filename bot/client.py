@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from bot.ops.chores import Chores
 from bot.ops.health import Metrics
 from bot.ops.invite import invite_link
 from bot.ops.logs import HELP
+from bot.ops.shards import Shards
 from bot.requests import recovery
 from bot.requests.access import require_own_message
 from bot.requests.consent import Consent
@@ -27,8 +29,10 @@ from bot.text.speaker import CommandTranslator, Speaker, speaker
 from bot.transport.asker import Asker
 from bot.transport.base import BotBase
 from bot.transport.error_replies import Tree, guarded
+from bot.transport.identify import Slots, Start
 from bot.transport.identity import actor_of, home_of, is_away, must_hide
 from bot.transport.photo_source import PhotoReader, Photos
+from bot.transport.reconnect import forget_unlisted
 from bot.ui.components import Outdated, Press, Presses, PressItem, form_press
 from core.errors import EgaoError, NotYours
 from core.executor import Executor
@@ -73,7 +77,8 @@ def intents(*, content: bool) -> discord.Intents:
 class EgaoBot(BotBase):
     """One client of Discord: handles its events, and runs the regular chores."""
 
-    def __init__(self, parts: Parts, *, content: bool = True) -> None:
+    def __init__(self, parts: Parts, *, content: bool = True, **options: Any) -> None:
+        """Make a client. `options` are more of discord.py's own."""
         super().__init__(
             command_prefix=commands.when_mentioned,  # asked for by the library; no command is read from messages
             help_command=None,
@@ -85,10 +90,12 @@ class EgaoBot(BotBase):
             max_messages=None,  # no message is remembered
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            **options,
         )
         self.parts, self.settings, self.store = parts, parts.settings, parts.store
         self.executor, self.metrics = parts.executor, parts.metrics
         self.content = content
+        self.connections = Shards(self.shard_count or 1, parts.metrics, self.latency_of)
         self.presses = Presses()
         reader = PhotoReader(self, parts.photos, self.photo_gone)
         work = Work(parts.settings, parts.store, parts.executor, reader, parts.generator)
@@ -101,6 +108,7 @@ class EgaoBot(BotBase):
         self.came_up = False
         self.unreconciled = True  # Discord may have changed since servers and members were last compared
         self._reconciling, self._reconciled = asyncio.Lock(), 0.0
+        self._lost = False  # a session, since the last comparison was begun
         self.began = parts.store.now()
         self.taken_up = asyncio.Event()
         self._again: asyncio.Task[None] | None = None  # comparing servers and members after a lost connection
@@ -132,16 +140,43 @@ class EgaoBot(BotBase):
     async def on_ready(self) -> None:
         """Start the regular chores; after a lost connection, check which servers and members are gone."""
         log.info("connected as %d, in %d servers", self.user.id if self.user else 0, len(self.guilds))
-        self.unreconciled = True
+        await self.compare_again()
         if self.came_up:
-            self._again = asyncio.create_task(self.reconcile())
-            await self._again
             return
         self.came_up = True
         if self.application_id is not None:
             log.info("to add it to another server: %s", invite_link(self.application_id))
         for loop in self.loops:
             loop.start()
+
+    async def compare_again(self) -> None:
+        """Check which servers and members are gone, after a session that was lost; at the first connection a chore does."""
+        self.unreconciled = self._lost = True
+        if self.came_up and (self._again is None or self._again.done()):
+            self._again = asyncio.create_task(self._compare())
+            await self._again
+
+    async def _compare(self) -> None:
+        """Check, and check once more where another shard has lost its session meanwhile."""
+        while self._lost:
+            self._lost = False
+            await self.reconcile()
+
+    async def on_connect(self) -> None:
+        """Note that the connection stands."""
+        self.connections.note(0, True)
+
+    async def on_resumed(self) -> None:
+        """Note that the connection stands again."""
+        self.connections.note(0, True)
+
+    async def on_disconnect(self) -> None:
+        """Note that the connection is lost."""
+        self.connections.note(0, False)
+
+    def latency_of(self, shard: int) -> float:
+        """Return the seconds to Discord and back, measured by a shard's last heartbeat; NaN before the first."""
+        return self.latency
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Do nothing: only the photo cog handles messages, and there are no prefix commands."""
@@ -244,7 +279,55 @@ class EgaoBot(BotBase):
     def trouble(self) -> str | None:
         """Say what is wrong just now, for /healthz; None if nothing is."""
         if not self.is_ready():
-            return "not connected to Discord"
+            return self.connections.trouble() or "not all servers are known yet"
+        if lost := self.connections.trouble():
+            return lost
         if all(worker.state != "ready" for worker in self.executor.stats().workers):
             return "no image worker is ready"
         return self.chores.overdue() if self.came_up else None
+
+
+class ShardedBot(EgaoBot, discord.AutoShardedClient):
+    """The client of a bot in so many servers that they are divided among several connections, its shards."""
+
+    def __init__(self, parts: Parts, *, content: bool = True, start: Start) -> None:
+        """Make a client with as many shards as Discord recommends in `start`."""
+        self._slots = Slots(start.at_once)
+        super().__init__(parts, content=content, shard_count=start.shards)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait until Discord lets this shard begin a session."""
+        await self._slots.take(shard_id or 0)
+
+    def latency_of(self, shard: int) -> float:
+        """Return the seconds to Discord and back, measured by a shard's last heartbeat; NaN before the first."""
+        found = self.get_shard(shard)
+        return math.nan if found is None else found.latency
+
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Pass on an event, as `EgaoBot` does; first, servers are forgotten that a new session of a shard does not have."""
+        if event_name == "shard_connect":
+            forget_unlisted(self, args[0])
+        super().dispatch(event_name, *args, **kwargs)
+
+    async def on_connect(self) -> None:
+        """Do nothing: which shard it was is told beside it, as with the next two."""
+
+    async def on_resumed(self) -> None:
+        """Do nothing."""
+
+    async def on_disconnect(self) -> None:
+        """Do nothing."""
+
+    async def on_shard_ready(self, shard: int) -> None:
+        """Note that a shard's connection stands, with a new session: what its servers did meanwhile was not told."""
+        self.connections.note(shard, True)
+        await self.compare_again()
+
+    async def on_shard_resumed(self, shard: int) -> None:
+        """Note that a shard's connection stands again."""
+        self.connections.note(shard, True)
+
+    async def on_shard_disconnect(self, shard: int) -> None:
+        """Note that a shard's connection is lost."""
+        self.connections.note(shard, False)

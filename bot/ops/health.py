@@ -42,6 +42,10 @@ class Metrics:
             buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1),
         )
         self.worst_lag = Gauge("egao_loop_lag_worst_seconds", "Longest hold of the event loop", registry=self.registry)
+        self.shard_up = Gauge("egao_shard_connected", "Whether a connection to Discord stands", ["shard"], registry=self.registry)
+        self.shard_latency = Gauge(
+            "egao_shard_latency_seconds", "Time to Discord and back, of the last heartbeat", ["shard"], registry=self.registry
+        )
 
     async def watch_loop(self) -> None:
         """Measure for ever how late the event loop is. Run it as a task."""

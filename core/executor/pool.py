@@ -45,7 +45,8 @@ def make_pool(
             nice = 0 if Lane.QUICK in lanes else PATIENT_NICE
             setup = Setup(workbench, modules(), own, memory=memory, nice=nice)
             name = f"worker {next(numbers)}" + (f" on {site.name}" if site.name else "")
-            workers.append(Supervisor(name, device, setup, environment, patience, dispatcher, launcher, lanes, relieves))
+            made = Supervisor(name, device, setup, environment, patience, dispatcher, launcher, lanes, relieves, site.name)
+            workers.append(made)
     return workers
 
 

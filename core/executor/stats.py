@@ -32,6 +32,9 @@ class WorkerStats:
     pid: int | None
     restarts: int
     running: int  # requests that it has, cancelled ones that it has not let go of included
+    site: str = ""  # the machine that it is on; "" for this one
+    answered: int = 0  # requests, errors of theirs included
+    work_seconds: float = 0.0  # that these answers took
 
 
 @dataclass(frozen=True)

@@ -85,14 +85,16 @@ class Supervisor:
         launcher: Launcher,
         serves: frozenset[Lane] = frozenset(Lane),
         relieves: frozenset[Lane] = frozenset(),
+        site: str = "",
     ) -> None:
-        """Prepare to run a worker that serves the lanes `serves`.
+        """Prepare to run a worker, on the machine `site`, that serves the lanes `serves`.
 
         `relieves` are lanes of another worker, from which it takes the requests of members who had much work lately.
         """
-        self.name, self.device, self.serves, self.relieves = name, device, serves, relieves
+        self.name, self.device, self.serves, self.relieves, self.site = name, device, serves, relieves, site
         self.state: WorkerState = "down"
         self.restarts = 0
+        self.answered, self.work_seconds = 0, 0.0
         self.failures = 0  # starts in a row that came to nothing
         self.error: EgaoError | None = None  # why its workbench could not be made
         self.start_seconds = 10.0  # that building the workbench took the last time
@@ -128,7 +130,8 @@ class Supervisor:
         return self.failures >= HOPELESS and known
 
     def stats(self) -> WorkerStats:
-        return WorkerStats(self.name, self.device, self.state, self.pid, self.restarts, len(self.items))
+        counts = self.restarts, len(self.items), self.site, self.answered, self.work_seconds
+        return WorkerStats(self.name, self.device, self.state, self.pid, *counts)
 
     def free(self, lane: Lane) -> bool:
         able = lane in self.serves | self.relieves and self.state == "ready" and not self._closing.is_set()
@@ -281,7 +284,9 @@ class Supervisor:
         if not isinstance(answer, item.kind.answer | EgaoError):
             log.error("%s answered a %s with %s", self.name, item.kind.name, type(answer).__name__)
             answer = InternalError()
-        self._dispatcher.answered(item, answer, _believed(message.seconds, item))
+        seconds = _believed(message.seconds, item)
+        self.answered, self.work_seconds = self.answered + 1, self.work_seconds + seconds
+        self._dispatcher.answered(item, answer, seconds)
         if not self.going(item.lane):
             self._dispatcher.lane_freed()
 

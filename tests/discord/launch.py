@@ -3,7 +3,8 @@
 Everything but discord.py's addresses is the real thing: same module, same `__main__`, same settings. For tests of what
 goes wrong under load, FAKE_WORKBENCH ("module:function") brings workers without weights, FAKE_SILENCE (seconds) and
 FAKE_MEMORY (bytes) a watchdog and a memory limit that are reached within a test, FAKE_BUSY (seconds) a store that waits
-less long for others, FAKE_LOOK (seconds) a bot that looks sooner for what got out of hand.
+less long for others, FAKE_LOOK (seconds) a bot that looks sooner for what got out of hand, FAKE_IDENTIFY (seconds) shards that
+begin their sessions sooner one after the other.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> None:
 def _quick(workbench: str) -> int:
     """The real bot with other workers."""
     from bot import app, client
+    from bot.transport import identify
     from core.executor import Capacity, Executor, Patience
     from core.store import database
 
@@ -41,6 +43,8 @@ def _quick(workbench: str) -> int:
     if look := os.environ.get("FAKE_LOOK"):
         client.LOOK_SECONDS = float(look)  # type: ignore[misc]
         client.EgaoBot.look_after.change_interval(seconds=float(look))
+    if between := os.environ.get("FAKE_IDENTIFY"):
+        identify.IDENTIFY_SECONDS = float(between)  # type: ignore[misc]
     return app.main(workbench=workbench)
 
 

@@ -10,7 +10,7 @@ from bot.transport import reconnect
 
 def test_no_wait_is_longer_than_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.client, reconnect.NAME, discord.backoff.ExponentialBackoff)
-    reconnect.shorten_waits()
+    reconnect.mend()
     waits = getattr(discord.client, reconnect.NAME)()
     assert max(waits.delay() for _ in range(200)) <= reconnect.LONGEST
 

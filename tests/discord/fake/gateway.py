@@ -102,6 +102,7 @@ class Gateway:
         self.connections: set[Connection] = set()
         self.log: list[tuple[float, str]] = []
         self.heartbeats = 0
+        self._begun: dict[int, float] = {}  # when a session was last begun, by the shard's number modulo max_concurrency
 
     @property
     def connected(self) -> bool:
@@ -130,10 +131,15 @@ class Gateway:
 
     # --- troubles -----------------------------------------------------------------------------
 
-    async def drop(self, code: int | None = None) -> None:
-        """End every connection: with this close code, or as if the line broke. Sessions stay resumable."""
+    def _of(self, shard: int | None) -> list[Connection]:
+        """The connections of one shard, or of all."""
+        every = list(self.connections)
+        return every if shard is None else [one for one in every if one.session and one.session.shard[0] == shard]
+
+    async def drop(self, code: int | None = None, *, shard: int | None = None) -> None:
+        """End every connection, or one shard's: with this close code, or as if the line broke. Sessions stay resumable."""
         self.note("drop")
-        for connection in list(self.connections):
+        for connection in self._of(shard):
             connection.ended_here = True
             if code is None:
                 connection.abort()
@@ -211,6 +217,12 @@ class Gateway:
             await connection.ws.close(code=4014, message=b"Disallowed intent(s).")
             return
         number, total = data.get("shard") or (0, 1)
+        bucket, now = number % rules.max_concurrency, time.monotonic()
+        if now - self._begun.get(bucket, -rules.identify_every) < rules.identify_every:
+            self.note("too fast")
+            connection.op(INVALID, False)
+            return
+        self._begun[bucket] = now
         for old in [s for s in self.sessions.values() if s.shard == (number, total) and not s.connection]:
             del self.sessions[old.id]
         session = Session((number, total), wanted)

@@ -45,7 +45,8 @@ class Account:
         return guild
 
     def gateway(self, request: Request) -> dict[str, Any]:
-        limits = {"total": 1000, "remaining": 990, "reset_after": 14400000, "max_concurrency": 1}
+        begun, at_once = self.world.gateway.count("identify"), self.world.rules.max_concurrency
+        limits = {"total": 1000, "remaining": 1000 - begun, "reset_after": 14400000, "max_concurrency": at_once}
         return {"url": self.world.gateway.url, "shards": self.world.gateway.shards, "session_start_limit": limits}
 
     def user(self, request: Request, user: str) -> dict[str, Any]:

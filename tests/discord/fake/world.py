@@ -36,6 +36,8 @@ class Rules:
     message_content: bool = True  # the privileged intent, as ticked in the developer portal
     members_intent: bool = True
     rate_limits: bool = True  # answer with Discord's usual buckets and enforce them
+    max_concurrency: int = 1  # sessions that may begin within `identify_every`: shard n counts with those of n modulo this
+    identify_every: float = 0.0  # seconds; Discord's are 5. Faster, a session is refused
     nonce_window: float = 300.0  # seconds in which an enforced nonce gives back the first message
 
 

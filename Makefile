@@ -14,6 +14,7 @@
 # (data/setup/install.py). PYTHON=python3.12 chooses the Python, 3.11 to 3.14. Whatever index they come from, the files must
 # be those of data/requirements.lock (HASHES=no takes the index's word). torch's CPU build is taken wherever there is one:
 # TORCH=2.13.0 takes the default index's build instead, for NVIDIA GPUs, and TORCH_INDEX names another index of CPU builds.
+# CLUSTER=yes brings Ray too, for workers on several machines.
 
 SHELL := /bin/bash
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
@@ -21,6 +22,7 @@ PYTHON ?= $(shell for one in python3.{11..14} python3; do $$one -c '$(FITS)' > /
 TORCH ?= auto
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 HASHES ?= yes
+CLUSTER ?= no
 BIN := .venv/bin
 # One process of tests for each core, up to four: each holds the networks. A file's tests stay together.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -73,6 +75,7 @@ setup:
 	@test -n '$(PYTHON)' || { echo "egao: no Python 3.11 to 3.14 is here (python3 is: $$(python3 -V 2>&1)); say where one is:" \
 	  "make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -m data.setup.install --torch '$(TORCH)' --torch-index '$(TORCH_INDEX)' --hashes '$(HASHES)' \
+	  --cluster '$(CLUSTER)' \
 	  $(if $(filter file,$(origin PYTHON)),,--asked-for)
 
 languages:

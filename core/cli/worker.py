@@ -8,6 +8,7 @@ import typer
 
 from core.cluster.node import own_address, run
 from core.cluster.secret import make_secret
+from core.cluster.surroundings import numeric
 from core.errors import BadSetting
 from core.settings import Settings
 
@@ -35,4 +36,5 @@ def worker(
             raise BadSetting(name="--join", reason="name the head as HOST:PORT, or start one here with --head")
         if not workers:
             raise BadSetting(name="--workers", reason="a node that is no head has at least one")
+        join = numeric(join)
     run(settings, ip or own_address("" if head else join), "" if head else join, workers)

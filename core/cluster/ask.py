@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from core.cluster.fleet import Node
 from core.cluster.secret import Secret
-from core.cluster.surroundings import surroundings
+from core.cluster.surroundings import numeric, surroundings
 from core.errors import ClusterUnreachable
 from core.settings import Settings
 
@@ -21,7 +21,7 @@ _PATIENCE: Final = 20.0  # seconds for Ray to load, connect and answer
 
 def nodes_of(settings: Settings, secret: Secret, address: str) -> list[Node]:
     """List the nodes that the head at `address` knows to be there, itself included. Raises ClusterUnreachable, BadSetting."""
-    line = [sys.executable, "-P", "-m", "core.cluster.ask", address]
+    line = [sys.executable, "-P", "-m", "core.cluster.ask", numeric(address)]
     environment = surroundings(settings, secret, "ask")
     try:
         answer = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from core.cluster.secret import Secret
-from core.errors import BadSetting
+from core.errors import BadSetting, ClusterUnreachable
 from core.settings import Settings
 
 _SIOCGIFADDR: Final = 0x8915  # of netdevice(7): the address of an interface
@@ -51,6 +51,16 @@ def surroundings(
         "RAY_DISABLE_IMPORT_WARNING": "1",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # a node runs its own egao, never one that is sent
     }
+
+
+def numeric(address: str) -> str:
+    """Replace a name in HOST:PORT by its IPv4 address, as certificates name no hosts. Raises ClusterUnreachable."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        raise ClusterUnreachable(address=address) from None
+    return f"{found[0][4][0]}:{port}"
 
 
 def own_addresses() -> tuple[str, ...]:

@@ -45,6 +45,7 @@ def main() -> None:
     """Do what is missing."""
     options = arguments()
     wanted = {"folder": str(VENV), "inputs": digest(), "torch": options.torch, "hashes": options.hashes}
+    wanted |= {"cluster": "yes"} if options.cluster == "yes" else {}  # what is there may stay
     fault = what_is_wrong(asked_for=options.asked_for)
     if fault is None and json.loads(DONE.read_text()).items() >= wanted.items():
         return
@@ -69,6 +70,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--torch", default="auto", help="auto, or a version: 2.13.0 for the default index's build")
     parser.add_argument("--torch-index", required=True, help="index that has torch's CPU builds")
     parser.add_argument("--hashes", default="yes", choices=["yes", "no"], help="whether files must be those of the lock")
+    parser.add_argument("--cluster", default="no", choices=["yes", "no"], help="whether to install Ray")
     parser.add_argument("--asked-for", action="store_true", help="the user named this Python: .venv must have it")
     return parser.parse_args()
 
@@ -131,13 +133,14 @@ def install(pip: Pip, options: argparse.Namespace) -> None:
     were missing. Raises PipFailed.
     """
     lock = sections()
+    cluster = lock["the extra cluster, which `make` does not install"] if options.cluster == "yes" else ""
     version = re.search(r"^torch==(\S+)", lock["torch, default build"], re.M)[1]  # type: ignore[index]
     if options.torch not in ("auto", version, f"{version}+cpu"):
         pip.install("--no-deps", f"torch==={options.torch}")  # the user's choice, of which no hash is known
-        pip.install(*locked("others", lock["everything else"], options.hashes))
+        pip.install(*locked("others", lock["everything else"] + cluster, options.hashes))
         pip.install("-c", str(without_torch()), "-e", f"{ROOT}[eval,dev]")
         return
-    rest = lock["everything else"]
+    rest = lock["everything else"] + cluster
     if options.torch == version or not cpu_build(pip, options, lock["torch, CPU build"]):
         exactly = lock["torch, default build"].replace("==", "===", 1)  # or a CPU build that is there would do for pip
         pip.install(*locked("torch", exactly, options.hashes))

@@ -10,10 +10,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 
-def needed(root: str) -> set[str]:
-    """Canonical names of a package and of all that it requires here, without its own extras."""
+def needed(root: str, *extras: str) -> set[str]:
+    """Canonical names of a package and of all that it requires here, with these extras of its own alone."""
     found: set[tuple[str, str]] = set()
-    waiting = [(root, "")]
+    waiting = [(root, extra) for extra in ("", *extras)]
     while waiting:
         one = waiting.pop()
         if one in found:
@@ -29,7 +29,8 @@ def needed(root: str) -> set[str]:
 def main() -> None:
     """Uninstall the others, but for pip itself."""
     there = {canonicalize_name(one.metadata["Name"]) for one in distributions()}
-    others = sorted(there - needed("egao") - {"pip"})
+    extras = ["cluster"] if "ray" in there else []
+    others = sorted(there - needed("egao", *extras) - {"pip"})
     print(f"egao: leaving out {', '.join(others)}")
     subprocess.run([sys.executable, "-m", "pip", "uninstall", "--yes", "-qq", *others], check=True)
     subprocess.run([sys.executable, "-m", "pip", "check"], check=True)

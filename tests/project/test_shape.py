@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "bot", "cogs", "data")
 TOP = {
     "pyproject.toml", "bot", "core", "cogs", "data", "tests", ".env.example", "README.md", "PRIVACY.md", "Makefile",
-    "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Containerfile", "compose.yaml", ".dockerignore",
+    "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Containerfile", "compose.yaml",
+    "compose.cluster.yaml", ".dockerignore",
 }  # fmt: skip
 LONGEST = 400  # lines: beyond that no reader holds a file at once; below, files are split by sense and not by count
 

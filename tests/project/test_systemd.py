@@ -27,10 +27,10 @@ SHUT = {
 }  # fmt: skip
 
 
-def directives() -> dict[str, list[str]]:
+def directives(unit: Path = UNIT) -> dict[str, list[str]]:
     """Each directive with its values, in order."""
     found: dict[str, list[str]] = {}
-    for line in UNIT.read_text().splitlines():
+    for line in unit.read_text().splitlines():
         if line and line[0] not in "#[":
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
@@ -76,15 +76,17 @@ def judge() -> bool:
     return int(told.split()[1]) >= 250
 
 
+@pytest.mark.parametrize("name", ["egao", "egao-head", "egao-node"])
 @pytest.mark.skipif(not judge(), reason="needs systemd's own judge; the directives are tested above")
-def test_systemd_takes_it(tmp_path: Path) -> None:
-    here = tmp_path / UNIT.name
+def test_systemd_takes_it(tmp_path: Path, name: str) -> None:
+    unit = UNIT.with_name(f"{name}.service")
+    here = tmp_path / unit.name
     program = tmp_path / "egao"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    here.write_text(UNIT.read_text().replace(f"{INSTALLED}.venv/bin/egao", str(program)))
+    here.write_text(unit.read_text().replace(f"{INSTALLED}.venv/bin/egao", str(program)))
     judged = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False)
-    said = [line for line in judged.stderr.splitlines() if UNIT.name in line]
+    said = [line for line in judged.stderr.splitlines() if unit.name in line]
     assert (judged.returncode, said) == (0, [])
     command = ["systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}", str(here)]
     judged = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -188,6 +188,22 @@ def _together(db: sqlite_utils.Database) -> None:
     db.execute("create index together_face on together (face_id)")
 
 
+@steps(name="016 times that are looked for")
+def _times(db: sqlite_utils.Database) -> None:
+    """Add indexes for what the chores look for every minute or five, while nobody else can write.
+
+    Without them each reads every request of the last day, and of each kept face all the pages that its pictures fill.
+    """
+    for table, column in (("jobs", "created"), ("jobs", "started"), ("jobs", "finished"), ("uses", "at"), ("uses", "job_id")):
+        db.execute(f"create index {table}_{column} on {table} ({column})")
+    for column in ("created", "last_used"):
+        db.execute(f"create index faces_{column} on faces ({column})")
+    db.execute("create index jobs_open on jobs (expires) where finished is null")
+    db.execute("create index jobs_untold on jobs (id) where told = 0")
+    db.execute("create index jobs_asked on jobs (expires) where request is not null")
+    db.execute("create index jobs_token on jobs (token_expires) where token is not null")
+
+
 def sealed_steps(vault: Vault | None) -> Migrations:
     """Collect the migrations that rewrite encrypted values. They are applied once the key is known, after all others.
 

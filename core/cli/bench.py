@@ -6,18 +6,21 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from core.bench.capacity import Work, least_workers
 from core.bench.hostile import bench_hostile
 from core.bench.machine import machine
 from core.bench.processes import bench_processes
 from core.bench.projecting import bench_projecting
 from core.bench.rendering import bench_rendering
 from core.bench.report import draw_quality, draw_rendering, tables
+from core.bench.storing import bench_storing
 from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cluster.node import need_ray
@@ -41,7 +44,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory, and quality over time. Needs the extra `eval`.")
-    for command in (render, project, process, hostile, bot, chat, cluster):
+    for command in (render, project, process, hostile, store, capacity, bot, chat, cluster):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -79,10 +82,42 @@ def hostile(
     _report({"hostile": asyncio.run(bench_hostile(settings_for(named), photo, seconds, _say))}, out)
 
 
+def store(
+    rows: Annotated[list[int], typer.Option(min=0, help="rows of history; may be given several times")] = [1_000_000],  # noqa: B006
+    faces: Annotated[int, typer.Option(min=0, help="kept faces at the beginning")] = 5_000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="length of each measurement")] = 20.0,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Measure writes a second of the bot's store over a long history. A million rows need 0.6 GB, below the out folder."""
+    make_folder(out)
+    with tempfile.TemporaryDirectory(dir=out, prefix="store-") as folder:
+        report = bench_storing(Path(folder), rows, faces, seconds, _say)
+    (out / "store.json").write_text(json.dumps(report, indent=1) + "\n")
+    typer.echo((out / "store.json").read_text())
+
+
+def capacity(
+    uploads: Annotated[list[float], typer.Option(min=1, help="uploads an hour; may be given several times")],
+    wait: Annotated[float, typer.Option(min=0.1, help="seconds within which 95 of 100 are to be answered")] = 60.0,
+    look: Annotated[float, typer.Option(min=0.001, help="seconds that a look at a photo takes a worker")] = Work.look,
+    project: Annotated[float, typer.Option(min=0.001, help="seconds of a projection and of its scale")] = Work.project,
+    draw: Annotated[float, typer.Option(min=0.001, help="seconds of an answer's pictures")] = Work.draw,
+    presses: Annotated[float, typer.Option(min=0, help="strengths that are asked for after an upload")] = Work.presses,
+    price: Annotated[float, typer.Option(min=0, help="of a worker's machine, an hour; for a month's cost")] = 0.0,
+) -> None:
+    """Simulate how many workers are needed; the times are those of this machine's measurements (data/NUMBERS.md) unless given."""
+    work = Work(look=look, project=project, draw=draw, presses=presses)
+    for each in uploads:
+        workers, found = least_workers(each, wait, work, _say)
+        busy = each / 3600 * work.seconds / workers
+        cost = f", {workers * price * 730:.0f} a month" if price else ""
+        typer.echo(f"{each:g} uploads an hour: {workers} workers, 95 % within {found:.1f} s, busy {busy:.0%} of the time{cost}")
+
+
 def everything(
     photos: Photos, rounds: Rounds = 15, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named: GeneratorOption = None
 ) -> None:
-    """Run all measurements but `bot`, `chat` and `hostile`."""
+    """Run the measurements of drawing, projecting and processes."""
     settings, editor = _prepare(named)
     report = {"process": bench_processes(settings, photos[0], 2)}
     report["render"] = bench_rendering(settings, editor, rounds)

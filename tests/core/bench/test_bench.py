@@ -18,6 +18,7 @@ from core.bench.hostile import bench_hostile
 from core.bench.projecting import bench_projecting
 from core.bench.quality import MEASURES, Judge, SecondDistance
 from core.bench.report import draw_quality, tables
+from core.bench.storing import LATENT, PICTURE
 from core.cli import app
 from core.edit import Editor, Models
 from core.generator import seed_w
@@ -139,3 +140,17 @@ async def test_a_hostile_member_asks_for_everything_and_others_are_answered(tmp_
     assert report["ratios"].keys() == {"smile", "photo"}
     (table,) = tables({"hostile": report})
     assert table.row_count == 2
+
+
+def test_the_store_is_measured_over_a_history(tmp_path: Path) -> None:
+    options = ["bench", "store", "--rows", "0", "--rows", "3000", "--faces", "20", "--seconds", "0.5", "-o", str(tmp_path)]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "store.json").read_text())["by rows of history"]
+    assert set(found) == {"0", "3000"}
+    for measured in found.values():
+        assert 0 < measured["requests a second"] < measured["writes a second"]
+        assert {"accept", "keep a face", "answered"} <= measured["ms by write, median"].keys()
+        assert measured["bytes of a face"] > LATENT + PICTURE
+        assert len(measured["seconds"]) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["store.json"], "the store itself is gone"

@@ -89,6 +89,12 @@ class Translation:
 
 def names() -> tuple[str, ...]:
     """List the languages that there are, English first, the others by the alphabet."""
+    return _names_in(str(folder()))
+
+
+@cache
+def _names_in(place: str) -> tuple[str, ...]:
+    """List those of the folder at this place. It is read once, since every sentence asks for them."""
     found = [one.name.removesuffix(SUFFIX) for one in folder().iterdir() if one.name.endswith(SUFFIX)]
     return (ENGLISH, *sorted(found))
 
@@ -143,7 +149,7 @@ def told(error: EgaoError, language: str, english: Sentence = "", **more: Any) -
 
 
 def folder() -> Traversable:
-    """Where the catalogues lie."""
+    """Return where the catalogues lie."""
     return files("data") / "languages"
 
 

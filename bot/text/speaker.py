@@ -19,7 +19,7 @@ from discord import app_commands
 from discord.app_commands import TranslationContextTypes, locale_str
 from discord.utils import format_dt
 
-from bot.text.command_names import fits, shared, translated
+from bot.text.command_names import all_names, fits, shared, translated
 from bot.text.english import ERRORS, TEXT
 from core.errors import EgaoError
 from core.expressions import default, load, named, names
@@ -96,6 +96,13 @@ def speaker(*candidates: discord.Locale | str | None) -> Speaker:
 class CommandTranslator(app_commands.Translator):
     """Gives Discord every name and description that the commands register in English, in each language that there is."""
 
+    def __init__(self) -> None:
+        # By Discord's language: it is asked for each of a few hundred words in each of them, while the bot starts.
+        self._said: dict[discord.Locale, dict[str, str]] = {}
+
     async def translate(self, string: locale_str, locale: discord.Locale, context: TranslationContextTypes) -> str | None:
-        said = translated(string.message, best(str(locale)))
-        return said if said is not None and fits(said, context) else None
+        if locale not in self._said:
+            language = best(str(locale))
+            self._said[locale] = {} if language == ENGLISH else all_names(language)
+        said = self._said[locale].get(string.message)
+        return said if said is not None and said != string.message and fits(said, context) else None

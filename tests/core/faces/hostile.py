@@ -12,12 +12,14 @@ import random
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from PIL import Image
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BIG = (7071, 7070)  # just under 50 million pixels
+Make = Callable[[], bytes]  # of a file that takes seconds to make
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -187,44 +189,65 @@ def headers(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
         yield f"webp {size} flags {flags}", extended[:20] + lie + extended[30:]
 
 
-def bombs(face: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """Small files, and some of 25 MB, that cost a decoder much: memory, or time."""
-    yield "png of 50 million", png(*BIG)
-    yield "png, transparent, 16 bit, interlaced", png(*BIG, 16, 6, interlaced=True)
-    yield "png, 16 bit grey", png(*BIG, 16, 0)
-    yield "png, transparent palette", png(*BIG, 8, 3).replace(b"IDAT", b"IDAT", 1)
-    flat = Image.new("RGB", BIG)
-    yield "jpeg of 50 million", saved(flat, "JPEG", exif=_turned())
+def bombs(face: Image.Image) -> Iterator[tuple[str, Make]]:
+    """Small files, and some of 25 MB, that cost a decoder much: memory, or time. Each is made when it is called for."""
+    yield "png of 50 million", lambda: png(*BIG)
+    yield "png, transparent, 16 bit, interlaced", lambda: png(*BIG, 16, 6, interlaced=True)
+    yield "png, 16 bit grey", lambda: png(*BIG, 16, 0)
+    yield "png, transparent palette", lambda: png(*BIG, 8, 3).replace(b"IDAT", b"IDAT", 1)
+    yield "jpeg of 50 million", lambda: saved(_flat(), "JPEG", exif=_turned())
     for size in ((6700, 6700), BIG):
-        progressive = saved(flat.resize(size), "JPEG", progressive=True, subsampling=0)
-        last = progressive[progressive.rindex(b"\xff\xda") : -2]
-        yield f"jpeg of 64 passes, {size}", progressive[:-2] + last * (64 - progressive.count(b"\xff\xda")) + progressive[-2:]
-    yield "jpeg, cmyk, progressive", saved(flat.resize((6100, 6100)).convert("CMYK"), "JPEG", progressive=True)
-    yield "webp of 28 million", saved(flat.resize((5300, 5300)), "WEBP", quality=1, method=0)
-    yield "webp of 50 million", saved(flat, "WEBP", quality=1, method=0)
+        yield f"jpeg of 64 passes, {size}", partial(_of_64_passes, size)
+    yield "jpeg, cmyk, progressive", lambda: saved(_flat((6100, 6100)).convert("CMYK"), "JPEG", progressive=True)
+    yield "webp of 28 million", lambda: saved(_flat((5300, 5300)), "WEBP", quality=1, method=0)
+    yield "webp of 50 million", lambda: saved(_flat(), "WEBP", quality=1, method=0)
     yield (
         "webp, two large frames",
-        saved(flat.resize((5300, 5300)), "WEBP", save_all=True, append_images=[face.resize((5300, 5300))], method=0, quality=1),
+        lambda: saved(_flat((5300, 5300)), "WEBP", save_all=True, append_images=[face.resize((5300, 5300))], method=0, quality=1),
     )
-    yield "a face of 49 million", saved(face.resize((7000, 7000)), "JPEG", quality=30)
-    small, square = saved(face, "JPEG"), saved(face, "PNG")
-    yield "gif of 50 million", saved(flat.convert("P"), "GIF")
-    yield "tiff of 50 million", saved(flat, "TIFF", compression="tiff_lzw")
+    yield "a face of 49 million", lambda: saved(face.resize((7000, 7000)), "JPEG", quality=30)
+    yield "gif of 50 million", lambda: saved(_flat().convert("P"), "GIF")
+    yield "tiff of 50 million", lambda: saved(_flat(), "TIFF", compression="tiff_lzw")
+    yield from _of_many_parts(saved(face, "JPEG"), saved(face, "PNG"))
+
+
+def _of_many_parts(small: bytes, square: bytes) -> Iterator[tuple[str, Make]]:
+    """A JPEG and a PNG grown by millions of their own parts, or by parts that unpack to more."""
     for name, segment in (
         ("comments", b"\xff\xfe\0\2"), ("exif", b"\xff\xe1\0\x08Exif\0\0"), ("profiles", b"\xff\xe2\0\x10ICC_PROFILE\0\1\1"),
         ("fill", b"\xff"), ("junk", b"\0"),
     ):  # fmt: skip
-        yield f"jpeg of {name}", small[:2] + segment * (24_000_000 // len(segment)) + small[2:]
-    yield "jpeg of large exif", small[:2] + (b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)) * 380 + small[2:]
+        yield f"jpeg of {name}", partial(_grown, small, segment, 2)
+    yield "jpeg of large exif", lambda: small[:2] + (b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)) * 380 + small[2:]
     for name, part in (("text", chunk(b"tEXt", b"a\0")), ("nothing", chunk(b"abcd", b"")), ("no data", chunk(b"IDAT", b""))):
-        many = part * (24_000_000 // len(part))
-        yield f"png of {name}", square[:33] + many + square[33:]
-        yield f"png with {name} at the end", square[:-12] + many + square[-12:]
+        yield f"png of {name}", partial(_grown, square, part, 33)
+        yield f"png with {name} at the end", partial(_grown, square, part, -12)
     for kind in (b"zTXt", b"iCCP"):
-        yield f"png, {kind.decode()} of 300 MB", square[:33] + chunk(kind, b"a\0\0" + _zeros(300_000_000)) + square[33:]
-    yield "png, 60 texts of 1 MB", square[:33] + chunk(b"zTXt", b"a\0\0" + _zeros(1_000_000)) * 60 + square[33:]
+        yield f"png, {kind.decode()} of 300 MB", partial(_packed, square, kind, 300_000_000, 1)
+    yield "png, 60 texts of 1 MB", partial(_packed, square, b"zTXt", 1_000_000, 60)
     entries = b"\x01\x12\0\x03\xff\xff\xff\xff\0\0\0\x08" * 65_535
-    yield "png, exif of 65,535 entries", square[:33] + chunk(b"eXIf", b"MM\0*\0\0\0\x08\xff\xff" + entries) + square[33:]
+    exif = chunk(b"eXIf", b"MM\0*\0\0\0\x08\xff\xff" + entries)
+    yield "png, exif of 65,535 entries", lambda: square[:33] + exif + square[33:]
+
+
+def _flat(size: tuple[int, int] = BIG) -> Image.Image:
+    return Image.new("RGB", size)
+
+
+def _of_64_passes(size: tuple[int, int]) -> bytes:
+    progressive = saved(_flat(size), "JPEG", progressive=True, subsampling=0)
+    last = progressive[progressive.rindex(b"\xff\xda") : -2]
+    return progressive[:-2] + last * (64 - progressive.count(b"\xff\xda")) + progressive[-2:]
+
+
+def _grown(data: bytes, part: bytes, place: int) -> bytes:
+    """The file with 24 MB of this part put in there."""
+    return data[:place] + part * (24_000_000 // len(part)) + data[place:]
+
+
+def _packed(square: bytes, kind: bytes, count: int, times: int) -> bytes:
+    """The PNG with chunks whose text unpacks to so many bytes."""
+    return square[:33] + chunk(kind, b"a\0\0" + _zeros(count)) * times + square[33:]
 
 
 def _turned() -> Image.Exif:

@@ -111,8 +111,7 @@ async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every:
 
 @pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
 async def test_bombs(door: Door, face: Image.Image, every: int) -> None:
-    made = await asyncio.to_thread(lambda: list(itertools.islice(bombs(face), 0, None, every)))
-    await door.pass_in(made)
-    made = await asyncio.to_thread(lambda: list(itertools.islice(box_bombs(face), 0, None, 2 * every - 1)))
-    await door.pass_in(made)
+    chosen = [*itertools.islice(bombs(face), 0, None, every), *itertools.islice(box_bombs(face), 0, None, 2 * every - 1)]
+    for name, make in chosen:
+        await door.pass_in([(name, await asyncio.to_thread(make))])
     await door.pass_in(sound(face).items())  # and it still works

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.generator import Generator, load_generator
+from core.generator.registry import load_file
 from core.projection.features import Features
 from core.pull import pull
 from core.settings import Settings
 from core.weights import load_manifest
 from tests.bot.kit import World, running
+
+Network = TypeVar("Network")
 
 os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # of the processes that tests start: threads that spin slow everybody else down
@@ -38,6 +42,35 @@ def _fixed_start() -> None:
     random.seed(0)
     np.random.seed(0)  # whoever draws from the global state shall draw the same
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaded_once() -> Iterator[None]:
+    """Load the two large networks once in this process, whoever asks for them: commands, workbenches, editors.
+
+    That takes seconds each time, of which the average of ten thousand latents is one. What is loaded is never changed.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.generator.load_file", _each_once(load_file))
+        patch.setattr(Features, "from_file", staticmethod(_each_once(Features.from_file)))
+        yield
+
+
+def _each_once(load: Callable[[Path], Network]) -> Callable[[Path], Network]:
+    """Have a function load each file of the machine's own cache once, as long as the file stays as it is."""
+    loaded: dict[tuple[Path, int, int], Network] = {}
+    own = (Settings.load().cache / "weights").resolve()
+
+    def once(file: Path) -> Network:
+        found = file.resolve()
+        if found.parent != own or not found.is_file():
+            return load(file)
+        key = (found, found.stat().st_mtime_ns, found.stat().st_size)
+        if key not in loaded:
+            loaded[key] = load(file)
+        return loaded[key]
+
+    return once
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,15 @@ import core.gates
 from core.errors import LooksExplicit
 from core.gates import Gates
 from core.settings import Settings
-from tests.core.gates_kit import skin_tones
+from tests.core.gates_kit import each_look_once, skin_tones
 
 LONG = pytest.mark.long  # other places of the same
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_look_once() -> Iterator[None]:
+    with each_look_once():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,14 @@ from core.rendering import Renderer
 from core.settings import Settings
 from core.store import Owner, Store
 from core.workbench import EditorWorkbench, create
-from tests.core.gates_kit import ADULTS, CHILDREN, png, skin_tones
+from tests.core.gates_kit import ADULTS, CHILDREN, each_look_once, png, skin_tones
 from tests.core.occlusion.things import before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_look_once() -> Iterator[None]:
+    with each_look_once():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -145,14 +147,46 @@ def test_shipped_parts_are_small(settings: Settings, generator: MobileStyleGAN) 
     assert sum(trained_file(settings, generator, name).stat().st_size for name in (PREVIEW, ENCODER, CURVATURE)) <= 16_000_000
 
 
+@dataclass
+class Descent:
+    """A short fast projection, with a checkpoint from its middle and the latent of two steps later."""
+
+    losses: list[float]
+    ws: np.ndarray
+    checkpoint: bytes
+    later: np.ndarray
+
+
+OPTIONS = FastOptions(most=5)
+MIDDLE = 3
+Begin = Callable[..., FastProjection]
+
+
+@pytest.fixture(scope="module")
+def begin(generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray) -> Begin:
+    """Begins a projection of the sample's face, or of another target."""
+    return lambda target=face, options=OPTIONS: FastProjection(generator, features, encoder, curvature, target, options)
+
+
+@pytest.fixture(scope="module")
+def descent(begin: Begin) -> Descent:
+    projection = begin()
+    steps = projection.run()
+    losses = [step.loss for step in itertools.islice(steps, MIDDLE)]
+    checkpoint = projection.checkpoint()
+    losses += [step.loss for step in itertools.islice(steps, 2)]
+    later = projection.ws
+    losses += [step.loss for step in steps]
+    return Descent(losses, projection.ws, checkpoint, later)
+
+
 def test_fast_comes_nearer_with_every_step(
-    generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray
+    generator: MobileStyleGAN, encoder: Encoder, descent: Descent, face: np.ndarray
 ) -> None:
-    projection = FastProjection(generator, features, encoder, curvature, face, FastOptions(most=5))
-    losses = [step.loss for step in projection.run()]
-    assert losses == sorted(losses, reverse=True)
+    assert len(descent.losses) == 1 + OPTIONS.most
+    assert descent.losses == sorted(descent.losses, reverse=True)
     with torch.inference_mode():
-        start, end = whole(generator, encoder(unit(face))), whole(generator, torch.from_numpy(projection.ws))
+        start, end = whole(generator, encoder(unit(face))), whole(generator, torch.from_numpy(descent.ws))
     assert squared_error(end, unit(face)) < 0.5 * squared_error(start, unit(face))
 
 
@@ -180,35 +214,20 @@ def test_fast_reaches_the_astronaut(
     assert neutral.score < 0.2 < 0.9 < smiling.score, "the styles are too far apart to take an edit"
 
 
-def test_fast_stops_when_nothing_is_gained(
-    generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray
-) -> None:
-    options = FastOptions(most=50, gain=0.5, patience=2)
-    projection = FastProjection(generator, features, encoder, curvature, face, options)
-    assert sum(1 for _ in projection.run()) < 20
+def test_fast_stops_when_nothing_is_gained(begin: Begin) -> None:
+    assert sum(1 for _ in begin(options=FastOptions(most=50, gain=0.5, patience=2)).run()) < 20
 
 
-def test_fast_goes_on_from_a_checkpoint(
-    generator: MobileStyleGAN, features: Features, encoder: Encoder, curvature: Curvature, face: np.ndarray
-) -> None:
-    options = FastOptions(most=3)
-
-    def begin(target: np.ndarray = face, with_options: FastOptions = options) -> FastProjection:
-        return FastProjection(generator, features, encoder, curvature, target, with_options)
-
-    straight, broken, resumed = begin(), begin(), begin()
-    list(straight.run())
-    for step in broken.run():
-        if step.step == 2:
-            break
-    resumed.resume(broken.checkpoint())
-    assert resumed.done == 2
-    list(resumed.run())
-    assert np.abs(resumed.ws - straight.ws).max() < 1e-4
+def test_fast_goes_on_from_a_checkpoint(begin: Begin, descent: Descent, face: np.ndarray) -> None:
+    resumed = begin()
+    resumed.resume(descent.checkpoint)
+    assert resumed.done == MIDDLE
+    assert [step.step for step in itertools.islice(resumed.run(), 2)] == [MIDDLE + 1, MIDDLE + 2]
+    assert np.abs(resumed.ws - descent.later).max() < 1e-4
     with pytest.raises(LatentUnreadable):
-        begin(with_options=replace(options, most=9)).resume(broken.checkpoint())
+        begin(options=replace(OPTIONS, most=9)).resume(descent.checkpoint)
     with pytest.raises(LatentUnreadable):
-        begin(target=face[::-1].copy()).resume(broken.checkpoint())
+        begin(target=face[::-1].copy()).resume(descent.checkpoint)
 
 
 def test_drawn_faces_follow_from_their_number(generator: MobileStyleGAN) -> None:
@@ -237,10 +256,13 @@ def test_a_set_goes_on_where_it_was_left(generator: MobileStyleGAN, tmp_path: Pa
     assert DrawnSet(tmp_path, generator, draw, 8, 136, drawn_by="another head").done == 0
 
 
-def train(training: Training, until: int | None = None) -> nn.Module:
+def train(training: Training) -> nn.Module:
+    """Train to the end, and leave the checkpoint of the last step but one behind, as if it had been ended there."""
+    early = training.checkpoint.with_suffix(".early")
     for step in training.run():
-        if step.step == until:
-            break
+        if step.step == step.steps - 1:
+            shutil.copy(training.checkpoint, early)
+    early.replace(training.checkpoint)
     return training.module
 
 
@@ -252,19 +274,19 @@ def assert_same_weights(a: nn.Module, b: nn.Module, of: nn.Module) -> None:
 
 def test_training_of_the_head_resumes_to_the_same_weights(generator: MobileStyleGAN, tmp_path: Path) -> None:
     schedule = Schedule(steps=3, batch=2, rate=1e-3, checkpoint_every=1)
-    list(head_set(generator, tmp_path / "exact", 4).fill())
+    list(head_set(generator, tmp_path / "exact", 2).fill())
 
     def begin() -> Training:
-        return train_head(generator, tmp_path, schedule, 4)
+        return train_head(generator, tmp_path, schedule, 2)
 
-    untouched = copy.deepcopy(begin().module)
-    straight = train(begin())
-    (tmp_path / "preview-head.pt").unlink()
-    train(begin(), until=2)
+    training = begin()
+    untouched = copy.deepcopy(training.module)
+    straight = train(training)
     resumed = begin()
     assert resumed.done == 2
-    assert_same_weights(straight, train(resumed), untouched)
-    assert train_head(generator, tmp_path, schedule, 6).done == 0, "a checkpoint of another set is none of this training"
+    list(resumed.run())
+    assert_same_weights(straight, resumed.module, untouched)
+    assert train_head(generator, tmp_path, schedule, 3).done == 0, "a checkpoint of another set is none of this training"
 
 
 def test_training_of_the_encoder_resumes_to_the_same_weights(
@@ -276,10 +298,10 @@ def test_training_of_the_encoder_resumes_to_the_same_weights(
     def begin() -> Training:
         return train_encoder(generator, features, tmp_path, head_file, schedule, 8)
 
-    untouched = copy.deepcopy(begin().module)
-    straight = train(begin())
-    (tmp_path / "encoder.pt").unlink()
-    train(begin(), until=2)
+    training = begin()
+    untouched = copy.deepcopy(training.module)
+    straight = train(training)
     resumed = begin()
     assert resumed.done == 2
-    assert_same_weights(straight, train(resumed), untouched)
+    list(resumed.run())
+    assert_same_weights(straight, resumed.module, untouched)

@@ -57,8 +57,9 @@ create = Bench
 
 
 def call(number: int, *arguments: object) -> int:
-    """A system call by its number."""
-    result = int(LIBC.syscall(number, *arguments))
+    """A system call by its number. Of a plain int ctypes passes half a register, and whatever was in the other half."""
+    whole = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
+    result = int(LIBC.syscall(ctypes.c_long(number), *whole))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import logging
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +147,27 @@ class World:
         return self.channel.last_message
 
 
+def opened(settings: Settings) -> Store:
+    """The real store. A new one is a copy of one that was made once, and none is to survive a power cut: disks are slow."""
+    home = settings.home
+    if settings.key is None and not any((home / name).exists() for name in ("egao.sqlite3", "key")):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for file in empty_home().iterdir():
+            shutil.copy2(file, home)
+    store = Store.open(settings)
+    store.database._writer.conn.execute("pragma synchronous = off")
+    return store
+
+
+@functools.cache
+def empty_home() -> Path:
+    """A home with a store in which nothing is yet, and its key."""
+    home = Path(tempfile.mkdtemp(prefix="egao-home"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    Store.open(Settings.load({"EGAO_HOME": str(home)})).close()
+    return home
+
+
 @contextlib.asynccontextmanager
 async def running(
     home: Path,
@@ -158,7 +183,7 @@ async def running(
     The worker is a thread, which is there at once, unless a `process` is asked for: for its death, or its pid.
     """
     settings = Settings.load({"EGAO_HOME": str(home), "EGAO_DEVICE": "cpu", "EGAO_PROGRESS_SECONDS": "0.001", **environ})
-    store = await asyncio.to_thread(Store.open, settings)
+    store = await asyncio.to_thread(opened, settings)
     photos = CdnPhotos()
     launcher = None if process else LocalLauncher()
     async with HeldExecutor(settings, workbench, devices=["cpu"], split=False, launcher=launcher) as executor:

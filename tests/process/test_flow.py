@@ -110,7 +110,8 @@ async def test_a_photo_becomes_three_pictures_whose_smiles_rise(ann: Ann, score:
     assert [(one.width, one.height) for one in result.pictures] == [(512, 512)] * 3, "the photo's own size"
     scores = {kind: score(picture(result, kind).data) for kind in ("neutral", "original", "edited")}
     assert scores["neutral"] < scores["original"] < scores["edited"], scores
-    assert scores["neutral"] < 0.3
+    assert scores["neutral"] < 0.2 < 0.5 < scores["edited"], scores
+    assert b"compositeWithTrainedAlgorithmicMedia" in picture(result, "edited").data
     assert "AI-edited" in result.text
     assert f"<@{ann.member.id}>" in result.text
     assert not result.pinged, "nobody is pinged by an answer"
@@ -127,6 +128,7 @@ async def test_smile_on_the_kept_face_is_drawn_without_projecting_again(stage: S
     result = await answered(used)
     assert result.revisions[0].loading or not result.revisions[0].pictures, "answered before anything was drawn"
     assert strength_of(result) == 1.5
+    assert b"compositeWithTrainedAlgorithmicMedia" in picture(result, "edited").data
     assert score(picture(result, "edited").data) > score(picture(ann.result, "edited").data)
     assert picture(result, "original").sha256 == picture(ann.result, "original").sha256
     assert not any("generator" in revision.text for revision in result.revisions)
@@ -136,6 +138,8 @@ async def test_neutral_on_the_kept_face(stage: Stage, ann: Ann, score: Score) ->
     result = await answered(ann.member.slash("neutral", stage.photos))
     assert strength_of(result) < 0
     assert score(picture(result, "edited").data) < 0.3 < score(picture(result, "original").data)
+    shown = score(picture(ann.result, "neutral").data)
+    assert score(picture(result, "edited").data) == pytest.approx(shown, abs=0.05), "it draws what the gallery showed"
 
 
 async def test_a_press_changes_the_result_in_its_place(stage: Stage, ann: Ann) -> None:

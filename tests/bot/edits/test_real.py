@@ -1,4 +1,7 @@
-"""The bot with the real weights: a photo dropped in a channel comes back neutral and smiling, and the buttons draw."""
+"""The bot with the real weights: a photo dropped in a channel comes back neutral and smiling, and the buttons draw.
+
+The short form is tests/process/test_flow.py, where the bot is a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ def pixels(data: bytes) -> NDArray[np.uint8]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_real_photo_gets_real_pictures(tmp_path: Path, settings: Settings, astronaut_png: bytes) -> None:
     create, cache = "core.workbench:create", str(settings.cache)
     with FaceFinder(settings) as finder:

@@ -11,6 +11,7 @@ from bot.app import CONTENT_OFF
 from bot.ops.invite import invite_link
 from bot.ops.logs import Discreet
 from core.settings import Settings
+from tests.bot.workbench import CREATE
 from tests.discord.fake import FakeDiscord, Fault, Upload, replies_to
 from tests.discord.process import BotProcess
 
@@ -54,7 +55,7 @@ def test_what_the_operator_needs_is_left() -> None:
 
 
 async def test_discord_pys_own_lines_are_cut_too(tmp_path: Path, settings: Settings) -> None:
-    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu", "EGAO_LOG_LEVEL": "debug"}
+    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu", "EGAO_LOG_LEVEL": "debug", "FAKE_WORKBENCH": CREATE}
     async with FakeDiscord() as discord, BotProcess(discord, home=tmp_path, environ=environ) as bot:
         await discord.wait_ready(60)
         ann = discord.guild("Studio").member("Zarquon")

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from bot.app import CONFIGURATION
 from core.settings import Settings
+from tests.bot.workbench import CREATE
 from tests.discord.fake import FakeDiscord
 from tests.discord.process import BotProcess
 
 ROOT = Path(__file__).parents[3]
+# Workers that are there at once: what the real ones load is the process tests' matter.
+QUICK = {"EGAO_DEVICE": "cpu", "FAKE_WORKBENCH": CREATE}
 
 
 def run(home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +45,7 @@ def test_an_unusable_setting_is_one_sentence(tmp_path: Path) -> None:
 
 
 async def test_a_refused_token_is_named_and_nothing_is_left_behind(tmp_path: Path, settings: Settings) -> None:
-    environ = {"DISCORD_TOKEN": "wrong", "EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu"}
+    environ = {**QUICK, "DISCORD_TOKEN": "wrong", "EGAO_CACHE": str(settings.cache)}
     async with FakeDiscord() as discord, BotProcess(discord, home=tmp_path, environ=environ) as bot:
         assert await bot.wait(60) == CONFIGURATION
         assert "Discord refused it" in bot.log
@@ -53,7 +56,7 @@ async def test_a_refused_token_is_named_and_nothing_is_left_behind(tmp_path: Pat
 async def test_a_port_in_use_is_one_sentence_and_not_taken_for_an_outage(tmp_path: Path, settings: Settings) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     port = taken.getsockname()[1]
-    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu", "EGAO_HTTP_PORT": str(port)}
+    environ = {**QUICK, "EGAO_CACHE": str(settings.cache), "EGAO_HTTP_PORT": str(port)}
     async with FakeDiscord() as discord, BotProcess(discord, home=tmp_path, environ=environ) as bot:
         with taken:
             assert await bot.wait(60) == CONFIGURATION
@@ -62,7 +65,7 @@ async def test_a_port_in_use_is_one_sentence_and_not_taken_for_an_outage(tmp_pat
 
 
 async def test_without_the_intent_it_runs_and_says_so_and_leaves_cleanly(tmp_path: Path, settings: Settings) -> None:
-    environ = {"EGAO_CACHE": str(settings.cache), "EGAO_DEVICE": "cpu"}
+    environ = {**QUICK, "EGAO_CACHE": str(settings.cache)}
     async with FakeDiscord() as discord:
         discord.rules.message_content = False
         async with BotProcess(discord, home=tmp_path, environ=environ) as bot:

@@ -55,9 +55,8 @@ test-long: check
 
 check: setup
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/deptry . --no-ansi
+	@$(BIN)/mypy & types=$$!; \
+	  $(BIN)/lint-imports --no-cache --no-logo && $(BIN)/deptry . --no-ansi; others=$$?; wait $$types && exit $$others
 
 bot: setup
 	@$(BIN)/egao models pull

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _ctypes
 import base64
 import hashlib
+import importlib.metadata
 import io
 import json
 import os
@@ -103,6 +104,6 @@ def set_up(egao: Path, index: str, torch_index: str, *options: str, before: str 
 
 def installed(egao: Path) -> dict[str, str]:
     """Name -> version of what is in its environment, but for pip and what comes with it."""
-    command = [str(egao / ".venv/bin/python"), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return {one["name"]: one["version"] for one in found if one["name"] not in ("pip", "setuptools")}
+    (packages,) = (egao / ".venv/lib").glob("python*/site-packages")
+    found = importlib.metadata.distributions(path=[str(packages)])
+    return {one.name: one.version for one in found if one.name not in ("pip", "setuptools")}

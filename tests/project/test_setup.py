@@ -170,8 +170,8 @@ def python_gone(egao: Path) -> None:
 
 
 def no_pip(egao: Path) -> None:
-    command = [str(egao / ".venv/bin/python"), "-m", "pip", "uninstall", "-qy", "pip"]
-    subprocess.run(command, check=True)
+    (pip,) = (egao / ".venv/lib").glob("python*/site-packages/pip")
+    shutil.rmtree(pip)
 
 
 def whole(egao: Path) -> None:

@@ -49,6 +49,7 @@ def surroundings(
         "RAY_TLS_CA_CERT": str((folder / "ca.pem").resolve()),
         "RAY_usage_stats_enabled": "0",  # Ray would report its use to its makers
         "RAY_DISABLE_IMPORT_WARNING": "1",
+        "RAY_worker_niceness": "0",  # Ray's is 15: anything else on a node would go before members' pictures
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # a node runs its own egao, never one that is sent
     }
 

@@ -61,6 +61,7 @@ async def test_a_node_that_falls_silent_loses_nothing_and_its_projection_goes_on
         async with executor_of(head, SAME) as ours:
             said = await ours.submit(FindFaces(b"say pid"), ANN)
             worker, keeper, _ = (int(word) for word in said.faces[0].thumbnail.strip(b"()").split(b","))
+            assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in (worker, keeper)} == {0}, "nobody goes before them"
             going = asyncio.create_task(ours.submit(Project(b"photo 0.05", steps=60), ANN, seen.append))
             await until(lambda: any(progress.step > 10 for progress in seen))
             for pid in (worker, keeper):

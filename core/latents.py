@@ -1,37 +1,74 @@
-"""Latent files: an .npz with one array `w`, float32 [1, num_ws, 512], as StyleGAN's tools exchange them."""
+"""Latent files: an .npz with one array `w`, float32 [1, num_ws, 512], as StyleGAN's tools exchange them.
+
+Where a projection moved the noise too, its maps are beside it: `noise0`, `noise1` and so on, float32 [side, side], one for each
+layer that adds noise. A tool that reads `w` alone draws the face with other pores and hairs.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import LatentOfAnotherModel, LatentUnreadable
 from core.generator import Generator
+from core.generator.protocol import NoisyGenerator
 
-LARGEST = 1 << 24  # bytes, also unpacked; the largest latent of StyleGAN's family takes 47 kB
+LARGEST = 1 << 24  # bytes, also unpacked, without noise; the largest ws of StyleGAN's family takes 47 kB
+
+Noise = tuple[np.ndarray, ...]  # float32 [side, side] for each layer; () for the maps of the generator's file
 
 
-def to_npz(ws: np.ndarray) -> bytes:
-    """Encode ws [1, num_ws, w_dim] as a latent file. The same ws gives the same bytes."""
-    assert ws.ndim == 3, ws.shape
-    assert len(ws) == 1, ws.shape
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """All that a generator draws a face from: ws float32 [1, num_ws, w_dim], and the noise that was found with it."""
+
+    ws: np.ndarray
+    noise: Noise = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of all its numbers."""
+        return hashlib.sha256(b"".join(one.tobytes() for one in (self.ws, *self.noise))).hexdigest()
+
+
+AnyLatent = np.ndarray | Latent  # ws alone stands for a latent without noise of its own
+
+
+def latent_of(face: AnyLatent) -> Latent:
+    """Return a latent as it is, and ws [1, num_ws, w_dim] as a latent without noise of its own."""
+    return face if isinstance(face, Latent) else Latent(face)
+
+
+def to_npz(face: AnyLatent) -> bytes:
+    """Encode ws [1, num_ws, w_dim], or a latent, as a latent file. The same numbers give the same bytes."""
+    latent = latent_of(face)
+    assert latent.ws.ndim == 3, latent.ws.shape
+    assert len(latent.ws) == 1, latent.ws.shape
     buffer = io.BytesIO()
-    np.savez(buffer, w=np.ascontiguousarray(ws, dtype=np.float32))
+    arrays = {"w": latent.ws, **{f"noise{index}": one for index, one in enumerate(latent.noise)}}
+    np.savez(buffer, **{name: np.ascontiguousarray(one, dtype=np.float32) for name, one in arrays.items()})
     return buffer.getvalue()
 
 
-def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
-    """Read a latent file, bytes or a path: ws float32 [1, num_ws, w_dim].
+def from_npz(source: bytes | Path, generator: Generator) -> Latent:
+    """Read a latent file, bytes or a path.
 
     A single w, [1, 512] or [1, 1, 512], is repeated for every style. Never unpickles. Raises LatentUnreadable, and
     LatentOfAnotherModel if the number of styles does not fit the generator.
     """
     name = "This" if isinstance(source, bytes) else str(source)
+    maps = generator.noise_maps() if isinstance(generator, NoisyGenerator) else []
+    sides = [(int(one.shape[0]), int(one.shape[1])) for one in maps]
+    most = LARGEST + sum(4 * height * width for height, width in sides)
     try:
-        w = _array(source if isinstance(source, bytes) else _content(source))
+        arrays = _arrays(source if isinstance(source, bytes) else _content(source, most), most)
+        w, noise = arrays.pop("w"), [arrays[key] for key in sorted(arrays, key=lambda key: (len(key), key))]
     except Exception as error:  # whatever zip, zlib and numpy make of hostile bytes, MemoryError among it
         said = str(error).strip() or type(error).__name__
         raise LatentUnreadable(file=name, reason=said.splitlines()[0]) from None  # numpy goes on with advice that is not for here
@@ -43,24 +80,30 @@ def from_npz(source: bytes | Path, generator: Generator) -> np.ndarray:
         w = np.repeat(w, generator.num_ws, axis=1)
     if w.shape[1] != generator.num_ws:
         raise LatentOfAnotherModel(found=w.shape[1], expected=generator.num_ws)
-    return w
+    if noise and ([one.shape for one in noise] != sides or not all(np.isfinite(one).all() for one in noise)):
+        raise LatentUnreadable(file=name, reason="its noise is another generator's or holds no finite numbers")
+    return Latent(w, tuple(noise))
 
 
-def _content(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST:
+def _content(path: Path, most: int) -> bytes:
+    if path.stat().st_size > most:
         raise ValueError("it is too large")
     return path.read_bytes()
 
 
-def _array(content: bytes) -> np.ndarray:
-    """Read the array w as float32. The unpacked size is checked before anything is unpacked. Raises ValueError and
-    whatever zip and numpy raise for damaged bytes.
+def _arrays(content: bytes, most: int) -> dict[str, np.ndarray]:
+    """Read w and the noise as float32, by their names. The unpacked size is checked before anything is unpacked.
+
+    Raises ValueError and whatever zip and numpy raise for damaged bytes.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as members:
-        if sum(member.file_size for member in members.infolist()) > LARGEST:
+        if sum(member.file_size for member in members.infolist()) > most:
             raise ValueError("it is too large")
+    found = {}
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        w = archive["w"]
-    if w.dtype.kind not in "fiu":
-        raise ValueError(f"the array w holds {w.dtype}")
-    return np.asarray(w, dtype=np.float32)
+        for name in ("w", *(name for name in archive.files if name.startswith("noise"))):
+            array = archive[name]
+            if array.dtype.kind not in "fiu":
+                raise ValueError(f"the array {name} holds {array.dtype}")
+            found[name] = np.asarray(array, dtype=np.float32)
+    return found

@@ -5,7 +5,7 @@ For use without gradients; a projection calls the generator itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.compiled.drawing import Compiled
 from core.compiled.kept import CodeCache
 from core.device import fast_dtype
 from core.generator import Generator
+from core.generator.protocol import NoisyGenerator
 from core.generator.render import network_in, to_pixels
 
 _IMAGE_BYTES = 0.3e9  # of activations for 1024 pixels in float32
@@ -53,20 +54,27 @@ class Renderer:
         if compiled is not None and precision == "fast" and self.device.type == "cpu":
             self._compiled = Compiled(compiled, self._network, self.dtype)
 
-    def batches(self, ws: Tensor | np.ndarray) -> Iterator[np.ndarray]:
+    def batches(self, ws: Tensor | np.ndarray, noise: Sequence[np.ndarray] = ()) -> Iterator[np.ndarray]:
         """Render ws [N, num_ws, w_dim] in batches, yielding uint8 [n, R, R, 3] RGB after each.
 
-        A caller can stop or show progress in between.
+        A caller can stop or show progress in between. `noise`: see `images`.
         """
         ws = torch.as_tensor(ws, dtype=torch.float32)
+        maps = [torch.as_tensor(one).to(self.device, self.dtype) for one in noise]
         for part in torch.split(ws, batch_size(self.device)):
             with torch.inference_mode():
-                yield self._draw(part.to(self.device, self.dtype))
+                yield self._draw(part.to(self.device, self.dtype), maps)
 
-    def _draw(self, ws: Tensor) -> np.ndarray:
+    def _draw(self, ws: Tensor, noise: Sequence[Tensor]) -> np.ndarray:
+        if noise:
+            assert isinstance(self._network, NoisyGenerator), f"{self.generator.name} adds no noise"
+            return to_pixels(self._network.synthesis(ws, noise))
         pixels = self._compiled.draw(ws) if self._compiled is not None else None
         return to_pixels(self._network.synthesis(ws)) if pixels is None else pixels.numpy()
 
-    def images(self, ws: Tensor | np.ndarray) -> np.ndarray:
-        """Render ws [N, num_ws, w_dim], N at least 1: uint8 [N, R, R, 3] RGB."""
-        return np.concatenate(list(self.batches(ws)))
+    def images(self, ws: Tensor | np.ndarray, noise: Sequence[np.ndarray] = ()) -> np.ndarray:
+        """Render ws [N, num_ws, w_dim], N at least 1: uint8 [N, R, R, 3] RGB.
+
+        `noise`, one map [side, side] for each layer that adds noise, takes the place of the maps in the generator's file.
+        """
+        return np.concatenate(list(self.batches(ws, noise)))

@@ -31,7 +31,7 @@ from core.executor import (
 )
 from core.expressions import Expression, default, named
 from core.faces import Face, Photo, align
-from core.latents import from_npz, to_npz
+from core.latents import Latent, from_npz, to_npz
 from core.learned import Learned
 from core.pictures import PictureKind, Source, animate, encode
 from core.settings import Settings
@@ -88,13 +88,13 @@ class EditorWorkbench:
         for step in projecting.run():
             preview = checkpoint = None
             if (now := time.perf_counter()) - shown > PREVIEW_SECONDS:
-                shown, preview, checkpoint = now, self._preview(projecting.ws), projecting.checkpoint()
+                shown, preview, checkpoint = now, self._preview(projecting.latent), projecting.checkpoint()
             yield Progress(step.step, step.steps, step.eta, preview, checkpoint=checkpoint)
         seconds["project"] = time.perf_counter() - began
-        began, ws = time.perf_counter(), projecting.ws
-        face = self.photos.learn(KnownFace(ws), default(), aligned, found)
+        began, latent = time.perf_counter(), projecting.latent
+        face = self.photos.learn(KnownFace.of(latent), default(), aligned, found)
         seconds["scale"] = time.perf_counter() - began
-        yield Projected(to_npz(ws), self._preview(ws), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
+        yield Projected(to_npz(latent), self._preview(latent), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
 
     def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:
         for request in requests:
@@ -136,7 +136,7 @@ class EditorWorkbench:
         longer passes the checks.
         """
         expression = named(request.expression)
-        face = KnownFace(from_npz(request.latent, self.models.generator), request.learned)
+        face = KnownFace.of(from_npz(request.latent, self.models.generator), request.learned)
         if not request.photo:
             return self.door.checked(face, expression), None, expression
         try:
@@ -159,8 +159,8 @@ class EditorWorkbench:
 
     def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
         latents = [from_npz(one.latent, self.models.generator) for one in request.faces]
-        faces = [OneFace(one.face, KnownFace(ws, one.learned), one.strength)
-                 for one, ws in zip(request.faces, latents, strict=True)]  # fmt: skip
+        faces = [OneFace(one.face, KnownFace.of(latent, one.learned), one.strength)
+                 for one, latent in zip(request.faces, latents, strict=True)]  # fmt: skip
         expression, steps = named(request.expression), len(faces) + 1
         work = EditTogether(self.photos, request.photo, faces, expression, request.size, alone=request.alone)
         try:
@@ -171,8 +171,8 @@ class EditorWorkbench:
         picture = _whole_photo(work.photo, work.pixels, request, untouched=work.untouched)
         yield DrawnTogether(picture, tuple(_became(one) for one in work.laid))
 
-    def _preview(self, ws: np.ndarray) -> bytes:
-        return _small(self.models.renderer.images(ws)[0], "edited")
+    def _preview(self, latent: Latent) -> bytes:
+        return _small(self.editor.reconstructed(latent), "edited")
 
 
 def _whole_photo(photo: Photo, pixels: np.ndarray, request: Render | FullSize | Together, *, untouched: bool) -> bytes:

@@ -16,12 +16,13 @@ from core.bench.quality import MEASURES, Comparison, Judge
 from core.edit import Editor
 from core.faces import Aligned, Face
 from core.faces.sampling import through
+from core.latents import Latent
 from core.settings import Settings
 
 PUBLISHED = 1000  # steps of the projector whose seconds are to be divided
 TIMES = 10  # as many seconds as `fast` that `w+` is given
 
-Kept = tuple[int, float, NDArray[np.float32]]  # step, seconds since the photo was aligned, ws
+Kept = tuple[int, float, Latent]  # step, seconds since the photo was aligned, the face by then
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _project_all(
 ) -> list[dict[str, Any]]:
     def measured(name: str, method: str, steps: int | None) -> dict[str, Any]:
         kept = _run(editor, portrait, method, steps, _stops(steps or 100))
-        curve = [{"step": step, "seconds": seconds, **compare(ws)} for step, seconds, ws in kept]
+        curve = [{"step": step, "seconds": seconds, **compare(latent)} for step, seconds, latent in kept]
         # the first step of a run still warms up; the others cost the same
         each = (kept[-1][1] - kept[0][1]) / max(1, kept[-1][0] - kept[0][0])
         return {"photo": portrait.name, "method": name, "steps": kept[-1][0], "seconds_per_step": each,
@@ -92,9 +93,9 @@ def _run(editor: Editor, portrait: Portrait, method: str, steps: int | None, sto
     for step in projecting.run():
         last = step.step, time.perf_counter() - began
         if step.step in stops:
-            kept.append((*last, projecting.ws))
+            kept.append((*last, projecting.latent))
     if not kept or kept[-1][0] != last[0]:
-        kept.append((*last, projecting.ws))
+        kept.append((*last, projecting.latent))
     return kept
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.evaluate.identity import Identity, extra
 from core.generator import Generator
+from core.latents import AnyLatent, latent_of
 from core.projection.features import Features, area_downsample, distance
 from core.rendering import Renderer
 from core.settings import Settings
@@ -77,9 +78,10 @@ class Comparison:
         self._second = judge.second.look(target)
         self._person = judge.identity.descriptor(target, self._box)
 
-    def __call__(self, ws: NDArray[np.float32]) -> dict[str, float]:
-        """Measure the picture of ws [1, num_ws, w_dim] by all MEASURES; 0 is best."""
-        judge, pixels = self._judge, self._judge.renderer.images(ws)[0]
+    def __call__(self, ws: AnyLatent) -> dict[str, float]:
+        """Measure the picture of ws [1, num_ws, w_dim], or of a Latent, by all MEASURES; 0 is best."""
+        judge, latent = self._judge, latent_of(ws)
+        pixels = judge.renderer.images(latent.ws, latent.noise)[0]
         image = judge.unit(pixels)
         with torch.inference_mode():
             perceptual = float(distance(judge.features(image), self._features).sum())

@@ -115,7 +115,7 @@ def _subjects(
 def _from_photo(editor: Editor, faces: KeptFaces, path: Path) -> Subject:
     photo, found = editor.look(path)
     known = faces.face(photo, found[0], f"projecting {path.name}").face
-    return Subject(path.stem, photo, found[0], editor.align(photo, found[0]), known.ws)
+    return Subject(path.stem, photo, found[0], editor.align(photo, found[0]), known.latent)
 
 
 def _try_all(

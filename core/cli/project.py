@@ -12,7 +12,7 @@ from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.projecting import project_with_progress
 from core.edit import Editor, Models
-from core.latents import to_npz
+from core.latents import Latent, to_npz
 from core.methods import DEFAULT_METHOD
 from core.pictures import animate, contact_sheet, encode
 
@@ -40,6 +40,8 @@ def project(
 ) -> None:
     """Find the latent of a face, and write it as .npz (w [1, num_ws, 512]) with a picture beside the photo's crop.
 
+    Method w moves the noise too, where the generator adds noise, and keeps it in the file; `egao generate --latent` draws it.
+
     If interrupted, call it again with the same photo and options, and it continues.
     """
     editor = Editor(Models(settings_for(named)))
@@ -50,8 +52,8 @@ def project(
     projecting = editor.projecting(aligned, method, steps, start)
     frames: list[np.ndarray] = []
 
-    def show(step: int, ws: np.ndarray) -> None:
-        picture = editor.models.renderer.images(ws)[0]
+    def show(step: int, latent: Latent) -> None:
+        picture = editor.reconstructed(latent)
         if previews and (step % previews == 0 or step == projecting.steps):
             (out / f"{name}-step{step:04d}.png").write_bytes(encode(picture, "png"))
         if video:
@@ -59,9 +61,9 @@ def project(
 
     every = previews or max(1, projecting.steps // VIDEO_FRAMES)
     project_with_progress(projecting, method, out / f"{name}.checkpoint", show if video or previews else None, every)
-    ws = projecting.ws
-    (out / f"{name}.npz").write_bytes(to_npz(ws))
-    picture = editor.models.renderer.images(ws)[0]
+    latent = projecting.latent
+    (out / f"{name}.npz").write_bytes(to_npz(latent))
+    picture = editor.reconstructed(latent)
     sheet = contact_sheet([[("photo", aligned), (f"{method}, {projecting.done} steps", picture)]], 768)
     (out / f"{name}-projected.png").write_bytes(encode(sheet, "png"))
     if video:

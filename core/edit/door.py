@@ -29,14 +29,14 @@ class EditorDoor:
 
     def kept_face(self, latent: bytes, learned: Learned = NOTHING, strength: Strength = 0.0, expression: str = "") -> Pixels:
         moved = named(expression)
-        face = self.checked(KnownFace(from_npz(latent, self._models.generator), learned), moved)
+        face = self.checked(KnownFace.of(from_npz(latent, self._models.generator), learned), moved)
         (drawn,) = self._photos.pictures(face, [strength], moved)
         return drawn.pixels
 
     def checked(self, face: KnownFace, expression: Expression) -> KnownFace:
         """Return a kept face without its photo, with its scale for the expression. Raises FaceRefused if the checks refuse it."""
         try:
-            self._editor.look_at_drawn(face.ws, Found.load(face.learned.found))
+            self._editor.look_at_drawn(face.latent, Found.load(face.learned.found))
         except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
             raise FaceRefused from None
         return self._photos.learn(face, expression)

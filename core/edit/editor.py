@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from core.fast.preview import FEATURE_SIDE
 from core.gates import ADULT
 from core.generator.protocol import with_features
 from core.generator.render import to_pixels
+from core.latents import AnyLatent, latent_of
 from core.projecting import start_projection
 from core.projection import Projecting
 from core.reach.ease import lift_of, own_step, reach_of
@@ -115,12 +115,13 @@ class Editor:
         gates = None if self._gates is None else (self._gates, self.models.things.find)
         return Looking(self.load(source), self.models.finder, gates, self._judged, alone=alone)
 
-    def look_at_drawn(self, ws: np.ndarray, found: Found | None) -> None:
-        """Check a kept face ws [1, num_ws, w_dim] whose photo is gone, unless it passed the checks as they are today.
+    def look_at_drawn(self, ws: AnyLatent, found: Found | None) -> None:
+        """Check a kept face whose photo is gone, unless it passed the checks as they are today.
 
-        The gates check the reconstruction in place of the photo. Raises PhotoRefused.
+        `ws` [1, num_ws, w_dim] may be a Latent, here and below: its noise is then part of every picture. The gates check the
+        reconstruction in place of the photo. Raises PhotoRefused.
         """
-        name = hashlib.sha256(ws.tobytes()).hexdigest()
+        name = latent_of(ws).digest
         if self._gates is None or self.holds(found, alone=True) or self._judged.of(name) is not None:
             return
         picture = self.reconstructed(ws)
@@ -147,7 +148,7 @@ class Editor:
         return replace(aligned, image=photo.in_srgb(aligned.image))
 
     def projecting(self, aligned: np.ndarray, method: str, steps: int | None = None, start: str = "default") -> Projecting:
-        """Begin to project an aligned face uint8 [R, R, 3]: iterate over the result's `run()`, then read its `ws`.
+        """Begin to project an aligned face uint8 [R, R, 3]: iterate over the result's `run()`, then read its `latent`.
 
         `method`, `steps` and `start` are as in `core.projecting.start_projection`. Raises BadSetting for an unknown one.
         """
@@ -156,7 +157,7 @@ class Editor:
 
     def variants(
         self,
-        ws: np.ndarray,
+        ws: AnyLatent,
         asked: Sequence[Strength],
         expression: Expression | None = None,
         scale: Scale | None = None,
@@ -187,7 +188,7 @@ class Editor:
             for one, strength, step, picture, pull in zip(asked, strengths, steps, pictures, pulls, strict=True)
         ]
 
-    def scale(self, ws: np.ndarray, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
+    def scale(self, ws: AnyLatent, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
         """Measure how strongly this face's expression reacts to steps: the scale that gives strengths a meaning.
 
         That takes three or four pictures where `egao train curves` was run for what moves it, else about ten.
@@ -199,7 +200,7 @@ class Editor:
             return learn(Trials(self, ws, expression, aligned), expression, self.models.maps, self.models.curves(expression))
 
     def original(
-        self, photo: Photo, found: Found, ws: np.ndarray, shown: Photo | None = None, drawn: Rendered | None = None
+        self, photo: Photo, found: Found, ws: AnyLatent, shown: Photo | None = None, drawn: Rendered | None = None
     ) -> Original:
         """Prepare all that edits of a face in its photo share; `ws` [1, num_ws, w_dim] is its latent.
 
@@ -217,7 +218,7 @@ class Editor:
             matrix = np.diag([*shrink, 1.0]) @ matrix
         return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
 
-    def _reconstructed(self, ws: np.ndarray, found: Found) -> Rendered:
+    def _reconstructed(self, ws: AnyLatent, found: Found) -> Rendered:
         """Draw the face ws [1, num_ws, w_dim] without an edit, with the landmarks of `found`, or those found now.
 
         Raises NoFaceDrawn.
@@ -234,7 +235,7 @@ class Editor:
         check_mouth(photo, face.landmarks, aligned, found)
         return found
 
-    def found(self, face: Face | Found, ws: np.ndarray | None = None) -> Found:
+    def found(self, face: Face | Found, ws: AnyLatent | None = None) -> Found:
         """Collect the face's landmarks in its photo and, if its latent `ws` [1, num_ws, w_dim] is given, in its reconstruction.
 
         Raises NoFaceDrawn.
@@ -328,29 +329,33 @@ class Editor:
         face = self.models.finder.aligned(self.resized(picture, SCORE_SIDE), precise=False)
         return float("nan") if face is None else expression.of(face.blendshapes)
 
-    def reconstructed(self, ws: np.ndarray) -> np.ndarray:
+    def reconstructed(self, ws: AnyLatent) -> np.ndarray:
         """Draw the face ws [1, num_ws, w_dim] without an edit: uint8 [R, R, 3]."""
-        picture: np.ndarray = self.models.renderer.images(ws)[0]
+        latent = latent_of(ws)
+        picture: np.ndarray = self.models.renderer.images(latent.ws, latent.noise)[0]
         return picture
 
     def draw(
-        self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull] | None = None
+        self, ws: AnyLatent, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull] | None = None
     ) -> np.ndarray:
         """Draw the face ws [1, num_ws, w_dim] after each of N steps along the expression's direction: uint8 [N, R, R, 3].
 
         `pulls`, one for each step or None for none, are added to the steps: see `core.reach.maps`.
         """
-        return self.models.renderer.images(self._moved(ws, steps, expression, pulls or [()] * len(steps)))
+        latent = latent_of(ws)
+        moved = self._moved(latent.ws, steps, expression, pulls or [()] * len(steps))
+        return self.models.renderer.images(moved, latent.noise)
 
-    def sketch(self, ws: np.ndarray, step: float, expression: Expression, pull: Pull) -> np.ndarray:
+    def sketch(self, ws: AnyLatent, step: float, expression: Expression, pull: Pull) -> np.ndarray:
         """Draw the face after one step and pull as a small picture: uint8 [SCORE_SIDE, SCORE_SIDE, 3].
 
-        If there is a preview head, it draws in two fifths of the time. Scores measured in its pictures differ by 0.01 (0.1 at
-        most, between half a smile and none), landmarks by 0.1 % of the side.
+        If there is a preview head, it draws in two fifths of the time; it knows no noise but the generator's own. Scores
+        measured in its pictures differ by 0.01 (0.1 at most, between half a smile and none), landmarks by 0.1 % of the side.
         """
-        moved, models = self._moved(ws, [step], expression, [pull]), self.models
-        if models.preview is None:
-            return self.resized(models.renderer.images(moved)[0], SCORE_SIDE)
+        latent, models = latent_of(ws), self.models
+        moved = self._moved(latent.ws, [step], expression, [pull])
+        if models.preview is None or latent.noise:
+            return self.resized(models.renderer.images(moved, latent.noise)[0], SCORE_SIDE)
         with torch.inference_mode():
             moved = moved.to(models.device)
             features = with_features(models.generator).features(moved, FEATURE_SIDE)

@@ -3,7 +3,7 @@
     editor = PhotoEditor(Editor(models))
     photo, found = editor.look(file, face=0)
     begun = editor.begin(photo, found)                       # then run begun.projecting to its end
-    face = editor.learn(KnownFace(begun.projecting.ws), expression, begun.aligned.image, found)
+    face = editor.learn(KnownFace.of(begun.projecting.latent), expression, begun.aligned.image, found)
     place, face = editor.place(file, 0, face)
     pictures = editor.pictures(face, [NEUTRAL, 1.0], expression, place.original)
 
@@ -18,6 +18,8 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -28,6 +30,7 @@ from core.edit.scale import Scale
 from core.errors import FaceLost
 from core.expressions import Expression, Strength
 from core.faces import Aligned, Photo
+from core.latents import Latent, Noise
 from core.learned import NOTHING, Learned
 from core.methods import DEFAULT_METHOD
 from core.projection import Projecting
@@ -45,10 +48,21 @@ class Begun:
 
 @dataclass(frozen=True, eq=False)
 class KnownFace:
-    """A projected face: ws float32 [1, num_ws, w_dim], and what was learned about it since."""
+    """A projected face: ws float32 [1, num_ws, w_dim], what was learned about it since, and the noise found with it."""
 
     ws: np.ndarray
     learned: Learned = NOTHING
+    noise: Noise = ()
+
+    @classmethod
+    def of(cls, latent: Latent, learned: Learned = NOTHING) -> Self:
+        """Make it of a latent."""
+        return cls(latent.ws, learned, latent.noise)
+
+    @cached_property
+    def latent(self) -> Latent:
+        """The ws with its noise: what the face is drawn from."""
+        return Latent(self.ws, self.noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +116,11 @@ class PhotoEditor:
         learned, moved_by = face.learned, self._moved_by(expression)
         known = learned.scale(expression.name, moved_by)
         if known is None or known.neutral is None:
-            scale = self.editor.scale(face.ws, expression, aligned) if known is None else Scale.by(known, expression)
+            scale = self.editor.scale(face.latent, expression, aligned) if known is None else Scale.by(known, expression)
             learned = learned.with_scale(scale.known(expression, moved_by))
         if found is not None:
             with contextlib.suppress(FaceLost):  # raised when it is drawn
-                found = self.editor.found(found, face.ws)
+                found = self.editor.found(found, face.latent)
             learned = replace(learned, found=found.dump())
         return replace(face, learned=learned)
 
@@ -118,7 +132,7 @@ class PhotoEditor:
         The photo is made smaller to at most `side` pixels; None keeps its size. `alone` is as for `look`. Raises as `look`
         and `begin` do, and FaceLost.
         """
-        key = (hashlib.sha256(photo).hexdigest(), number, hashlib.sha256(face.ws.tobytes()).hexdigest(), side)
+        key = (hashlib.sha256(photo).hexdigest(), number, face.latent.digest, side)
         made = self._placed.pop(key, None)
         if made is None or not self.editor.holds(made.found, alone=alone):
             loaded, where = self.look(photo, number, face.learned.found, alone=alone)
@@ -130,7 +144,7 @@ class PhotoEditor:
 
     def placed(self, photo: Photo, found: Found, face: KnownFace, shown: Photo) -> InPhoto:
         """Prepare the edits of a face that was found in `photo`, for pictures as large as `shown`. Raises FaceLost."""
-        original = self.editor.original(photo, found, face.ws, shown)
+        original = self.editor.original(photo, found, face.latent, shown)
         drawn = original.reconstructed.landmarks.astype(np.float32)
         return InPhoto(original, Found(found.landmarks, drawn, found.checked), shown)
 
@@ -154,9 +168,9 @@ class PhotoEditor:
         """
         scale = self.scale(face, expression)
         if original is None:
-            return self.editor.variants(face.ws, asked, expression, scale, judge=False)
+            return self.editor.variants(face.latent, asked, expression, scale, judge=False)
         moved = [one for one in asked if one != 0]
-        drawn = iter(self.editor.variants(face.ws, moved, expression, scale, judge=False) if moved else ())
+        drawn = iter(self.editor.variants(face.latent, moved, expression, scale, judge=False) if moved else ())
         untouched = Variant(expression, 0.0, 0.0, 0.0, original.photo, float("nan"))
 
         def laid(variant: Variant) -> Variant:

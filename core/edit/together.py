@@ -103,7 +103,7 @@ class Together:
         placed: InPhoto = photos.placed(self._whole, found, one.face, self.photo)
         face = photos.learn(photos.with_place(one.face, placed), self._expression)
         scale = photos.scale(face, self._expression)
-        (drawn,) = editor.variants(face.ws, [one.strength], self._expression, scale, judge=False)
+        (drawn,) = editor.variants(face.latent, [one.strength], self._expression, scale, judge=False)
         laid, self._pixels = editor.laid_on(placed.original, drawn, scale.score(0.0), self._pixels)
         return Laid(face, drawn.strength, laid.told)
 

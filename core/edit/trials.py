@@ -14,6 +14,7 @@ from core.edit.models import Models
 from core.edit.scale import Pull
 from core.errors import FaceLost
 from core.expressions import Expression, Parts
+from core.latents import AnyLatent
 
 SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 
@@ -29,9 +30,9 @@ class Drawing(Protocol):
     @property
     def models(self) -> Models: ...
 
-    def reconstructed(self, ws: np.ndarray) -> Picture: ...
+    def reconstructed(self, ws: AnyLatent) -> Picture: ...
 
-    def sketch(self, ws: np.ndarray, step: float, expression: Expression, pull: Pull) -> Picture: ...
+    def sketch(self, ws: AnyLatent, step: float, expression: Expression, pull: Pull) -> Picture: ...
 
     def landmarked(self, picture: Picture, strength: float) -> Rendered: ...
 
@@ -41,11 +42,9 @@ class Drawing(Protocol):
 
 
 class Trials:
-    """Trial edits of one face ws [1, num_ws, w_dim]."""
+    """Trial edits of one face: ws [1, num_ws, w_dim] or a Latent."""
 
-    def __init__(
-        self, editor: Drawing, ws: NDArray[np.float32], expression: Expression, aligned: NDArray[np.uint8] | None
-    ) -> None:
+    def __init__(self, editor: Drawing, ws: AnyLatent, expression: Expression, aligned: NDArray[np.uint8] | None) -> None:
         """Keep the face. With `aligned`, uint8 [R, R, 3] cut out of its photo, edits are tried in that cutout, else as drawn."""
         self._editor, self._ws, self._expression = editor, ws, expression
         self._small = None if aligned is None else editor.resized(aligned, SCORE_SIDE)

@@ -17,6 +17,7 @@ from core.evaluate.look import Look, Looker, difference
 from core.evaluate.seam import outside, seam
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo, align
+from core.latents import AnyLatent
 
 Surface = Literal["crop", "photo"]
 CROP: Final = "crop"  # the generator's aligned picture
@@ -34,7 +35,7 @@ class Subject:
     photo: Photo
     face: Face
     aligned: Aligned
-    ws: NDArray[np.float32]  # [1, num_ws, w_dim]
+    ws: AnyLatent  # [1, num_ws, w_dim], or a Latent where the projection moved the noise
 
     def crop(self, photo: Picture) -> Picture:
         """Cut the aligned square of the face, as `aligned` is, out of an edited photo uint8 [H, W, 3]: uint8 [R, R, 3]."""

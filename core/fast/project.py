@@ -22,6 +22,7 @@ from core.fast.curvature import Curvature
 from core.fast.lbfgs import Lbfgs
 from core.generator.protocol import Generator, HalvingGenerator
 from core.generator.render import network_in
+from core.latents import Latent
 from core.projection.features import SIDE, Features, area_downsample, feature_input
 from core.projection.projector import Step, read_tensors
 
@@ -80,6 +81,11 @@ class FastProjection:
     def ws(self) -> np.ndarray:
         """The latent after the steps so far: float32 [1, num_ws, w_dim]."""
         return self._ws(self._descent.x).detach().cpu().numpy().copy()
+
+    @property
+    def latent(self) -> Latent:
+        """The same; this method leaves the noise as it is in the generator's file."""
+        return Latent(self.ws)
 
     @property
     def done(self) -> int:

@@ -11,12 +11,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from core.composite import Original, Rendered, between
 from core.edit import Editor, Scale
 from core.errors import FaceLost
 from core.expressions import Expression
+from core.latents import AnyLatent
 
 SIDE = 256  # pixels of a picture, made smaller from the whole: a sketch's shades are not true enough to be seen enlarged
 STRENGTHS = (-3.0, -2.0, -1.0, 0.5, 1.0, 2.0, 3.0)  # where most happens they lie close together
@@ -31,7 +30,7 @@ class Quick:
     expression: Expression
     drawn: dict[float, Rendered] = field(default_factory=dict)
 
-    def draw(self, editor: Editor, ws: np.ndarray) -> Iterator[None]:
+    def draw(self, editor: Editor, ws: AnyLatent) -> Iterator[None]:
         """Draw the face at each of STRENGTHS, yielding after each; strengths at which no face is found are left out."""
         self.drawn[0.0] = self.original.reconstructed
         for strength in STRENGTHS:

@@ -20,6 +20,7 @@ from core.edit import Editor, KnownFace, PhotoEditor, Variant
 from core.edit.found import Found
 from core.expressions import NEUTRAL, named
 from core.faces import Photo, align
+from core.latents import Latent
 from core.pictures import PictureKind, Source, encode
 from core.play import quick
 from core.play.held import Choice, Held, Result, Verdict
@@ -107,10 +108,10 @@ class Studio:
         held.known[number] = known = self._photos.learn(known, wanted, aligned, None if known.learned.found else found)
         scale = self._photos.scale(known, wanted)
         yield Learning(_SCALED, 0.0)
-        drawn = self._editor.landmarked(Editor.resized(self._editor.reconstructed(known.ws), quick.SIDE), 0.0)
-        original = self._editor.original(held.photo, self._found(held, number), known.ws, held.small, drawn)
+        drawn = self._editor.landmarked(Editor.resized(self._editor.reconstructed(known.latent), quick.SIDE), 0.0)
+        original = self._editor.original(held.photo, self._found(held, number), known.latent, held.small, drawn)
         made = quick.Quick(original, scale, wanted)
-        for index, _ in enumerate(made.draw(self._editor, known.ws)):
+        for index, _ in enumerate(made.draw(self._editor, known.latent)):
             yield Learning(_SCALED + (1 - _SCALED) * (index + 1) / len(quick.STRENGTHS), 0.0)
         held.quick[number, wanted.name] = made
         yield Learned(scale.neutral, scale.score(0.0))
@@ -121,13 +122,13 @@ class Studio:
         for step in begun.projecting.run():
             picture = None
             if step.seconds - shown > EVERY:
-                shown, picture = step.seconds, self._drawn_small(begun.projecting.ws)
+                shown, picture = step.seconds, self._drawn_small(begun.projecting.latent)
             yield Learning(_PROJECTED * step.step / step.steps, step.eta, picture)
-        yield Learning(_PROJECTED, 0.0, self._drawn_small(begun.projecting.ws))
-        return KnownFace(begun.projecting.ws)
+        yield Learning(_PROJECTED, 0.0, self._drawn_small(begun.projecting.latent))
+        return KnownFace.of(begun.projecting.latent)
 
-    def _drawn_small(self, ws: np.ndarray) -> bytes:
-        return encode(Editor.resized(self._editor.reconstructed(ws), THUMBNAIL), "jpeg")
+    def _drawn_small(self, latent: Latent) -> bytes:
+        return encode(Editor.resized(self._editor.reconstructed(latent), THUMBNAIL), "jpeg")
 
     def glance(self, held: Held, choices: Sequence[Choice], number: int) -> bytes:
         """Make a small picture of the photo with these edits, not judged: JPEG. `number` is the face that is being changed.
@@ -204,13 +205,13 @@ class Studio:
         """Draw the face at the strength of a choice."""
         known, expression = _known(held, choice.face), named(choice.expression)
         scale = self._photos.scale(known, expression)
-        return self._editor.variants(known.ws, [choice.asked], expression, scale, judge=False)[0]
+        return self._editor.variants(known.latent, [choice.asked], expression, scale, judge=False)[0]
 
     def _original(self, held: Held, number: int) -> Original:
         """Return a face prepared for edits in its photo; it is prepared once."""
         if number not in held.originals:
-            ws = _known(held, number).ws
-            held.originals[number] = self._editor.original(held.photo, self._found(held, number), ws)
+            latent = _known(held, number).latent
+            held.originals[number] = self._editor.original(held.photo, self._found(held, number), latent)
         return held.originals[number]
 
     def _found(self, held: Held, number: int) -> Found:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from core.latents import Latent
 from core.projection.projector import Options, Projection, Step
 from core.projection.start import DEFAULT_START
 
@@ -19,6 +20,11 @@ class Projecting(Protocol):
     @property
     def ws(self) -> np.ndarray:
         """The latent after the steps so far: float32 [1, num_ws, w_dim]."""
+        ...
+
+    @property
+    def latent(self) -> Latent:
+        """The same with the noise, if this projection moves that too."""
         ...
 
     @property

@@ -25,6 +25,7 @@ from core.device import fast_dtype
 from core.errors import LatentUnreadable
 from core.generator.protocol import Generator, NoisyGenerator
 from core.generator.render import network_in
+from core.latents import Latent
 from core.projection.features import Features, distance, feature_input
 from core.projection.noise import noise_regularity, renormalise
 
@@ -43,7 +44,7 @@ class Options:
     ramp_down: float = 0.25  # and falls, as a cosine
     w_noise: float = 0.05  # noise on w at the start, in deviations of w
     w_noise_ramp: float = 0.75  # share of the steps after which that noise is gone
-    noise: bool = False  # move the noise too, as the published projector; a latent alone draws with the noise of the file
+    noise: bool = False  # move the noise too, as the published projector, where the family adds noise
     noise_weight: float = 1e5  # of the regularity of the noise buffers
     pixel_weight: float = 0.0  # of the mean absolute difference at 256 pixels
     spread_weight: float = 0.0  # of the styles' squared distance from their mean, in deviations: keeps W+ editable
@@ -53,7 +54,7 @@ class Options:
     def of(cls, method: Method, steps: int | None = None) -> Options:
         """Choose the published settings for `w`, and for `w+` a schedule for dozens of steps. None takes 1000 or 80 steps."""
         if method == "w":
-            return cls("w", steps or 1000)
+            return cls("w", steps or 1000, noise=True)
         return cls("w+", steps or 80, learning_rate=0.05, ramp_up=0.05, ramp_down=0.5, w_noise=0.0,
                    pixel_weight=2.0, spread_weight=0.02, exact=False)  # fmt: skip
 
@@ -152,9 +153,9 @@ class Projection:
         return self._network.synthesis(ws)
 
     @property
-    def noise(self) -> list[np.ndarray]:
-        """The optimised noise maps, float32 [side, side] for each layer that adds noise; [] unless `options.noise` is set."""
-        return [noise.detach().cpu().numpy().copy() for noise in self._noise]
+    def latent(self) -> Latent:
+        """The ws and the noise after the steps so far; no noise unless `options.noise` is set and the family adds some."""
+        return Latent(self.ws, tuple(noise.detach().cpu().numpy().copy() for noise in self._noise))
 
     @property
     def done(self) -> int:

@@ -18,7 +18,7 @@ from core.edit import Editor, PhotoEditor, Scale, Variant
 from core.errors import BadSetting
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Face, Photo
-from core.latents import to_npz
+from core.latents import Latent, to_npz
 from core.pictures import SUFFIXES, PictureKind, animate, contact_sheet, encode
 
 SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
@@ -130,8 +130,8 @@ class _Edit:
         seconds = {"align": time.perf_counter() - began}
         checkpoint = folder.out / self._name(face, "projection.checkpoint")
         kept = self.bench.faces.face(self.photo, face, f"projecting face {face.index + 1}", checkpoint, bars=self.bench.bars)
-        began, ws = time.perf_counter(), kept.face.ws
-        picture = basic.reconstructed(ws)
+        began, latent = time.perf_counter(), kept.face.latent
+        picture = basic.reconstructed(latent)
         projected = basic.face_in(picture) if basic.models.draws_faces else None
         crop = task.crop or projected is None
         seconds["render"] = time.perf_counter() - began
@@ -142,9 +142,9 @@ class _Edit:
             scale = self.bench.editor.scale(kept.face, task.expression)
         seconds |= kept.seconds
         began = time.perf_counter()
-        drawn = variants = basic.variants(ws, task.strengths, task.expression, scale)
+        drawn = variants = basic.variants(latent, task.strengths, task.expression, scale)
         if projected is not None and not crop:
-            original = basic.original(self.photo, basic.found(face), ws, drawn=projected)
+            original = basic.original(self.photo, basic.found(face), latent, drawn=projected)
             variants = self._into_photo(original, drawn, scale.score(0.0))
         seconds["render"] += time.perf_counter() - began
         within = None if crop else self.photo
@@ -152,13 +152,13 @@ class _Edit:
                  for one in variants]  # fmt: skip
         report = {
             "face": face.index + 1, "box": [round(edge, 1) for edge in face.box],
-            "latent": str(folder.put(self._name(face, "latent.npz"), to_npz(ws))), "stored": "project" not in kept.seconds,
+            "latent": str(folder.put(self._name(face, "latent.npz"), to_npz(latent))), "stored": "project" not in kept.seconds,
             "note": FACELESS if projected is None else None,
             "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()},
             "sheet": str(folder.put(self._name(face, "sheet.png"), self._sheet(picture, variants, drawn, crop=crop))),
             "variants": self._told(variants, files, basic.score(aligned.image, task.expression)),
         }  # fmt: skip
-        return report | ({"animations": self._animations(face, ws, scale, crop=crop)} if task.animation else {})
+        return report | ({"animations": self._animations(face, latent, scale, crop=crop)} if task.animation else {})
 
     def _told(self, variants: Sequence[Variant], files: Sequence[Path | None], before: float) -> list[dict[str, Any]]:
         name = self.task.expression.name
@@ -196,15 +196,15 @@ class _Edit:
         small = Photo(pixels, "", self.photo.manner).at_most(SHEET_SIDE)
         return small.srgb
 
-    def _animations(self, face: Face, ws: np.ndarray, scale: Scale, *, crop: bool) -> list[str]:
+    def _animations(self, face: Face, latent: Latent, scale: Scale, *, crop: bool) -> list[str]:
         """Write a sweep over the strengths as WebP and GIF: in the photo made smaller, or of the face alone with --crop."""
         basic, task = self.bench.editor.editor, self.task
-        drawn = basic.variants(ws, [float(one) for one in SWEEP], task.expression, scale, judge=False)
+        drawn = basic.variants(latent, [float(one) for one in SWEEP], task.expression, scale, judge=False)
         if crop:
             frames = [basic.resized(one.pixels, SWEEP_SIDE) for one in drawn]
         else:
             small = self.photo.at_most(SWEEP_SIDE)
-            original = basic.original(self.photo, basic.found(face), ws, small)
+            original = basic.original(self.photo, basic.found(face), latent, small)
             frames = [small.in_srgb(basic.into_photo(original, one, judge=False).pixels) for one in drawn]
         files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]
         files[0].write_bytes(animate(frames, "webp", fps=12))

@@ -54,17 +54,17 @@ class KeptFaces:
         known = faces.find(OWNER, photo.sha256, face.index, generator=self._generator.digest, method=key)
         if known is not None:
             faces.touch(OWNER, known.id)
-            return KeptFace(known.id, KnownFace(from_npz(faces.latent(OWNER, known.id), self._generator), known.learned), {})
+            return KeptFace(known.id, KnownFace.of(from_npz(faces.latent(OWNER, known.id), self._generator), known.learned), {})
         began = time.perf_counter()
         begun = self._editor.begin(photo, self._editor.editor.found(face), self._method, self._steps)
         project_with_progress(begun.projecting, label, checkpoint, bars=bars)
-        ws, seconds = begun.projecting.ws, time.perf_counter() - began
-        thumbnail = encode(self._editor.editor.reconstructed(ws)[::4, ::4].copy(), "webp")
+        latent, seconds = begun.projecting.latent, time.perf_counter() - began
+        thumbnail = encode(self._editor.editor.reconstructed(latent)[::4, ::4].copy(), "webp")
         known = faces.add(
             OWNER, photo_sha256=photo.sha256, face=face.index, box=face.box, quad=begun.aligned.quad.tolist(),
-            latent=to_npz(ws), thumbnail=thumbnail, generator=self._generator.digest, method=key,
+            latent=to_npz(latent), thumbnail=thumbnail, generator=self._generator.digest, method=key,
         )  # fmt: skip
-        return KeptFace(known.id, KnownFace(ws), {"project": seconds})
+        return KeptFace(known.id, KnownFace.of(latent), {"project": seconds})
 
     def learn(self, kept: KeptFace, expression: Expression, aligned: np.ndarray) -> KeptFace:
         """Return the face with its scale for the expression; a scale measured now is kept."""

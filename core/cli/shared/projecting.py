@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.errors import LatentUnreadable
+from core.latents import Latent
 from core.projection import Projecting
 
 CHECKPOINT_EVERY = 10  # steps: Ctrl-C loses at most so many
@@ -24,12 +24,12 @@ def progress_bars() -> Progress:
 
 def project_with_progress(
     projecting: Projecting, label: str, checkpoint: Path | None = None,
-    on_step: Callable[[int, np.ndarray], None] | None = None, every: int = 1, bars: Progress | None = None,
+    on_step: Callable[[int, Latent], None] | None = None, every: int = 1, bars: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a projection to its end under a progress bar, in `bars` if given.
 
     It continues from the file `checkpoint` if that is of the same photo and options, and updates it every ten steps, so that
-    Ctrl-C loses at most those; at the end it is removed. `on_step(step, ws)` is called after every `every` steps.
+    Ctrl-C loses at most those; at the end it is removed. `on_step(step, latent)` is called after every `every` steps.
     """
     if checkpoint is not None and checkpoint.is_file():
         with contextlib.suppress(LatentUnreadable):  # of an earlier run with other options: start afresh
@@ -41,7 +41,7 @@ def project_with_progress(
             if checkpoint is not None and step.step % CHECKPOINT_EVERY == 0:
                 _replace(checkpoint, projecting.checkpoint())
             if on_step is not None and (step.step % every == 0 or step.step == step.steps):
-                on_step(step.step, projecting.ws)
+                on_step(step.step, projecting.latent)
         bar.remove_task(task)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)

@@ -201,7 +201,7 @@ def test_the_workbench_answers_every_request(settings: Settings, astronaut_png: 
     *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 4, learned=face.learned))
     assert all(isinstance(one, Progress) for one in progress)
     assert isinstance(projected, Projected)
-    ws = from_npz(projected.latent, Models(settings).generator)
+    ws = from_npz(projected.latent, Models(settings).generator).ws
     looked_for, found = (
         next(iter(EditorWorkbench(bench.editor).render([Render(projected.latent, (0.8,), photo=astronaut_png, learned=where)])))
         for where in (replace(projected.learned, found=""), projected.learned)

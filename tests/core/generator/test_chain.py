@@ -125,13 +125,18 @@ def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_d
     assert done.exit_code == 0
     face = json.loads(done.stdout)["faces"][0]
     assert "shows no face" in face["note"]
-    ws = torch.from_numpy(from_npz(Path(face["latent"]), small))
+    latent = from_npz(Path(face["latent"]), small)
+    ws = torch.from_numpy(latent.ws)
     moved = apply(load_direction("smile", own, small), ws.expand(3, -1, -1), torch.tensor([1.0, 2.0, 0.0]))
-    wanted = Renderer(small).images(moved)
+    wanted = Renderer(small).images(moved, latent.noise)
     for one, picture in zip(face["variants"], wanted, strict=True):
         assert one["told"] is None
         assert np.array_equal(np.asarray(Image.open(one["file"])), picture)
     assert np.abs(wanted[1].astype(int) - wanted[2]).mean() > np.abs(wanted[0].astype(int) - wanted[2]).mean() > 0
+    kept = json.loads(run(own, *usual, "--smile", "2", "--neutral", "--method", "w", "--generator", "small").stdout)["faces"][0]
+    assert kept["stored"]
+    for one, picture in zip(kept["variants"], wanted, strict=True):
+        assert np.array_equal(np.asarray(Image.open(one["file"])), picture), "the noise was not kept with the face"
     again = json.loads(run(own, *usual, "--crop").stdout)["faces"][0]
     assert again["stored"]
     assert again["note"] is None

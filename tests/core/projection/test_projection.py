@@ -187,10 +187,10 @@ def test_latent_files_are_the_interchange_form(generator: Generator, tmp_path: P
     with np.load(file) as archive:
         assert archive["w"].shape == (1, generator.num_ws, 512)
         assert archive["w"].dtype == np.float32
-    assert np.array_equal(from_npz(file, generator), ws)
+    assert np.array_equal(from_npz(file, generator).ws, ws)
     one = tmp_path / "one.npz"
     np.savez(one, w=ws[:, 0])
-    assert np.array_equal(from_npz(one, generator), ws), "a single w serves every style"
+    assert np.array_equal(from_npz(one, generator).ws, ws), "a single w serves every style"
 
 
 def test_bad_latent_files_are_sentences(generator: Generator, tmp_path: Path) -> None:

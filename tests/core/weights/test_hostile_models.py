@@ -232,7 +232,7 @@ def test_a_backup_with_statements_of_its_own_is_refused(tmp_path: Path) -> None:
 def test_a_latent_of_the_right_kind_is_taken(generator: Generator) -> None:
     out = io.BytesIO()
     np.savez(out, w=np.zeros((1, 1, 512), dtype=np.float16))
-    assert from_npz(out.getvalue(), generator).shape == (1, generator.num_ws, 512)
+    assert from_npz(out.getvalue(), generator).ws.shape == (1, generator.num_ws, 512)
     out = io.BytesIO()
     np.savez_compressed(out, w=np.zeros((1, LARGEST // 2048, 512), dtype=np.float32))
     with pytest.raises(LatentUnreadable, match="too large"):

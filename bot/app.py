@@ -22,6 +22,7 @@ from bot.ops import logs
 from bot.ops.health import HealthServer, Metrics
 from bot.ops.logs import HELP
 from bot.ops.workers import Workers
+from bot.requests.generators import Generators
 from bot.transport.download import Downloader
 from bot.transport.identify import ask_start
 from bot.transport.reconnect import mend
@@ -33,7 +34,6 @@ from core.executor import Executor, Patience
 from core.executor.sandbox.confine import hide_memory, leave_no_core
 from core.settings import Settings
 from core.store import Store
-from core.weights.installed import chosen
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ async def _serve(settings: Settings, workbench: str) -> None:
     token = settings.discord_token.get_secret_value() if settings.discord_token is not None else ""
     if not token:
         raise BadSetting(name="DISCORD_TOKEN", reason=f"it is missing; make a bot at {HELP} and copy its token")
-    generator = await asyncio.to_thread(_generator, settings)
+    generators = await asyncio.to_thread(Generators.of, settings)
     async with contextlib.AsyncExitStack() as stack:
         store = await asyncio.to_thread(Store.open, settings)
         stack.push_async_callback(store.aclose)
@@ -115,7 +115,7 @@ async def _serve(settings: Settings, workbench: str) -> None:
             stack.push_async_callback(_end, asyncio.create_task(keep_compiled(settings)))
         watching = asyncio.create_task(metrics.watch_loop())
         stack.callback(watching.cancel)
-        await _connect(Parts(settings, store, executor, photos, generator, metrics), token)
+        await _connect(Parts(settings, store, executor, photos, generators, metrics), token)
 
 
 async def _connect(parts: Parts, token: str) -> None:
@@ -182,8 +182,3 @@ async def _alone(store: Store) -> None:
             return await asyncio.to_thread(store.alone)
         await asyncio.sleep(0.5)
     return await asyncio.to_thread(store.alone)
-
-
-def _generator(settings: Settings) -> str:
-    """Return the digest of the chosen generator. Raises NoSuchGenerator, WeightsMissing, WeightsCorrupt."""
-    return chosen(settings).digest

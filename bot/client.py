@@ -23,6 +23,7 @@ from bot.requests import recovery
 from bot.requests.access import require_own_message
 from bot.requests.consent import Consent
 from bot.requests.erasure import Erasure, Recent
+from bot.requests.generators import Generators
 from bot.requests.service import Service
 from bot.requests.steps import Work
 from bot.text.speaker import CommandTranslator, Speaker, speaker
@@ -65,7 +66,7 @@ class Parts:
     store: Store
     executor: Executor
     photos: Photos
-    generator: str  # digest of the generator that kept latents belong to
+    generators: Generators
     metrics: Metrics
 
 
@@ -98,7 +99,7 @@ class EgaoBot(BotBase):
         self.connections = Shards(self.shard_count or 1, parts.metrics, self.latency_of)
         self.presses = Presses()
         reader = PhotoReader(self, parts.photos, self.photo_gone)
-        work = Work(parts.settings, parts.store, parts.executor, reader, parts.generator)
+        work = Work(parts.settings, parts.store, parts.executor, reader, parts.generators)
         recent = Recent()
         self.service = Service(self, parts.settings, parts.store, work, parts.metrics, recent)
         self.consent = Consent(self, parts.store, self.service, self.photo_gone)

@@ -46,7 +46,8 @@ class AdminCog(
         """Show the server's settings with controls to change them."""
         require_admin(interaction)
         asker = await self.bot.asker(interaction)
-        await answer(interaction, panel(asker.say, asker.settings, content=self.bot.content))
+        generators = self.bot.parts.generators.names
+        await answer(interaction, panel(asker.say, asker.settings, content=self.bot.content, generators=generators))
 
     @app_commands.command(name="status", description="Queue, rates, failures and disk")
     @told

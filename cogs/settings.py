@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -29,6 +30,7 @@ QUEUE = {"queue_share": "admin.share", "longest_wait_seconds": "admin.wait", "re
 FORMS = {"limits": ("admin.limits.title", LIMITS), "queue": ("admin.queue.title", QUEUE)}
 WHOSE = ("own", "consented", "any")
 REFUSED = ("photo", "face")
+USUAL = "-"  # the deployment's own generator: no name begins with a dash
 MOST_CHANNELS = MOST_OPTIONS = 25  # a select's limits
 TEXT_CHANNELS = [discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.forum]
 
@@ -87,6 +89,8 @@ class SettingsCog(commands.Cog):
                 return {"whose_photos": chosen[0]}
             case "language" if chosen and chosen[0] in _offered():
                 return {"language": chosen[0]}
+            case "generator" if chosen and chosen[0] in (USUAL, *self.bot.parts.generators.names):
+                return {"generator": "" if chosen[0] == USUAL else chosen[0]}
             case "auto" if more:
                 return {"auto_replies": more[0] == "on"}
             case "spoiler" if more:
@@ -99,12 +103,16 @@ class SettingsCog(commands.Cog):
         guild_id = require_admin(press.interaction)
         settings = await self.bot.store.run(self.bot.store.guilds.set, guild_id, **changes)
         say = await self.bot.speaker(press.interaction)
-        page = panel(say, settings, content=self.bot.content, saved=True)
+        generators = self.bot.parts.generators.names
+        page = panel(say, settings, content=self.bot.content, saved=True, generators=generators)
         await press.interaction.response.edit_message(view=page.view)
 
 
-def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool = False) -> Page:
-    """Make the message with the present settings and their controls."""
+def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool = False, generators: Sequence[str] = ()) -> Page:
+    """Make the message with the present settings and their controls.
+
+    `generators`: names, the deployment's own first, then those that may be chosen instead; () where there is no choice.
+    """
     channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
         custom_id=custom_id("set", "channels"), placeholder=say("admin.channels.pick"), min_values=0,
         max_values=MOST_CHANNELS, channel_types=TEXT_CHANNELS,
@@ -131,8 +139,9 @@ def panel(say: Speaker, settings: GuildSettings, *, content: bool, saved: bool =
         channels, roles, _options(say, "whose", WHOSE, settings.whose_photos),
         _languages(say, settings.language), reports,
     )  # fmt: skip
+    more = (_generators(say, settings, generators),) if generators else ()
     text = ui.TextDisplay[Any](_text(say, settings, content=content, saved=saved))
-    return page_of([text, *(row(PressItem(select)) for select in selects), switches])
+    return page_of([text, *(row(PressItem(select)) for select in (*selects, *more)), switches])
 
 
 def _refused(say: Speaker, settings: GuildSettings) -> Any:
@@ -180,6 +189,16 @@ def _languages(say: Speaker, current: str) -> ui.Select[Any]:
     select: ui.Select[Any] = ui.Select(custom_id=custom_id("set", "language"))
     for one in _offered()[:MOST_OPTIONS]:
         select.add_option(label=f"{say('admin.language')}: {_called(say, one)}"[:100], value=one, default=one == current)
+    return select
+
+
+def _generators(say: Speaker, settings: GuildSettings, names: Sequence[str]) -> ui.Select[Any]:
+    """Make the select of the face generator: the deployment's own, or one by its name."""
+    own, *others = names[:MOST_OPTIONS]
+    select: ui.Select[Any] = ui.Select(custom_id=custom_id("set", "generator"))
+    for value, text in ((USUAL, say("admin.generator.usual", name=own)), *((one, one) for one in others)):
+        current = value == (settings.generator if settings.generator in others else USUAL)
+        select.add_option(label=f"{say('admin.generator')}: {text}"[:100], value=value, default=current)
     return select
 
 

@@ -8,8 +8,8 @@ EgaoError
 │                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
-├── LatentError           LatentUnreadable, LatentOfAnotherModel, NoSuchDirection, NoSuchExpression, FaceLost (NoFaceDrawn),
-│                         FaceRefused, NoSuchStoredFace, NothingStored
+├── LatentError           LatentUnreadable, LatentOfAnotherModel, GeneratorChanged, NoSuchDirection, NoSuchExpression,
+│                         FaceLost (NoFaceDrawn), FaceRefused, NoSuchStoredFace, NothingStored
 ├── ResultError           NotWhole, NotReached
 ├── WouldOverwrite        a file is there already
 ├── SettingsError         BadSetting, BadServerSetting, BadSeeds, ExtraMissing
@@ -85,6 +85,13 @@ class LatentUnreadable(LatentError):
 
 class LatentOfAnotherModel(LatentError):
     sentence = "This latent has {found} styles, the generator takes {expected}. Project the photo again with this generator."
+
+
+class GeneratorChanged(LatentError):
+    sentence = (
+        "This face was kept for another face generator than the one that draws here now, and it can't be carried over: its photo "
+        "is not there any more. Send the photo again."
+    )
 
 
 class NoSuchDirection(LatentError):

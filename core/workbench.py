@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,8 +37,10 @@ from core.latents import Latent, from_npz, to_npz
 from core.learned import Learned
 from core.pictures import PictureKind, Source, animate, encode
 from core.settings import Settings
+from core.weights.installed import with_digest
 
 THUMBNAIL = 256  # pixels
+OTHERS = 2  # generators beside the one of the settings: a StyleGAN2 of 1024 pixels takes 120 MB, and half as much in bfloat16
 PREVIEW_SECONDS = 2.5  # between two previews: a message is edited no more often than this, the others would be thrown away
 
 
@@ -54,10 +58,27 @@ class EditorWorkbench:
     """The Workbench that uses an Editor; core.executor.worker.workbench says what each method must do."""
 
     def __init__(self, editor: Editor) -> None:
+        """Keep the editor for the generator that the settings name; requests for others load theirs when they come."""
         self.editor = editor
         self.models = editor.models
         self.photos = PhotoEditor(editor)
         self.door = EditorDoor(self.photos)
+        self._others: OrderedDict[str, PhotoEditor] = OrderedDict()  # by digest, the one used last at the end
+
+    def with_generator(self, digest: str) -> PhotoEditor:
+        """Return the editor that draws with the generator of this digest; "" is the one that the settings name.
+
+        Raises NoSuchGenerator, WeightsError.
+        """
+        if digest in ("", self.models.generator.digest):
+            return self.photos
+        photos = self._others.pop(digest, None)
+        if photos is None:
+            photos = PhotoEditor(self.editor.beside(with_digest(self.models.settings, digest).name))
+        self._others[digest] = photos
+        while len(self._others) > OTHERS:
+            self._others.popitem(last=False)
+        return photos
 
     def find_faces(self, request: FindFaces) -> Iterator[Progress | FoundFaces]:
         looking = self.editor.looking(request.photo, alone=request.alone)
@@ -76,8 +97,9 @@ class EditorWorkbench:
 
     def project(self, request: Project) -> Iterator[Progress | Projected]:
         began = time.perf_counter()
-        photo, found = self.photos.look(request.photo, request.face, request.learned.found, alone=request.alone)
-        begun = self.photos.begin(photo, found, request.method, request.steps)
+        photos = self.with_generator(request.generator)
+        photo, found = photos.look(request.photo, request.face, request.learned.found, alone=request.alone)
+        begun = photos.begin(photo, found, request.method, request.steps)
         projecting, aligned = begun.projecting, begun.aligned.image
         if request.resume is not None:
             with contextlib.suppress(LatentUnreadable):  # of an earlier version or other options: from the start
@@ -88,13 +110,13 @@ class EditorWorkbench:
         for step in projecting.run():
             preview = checkpoint = None
             if (now := time.perf_counter()) - shown > PREVIEW_SECONDS:
-                shown, preview, checkpoint = now, self._preview(projecting.latent), projecting.checkpoint()
+                shown, preview, checkpoint = now, _preview(photos, projecting.latent), projecting.checkpoint()
             yield Progress(step.step, step.steps, step.eta, preview, checkpoint=checkpoint)
         seconds["project"] = time.perf_counter() - began
         began, latent = time.perf_counter(), projecting.latent
-        face = self.photos.learn(KnownFace.of(latent), default(), aligned, found)
+        face = photos.learn(KnownFace.of(latent), default(), aligned, replace(found, drawn=None))  # what it drew before is old
         seconds["scale"] = time.perf_counter() - began
-        yield Projected(to_npz(latent), self._preview(latent), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
+        yield Projected(to_npz(latent), _preview(photos, latent), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
 
     def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:
         for request in requests:
@@ -104,9 +126,10 @@ class EditorWorkbench:
                 yield error
 
     def _render(self, request: Render) -> Rendered:
-        face, placed, expression = self._known(request, request.size)
+        photos = self.with_generator(request.generator)
+        face, placed, expression = self._known(photos, request, request.size)
         original = None if placed is None else placed.original
-        variants = self.photos.pictures(face, request.strengths, expression, original)
+        variants = photos.pictures(face, request.strengths, expression, original)
         pictures = [self._file(one, placed, request) if one.told is None else b"" for one in variants]
         kinds, strengths = tuple(_kind(one) for one in pictures), tuple(one.strength for one in variants)
         told = tuple("" if one.told is None else one.told.code for one in variants)
@@ -120,37 +143,41 @@ class EditorWorkbench:
         return _whole_photo(placed.photo, one.pixels, request, untouched=one.untouched)
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
-        face, placed, expression = self._known(request, None)
+        photos = self.with_generator(request.generator)
+        face, placed, expression = self._known(photos, request, None)
         yield Progress(1, 3)
-        (one,) = self.photos.pictures(face, [request.strength], expression, None if placed is None else placed.original)
+        (one,) = photos.pictures(face, [request.strength], expression, None if placed is None else placed.original)
         if one.told is not None:
             raise one.told
         yield Progress(2, 3)
         picture = self._file(one, placed, request)
         yield Rendered((picture,), (), (_kind(picture),), (one.strength,), face.learned)
 
-    def _known(self, request: Render | Animate | FullSize, side: int | None) -> tuple[KnownFace, InPhoto | None, Expression]:
+    def _known(
+        self, photos: PhotoEditor, request: Render | Animate | FullSize, side: int | None
+    ) -> tuple[KnownFace, InPhoto | None, Expression]:
         """Return the face with its scale, its place in the request's photo (None without one), and the expression.
 
         The photo is made smaller to at most `side` pixels; None keeps its size. Raises FaceRefused if the face no
         longer passes the checks.
         """
         expression = named(request.expression)
-        face = KnownFace.of(from_npz(request.latent, self.models.generator), request.learned)
+        face = KnownFace.of(from_npz(request.latent, photos.editor.models.generator), request.learned)
         if not request.photo:
-            return self.door.checked(face, expression), None, expression
+            return EditorDoor(photos).checked(face, expression), None, expression
         try:
-            placed, face = self.photos.place(request.photo, request.face, face, side, alone=request.alone)
+            placed, face = photos.place(request.photo, request.face, face, side, alone=request.alone)
         except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
             raise FaceRefused from None
-        return self.photos.learn(face, expression), placed, expression
+        return photos.learn(face, expression), placed, expression
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
-        face, placed, expression = self._known(request, request.size)
+        photos = self.with_generator(request.generator)
+        face, placed, expression = self._known(photos, request, request.size)
         original = None if placed is None else placed.original
         frames = []
         for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
-            (frame,) = self.photos.pictures(face, [float(strength)], expression, original, judge=False)
+            (frame,) = photos.pictures(face, [float(strength)], expression, original, judge=False)
             in_photo = None if placed is None else placed.photo.in_srgb(frame.pixels)
             frames.append(Editor.resized(frame.pixels, request.size) if in_photo is None else in_photo)
             yield Progress(index + 1, request.frames)
@@ -158,11 +185,12 @@ class EditorWorkbench:
         yield Animated(picture, request.frames)
 
     def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
-        latents = [from_npz(one.latent, self.models.generator) for one in request.faces]
+        photos = self.with_generator(request.generator)
+        latents = [from_npz(one.latent, photos.editor.models.generator) for one in request.faces]
         faces = [OneFace(one.face, KnownFace.of(latent, one.learned), one.strength)
                  for one, latent in zip(request.faces, latents, strict=True)]  # fmt: skip
         expression, steps = named(request.expression), len(faces) + 1
-        work = EditTogether(self.photos, request.photo, faces, expression, request.size, alone=request.alone)
+        work = EditTogether(photos, request.photo, faces, expression, request.size, alone=request.alone)
         try:
             for step in work.run():
                 yield Progress(step, steps)
@@ -171,8 +199,9 @@ class EditorWorkbench:
         picture = _whole_photo(work.photo, work.pixels, request, untouched=work.untouched)
         yield DrawnTogether(picture, tuple(_became(one) for one in work.laid))
 
-    def _preview(self, latent: Latent) -> bytes:
-        return _small(self.editor.reconstructed(latent), "edited")
+
+def _preview(photos: PhotoEditor, latent: Latent) -> bytes:
+    return _small(photos.editor.reconstructed(latent), "edited")
 
 
 def _whole_photo(photo: Photo, pixels: np.ndarray, request: Render | FullSize | Together, *, untouched: bool) -> bytes:

@@ -63,7 +63,7 @@ class Pictures:
             files += [Attached(name) for name in shown if name.startswith("neutral.")]
         named_as = zip(("neutral", "edited")[-len(made) :], made, strict=False)
         files += [Attached(f"{name}.{suffix(one.data)}", one.data) for name, one in named_as if one.trouble is None]
-        say, notes = run.ask.say, [run.ask.say.error(one) for one in troubles]
+        say, notes = run.ask.say, [*run.notes, *(run.ask.say.error(one) for one in troubles)]
         if photo is None:
             notes.append(say("result.crop"))
         shown_as = Shown(
@@ -120,7 +120,7 @@ class Pictures:
         alt = say("alt.edited", strength=shown_as) if edited else say("alt.original")
         text = say("result.download", strength=shown_as)
         shown = Shown(*_shown(run, face), strength, (part,), public=False, spoiler=run.hidden, alt=run.alt)
-        return picture(say, shown, alt, text, edited=edited)
+        return picture(say, shown, alt, "\n-# ".join((text, *run.notes)), edited=edited)
 
     async def _animate(self, run: Run, face: FaceAndLatent) -> Page:
         """Make the page with an animation from neutral to the strength and back."""
@@ -141,7 +141,7 @@ class Pictures:
         strength = say.strength_of(run.ask.expression, stop)
         shown = Shown(*_shown(run, face), stop, (part,), public=not run.ask.private, spoiler=run.spoiler, alt=run.alt)
         alt, text = say("alt.animation", strength=strength), say("result.animation", strength=strength)
-        return picture(say, shown, alt, text)
+        return picture(say, shown, alt, "\n-# ".join((text, *run.notes)))
 
 
 class _Made(NamedTuple):
@@ -171,4 +171,5 @@ def _shown(run: Run, face: FaceAndLatent) -> tuple[int, int, str]:
 def _known(run: Run, face: FaceAndLatent, photo: bytes | None) -> dict[str, Any]:
     """Collect the parts of a request to draw the face."""
     about = {"face": face.face.face, "learned": face.face.learned, "expression": run.ask.expression}
-    return {"latent": face.latent, "photo": photo or b"", "alone": run.settings.alone, **about}
+    own = {"latent": face.latent, "generator": face.face.generator}
+    return {**own, "photo": photo or b"", "alone": run.settings.alone, **about}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -49,7 +50,7 @@ class GroupWork:
         """Keep the faces of new photos, or read those that are kept, into `run.group`. Raises EgaoError."""
         if run.ask.kind == "regroup":
             assert run.ask.group is not None
-            run.group = await self._store.run(self._kept, run)
+            await self._take(run, await self._store.run(self._kept, run))
             return
         looked = await self._look(run)
         await self._store.run(self._charge, run, len(looked))
@@ -59,6 +60,12 @@ class GroupWork:
         """Read the faces of a group; what was erased since it was asked for is left out. On a thread of the store's."""
         members = self._store.groups.of(run.owner, run.ask.group or 0)
         return [self._store.faces.with_latent(run.owner, one.face.id) for one in members]
+
+    async def _take(self, run: Run, kept: Sequence[FaceAndLatent]) -> None:
+        """Take kept faces into `run.group`, as the server's generator draws them. Without their photo there is no picture."""
+        run.group = [await self._keeper.fitted(run, one, drawn=False) for one in kept]
+        now = {old.face.id: new.face.id for old, new in zip(kept, run.group, strict=True)}
+        run.ask = replace(run.ask, strengths=tuple((now.get(face_id, face_id), one) for face_id, one in run.ask.strengths))
 
     async def _look(self, run: Run) -> list[Looked]:
         """Find the faces of each photo. A photo that can't be used is noted, and the others go on."""
@@ -167,6 +174,7 @@ class GroupWork:
             public=not run.ask.private,
             expires=min((one.expires for one in kept if one.expires is not None), default=None),
             left_out=tuple(run.left_out),
+            notes=tuple(run.notes),
             lost=len({face_id for face_id, _ in run.ask.strengths} - {one.id for one in kept}),
         )
 
@@ -208,7 +216,7 @@ class GroupWork:
         assert run.photo is not None
         ones = tuple(OneOf(face.latent, face.face.face, want, face.face.learned) for face, want in zip(faces, asked, strict=True))
         request = Together(
-            run.photo, ones, run.ask.expression, GALLERY_SIDE, GALLERY_KIND, max_bytes=most, alone=run.settings.alone
+            run.photo, ones, run.ask.expression, GALLERY_SIDE, GALLERY_KIND, most, run.settings.alone, faces[0].face.generator
         )
         if run.ask.kind == "group":
             async with Follow(run, self._store) as follow:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
+from bot.requests.generators import Generators
 from bot.requests.hard import HardPhotos
 from bot.requests.run import Follow, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef, digest
-from core.errors import JobTimedOut, WorkerDied
-from core.executor import Executor, FindFaces, FoundFace, FoundFaces, Project
+from core.errors import GeneratorChanged, JobTimedOut, PhotoError, WorkerDied
+from core.executor import Executor, FindFaces, FoundFace, FoundFaces, Project, Projected, Render
+from core.learned import NOTHING, Learned
 from core.methods import DEFAULT_METHOD, method_key
-from core.store import FaceAndLatent, Store
+from core.store import FaceAndLatent, Store, StoredFace
 
 
 class Keeper:
-    """One per bot. `generator`: the digest that kept latents belong to; `steps` of a projection, None for the method's own."""
+    """One per bot. `steps` of a projection, None for the method's own."""
 
-    def __init__(self, store: Store, executor: Executor, photos: PhotoReader, generator: str, steps: int | None) -> None:
+    def __init__(self, store: Store, executor: Executor, photos: PhotoReader, generators: Generators, steps: int | None) -> None:
         self._store, self._executor, self._photos = store, executor, photos
-        self._generator, self._method = generator, method_key(DEFAULT_METHOD, steps)
+        self._generators, self._method = generators, method_key(DEFAULT_METHOD, steps)
         self._steps = steps
         self._hard = HardPhotos()
 
@@ -51,8 +54,12 @@ class Keeper:
 
     async def known(self, run: Run, ref: PhotoRef, face: FoundFace) -> FaceAndLatent | None:
         """Find a face that is kept already, because this very photo was given before, and keep it on."""
-        find, key = self._store.faces.given_again, {"generator": self._generator, "method": self._method}
-        return await self._store.run(find, run.owner, run.photo_sha256, face.index, ref, **key)
+        find = self._store.faces.given_again
+        return await self._store.run(find, run.owner, run.photo_sha256, face.index, ref, **self._key(run))
+
+    def _key(self, run: Run) -> dict[str, str]:
+        """Say of which generator and method a face of this request is kept."""
+        return {"generator": self._generators.of_server(run.settings), "method": self._method}
 
     async def project(self, run: Run, ref: PhotoRef, face: FoundFace, mark: bytes = b"") -> FaceAndLatent:
         """Project a face and keep it.
@@ -61,7 +68,10 @@ class Keeper:
         """
         assert run.photo is not None
         resume = run.resume[len(mark) :] if run.resume is not None and run.resume.startswith(mark) else None
-        request = Project(run.photo, face.index, DEFAULT_METHOD, self._steps, resume, face.learned, run.settings.alone)
+        key = self._key(run)
+        request = Project(
+            run.photo, face.index, DEFAULT_METHOD, self._steps, resume, face.learned, run.settings.alone, key["generator"]
+        )
         with self._noting(run):
             async with Follow(run, self._store, mark) as follow:
                 wait = float(run.settings.longest_wait_seconds)
@@ -78,10 +88,62 @@ class Keeper:
             source=ref,
             learned=done.learned,
             job=run.job_id,
-            generator=self._generator,
-            method=self._method,
+            **key,
         )
         return FaceAndLatent(kept, done.latent)
+
+    async def fitted(self, run: Run, face: FaceAndLatent, *, drawn: bool = True) -> FaceAndLatent:
+        """Return a kept face as the server's generator draws it: projected anew, and noted, if it was kept for another one.
+
+        It is projected from its photo or, if that is gone and `drawn` allows it, from the picture that its own generator draws.
+        Raises GeneratorChanged, PhotoError, JobError.
+        """
+        key = self._key(run)
+        if face.face.generator == key["generator"]:
+            return face
+        known = await self._store.run(
+            self._store.faces.find, run.owner, face.face.photo_sha256, face.face.face, **key
+        )  # the photo was given again since
+        if known is not None:
+            return await self._store.run(self._store.faces.with_latent, run.owner, known.id)
+        photo = await self._photo_of(run, face.face)
+        if photo is not None:
+            done = await self._project(run, photo, face.face.face, Learned(face.face.learned.found))
+            run.refitted = "photo"
+        elif drawn and face.face.generator in self._generators.here:
+            done = replace(await self._from_drawn(run, face), learned=NOTHING)  # what was learned is of another picture
+            run.refitted = "drawn"
+        else:
+            raise GeneratorChanged
+        refit, about = self._store.faces.refit, {"latent": done.latent, "learned": done.learned, "job": run.job_id, **key}
+        return await self._store.run(refit, run.owner, face.face.id, **about)
+
+    async def _photo_of(self, run: Run, face: StoredFace) -> bytes | None:
+        """Have the photo of a kept face in memory; None if it is gone. Raises PhotoUnreachable where it may come back."""
+        if run.photo is None or run.photo_sha256 != face.photo_sha256:
+            self.let_go(run)
+            if (data := await self._photos.of_face(face, wait=True)) is None:
+                return None
+            run.photo, run.photo_sha256 = data, face.photo_sha256
+            self._hard.check(run.photo_sha256)
+        return run.photo
+
+    async def _from_drawn(self, run: Run, face: FaceAndLatent) -> Projected:
+        """Project a face from the picture that its own generator draws of it. Raises GeneratorChanged if that shows no face."""
+        request = Render(face.latent, (0.0,), size=None, learned=face.face.learned, generator=face.face.generator)
+        picture = (await self._executor.submit(request, run.owner)).pictures[0]
+        try:
+            return await self._project(run, picture, 0)
+        except PhotoError:
+            raise GeneratorChanged from None
+
+    async def _project(self, run: Run, photo: bytes, number: int, learned: Learned = NOTHING) -> Projected:
+        """Project a face anew, without a sign of it: the picture that is shown stays until the new one is there."""
+        generator, alone = self._key(run)["generator"], run.settings.alone
+        request = Project(photo, number, DEFAULT_METHOD, self._steps, None, learned, alone, generator)
+        with self._noting(run):
+            wait = float(run.settings.longest_wait_seconds)
+            return await self._executor.submit(request, run.owner, longest_wait=wait)
 
     @contextlib.contextmanager
     def _noting(self, run: Run) -> Iterator[None]:

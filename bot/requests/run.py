@@ -40,6 +40,7 @@ class Run:
     barred: frozenset[int] = frozenset()  # of these, by number in the store: those whose photo's author lets nobody use it now
     left_out: list[tuple[int, int | None, EgaoError]] = field(default_factory=list)  # photo and face (None: all of it), why
     part: tuple[int, int] | None = None  # which of how many faces is worked on, from 1
+    refitted: str = ""  # "photo" or "drawn": what a kept face was projected anew from, for the server's generator has changed
     doing: str = ""  # key of what is done for it just now, if that is not what is usual for its kind
     task: asyncio.Task[None] | None = None
     spent: bool = False  # the counted use is not given back: the work is done, or its photo crashed a worker
@@ -67,6 +68,11 @@ class Run:
         """Where its photos are, for new photos or kept faces, as far as known."""
         kept = self.group if self.face is None else [self.face]
         return self.ask.photos or [one.face.source for one in kept if one.face.source is not None]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the member is told beside the answer."""
+        return [self.ask.say(f"result.refitted.{self.refitted}")] if self.refitted else []
 
     def shown(self, progress: Progress, preview: Attached | None) -> Page:
         """Make the page that shows the progress."""

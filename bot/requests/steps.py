@@ -6,6 +6,7 @@ The executor does all heavy work and the store keeps all data; this module only 
 from __future__ import annotations
 
 from bot.requests.drawing import Pictures
+from bot.requests.generators import Generators
 from bot.requests.group import GroupWork
 from bot.requests.keeping import Keeper
 from bot.requests.run import Choice, Run
@@ -18,12 +19,12 @@ from core.store import Store
 
 
 class Work:
-    """Does requests. `generator` is the digest that kept latents belong to."""
+    """Does requests."""
 
-    def __init__(self, settings: Settings, store: Store, executor: Executor, photos: PhotoReader, generator: str) -> None:
+    def __init__(self, settings: Settings, store: Store, executor: Executor, photos: PhotoReader, generators: Generators) -> None:
         self._store = store
         self.spending = executor.spending
-        self._keeper = Keeper(store, executor, photos, generator, settings.projection_steps or None)
+        self._keeper = Keeper(store, executor, photos, generators, settings.projection_steps or None)
         self._pictures = Pictures(store, executor, photos)
         self._groups = GroupWork(store, executor, photos, self._keeper)
 
@@ -41,7 +42,8 @@ class Work:
                     return choice
             else:
                 assert run.ask.face_id is not None
-                run.face = await self._store.run(self._store.faces.with_latent, run.owner, run.ask.face_id)
+                kept = await self._store.run(self._store.faces.with_latent, run.owner, run.ask.face_id)
+                run.face = await self._keeper.fitted(run, kept)
             return await self._draw(run)
         finally:
             self._keeper.let_go(run)

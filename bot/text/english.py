@@ -76,6 +76,13 @@ TEXT: Final[dict[str, Sentence]] = {
     "result.kept": "The face is kept until {until}; `/forget` erases it at once.",
     "result.erased": "That face is not kept any more. Send the photo again; `/faces` lists what is kept.",
     "result.crop": "The photo is not there any more, so this is the face alone. Send it again to have it back in the photo.",
+    "result.refitted.photo": (
+        "Another face generator draws here now, so this face was learned anew, from its photo: it may look a little different."
+    ),
+    "result.refitted.drawn": (
+        "Another face generator draws here now. The photo is not there any more, so this face was learned anew from what the "
+        "earlier generator drew of it, and may look less like it."
+    ),
     "result.download": "### Full size, strength {strength}",
     "result.animation": "### From neutral to {strength}",
     "result.deleted": "The picture is deleted. The face itself is kept until {until}.",
@@ -273,6 +280,8 @@ TEXT: Final[dict[str, Sentence]] = {
     "admin.spoiler": "Pictures as spoilers",
     "admin.report": "Reports of pictures go to",
     "admin.report.pick": "Channel that reports of pictures go to",
+    "admin.generator": "Face generator",
+    "admin.generator.usual": "{name}, as egao's operator chose",
     "admin.language": "Language",
     "admin.language.auto": "each member's own",
     "admin.content.off": "The bot runs without the message content permission, so photos in channels are seen only with a mention.",

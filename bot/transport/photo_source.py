@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -63,15 +62,20 @@ class PhotoReader:
     def __init__(self, bot: discord.Client, photos: Photos, gone: Gone) -> None:
         self._bot, self._photos, self._gone = bot, photos, gone
 
-    async def of_face(self, stored: StoredFace) -> bytes | None:
-        """Fetch the photo of a kept face; None if it is gone or has changed."""
+    async def of_face(self, stored: StoredFace, *, wait: bool = False) -> bytes | None:
+        """Fetch the photo of a kept face; None if it is gone or has changed.
+
+        With `wait`, PhotoUnreachable is raised while Discord fails, since the photo may be had later; else that is None too.
+        """
         if stored.source is None:
             return None
-        with contextlib.suppress(PhotoError):
+        try:
             data = await self.fetch(stored.source)
-            if await asyncio.to_thread(digest, data) == stored.photo_sha256:
-                return data
-        return None
+        except PhotoError as error:
+            if wait and isinstance(error, PhotoUnreachable):
+                raise
+            return None
+        return data if await asyncio.to_thread(digest, data) == stored.photo_sha256 else None
 
     async def fetch(self, ref: PhotoPlace) -> bytes:
         try:

@@ -55,6 +55,7 @@ class GroupShown:
     public: bool
     expires: float | None = None
     left_out: tuple[tuple[int, int | None, EgaoError], ...] = ()  # photo of the message and face (None: all of it), why
+    notes: tuple[str, ...] = ()
     lost: int = 0  # how many faces were erased since the picture was made
 
     @property
@@ -154,7 +155,7 @@ def _lines(say: Speaker, shown: GroupShown) -> Iterator[str]:
 
 
 def _notes(say: Speaker, shown: GroupShown) -> Iterator[str]:
-    """Say which faces stay as they are, once for each reason."""
+    """Say what else there is to say, and which faces stay as they are, once for each reason."""
     reasons: dict[str, list[str]] = {}
     for one in shown.faces:
         if one.trouble is not None:
@@ -164,6 +165,7 @@ def _notes(say: Speaker, shown: GroupShown) -> Iterator[str]:
         name = "" if face is None else say("face.unnamed", n=face + 1)
         where = say("group.photo", n=photo + 1) if of_many else ""
         reasons.setdefault(say.error(error), []).append(" ".join(filter(None, (where, name))))
+    yield from shown.notes
     for reason, names in reasons.items():
         yield say("group.left", names=", ".join(names), reason=reason)
     if shown.lost:

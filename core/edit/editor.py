@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -73,6 +74,12 @@ class Editor:
         self.models, self._strangers = models, strangers
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
         self._judged = Judged()
+
+    def beside(self, name: str) -> Self:
+        """Make an editor that draws with another generator, and shares with this one all that depends on none."""
+        other = type(self)(self.models.beside(name), strangers=self._strangers)
+        other._judged = self._judged
+        return other
 
     @property
     def checks(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Self
 
 from core.compiled.kept import CodeCache
 from core.device import choose_device, use_threads
@@ -40,6 +41,14 @@ class Models:
     def generator(self) -> Generator:
         generator = load_generator(self.settings)
         return generator.to(self.device) if self.device.type != "cpu" else generator  # type: ignore[attr-defined]
+
+    def beside(self, name: str) -> Self:
+        """Make the networks for another generator, with those that depend on none shared. Loads nothing of it yet."""
+        other = type(self)(self.settings.model_copy(update={"generator": name}))
+        other.finder, other.features, other.things = self.finder, self.features, self.things
+        if "gates" in self.__dict__:  # where photos are not checked they are never loaded
+            other.gates = self.gates
+        return other
 
     @cached_property
     def renderer(self) -> Renderer:

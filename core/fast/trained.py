@@ -15,11 +15,14 @@ from core.errors import PartMissing, WeightsMissing, WeightsUnfit
 from core.generator.protocol import Generator
 from core.settings import Settings
 from core.untrusted import read_as_data
-from core.weights.parts import find_part
+from core.weights.parts import CURVATURE as CURVATURE
+from core.weights.parts import ENCODER as ENCODER
+from core.weights.parts import FAST, find_part
+from core.weights.parts import PREVIEW as PREVIEW
 
-FOLDER = "fast"
+FOLDER = FAST
+
 M = TypeVar("M", bound=nn.Module)
-PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors", "curvature.safetensors"
 
 
 def trained_file(settings: Settings, generator: Generator, name: str) -> Path:

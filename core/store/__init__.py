@@ -4,7 +4,7 @@ Every row has an owner, and rows can be erased by owner, by server and by messag
 """
 
 from core.store.erasure import Erased, Expired
-from core.store.faces import FaceAndLatent, FaceCount, PhotoPlace, StoredFace
+from core.store.face import FaceAndLatent, FaceCount, PhotoPlace, StoredFace
 from core.store.guilds import GuildSettings
 from core.store.job import Job, Recovered
 from core.store.limits import Left

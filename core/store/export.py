@@ -16,7 +16,8 @@ import sqlite_utils
 
 from core.errors import NoSuchStoredFace, StoreDamaged
 from core.store.erasure import PERSONAL
-from core.store.faces import Faces, StoredFace
+from core.store.face import StoredFace
+from core.store.faces import Faces
 from core.store.groups import Groups
 from core.store.job import Job
 from core.store.jobs import Jobs

@@ -11,14 +11,15 @@ import contextlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import Any
 
 import sqlite_utils
 
 from core.errors import JobCancelled, NoSuchStoredFace, StoreDamaged
 from core.learned import NOTHING, Learned
 from core.store.database import next_id
+from core.store.face import FaceAndLatent, FaceCount, PhotoPlace, StoredFace
 from core.store.guilds import retention_seconds
 from core.store.owner import Owner
 from core.store.part import Part, in_row, photo_index, to_json
@@ -31,56 +32,6 @@ _ABOUT = (
 )
 TYPED = 10**9  # ids of the command line's faces are below, ids of members' faces, which follow the time, above
 _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
-
-
-@dataclass(frozen=True)
-class PhotoPlace:
-    """Where a photo on Discord is: read from `url` while that is fresh, later from its message."""
-
-    url: str
-    size: int
-    attachment_id: int
-    channel_id: int | None = None
-    message_id: int | None = None
-    author_id: int | None = None  # who posted that message; None where a photo came with a command, from its member
-    spoiler: bool = False  # its sender covered it: so is every answer
-    alt: str = ""  # its description by the sender
-
-
-@dataclass(frozen=True)
-class StoredFace:
-    """All about a kept face but its latent and picture."""
-
-    id: int
-    owner: Owner
-    face: int  # numbered from the left in its photo, from 0
-    box: tuple[float, ...]  # x0, y0, x1, y1 in pixels of the photo
-    quad: tuple[tuple[float, float], ...]  # the four corners of the aligned crop in the photo, from the upper left
-    generator: str  # digest of the generator that the latent belongs to
-    method: str
-    name: str | None  # given by the owner
-    channel_id: int | None  # where its result is shown
-    message_id: int | None
-    created: float  # when the photo was last given
-    last_used: float
-    expires: float | None
-    photo_sha256: str  # of the photo's bytes
-    source: PhotoPlace | None  # where its photo can be read again
-    learned: Learned  # all else that is known of it
-
-
-class FaceAndLatent(NamedTuple):
-    """A face and its latent, as the bytes of an .npz file."""
-
-    face: StoredFace
-    latent: bytes
-
-
-class FaceCount(NamedTuple):
-    """The number of kept faces, and of the members they belong to."""
-
-    faces: int
-    members: int
 
 
 class Faces(Part):
@@ -224,6 +175,25 @@ class Faces(Part):
             source = self._one(db, owner, face_id).source
             db.table("faces").update(face_id, {"extras": self._known(in_row(owner, face_id), source, learned)})
             return self._one(db, owner, face_id)
+
+    def refit(
+        self, owner: Owner, face_id: int, *, latent: bytes, generator: str, method: str, learned: Learned, job: int | None = None
+    ) -> FaceAndLatent:
+        """Replace a face's latent by one of another generator, and all that was learned of the face with the old one.
+
+        Its number, name, picture and time stay. If this photo's face is kept for that generator already, that one is returned
+        and nothing is changed. Raises NoSuchStoredFace, and JobCancelled as `add` does.
+        """
+        with self.database.writing() as db:
+            _check_running(db, owner, job)
+            face = self._one(db, owner, face_id)
+            key = self._key(owner, face.photo_sha256, face.face, generator, method)
+            for known in self._numbers(db, owner, key):
+                return self._with_latent(db, owner, known)
+            row = in_row(owner, face_id)
+            sealed = {"latent": self._seal(latent, "faces", "latent", row), "extras": self._known(row, face.source, learned)}
+            db.table("faces").update(face_id, {"generator": generator, "method": method, **sealed})
+            return self._with_latent(db, owner, face_id)
 
     def delete(self, owner: Owner, face_id: int) -> None:
         """Erase one face, from the file too. Raises NoSuchStoredFace."""

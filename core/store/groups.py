@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from core.errors import NoSuchStoredFace, StoreDamaged
 from core.store.database import Database
-from core.store.faces import Faces, StoredFace
+from core.store.face import StoredFace
+from core.store.faces import Faces
 from core.store.owner import Owner
 from core.store.part import Part
 from core.store.vault import Vault

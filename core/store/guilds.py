@@ -51,6 +51,7 @@ class GuildSettings(BaseModel):
     retention_hours: int = Field(default=48, ge=1, le=720)
     spoiler: bool = False
     language: Language = AUTO  # each member's own
+    generator: str = Field(default="", max_length=64)  # by its name; "": the deployment's
     report_channel: int | None = Field(default=None, gt=0)
 
     @property

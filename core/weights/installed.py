@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import NoSuchGenerator, WeightsMissing
+from core.expressions import default
 from core.settings import Settings
 from core.weights.cache import weight_path
 from core.weights.manifest import load_manifest
-from core.weights.parts import made_in, read_about
+from core.weights.parts import CURVATURE, DIRECTION, ENCODER, FAST, STARTS, find_part, made_in, read_about
 
 DEFAULT: Final = "mobilestylegan-ffhq"  # needs nothing of the user's
 WEIGHTS: Final = "generator.safetensors"
@@ -39,6 +40,26 @@ def installed(settings: Settings) -> list[Installed]:
         if about and (folder / WEIGHTS).is_file():
             found.append(Installed(about["name"], about["digest"], folder / WEIGHTS, about.get("source", "")))
     return found
+
+
+def with_digest(settings: Settings, digest: str) -> Installed:
+    """Find the generator of this digest. Raises NoSuchGenerator."""
+    known = installed(settings)
+    for entry in known:
+        if entry.digest == digest:
+            return entry
+    raise NoSuchGenerator(name=digest[:12], known=", ".join(entry.name for entry in known))
+
+
+def offered(settings: Settings) -> list[Installed]:
+    """List the generators that have all that the bot needs of one: what `fast` needs, and the default expression's direction."""
+    direction = DIRECTION.format(default().move.direction)
+    needed = ((f"{FAST}/{CURVATURE}",), (f"{FAST}/{ENCODER}", STARTS), (direction,))  # one of each
+    return [
+        entry
+        for entry in installed(settings)
+        if entry.file.is_file() and all(any(find_part(settings, entry, part) for part in parts) for parts in needed)
+    ]
 
 
 def chosen(settings: Settings) -> Installed:

@@ -27,7 +27,10 @@ from core.untrusted import read_as_data
 SHIPPED: Final = Path(str(files("data"))) / "generators"
 ABOUT: Final = "generator.toml"
 LABELS, STARTS, MAPS = "seeds/labels.npz", "starts/seeds.safetensors", "reach/maps.safetensors"
+FAST: Final = "fast"  # folder of the networks of the fast projection
+PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors", "curvature.safetensors"
 CURVES: Final = "curves/{}.safetensors"  # of the expression of that name
+DIRECTION: Final = "directions/{}.safetensors"  # of the direction of that name
 
 
 class Named(Protocol):

@@ -22,6 +22,7 @@ from simcord.components import walk_components
 
 from bot.client import EgaoBot, Parts, intents
 from bot.ops.health import Metrics
+from bot.requests.generators import Generators
 from bot.text.privacy import CONSENT_VERSION
 from bot.transport import retry
 from core.errors import PhotoGone
@@ -176,9 +177,12 @@ async def running(
     workbench: str = CREATE,
     patience: float = 20.0,
     process: bool = False,
+    generators: Generators | None = None,
     **environ: str,
 ) -> AsyncIterator[World]:
     """The world, up and running. `patience`: seconds that one act of a member may take to settle.
+
+    `generators`: those of a real workbench; None for the one name that a stand-in knows.
 
     The worker is a thread, which is there at once, unless a `process` is asked for: for its death, or its pid.
     """
@@ -187,7 +191,7 @@ async def running(
     photos = CdnPhotos()
     launcher = None if process else LocalLauncher()
     async with HeldExecutor(settings, workbench, devices=["cpu"], split=False, launcher=launcher) as executor:
-        world = World(Parts(settings, store, executor, photos, GENERATOR, Metrics()), photos)
+        world = World(Parts(settings, store, executor, photos, generators or Generators(GENERATOR), Metrics()), photos)
         if not content:
             world.bot = world.make_bot(content=False)
         env = simcord.Env(world.bot, settle_timeout=patience, approved_intents=intents(content=content))

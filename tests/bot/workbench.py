@@ -115,7 +115,7 @@ class Bench:
             if orders["only"] in (None, request.face):
                 _fail(orders, "project")
             yield Progress(step + 1, orders["steps"], 1.0, _png((32, 32), step, mark), checkpoint=b"%d" % (step + 1))
-        latent = json.dumps({"face": request.face, "from": first, "mark": mark}).encode()
+        latent = json.dumps({"face": request.face, "from": first, "mark": mark, "of": request.generator}).encode()
         original = _png((32, 32), 90, mark)
         learned = Learned(f"{request.learned.found}, drawn").with_scale(_scale(""))
         yield Projected(latent, _png((32, 32), 10, mark), {"project": 0.1}, original, learned)
@@ -124,6 +124,7 @@ class Bench:
         return [self._render(request) for request in requests]
 
     def _render(self, request: Render) -> Rendered:
+        _fits(request.latent, request.generator)
         strengths = tuple(NEUTRAL if one == "neutral" else float(one) for one in request.strengths)
         pictures = tuple(_encode(request, strength) for strength in strengths)
         learned, name = request.learned, request.expression or default().name
@@ -141,11 +142,12 @@ class Bench:
         yield self._render(
             Render(
                 request.latent, (request.strength,), request.expression, None, request.kind, request.max_bytes,
-                request.photo, request.face, request.learned,
+                request.photo, request.face, request.learned, generator=request.generator,
             )
         )  # fmt: skip
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
+        _fits(request.latent, request.generator)
         frames = [_grey(request.start + (request.stop - request.start) * n / 3) for n in range(4)]
         yield Progress(4, 4)
         out = io.BytesIO()
@@ -155,6 +157,8 @@ class Bench:
 
     def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
         """A stripe for each face of the photo, in the grey of its strength; one that is not edited keeps the photo's grey."""
+        for face in request.faces:
+            _fits(face.latent, request.generator)
         with Image.open(io.BytesIO(request.photo)) as photo:
             picture, orders = photo.convert("RGB"), _orders(request.photo)
         became = []
@@ -227,6 +231,12 @@ def _misbehave(how: str) -> None:
         case "hoard":
             while True:
                 hoard.append(bytearray(2**24))
+
+
+def _fits(latent: bytes, generator: str) -> None:
+    """Refuse a latent that is drawn with another generator than it was found for."""
+    if json.loads(latent).get("of", generator) != generator:
+        raise errors.LatentOfAnotherModel(found=1, expected=2)
 
 
 def _mark_of(latent: bytes) -> str:

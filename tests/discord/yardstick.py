@@ -25,7 +25,7 @@ class Yardstick(EditorWorkbench):
         return [self._timed(request) for request in requests]
 
     def _timed(self, request: Render) -> Rendered:
-        face, placed, expression = self._known(request, request.size)
+        face, placed, expression = self._known(self.photos, request, request.size)
         scale = self.photos.scale(face, expression)
         began = time.perf_counter()
         (variant,) = self.editor.variants(face.ws, request.strengths, expression, scale, judge=False)

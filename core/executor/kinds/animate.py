@@ -28,6 +28,7 @@ class Animate(Asks["Animated"]):
     face: int = 0
     learned: Learned = NOTHING
     alone: bool = False  # as in `FindFaces`
+    generator: str = ""  # as in `Render`
 
 
 @dataclass(frozen=True)

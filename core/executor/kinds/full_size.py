@@ -26,6 +26,7 @@ class FullSize(Asks[Rendered]):
     face: int = 0
     learned: Learned = NOTHING
     alone: bool = False  # as in `FindFaces`
+    generator: str = ""  # as in `Render`
 
 
 register(

@@ -24,6 +24,7 @@ class Project(Asks["Projected"]):
     resume: bytes | None = None  # a `Progress.checkpoint` of the same request, to go on from
     learned: Learned = NOTHING  # as `FoundFace` had it of this very photo; without it the face is looked for again
     alone: bool = False  # as in `FindFaces`
+    generator: str = ""  # digest of the one to find a latent of; "": the one that the settings name
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Render(Asks["Rendered"]):
     face: int = 0  # number of the face in the photo
     learned: Learned = NOTHING  # from `Projected` or an earlier `Rendered`; missing parts are found and measured
     alone: bool = False  # as in `FindFaces`
+    generator: str = ""  # digest of the one that the latent belongs to; "": the one that the settings name
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Together(Asks["DrawnTogether"]):
     kind: PictureKind = "jpeg"
     max_bytes: int | None = None
     alone: bool = False  # as in `FindFaces`
+    generator: str = ""  # as in `Render`
 
 
 @dataclass(frozen=True)

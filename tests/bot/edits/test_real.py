@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bot.requests.generators import Generators
 from core.expressions import default
 from core.faces import FaceFinder
 from core.settings import Settings
@@ -36,7 +37,13 @@ async def test_a_real_photo_gets_real_pictures(tmp_path: Path, settings: Setting
             return default().of(face.blendshapes)
 
         async with running(
-            tmp_path, process=True, workbench=create, patience=500, EGAO_CACHE=cache, EGAO_PROJECTION_STEPS="3"
+            tmp_path,
+            process=True,
+            workbench=create,
+            patience=500,
+            generators=Generators.of(settings),
+            EGAO_CACHE=cache,
+            EGAO_PROJECTION_STEPS="3",
         ) as world:
             world.open()
             world.consent(world.ann)

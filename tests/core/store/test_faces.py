@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def test_no_accessor_reaches_another_owners_face(store: Store, stranger: Owner) 
         lambda: faces.place(stranger, face.id, 1, 2), lambda: faces.rename(stranger, face.id, "mine"),
         lambda: faces.note(stranger, face.id, LEARNED), lambda: faces.delete(stranger, face.id),
         lambda: faces.with_latent(stranger, face.id),
+        lambda: faces.refit(stranger, face.id, latent=b"", generator="h", method="w", learned=LEARNED),
     ]  # fmt: skip
     for call in calls:
         with pytest.raises(NoSuchStoredFace):
@@ -108,6 +110,31 @@ def test_the_latest_is_the_last_given_or_picked(store: Store, clock: Clock) -> N
     of_this_generator = store.faces.latest(HERE, GENERATOR)
     assert of_this_generator is not None
     assert of_this_generator.id == second.id
+
+
+def test_a_face_goes_over_to_another_generator_under_its_number(store: Store, clock: Clock) -> None:
+    place = PhotoPlace("http://cdn/1", 9, 3, 5, 6)
+    face = keep_face(store, HERE, latent=b"old", learned=LEARNED, source=place, thumbnail=b"\x89PNG")
+    store.faces.rename(HERE, face.id, "me")
+    clock.passes(60)
+    new = {"latent": b"new", "generator": "h" * 64, "method": "w+", "learned": Learned("there")}
+    refit = store.faces.refit(HERE, face.id, **new)
+    assert refit.latent == store.faces.latent(HERE, face.id) == b"new"
+    kept = {"name": "me", "generator": "h" * 64, "learned": Learned("there")}
+    assert refit.face == store.faces.get(HERE, face.id) == replace(face, **kept)
+    assert store.faces.thumbnail(HERE, face.id) == b"\x89PNG"
+    again = keep_face(store, HERE, latent=b"again")  # the photo given for the first generator once more
+    assert again.id != face.id
+    assert store.faces.refit(HERE, again.id, **{**new, "latent": b"newer"}).latent == b"new", "it is kept for that one already"
+    assert store.faces.latent(HERE, again.id) == b"again"
+    assert store.integrity() == []
+
+
+def test_a_face_of_a_request_that_was_ended_does_not_go_over(store: Store) -> None:
+    face = keep_face(store, HERE, latent=b"old")
+    with pytest.raises(JobCancelled):
+        store.faces.refit(HERE, face.id, latent=b"new", generator="h" * 64, method="w+", learned=LEARNED, job=77)
+    assert store.faces.latent(HERE, face.id) == b"old"
 
 
 def test_a_photo_given_again_is_renewed_and_found_with_its_latent_in_one_step(store: Store, clock: Clock) -> None:

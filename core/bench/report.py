@@ -30,8 +30,21 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
     if "process" in report:
         rows = [(name, f"{of['seconds']:.1f}", f"{of['megabytes']:.0f}") for name, of in report["process"].items()]
         yield _rows("processes, started afresh", ("", "seconds", "megabytes at the peak"), rows)
+    if "generators" in report:
+        yield _generators(report["generators"])
     if "hostile" in report:
         yield _hostile(report["hostile"])
+
+
+def _generators(generators: dict[str, Any]) -> Table:
+    kinds = ("picture", "fast picture", "step", "fast step")
+    columns = ("", *(f"{kind}: s (processor)" for kind in kinds), "MB drawing", "MB projecting")
+    rows = [
+        (name, *(f"{of[kind]['seconds']:.2f} ({of[kind]['processor']:.2f})" for kind in kinds),
+         str(of["picture"]["megabytes"]), str(of["step"]["megabytes"]))
+        for name, of in generators.items()
+    ]  # fmt: skip
+    return _rows("generators, each in a process of its own; random weights but for the first", columns, rows)
 
 
 def _hostile(hostile: dict[str, Any]) -> Table:

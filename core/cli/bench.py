@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from core.bench.capacity import Work, least_workers
+from core.bench.generators import NAMES, bench_generators
 from core.bench.hostile import bench_hostile
 from core.bench.machine import machine
 from core.bench.processes import bench_processes
@@ -44,7 +45,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory, and quality over time. Needs the extra `eval`.")
-    for command in (render, project, process, hostile, store, capacity, bot, chat, cluster):
+    for command in (render, project, process, generators, hostile, store, capacity, bot, chat, cluster):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -70,6 +71,17 @@ def process(
 ) -> None:
     """Measure processes started afresh: seconds until a worker is ready, seconds of a whole edit, and the most memory of both."""
     _report({"process": bench_processes(settings_for(named), photo, rounds)}, out)
+
+
+def generators(
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"which, such as stylegan2-1024; if not given, {', '.join(NAMES)}")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="how many times each picture and step is timed")] = 3,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Measure each family by its architecture, with random weights: a picture, a step of a projection, the most memory."""
+    _report({"generators": bench_generators(Settings.load(), names or NAMES, rounds, _say)}, out)
 
 
 def hostile(

@@ -14,6 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.bench import projecting, rendering
+from core.bench.architectures import random_generator
+from core.bench.generators import bench_generators
 from core.bench.hostile import bench_hostile
 from core.bench.projecting import bench_projecting
 from core.bench.quality import MEASURES, Judge, SecondDistance
@@ -21,6 +23,7 @@ from core.bench.report import draw_quality, tables
 from core.bench.storing import LATENT, PICTURE
 from core.cli import app
 from core.edit import Editor, Models
+from core.errors import BadSetting
 from core.generator import seed_w
 from core.settings import Settings
 from core.timing import take_turns
@@ -154,3 +157,39 @@ def test_the_store_is_measured_over_a_history(tmp_path: Path) -> None:
         assert measured["bytes of a face"] > LATENT + PICTURE
         assert len(measured["seconds"]) == 4
     assert [file.name for file in tmp_path.iterdir()] == ["store.json"], "the store itself is gone"
+
+
+@pytest.mark.parametrize("name", ["progan-32", "stylegan-32", "stylegan2-64", "stylegan3-t-64", "stylegan3-r-64"])
+def test_random_generators_are_whole_ones_of_their_family(name: str) -> None:
+    generator = random_generator(name)
+    again = random_generator(name)
+    w = seed_w(generator, [1, 2], 1.0)  # type: ignore[arg-type]  # families are whole generators
+    with torch.inference_mode():
+        images = generator.synthesis(generator.broadcast(w))  # type: ignore[operator]
+        assert torch.equal(images, again.synthesis(again.broadcast(w)))  # type: ignore[operator]
+    side = int(name.rpartition("-")[2])
+    assert images.shape == (2, 3, side, side)
+    assert images.isfinite().all()
+    assert float((images[0] - images[1]).abs().mean()) > 0.001, "the picture must come from its latent"
+
+
+def test_the_largest_is_the_published_architecture() -> None:
+    """The published class of config-f has 30,370,060 trained numbers at 1024 pixels."""
+    generator = random_generator("stylegan2-1024")
+    assert sum(one.numel() for one in generator.parameters()) == 30_370_060
+    assert generator.num_ws == 18
+
+
+def test_generators_are_measured_in_processes_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="stylegan4"):
+        bench_generators(settings, ["stylegan4-64"], 1, print)
+    environment = {"EGAO_CACHE": str(settings.cache), "EGAO_HOME": str(tmp_path), "EGAO_DEVICE": "cpu"}
+    call = ["bench", "generators", "stylegan2-32", "--rounds", "1", "-o", str(tmp_path)]
+    done = CliRunner(env=environment).invoke(app, call, catch_exceptions=False)
+    assert done.exit_code == 0
+    (of,) = json.loads((tmp_path / "bench.json").read_text())["generators"].values()
+    assert of["resolution"] == 32
+    for kind in ("picture", "fast picture", "step", "fast step"):
+        assert of[kind]["seconds"] > 0
+        assert of[kind]["processor"] > 0
+    assert 0 < of["picture"]["megabytes"] <= of["step"]["megabytes"]

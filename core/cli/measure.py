@@ -17,9 +17,10 @@ from core.device import use_threads
 from core.errors import BadSetting
 from core.faces import load_photo
 from core.generator import Generator, load_generator, seed_w
+from core.generator.render import pixels_of
 from core.instruments.frechet import Moments, described, frechet
 from core.instruments.paths import PathLength, Sampling, Space, path_length, path_lengths
-from core.projection.features import Features, feature_input
+from core.projection.features import Features
 from core.settings import Settings
 
 Samples = Annotated[int, typer.Option(min=2, help="how many; the papers take 50,000")]
@@ -82,13 +83,16 @@ def _prepare(named: str | None) -> tuple[Settings, Generator, Features]:
 
 
 def _real(file: Path, features: Features, settings: Settings) -> np.ndarray:
-    pixels = torch.tensor(load_photo(file, settings, own=True).srgb).permute(2, 0, 1)[None].float() / 127.5 - 1
-    vector: np.ndarray = described(features, pixels)[0]
-    return vector
+    return _described(features, torch.tensor(load_photo(file, settings, own=True).srgb))
 
 
 def _drawn(seed: int, generator: Generator, features: Features, truncation: float) -> np.ndarray:
     with torch.inference_mode():
-        image = generator.synthesis(generator.broadcast(seed_w(generator, [seed], truncation))).float()
-    vector: np.ndarray = described(features, feature_input(image).clamp(-1, 1))[0]
+        pixels = pixels_of(generator.synthesis(generator.broadcast(seed_w(generator, [seed], truncation))))
+    return _described(features, pixels[0])
+
+
+def _described(features: Features, pixels: torch.Tensor) -> np.ndarray:
+    """Describe a picture uint8 [R, R, 3]: the generator's go through whole numbers as the others do, else they would differ."""
+    vector: np.ndarray = described(features, pixels.permute(2, 0, 1)[None].float() / 127.5 - 1)[0]
     return vector

@@ -143,6 +143,18 @@ def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_d
     assert again["variants"][0]["smile_after"] == first["variants"][0]["smile_after"]
 
 
+def test_a_generator_of_one_style_gets_a_direction_that_moves_its_picture(own: Settings, tmp_path: Path) -> None:
+    """A smile is given to the styles of 8 to 32 pixels, of which Progressive GAN has none: its only style takes all of it."""
+    import_generator(own, write_case("progan-genforce", tmp_path), "grown")
+    run(own, "directions", "fit", "--showing", "0-49", "--neutral", "50-99", "--method", "smile", "--generator", "grown")
+    grown = load_generator(own.model_copy(update={"generator": "grown"}))
+    direction = load_direction("smile", own.model_copy(update={"generator": "grown"}), grown)
+    assert direction.styles.shape == (1,)
+    ws = grown.broadcast(seed_w(grown, [1]))
+    before, after = Renderer(grown, "exact").images(torch.cat([ws, apply(direction, ws, 1.0)])).astype(int)
+    assert np.abs(after - before).mean() > 0.5
+
+
 def test_a_curvature_of_few_faces_is_learned_as_far_as_they_tell(own: Settings, small: Generator, tmp_path: Path) -> None:
     done = run(own, "train", "curvature", "--faces", "16", "--folder", str(tmp_path), "--generator", "small")
     assert done.exit_code == 0

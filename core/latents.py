@@ -6,43 +6,18 @@ layer that adds noise. A tool that reads `w` alone draws the face with other por
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core.errors import LatentOfAnotherModel, LatentUnreadable
-from core.generator import Generator
+from core.generator import AnyLatent, Generator, Latent, latent_of
 from core.generator.protocol import NoisyGenerator
 
 LARGEST = 1 << 24  # bytes, also unpacked, without noise; the largest ws of StyleGAN's family takes 47 kB
-
-Noise = tuple[np.ndarray, ...]  # float32 [side, side] for each layer; () for the maps of the generator's file
-
-
-@dataclass(frozen=True, eq=False)
-class Latent:
-    """All that a generator draws a face from: ws float32 [1, num_ws, w_dim], and the noise that was found with it."""
-
-    ws: np.ndarray
-    noise: Noise = ()
-
-    @cached_property
-    def digest(self) -> str:
-        """The sha256 of all its numbers."""
-        return hashlib.sha256(b"".join(one.tobytes() for one in (self.ws, *self.noise))).hexdigest()
-
-
-AnyLatent = np.ndarray | Latent  # ws alone stands for a latent without noise of its own
-
-
-def latent_of(face: AnyLatent) -> Latent:
-    """Return a latent as it is, and ws [1, num_ws, w_dim] as a latent without noise of its own."""
-    return face if isinstance(face, Latent) else Latent(face)
 
 
 def to_npz(face: AnyLatent) -> bytes:
@@ -51,8 +26,9 @@ def to_npz(face: AnyLatent) -> bytes:
     assert latent.ws.ndim == 3, latent.ws.shape
     assert len(latent.ws) == 1, latent.ws.shape
     buffer = io.BytesIO()
-    arrays = {"w": latent.ws, **{f"noise{index}": one for index, one in enumerate(latent.noise)}}
-    np.savez(buffer, **{name: np.ascontiguousarray(one, dtype=np.float32) for name, one in arrays.items()})
+    named = {"w": latent.ws, **{f"noise{index}": one for index, one in enumerate(latent.noise)}}
+    arrays: dict[str, Any] = {name: np.ascontiguousarray(one, dtype=np.float32) for name, one in named.items()}
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 

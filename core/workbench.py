@@ -33,7 +33,8 @@ from core.executor import (
 )
 from core.expressions import Expression, default, named
 from core.faces import Face, Photo, align
-from core.latents import Latent, from_npz, to_npz
+from core.generator.latent import Latent
+from core.latents import from_npz, to_npz
 from core.learned import Learned
 from core.pictures import PictureKind, Source, animate, encode
 from core.settings import Settings

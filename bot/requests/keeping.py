@@ -54,12 +54,9 @@ class Keeper:
 
     async def known(self, run: Run, ref: PhotoRef, face: FoundFace) -> FaceAndLatent | None:
         """Find a face that is kept already, because this very photo was given before, and keep it on."""
-        find = self._store.faces.given_again
-        return await self._store.run(find, run.owner, run.photo_sha256, face.index, ref, **self._key(run))
-
-    def _key(self, run: Run) -> dict[str, str]:
-        """Say of which generator and method a face of this request is kept."""
-        return {"generator": self._generators.of_server(run.settings), "method": self._method}
+        find, generator = self._store.faces.given_again, self._generators.of_server(run.settings)
+        sha256, method = run.photo_sha256, self._method
+        return await self._store.run(find, run.owner, sha256, face.index, ref, generator=generator, method=method)
 
     async def project(self, run: Run, ref: PhotoRef, face: FoundFace, mark: bytes = b"") -> FaceAndLatent:
         """Project a face and keep it.
@@ -68,10 +65,8 @@ class Keeper:
         """
         assert run.photo is not None
         resume = run.resume[len(mark) :] if run.resume is not None and run.resume.startswith(mark) else None
-        key = self._key(run)
-        request = Project(
-            run.photo, face.index, DEFAULT_METHOD, self._steps, resume, face.learned, run.settings.alone, key["generator"]
-        )
+        generator = self._generators.of_server(run.settings)
+        request = Project(run.photo, face.index, DEFAULT_METHOD, self._steps, resume, face.learned, run.settings.alone, generator)
         with self._noting(run):
             async with Follow(run, self._store, mark) as follow:
                 wait = float(run.settings.longest_wait_seconds)
@@ -88,7 +83,8 @@ class Keeper:
             source=ref,
             learned=done.learned,
             job=run.job_id,
-            **key,
+            generator=generator,
+            method=self._method,
         )
         return FaceAndLatent(kept, done.latent)
 
@@ -98,25 +94,26 @@ class Keeper:
         It is projected from its photo or, if that is gone and `drawn` allows it, from the picture that its own generator draws.
         Raises GeneratorChanged, PhotoError, JobError.
         """
-        key = self._key(run)
-        if face.face.generator == key["generator"]:
+        faces, generator, method = self._store.faces, self._generators.of_server(run.settings), self._method
+        if face.face.generator == generator:
             return face
-        known = await self._store.run(
-            self._store.faces.find, run.owner, face.face.photo_sha256, face.face.face, **key
-        )  # the photo was given again since
-        if known is not None:
-            return await self._store.run(self._store.faces.with_latent, run.owner, known.id)
+        sha256, number = face.face.photo_sha256, face.face.face
+        known = await self._store.run(faces.find, run.owner, sha256, number, generator=generator, method=method)
+        if known is not None:  # the photo was given again since
+            return await self._store.run(faces.with_latent, run.owner, known.id)
         photo = await self._photo_of(run, face.face)
         if photo is not None:
-            done = await self._project(run, photo, face.face.face, Learned(face.face.learned.found))
+            done = await self._project(run, photo, number, Learned(face.face.learned.found))
             run.refitted = "photo"
         elif drawn and face.face.generator in self._generators.here:
             done = replace(await self._from_drawn(run, face), learned=NOTHING)  # what was learned is of another picture
             run.refitted = "drawn"
         else:
             raise GeneratorChanged
-        refit, about = self._store.faces.refit, {"latent": done.latent, "learned": done.learned, "job": run.job_id, **key}
-        return await self._store.run(refit, run.owner, face.face.id, **about)
+        return await self._store.run(
+            faces.refit, run.owner, face.face.id,
+            latent=done.latent, learned=done.learned, generator=generator, method=method, job=run.job_id,
+        )  # fmt: skip
 
     async def _photo_of(self, run: Run, face: StoredFace) -> bytes | None:
         """Have the photo of a kept face in memory; None if it is gone. Raises PhotoUnreachable where it may come back."""
@@ -139,7 +136,7 @@ class Keeper:
 
     async def _project(self, run: Run, photo: bytes, number: int, learned: Learned = NOTHING) -> Projected:
         """Project a face anew, without a sign of it: the picture that is shown stays until the new one is there."""
-        generator, alone = self._key(run)["generator"], run.settings.alone
+        generator, alone = self._generators.of_server(run.settings), run.settings.alone
         request = Project(photo, number, DEFAULT_METHOD, self._steps, None, learned, alone, generator)
         with self._noting(run):
             wait = float(run.settings.longest_wait_seconds)

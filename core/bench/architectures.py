@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadSetting
+from core.generator import Generator
 from core.generator.base import FileGenerator
 from core.generator.progan import ProGAN
 from core.generator.stylegan import StyleGAN
@@ -29,18 +30,19 @@ _MAPPING: Final = {"z_dim": 512, "w_dim": 512, "layers": 8, "hidden": 512}
 _LAYERS, _CRITICAL, _CUTOFF, _STOPBAND, _MARGIN, _TAPS = 14, 2, 2.0, 2**2.1, 10, 6
 
 
-def random_generator(name: str) -> FileGenerator:
+def random_generator(name: str) -> Generator:
     """Make the generator of this name, frozen. The same name gives the same weights. Raises BadSetting."""
     found = _NAME.fullmatch(name)
     if found is None or int(found[2]) not in _SIDES:
         known = f"progan, stylegan, stylegan2, stylegan3-t or stylegan3-r, and a side of {', '.join(map(str, _SIDES))}"
         raise BadSetting(name="generators", reason=f"{name!r} is no name such as stylegan2-1024 ({known})")
-    generator = _MAKERS[found[1]](int(found[2]))
+    generator: Any = _MAKERS[found[1]](int(found[2]))  # a family's whole generator, and a torch module
     random = torch.Generator().manual_seed(0)
     for key, tensor in generator.state_dict().items():
         tensor.copy_(_filled(key, tensor, random))
     generator.name = generator.digest = name
-    return generator.requires_grad_(False).eval()
+    made: Generator = generator.requires_grad_(False).eval()
+    return made
 
 
 def _filled(key: str, tensor: Tensor, random: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from core.bench.quality import MEASURES, Comparison, Judge
 from core.edit import Editor
 from core.faces import Aligned, Face
 from core.faces.sampling import through
-from core.latents import Latent
+from core.generator.latent import Latent
 from core.settings import Settings
 
 PUBLISHED = 1000  # steps of the projector whose seconds are to be divided

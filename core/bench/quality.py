@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.evaluate.identity import Identity, extra
 from core.generator import Generator
-from core.latents import AnyLatent, latent_of
+from core.generator.latent import AnyLatent, latent_of
 from core.projection.features import Features, area_downsample, distance
 from core.rendering import Renderer
 from core.settings import Settings

@@ -12,7 +12,8 @@ from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.projecting import project_with_progress
 from core.edit import Editor, Models
-from core.latents import Latent, to_npz
+from core.generator.latent import Latent
+from core.latents import to_npz
 from core.methods import DEFAULT_METHOD
 from core.pictures import animate, contact_sheet, encode
 

@@ -28,9 +28,9 @@ from core.expressions import NEUTRAL, Expression, Parts, Strength, default
 from core.faces import Aligned, Face, Photo, align, check_size, ffhq_matrix, load_photo
 from core.fast.preview import FEATURE_SIDE
 from core.gates import ADULT
+from core.generator.latent import AnyLatent, latent_of
 from core.generator.protocol import with_features
 from core.generator.render import to_pixels
-from core.latents import AnyLatent, latent_of
 from core.projecting import start_projection
 from core.projection import Projecting
 from core.reach.ease import lift_of, own_step, reach_of

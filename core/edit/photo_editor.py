@@ -30,7 +30,7 @@ from core.edit.scale import Scale
 from core.errors import FaceLost
 from core.expressions import Expression, Strength
 from core.faces import Aligned, Photo
-from core.latents import Latent, Noise
+from core.generator.latent import Latent, Noise
 from core.learned import NOTHING, Learned
 from core.methods import DEFAULT_METHOD
 from core.projection import Projecting

@@ -14,7 +14,7 @@ from core.edit.models import Models
 from core.edit.scale import Pull
 from core.errors import FaceLost
 from core.expressions import Expression, Parts
-from core.latents import AnyLatent
+from core.generator.latent import AnyLatent
 
 SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
 

@@ -17,7 +17,7 @@ from core.evaluate.look import Look, Looker, difference
 from core.evaluate.seam import outside, seam
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo, align
-from core.latents import AnyLatent
+from core.generator.latent import AnyLatent
 
 Surface = Literal["crop", "photo"]
 CROP: Final = "crop"  # the generator's aligned picture

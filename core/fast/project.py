@@ -20,9 +20,9 @@ from core.device import fast_dtype
 from core.errors import LatentUnreadable
 from core.fast.curvature import Curvature
 from core.fast.lbfgs import Lbfgs
+from core.generator.latent import Latent
 from core.generator.protocol import Generator, HalvingGenerator
 from core.generator.render import network_in
-from core.latents import Latent
 from core.projection.features import SIDE, Features, area_downsample, feature_input
 from core.projection.projector import Step, read_tensors
 

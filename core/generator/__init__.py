@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from core.device import keep_memory
-from core.generator.latent import mix_styles, seed_w, seed_z, truncate
+from core.generator.latent import AnyLatent, Latent, Noise, latent_of, mix_styles, seed_w, seed_z, truncate
 from core.generator.protocol import Generator
 from core.generator.registry import load_file
 from core.settings import Settings
 from core.weights.installed import chosen
 
-__all__ = ["Generator", "load_generator", "mix_styles", "seed_w", "seed_z", "truncate"]
+__all__ = [
+    "AnyLatent",
+    "Generator",
+    "Latent",
+    "Noise",
+    "latent_of",
+    "load_generator",
+    "mix_styles",
+    "seed_w",
+    "seed_z",
+    "truncate",
+]
 
 
 def load_generator(settings: Settings) -> Generator:

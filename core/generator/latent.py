@@ -1,8 +1,11 @@
-"""Operations on latents that are the same for every generator family."""
+"""What a face is drawn from, and operations on latents that are the same for every generator family."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,6 +15,29 @@ from core.generator.protocol import Generator
 
 AVERAGE_SAMPLES = 10_000  # as stylegan2-ada-pytorch's projector.py
 AVERAGE_SEED = 123
+
+Noise = tuple[np.ndarray, ...]  # float32 [side, side] for each layer; () for the maps of the generator's file
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """All that a generator draws a face from: ws float32 [1, num_ws, w_dim], and the noise that was found with it."""
+
+    ws: np.ndarray
+    noise: Noise = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of all its numbers."""
+        return hashlib.sha256(b"".join(one.tobytes() for one in (self.ws, *self.noise))).hexdigest()
+
+
+AnyLatent = np.ndarray | Latent  # ws alone stands for a latent without noise of its own
+
+
+def latent_of(face: AnyLatent) -> Latent:
+    """Return a latent as it is, and ws [1, num_ws, w_dim] as a latent without noise of its own."""
+    return face if isinstance(face, Latent) else Latent(face)
 
 
 def seed_z(seeds: Sequence[int], z_dim: int = 512) -> np.ndarray:

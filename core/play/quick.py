@@ -15,7 +15,7 @@ from core.composite import Original, Rendered, between
 from core.edit import Editor, Scale
 from core.errors import FaceLost
 from core.expressions import Expression
-from core.latents import AnyLatent
+from core.generator.latent import AnyLatent
 
 SIDE = 256  # pixels of a picture, made smaller from the whole: a sketch's shades are not true enough to be seen enlarged
 STRENGTHS = (-3.0, -2.0, -1.0, 0.5, 1.0, 2.0, 3.0)  # where most happens they lie close together

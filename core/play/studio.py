@@ -20,7 +20,7 @@ from core.edit import Editor, KnownFace, PhotoEditor, Variant
 from core.edit.found import Found
 from core.expressions import NEUTRAL, named
 from core.faces import Photo, align
-from core.latents import Latent
+from core.generator.latent import Latent
 from core.pictures import PictureKind, Source, encode
 from core.play import quick
 from core.play.held import Choice, Held, Result, Verdict

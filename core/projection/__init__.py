@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from core.latents import Latent
+from core.generator.latent import Latent
 from core.projection.projector import Options, Projection, Step
 from core.projection.start import DEFAULT_START
 

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from core.device import fast_dtype
 from core.errors import LatentUnreadable
+from core.generator.latent import Latent
 from core.generator.protocol import Generator, NoisyGenerator
 from core.generator.render import network_in
-from core.latents import Latent
 from core.projection.features import Features, distance, feature_input
 from core.projection.noise import noise_regularity, renormalise
 

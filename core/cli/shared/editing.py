@@ -18,7 +18,8 @@ from core.edit import Editor, PhotoEditor, Scale, Variant
 from core.errors import BadSetting
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Face, Photo
-from core.latents import Latent, to_npz
+from core.generator.latent import Latent
+from core.latents import to_npz
 from core.pictures import SUFFIXES, PictureKind, animate, contact_sheet, encode
 
 SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation

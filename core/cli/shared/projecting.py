@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.errors import LatentUnreadable
-from core.latents import Latent
+from core.generator.latent import Latent
 from core.projection import Projecting
 
 CHECKPOINT_EVERY = 10  # steps: Ctrl-C loses at most so many

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,13 +24,14 @@ from core.fast.trained import CURVATURE, FOLDER, save_trained
 from core.generator import Generator, load_generator, seed_w
 from core.generator.importing import import_generator
 from core.generator.protocol import with_styles
-from core.latents import from_npz
+from core.latents import from_npz, to_npz
 from core.projecting import start_projection
 from core.projection.features import Features
 from core.projection.projector import Method, Options, Projection
 from core.projection.start import TRUNCATION, find_start, fit_table, save_table
 from core.rendering import Renderer
 from core.settings import Settings
+from core.store import Owner, Store
 from core.weights.parts import STARTS, find_part, made_folder
 from tests.core.generator.published_kit import write_case
 
@@ -112,6 +114,17 @@ def test_judged_seeds_are_counted_of_the_generator_that_drew_them(own: Settings)
     assert "8 seeds, 0-7" in built.output, "it counted another generator's"
 
 
+def as_kept_before(own: Settings, generator: Generator, latent: bytes) -> None:
+    """Make the row of the only face of this generator what a version that kept no noise would have made it."""
+    with Store.open(own) as store:
+        (face,) = (one for one in store.faces.of(Owner.local()) if one.generator == generator.digest)
+        about: dict[str, Any] = {"generator": face.generator, "method": face.method, "learned": face.learned}
+        store.faces.add(
+            face.owner, photo_sha256=face.photo_sha256, face=face.face, box=face.box, quad=face.quad, latent=latent,
+            thumbnail=b"", **about,
+        )  # fmt: skip
+
+
 @pytest.mark.slow
 def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_default_generator(
     own: Settings, small: Generator, astronaut_path: Path, tmp_path: Path
@@ -137,6 +150,11 @@ def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_d
     assert kept["stored"]
     for one, picture in zip(kept["variants"], wanted, strict=True):
         assert np.array_equal(np.asarray(Image.open(one["file"])), picture), "the noise was not kept with the face"
+    as_kept_before(own, small, to_npz(latent.ws))
+    old = json.loads(run(own, *usual, "--smile", "2", "--neutral", "--method", "w", "--generator", "small").stdout)["faces"][0]
+    assert old["stored"]
+    for one, picture in zip(old["variants"], Renderer(small).images(moved), strict=True):
+        assert np.array_equal(np.asarray(Image.open(one["file"])), picture), "a face kept earlier has no noise of its own"
     again = json.loads(run(own, *usual, "--crop").stdout)["faces"][0]
     assert again["stored"]
     assert again["note"] is None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.edit import Editor, Models
-from core.errors import LatentOfAnotherModel, NoSuchGenerator
-from core.executor import Project, Render, Rendered
+from core.errors import LatentError, NoSuchGenerator
+from core.executor import Project, Projected, Render, Rendered
 from core.generator import load_generator
 from core.generator.importing import import_generator
 from core.latents import from_npz
@@ -57,12 +58,13 @@ def test_a_face_of_another_generator_is_projected_and_drawn_beside_the_workers_o
     usual = load_generator(own.model_copy(update={"generator": DEFAULT}))
     asked = Project(astronaut_path.read_bytes(), steps=1, generator=digests[DEFAULT])
     *_, projected = bench.project(asked)
+    assert isinstance(projected, Projected)
     assert from_npz(projected.latent, usual).ws.shape == (1, usual.num_ws, usual.w_dim)
-    about = {"strengths": (0.0,), "size": 64, "learned": projected.learned}
+    about: dict[str, Any] = {"strengths": (0.0,), "size": 64, "learned": projected.learned}
     (drawn,) = bench.render([Render(projected.latent, generator=digests[DEFAULT], **about)])
     assert isinstance(drawn, Rendered)
     (refused,) = bench.render([Render(projected.latent, **about)])
-    assert isinstance(refused, LatentOfAnotherModel), "without a name it would be the worker's own"
+    assert isinstance(refused, LatentError), "without a name it would be the worker's own"
 
 
 def test_only_what_the_bot_can_use_is_offered(own: Settings) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,10 +118,10 @@ def test_a_face_goes_over_to_another_generator_under_its_number(store: Store, cl
     face = keep_face(store, HERE, latent=b"old", learned=LEARNED, source=place, thumbnail=b"\x89PNG")
     store.faces.rename(HERE, face.id, "me")
     clock.passes(60)
-    new = {"latent": b"new", "generator": "h" * 64, "method": "w+", "learned": Learned("there")}
+    new: dict[str, Any] = {"latent": b"new", "generator": "h" * 64, "method": "w+", "learned": Learned("there")}
     refit = store.faces.refit(HERE, face.id, **new)
     assert refit.latent == store.faces.latent(HERE, face.id) == b"new"
-    kept = {"name": "me", "generator": "h" * 64, "learned": Learned("there")}
+    kept: dict[str, Any] = {"name": "me", "generator": "h" * 64, "learned": Learned("there")}
     assert refit.face == store.faces.get(HERE, face.id) == replace(face, **kept)
     assert store.faces.thumbnail(HERE, face.id) == b"\x89PNG"
     again = keep_face(store, HERE, latent=b"again")  # the photo given for the first generator once more

@@ -29,9 +29,9 @@ SAME = Identity("0", "stand-in")  # the tests' workbench has no weights
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install egao[cluster]")
 
 
-def settings_in(home: Path, address: str = "") -> Settings:
-    """Settings of a machine with the secret of a cluster, made if there is none."""
-    settings = Settings.load({"EGAO_HOME": str(home), "EGAO_CACHE": str(home / "cache"), "EGAO_CLUSTER": address})
+def settings_in(home: Path, address: str = "", cache: Path | None = None) -> Settings:
+    """Settings of a machine with the secret of a cluster, made if there is none; without a `cache`, with no weights."""
+    settings = Settings.load({"EGAO_HOME": str(home), "EGAO_CACHE": str(cache or home / "cache"), "EGAO_CLUSTER": address})
     if not secret_file(settings).exists():
         make_secret(settings)
     return settings
@@ -59,12 +59,13 @@ def running_node(
     wall: str = "on",
     own: str = "",
     inside: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run Ray as `egao worker` does, in a session of its own that is ended as a whole.
 
     `inside` is what a command is put behind that is to run elsewhere, in another network namespace, at the address `own`.
     """
-    settings = settings_in(home)
+    settings = settings_in(home, cache=cache)
     own = own or address_here()
     line = command(identity, own, head=head, workers=workers, ports=Ports(port, 0, 0, 0, 0, 0), folder=str(temp))
     inherited = {**os.environ, "EGAO_WALL": wall}

@@ -33,6 +33,7 @@ from bot.transport.error_replies import Tree, guarded
 from bot.transport.identify import Slots, Start
 from bot.transport.identity import actor_of, home_of, is_away, must_hide
 from bot.transport.photo_source import PhotoReader, Photos
+from bot.transport.pluralkit import Senders
 from bot.transport.reconnect import forget_unlisted
 from bot.ui.components import Outdated, Press, Presses, PressItem, form_press
 from core.errors import EgaoError, NotYours
@@ -102,7 +103,8 @@ class EgaoBot(BotBase):
         work = Work(parts.settings, parts.store, parts.executor, reader, parts.generators)
         recent = Recent()
         self.service = Service(self, parts.settings, parts.store, work, parts.metrics, recent)
-        self.consent = Consent(self, parts.store, self.service, self.photo_gone)
+        self.senders = Senders(parts.settings)
+        self.consent = Consent(self, self.senders, parts.store, self.service, self.photo_gone)
         self.erasure = Erasure(parts.store, recent, self.service.end, self.consent.drop)
         periods = {SWEEP: EXPIRE_SECONDS, TAKE_UP: LOOK_SECONDS, CHOICES: LOOK_SECONDS, RECONCILE: RECONCILE_SECONDS}
         self.chores = Chores(periods)
@@ -223,10 +225,13 @@ class EgaoBot(BotBase):
         await self.service.noted(actor_of(interaction), interaction.message.id)
         return interaction.message, expression, await self.asker(interaction)
 
-    async def asker_of(self, message: discord.Message) -> Asker:
-        """Look up who posted a message. Messages tell no language, so it is that of the last consent, or else the server's."""
-        guild = message.guild
-        settings, member = await self.store.run(self.store.known_of, guild.id if guild else None, message.author.id)
+    async def asker_of(self, message: discord.Message, member_id: int | None = None) -> Asker:
+        """Look up who posted a message. Messages tell no language, so it is that of the last consent, or else the server's.
+
+        `member_id`: for whom a webhook posted it.
+        """
+        guild, member_id = message.guild, message.author.id if member_id is None else member_id
+        settings, member = await self.store.run(self.store.known_of, guild.id if guild else None, member_id)
         say = speaker(settings.language, member.consent_locale, guild.preferred_locale if guild else None)
         return Asker(guild.id if guild else None, say, settings, member)
 

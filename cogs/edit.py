@@ -14,16 +14,17 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import check_strength
-from bot.requests.ask import USUAL, Ask, Kind
+from bot.requests.ask import USUAL, Ask, Kind, ask_about
 from bot.text.command_names import WHICH, shared
 from bot.text.refusals import Refused
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
 from bot.transport.identity import actor_of
-from bot.transport.photo_source import PhotoRef
-from bot.ui.components import whole
-from core.errors import NothingStored
+from bot.transport.photo_source import MOST_PHOTOS, PhotoRef, is_picture
+from bot.ui.components import Outdated, Press, whole
+from bot.ui.photo_form import photo_form, wish
+from core.errors import NoPhoto, NothingStored
 from core.expressions import NEUTRAL, Expression, Strength, default, load, names
 from core.store import StoredFace
 
@@ -54,6 +55,8 @@ class EditCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
+        bot.presses.on("photoask", self.ask_for_photos)
+        bot.presses.on("photosent", self.photos_sent)
         self.made = [*(self._command_of(load(name)) for name in names()), self._neutral(), self._animate()]
 
     async def cog_load(self) -> None:
@@ -137,10 +140,38 @@ class EditCog(commands.Cog):
             caller = InteractionCaller(interaction, say, private, "say")
             await self.bot.consent.request(caller, ask, limited=True)
             return
-        stored = await self._stored(interaction, options.face)
+        try:
+            stored = await self._stored(interaction, options.face)
+        except NothingStored:
+            if kind != "edit" or options.face is not None:
+                raise
+            show = "" if options.show is None else options.show.value
+            form = photo_form(say, strength, options.expression, show, MOST_PHOTOS)
+            await interaction.response.send_modal(form)
+            return
         ask = Ask(kind, say.language, limit, private, face_id=stored.id, **about)
         caller = InteractionCaller(interaction, say, private, "think")
         await self.bot.consent.request(caller, ask, limited=kind == "animate")
+
+    async def ask_for_photos(self, press: Press) -> None:
+        """Open the form that takes photos. Raises Outdated."""
+        say, (strength, expression, show) = await self.bot.speaker(press.interaction), wish(press)
+        await press.interaction.response.send_modal(photo_form(say, strength, expression, show or "", MOST_PHOTOS))
+
+    async def photos_sent(self, press: Press) -> None:
+        """Edit the photos of a sent form, as whoever opened it wanted. Raises Outdated, StrengthOverLimit, NoPhoto."""
+        interaction, (strength, expression, show) = press.interaction, wish(press)
+        if expression not in ("", *names()):
+            raise Outdated
+        asker = await self.bot.asker(interaction)
+        if not isinstance(strength, str):
+            strength = check_strength(strength, asker.settings)
+        photos = [PhotoRef.of(one) for one in press.files if is_picture(one)][:MOST_PHOTOS]
+        if not photos:
+            raise NoPhoto
+        private, limit = asker.wants_private(show), interaction.filesize_limit
+        ask = ask_about(photos, asker.say.language, limit, private, strength=strength, expression=expression)
+        await self.bot.consent.request(InteractionCaller(interaction, asker.say, private, "say"), ask, limited=True)
 
     async def _stored(self, interaction: Interaction, face: str | None) -> StoredFace:
         """Find the kept face that is meant: a choice of the list, a typed name or number, or (None) the latest.

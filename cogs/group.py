@@ -14,7 +14,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import check_strength, clamp_strength, require_own_message
-from bot.requests.ask import Ask
+from bot.requests.ask import Ask, Kind
 from bot.text.refusals import Refused
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
@@ -58,14 +58,14 @@ class Pressed:
 
 
 class GroupCog(commands.Cog):
-    """Whose strength, less, more, neutral, original, exact, delete."""
+    """Whose strength, less, more, neutral, original, exact, animate, full size, delete."""
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
         for verb, handler in (
             ("gface", self.choose), ("gminus", self.minus), ("gplus", self.plus), ("gneutral", self.neutral),
-            ("goriginal", self.original), ("gexact", self.exact), ("gexactly", self.exactly), ("gdelete", self.delete),
-            ("gerase", self.erase),
+            ("goriginal", self.original), ("gexact", self.exact), ("gexactly", self.exactly),
+            ("ganimate", self.animate), ("gdownload", self.download), ("gdelete", self.delete), ("gerase", self.erase),
         ):  # fmt: skip
             bot.presses.on(verb, handler)
 
@@ -116,6 +116,14 @@ class GroupCog(commands.Cog):
             raise Refused("modal.exact.bad", value=discord.utils.escape_markdown(text[:20]))
         await self._set(own, check_strength(strength, own.settings))
 
+    async def animate(self, press: Press) -> None:
+        """Send an animation as a further message: everybody moves, or the chosen face alone."""
+        await self._beside(await self._own(press), "animate", limited=True)
+
+    async def download(self, press: Press) -> None:
+        """Send the picture as it is shown in full size, so that only the member sees it."""
+        await self._beside(await self._own(press), "download", limited=False)
+
     async def delete(self, press: Press) -> None:
         """Delete the message, also when no face is kept any more. Offers to erase the faces too. Raises NotYours."""
         group_id, member_id = press.numbers(2)
@@ -163,25 +171,34 @@ class GroupCog(commands.Cog):
     async def _set(self, own: Pressed, strength: Strength) -> None:
         await self._redraw(own, {one.face.id: strength for one in own.aimed})
 
+    async def _beside(self, own: Pressed, kind: Kind, *, limited: bool) -> None:
+        assert own.interaction.message is not None
+        private = (kind == "download" and own.owner.guild_id is not None) or own.interaction.message.flags.ephemeral
+        ask = self._ask(own, kind, private, {one.face.id: one.strength for one in own.members})
+        await self.bot.consent.request(InteractionCaller(own.interaction, own.say, private, "think"), ask, limited=limited)
+
     async def _redraw(self, own: Pressed, changes: Mapping[int, Strength]) -> None:
         """Have the picture drawn with these changes; the other faces stay as strong as they are."""
         assert own.interaction.message is not None
         private = own.interaction.message.flags.ephemeral
-        kept = {one.face.id: changes.get(one.face.id, one.strength) for one in own.members}
+        ask = self._ask(own, "regroup", private, {one.face.id: changes.get(one.face.id, one.strength) for one in own.members})
+        await self.bot.consent.request(InteractionCaller(own.interaction, own.say, private, "update"), ask)
+
+    def _ask(self, own: Pressed, kind: Kind, private: bool, kept: Mapping[int, Strength]) -> Ask:
+        """Ask for something with the faces of the answer that are kept still, each at a strength of its own."""
+        assert own.interaction.message is not None
         erased = shown_faces(own.interaction.message) - kept.keys()  # named too: the answer tells how many there are
-        strengths = (*kept.items(), *((face_id, 0.0) for face_id in sorted(erased)))
-        ask = Ask(
-            "regroup",
+        return Ask(
+            kind,
             own.say.language,
             own.interaction.filesize_limit,
             private,
             expression=own.expression,
-            keep=True,
+            keep=kind == "regroup",
             group=own.group_id,
-            strengths=strengths,
+            strengths=(*kept.items(), *((face_id, 0.0) for face_id in sorted(erased))),
             aim=own.aim,
         )
-        await self.bot.consent.request(InteractionCaller(own.interaction, own.say, private, "update"), ask)
 
 
 async def setup(bot: EgaoBot) -> None:

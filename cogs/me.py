@@ -49,7 +49,9 @@ class MeCog(commands.Cog):
         asker = await self.bot.asker(interaction)
         say, settings = asker.say, asker.settings
         checks = self.bot.settings.gates != "off"
-        await answer(interaction, notice(privacy(say, settings.retention_hours, checks=checks)))
+        await answer(
+            interaction, notice(privacy(say, settings.retention_hours, checks=checks, asks=bool(self.bot.settings.pluralkit)))
+        )
 
     @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
     @told

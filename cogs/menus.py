@@ -72,7 +72,7 @@ class MenuCog(commands.Cog):
         say, private = asker.say, asker.wants_private()
         about: dict[str, Any] = {"strength": strength, "expression": expression}
         if isinstance(what, discord.Message):
-            photos = await photos_in(self.bot, what, away=asker.away)
+            photos = await photos_in(self.bot, self.bot.senders, what, away=asker.away)
         elif what.id == interaction.user.id:
             photos = [avatar_of(what)]
         else:

@@ -10,7 +10,7 @@ import discord
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.requests.ask import ask_about
+from bot.requests.ask import USUAL, ask_about
 from bot.requests.sparing import Few, Sparing
 from bot.text.speaker import Speaker
 from bot.transport.asker import Asker
@@ -20,7 +20,8 @@ from bot.transport.photo_source import is_webhooks, linked, photos_in, pictured
 from bot.transport.reasons import log_reason
 from bot.transport.retry import insist
 from bot.ui.pages import Page, notice
-from core.errors import Blocked, EgaoError, RoleNeeded, WebhookPhoto
+from bot.ui.photo_form import with_photo_button
+from core.errors import Blocked, EgaoError, PhotoUnreachable, Reason, RoleNeeded, WebhookPhoto
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +65,34 @@ class PhotoCog(commands.Cog):
             return
         elif self._spoken_to(message) and self._words.may(message.author.id):
             key = "photo.link" if linked(message) else "photo.drop.hint"
-            await self._say(message, (await self.bot.asker_of(message)).say, key)
+            await self._say(message, (await self.bot.asker_of(message)).say, key, photos=True)
         elif not self.bot.content and message.guild is not None:
             await self._explain(message)
 
     async def _take(self, message: discord.Message, source: discord.Message, say: Speaker) -> None:
-        caller = MessageCaller(self.bot, message, say)
-        ask = ask_about(await photos_in(self.bot, source), say.language, caller.limit)
+        sender = await self._sender(message)
+        if sender is not None:
+            say = (await self.bot.asker_of(message, sender.id)).say
+        caller = MessageCaller(self.bot, message, say, sender)
+        known = sender.id if sender is not None and source is message else None
+        photos = await photos_in(self.bot, self.bot.senders, source, sender=known)
+        ask = ask_about(photos, say.language, caller.limit)
         try:
             await self.bot.consent.request(caller, ask, limited=True)
         except discord.Forbidden:
             await self._say(message, say, "trouble.place")
+
+    async def _sender(self, message: discord.Message) -> discord.Member | None:
+        """Find the member for whom a webhook posted a message; None if its author did. Raises WebhookPhoto if nobody knows."""
+        if message.guild is None or not is_webhooks(self.bot, message):
+            return None
+        sender = await self.bot.senders.of(message, patient=True)
+        try:
+            return await message.guild.fetch_member(sender)
+        except discord.NotFound:  # who left may not ask any more
+            raise WebhookPhoto from None
+        except discord.HTTPException:
+            raise PhotoUnreachable(reason=Reason.DISCORD) from None
 
     def _source(self, message: discord.Message) -> discord.Message | None:
         """Return the message with the photo: this one, or one that it answers while mentioning the bot; None if there is none."""
@@ -117,10 +135,10 @@ class PhotoCog(commands.Cog):
         self._explained.add(place)
         await self._say(message, asker.say, "photo.content.off")
 
-    async def _say(self, message: discord.Message, say: Speaker, key: str) -> None:
-        """Answer with a sentence of the catalogues, and log which."""
+    async def _say(self, message: discord.Message, say: Speaker, key: str, *, photos: bool = False) -> None:
+        """Answer with a sentence of the catalogues, and log which. `photos`: with a button for sending some."""
         log_reason(f"the author of message {message.id}", None, key)
-        await self._reply(message, say, notice(say(key)))
+        await self._reply(message, say, with_photo_button(say, say(key), USUAL) if photos else notice(say(key)))
 
     async def _reply(self, message: discord.Message, say: Speaker, page: Page) -> None:
         """Answer in the channel or, if the bot may not, in a direct message. While Discord fails, it tries again."""

@@ -23,7 +23,13 @@ from core.errors import BadSetting
 
 PREFIX = "EGAO_"
 SECRETS = ("DISCORD_TOKEN", "EGAO_KEY")
-OPERATORS = {"EGAO_HOME", "EGAO_CACHE", "EGAO_CDN_HOSTS", "EGAO_HTTP_HOST"}  # where files are, and who is talked to
+OPERATORS = {
+    "EGAO_HOME",
+    "EGAO_CACHE",
+    "EGAO_CDN_HOSTS",
+    "EGAO_HTTP_HOST",
+    "EGAO_PLURALKIT",
+}  # where files are, and who is talked to
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +74,9 @@ class Settings(BaseModel):
     cdn_hosts: str = Field(
         "cdn.discordapp.com,media.discordapp.net",
         description="hosts that photos may be downloaded from, with commas between; plain http only for loopback ones",
+    )
+    pluralkit: str = Field(
+        "", description="address of PluralKit's API, which is asked for whom its webhooks posted a photo; empty: nobody is asked"
     )
     download_seconds: float = Field(20.0, gt=0, description="longest time that downloading one photo may take")
     progress_seconds: float = Field(3.0, gt=0, description="shortest pause between two progress edits of one message")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.edit import Editor, EditorDoor, InPhoto, KnownFace, Laid, Models, OneFace, PhotoEditor, Variant
+from core.edit import Editor, EditorDoor, InPhoto, KnownFace, Laid, Models, Moving, OneFace, PhotoEditor, Variant
 from core.edit import Together as EditTogether
 from core.edit.looking import PARTS
 from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
@@ -23,6 +23,8 @@ from core.executor import (
     FoundFace,
     FoundFaces,
     FullSize,
+    MovedTogether,
+    MoveTogether,
     Progress,
     Project,
     Projected,
@@ -187,10 +189,8 @@ class EditorWorkbench:
 
     def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
         photos = self.with_generator(request.generator)
-        latents = [from_npz(one.latent, photos.editor.models.generator) for one in request.faces]
-        faces = [OneFace(one.face, KnownFace.of(latent, one.learned), one.strength)
-                 for one, latent in zip(request.faces, latents, strict=True)]  # fmt: skip
-        expression, steps = named(request.expression), len(faces) + 1
+        faces, expression = _several(photos, request), named(request.expression)
+        steps = len(faces) + 1
         work = EditTogether(photos, request.photo, faces, expression, request.size, alone=request.alone)
         try:
             for step in work.run():
@@ -199,6 +199,28 @@ class EditorWorkbench:
             raise FaceRefused from None
         picture = _whole_photo(work.photo, work.pixels, request, untouched=work.untouched)
         yield DrawnTogether(picture, tuple(_became(one) for one in work.laid))
+
+    def move_together(self, request: MoveTogether) -> Iterator[Progress | MovedTogether]:
+        photos = self.with_generator(request.generator)
+        faces, steps = _several(photos, request), len(request.faces) * request.frames + 1
+        work = Moving(
+            photos, request.photo, faces, named(request.expression), request.size,
+            count=request.frames, low=request.low, still=request.still, alone=request.alone,
+        )  # fmt: skip
+        try:
+            for step in work.run():
+                yield Progress(step, steps)
+        except PhotoRefused:  # as in `_known`
+            raise FaceRefused from None
+        picture = animate(work.frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)
+        yield MovedTogether(picture, tuple(_became(one) for one in work.laid))
+
+
+def _several(photos: PhotoEditor, request: Together | MoveTogether) -> list[OneFace]:
+    """Read the faces of a request. Raises LatentError."""
+    latents = [from_npz(one.latent, photos.editor.models.generator) for one in request.faces]
+    pairs = zip(request.faces, latents, strict=True)
+    return [OneFace(one.face, KnownFace.of(latent, one.learned), one.strength) for one, latent in pairs]
 
 
 def _preview(photos: PhotoEditor, latent: Latent) -> bytes:

@@ -55,10 +55,10 @@ class Ask:
     keep: bool = False  # the answer changes a result and keeps its original and neutral pictures
     more: tuple[PhotoRef, ...] = ()  # of a "group": the photos of the same message after the first
     faces: tuple[int, ...] = ()  # of a "group": numbers in the photo from 0; (): all that are found
-    group: int | None = None  # of a "regroup": see core.store.groups
-    strengths: tuple[tuple[int, Strength], ...] = ()  # of a "regroup": each face, by its number in the store, and its strength
+    group: int | None = None  # of a "regroup", or a copy of its answer: see core.store.groups
+    strengths: tuple[tuple[int, Strength], ...] = ()  # of such: each face, by its number in the store, and its strength
     away: bool = False  # asked where egao is a guest: see `is_away`
-    aim: int = 0  # of a "regroup": the face that the controls under it are for; 0: all of them
+    aim: int = 0  # of such: the face that the controls under it are for; 0: all of them
 
     @property
     def say(self) -> Speaker:

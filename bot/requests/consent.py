@@ -19,6 +19,7 @@ from bot.transport.callers import Caller, InteractionCaller, MessageCaller
 from bot.transport.error_replies import answer
 from bot.transport.identity import actor_of, home_of
 from bot.transport.photo_source import Gone, message_with_photo, photos_in, pictured
+from bot.transport.pluralkit import Senders
 from bot.transport.retry import insist
 from bot.ui.components import PREFIX, button, row
 from bot.ui.pages import Page, notice
@@ -47,8 +48,8 @@ class Waiting:
 class Consent:
     """The requests of all members that wait for consent."""
 
-    def __init__(self, bot: discord.Client, store: Store, service: Service, gone: Gone) -> None:
-        self._bot, self._store, self._service, self._gone = bot, store, service, gone
+    def __init__(self, bot: discord.Client, senders: Senders, store: Store, service: Service, gone: Gone) -> None:
+        self._bot, self._senders, self._store, self._service, self._gone = bot, senders, store, service, gone
         self._waiting: dict[Key, Waiting] = {}
         self._agreeing: set[Key] = set()  # requests being accepted that have no row yet
 
@@ -130,7 +131,7 @@ class Consent:
             return None
         message = await message_with_photo(self._bot, interaction.channel_id, message_id, self._gone)
         source = pictured(message) or message
-        ask = ask_about(await photos_in(self._bot, source), say.language, interaction.filesize_limit)
+        ask = ask_about(await photos_in(self._bot, self._senders, source), say.language, interaction.filesize_limit)
         return Waiting(actor_of(interaction), ask, True, f"m{message.id}", 0.0)
 
 

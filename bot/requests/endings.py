@@ -41,12 +41,13 @@ class Ends:
         """Note in the store that a request is answered. Runs on one of the store's threads."""
         if not self._store.jobs.finish(run.job_id, "done", told=True):
             self._store.jobs.told(run.job_id)
-        new = [run.face] if run.face is not None and run.ask.kind == "photo" else run.group
+        shown = run.group if run.ask.kind in ("group", "regroup") else []  # not by a further message, a copy of it
+        new = [run.face] if run.face is not None and run.ask.kind == "photo" else shown
         for one in new:
             with contextlib.suppress(EgaoError):  # erased meanwhile
                 self._store.faces.place(run.owner, one.face.id, run.answer.channel_id, run.answer.message_id)
-        if run.group:
-            strengths = [(one.face.id, run.strengths.get(one.face.id, 0.0)) for one in run.group]
+        if shown:
+            strengths = [(one.face.id, run.strengths.get(one.face.id, 0.0)) for one in shown]
             self._store.groups.set(run.owner, run.job_id if run.ask.group is None else run.ask.group, strengths)
 
     async def fail(self, run: Run, error: Exception) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.requests.drawing import Pictures
 from bot.requests.generators import Generators
 from bot.requests.group import GroupWork
+from bot.requests.group_pictures import GroupPictures
 from bot.requests.keeping import Keeper
 from bot.requests.run import Choice, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef
@@ -26,7 +27,8 @@ class Work:
         self.spending = executor.spending
         self._keeper = Keeper(store, executor, photos, generators, settings.projection_steps or None)
         self._pictures = Pictures(store, executor, photos)
-        self._groups = GroupWork(store, executor, photos, self._keeper)
+        self._groups = GroupWork(store, self._keeper)
+        self._group_pictures = GroupPictures(store, executor, photos, self._keeper)
 
     async def do(self, run: Run) -> Page | Choice:
         """Do a request: the page to answer with, or a Choice that the member must make. Raises EgaoError, AnswerGone.
@@ -34,7 +36,7 @@ class Work:
         The photo is dropped from memory at the end.
         """
         try:
-            if run.ask.kind in ("group", "regroup"):
+            if run.ask.kind == "group" or run.ask.group is not None:
                 await self._groups.gather(run)
             elif run.ask.photo is not None:
                 choice = await self._take_in(run, run.ask.photo)
@@ -72,7 +74,7 @@ class Work:
 
     async def _draw(self, run: Run) -> Page:
         if run.group:
-            return await self._groups.page(run)
+            return await self._group_pictures.page(run)
         assert run.face is not None
         page = await self._pictures.page(run, run.face)
         await self._store.run(self._store.faces.touch, run.owner, run.face.face.id)  # raises if it was erased meanwhile

@@ -104,12 +104,16 @@ TEXT: Final[dict[str, Sentence]] = {
     "group.picture": "picture {n}",
     "group.photo": "photo {n} of the message",
     "group.left": "Left as it is: {names}. {reason}",
+    "group.left.more": "Others that stay as they are: {count}.",
     "group.lost": "Faces of this picture that are not kept any more, and stay as they are in the photo: {count}.",
     "group.kept": "The faces are kept until {until}; `/forget` erases them at once.",
+    "group.download": "### Full size",
+    "group.moving": "### From neutral, each face to its strength",
     "group.deleted": "The picture is deleted. Its faces are kept until {until}.",
     "group.erased": "The faces and everything made from them are erased.",
     "button.erase.faces": "Erase the faces too",
     "alt.group": "AI-edited: {faces}",
+    "alt.moving": "AI-edited animation, from neutral: {faces}",
     "alt.photo": "The photo as it was",
     "alt.original": "The face as it is in the photo",
     "alt.neutral": "AI-edited: the same face with a neutral expression",
@@ -132,6 +136,10 @@ TEXT: Final[dict[str, Sentence]] = {
     "modal.exact.typed": "Or a number of your own",
     "modal.exact.hint": "0 is the photo as it was. The edit always starts from the original.",
     "modal.exact.bad": "“{value}” is not a number. Write one such as 1.5.",
+    "modal.photo.title": "A photo to edit",
+    "modal.photo.label": "Photos with faces",
+    "modal.photo.hint": "JPEG, PNG, WebP, GIF, AVIF or HEIC, {most} at most.",
+    "button.photo": "Choose a photo…",
     # Reports.
     "report.title": "Report this picture",
     "report.why": "Why?",
@@ -325,6 +333,10 @@ TEXT: Final[dict[str, Sentence]] = {
         "**Checks.** Before that, two automatic checks look for explicit content and for faces that may be under {age}. They "
         "are often wrong and accuse nobody; of what they refuse nothing is kept. A face that they refuse bars the whole "
         "photo or, where the server's admins say so, only itself.\n"
+    ),
+    "privacy.pluralkit": (
+        "**PluralKit.** Where its webhook posted a photo, PluralKit is asked for whom: it is told the number of that message, "
+        "and nothing else.\n"
     ),
     "privacy.text": (
         "### How egao treats your photos and data\n"

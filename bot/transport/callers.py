@@ -68,21 +68,25 @@ class Caller(Protocol):
 
 @dataclass
 class MessageCaller:
-    """A caller who posted a message with a photo; the reply is a message that answers it."""
+    """A caller who posted a message with a photo; the reply is a message that answers it.
+
+    `sender`: the member for whom a webhook posted the message; None for one that its author posted.
+    """
 
     bot: discord.Client
     message: discord.Message
     say: Speaker
+    sender: discord.Member | None = None
     private: bool = False
     away: Literal[False] = False  # it hears of messages only where it is itself
 
     @property
     def owner(self) -> Owner:
-        return owner_of(self.message.guild.id if self.message.guild else None, self.message.author.id)
+        return owner_of(self.message.guild.id if self.message.guild else None, self.person.id)
 
     @property
     def person(self) -> Person:
-        return self.message.author
+        return self.message.author if self.sender is None else self.sender
 
     @property
     def channel_id(self) -> int:
@@ -105,7 +109,7 @@ class MessageCaller:
         return None
 
     async def reply(self, page: Page, nonce: str) -> Answer:
-        answer = Answer(self.bot, self.say, self.message.author.id, self.channel_id, reply_to=self.message.id, nonce=nonce)
+        answer = Answer(self.bot, self.say, self.person.id, self.channel_id, reply_to=self.message.id, nonce=nonce)
         try:
             sent = await self.message.reply(view=page.view, files=page.files(), mention_author=False, nonce=nonce)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:

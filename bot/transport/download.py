@@ -80,7 +80,7 @@ class Downloader:
         host = (address.host or "").lower()
         named = host in self._hosts or f"{host}:{address.port}" in self._hosts
         secure = address.scheme == "https" and address.port == 443
-        if not named or address.user is not None or not (secure or (address.scheme == "http" and _loopback(host))):
+        if not named or address.user is not None or not (secure or (address.scheme == "http" and is_loopback(host))):
             raise PhotoUnreachable(reason=Reason.ELSEWHERE)
         return address
 
@@ -90,7 +90,8 @@ class Downloader:
             raise FileTooLarge(size=size / 2**20, limit=self._limit / 2**20)
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

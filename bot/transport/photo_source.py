@@ -11,6 +11,7 @@ from typing import Final, Protocol, Self
 import aiohttp
 import discord
 
+from bot.transport.pluralkit import Senders
 from bot.transport.retry import will_pass
 from core.errors import (
     ExplicitPhoto,
@@ -21,7 +22,6 @@ from core.errors import (
     PhotoGone,
     PhotoUnreachable,
     Reason,
-    WebhookPhoto,
 )
 from core.store import PhotoPlace, StoredFace
 
@@ -140,20 +140,23 @@ def pictured(message: discord.Message) -> discord.Message | None:
     return answered if isinstance(answered, discord.Message) and pictures(answered) else None
 
 
-async def photos_in(bot: discord.Client, message: discord.Message, *, away: bool = False) -> list[PhotoRef]:
+async def photos_in(
+    bot: discord.Client, senders: Senders, message: discord.Message, *, away: bool = False, sender: int | None = None
+) -> list[PhotoRef]:
     """Refer to the pictures of a message, `MOST_PHOTOS` at most.
 
-    Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if Discord doesn't tell whose they are. `away`: the
-    message is where egao is a guest and can't read it again, so its place is not noted.
+    Raises NoPhoto, ExplicitPhoto, and WebhookPhoto or ForwardedPhoto if neither Discord nor `senders` tell whose they are.
+    `away`: the message is where egao is a guest and can't read it again, so its place is not noted. `sender`: for whom a
+    webhook posted the message, if that is known already.
     """
     found = pictures(message)[:MOST_PHOTOS]
     if not found:
         raise NoPhoto
-    if is_webhooks(bot, message):
-        raise WebhookPhoto
+    if is_webhooks(bot, message) and sender is None:
+        sender = await senders.of(message)
     forwarded = [one for one in found if one not in message.attachments]
-    author_id = await _first_author(bot, message) if forwarded else None
-    photos = [PhotoRef.of(one, message, author_id if one in forwarded else None) for one in found]
+    author_id = await _first_author(bot, senders, message) if forwarded else None
+    photos = [PhotoRef.of(one, message, author_id if one in forwarded else sender) for one in found]
     return [replace(one, channel_id=None, message_id=None) for one in photos] if away else photos
 
 
@@ -178,8 +181,11 @@ def is_webhooks(bot: discord.Client, message: discord.Message) -> bool:
     return message.webhook_id is not None and (bot.user is None or message.author.id != bot.user.id)
 
 
-async def _first_author(bot: discord.Client, message: discord.Message) -> int:
-    """Return the id of the author of the message that this one forwards. Raises ForwardedPhoto if the bot can't see that."""
+async def _first_author(bot: discord.Client, senders: Senders, message: discord.Message) -> int:
+    """Return the id of the author of the message that this one forwards. Raises ForwardedPhoto if the bot can't see that.
+
+    Raises WebhookPhoto for a webhook's whose sender is not known.
+    """
     first = message.reference
     if first is None or first.message_id is None:
         raise ForwardedPhoto
@@ -187,6 +193,4 @@ async def _first_author(bot: discord.Client, message: discord.Message) -> int:
         original = await bot.get_partial_messageable(first.channel_id).fetch_message(first.message_id)
     except (discord.HTTPException, OSError, aiohttp.ClientError):
         raise ForwardedPhoto from None
-    if is_webhooks(bot, original):
-        raise WebhookPhoto
-    return original.author.id
+    return await senders.of(original) if is_webhooks(bot, original) else original.author.id

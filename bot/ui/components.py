@@ -8,7 +8,7 @@ verbs with `Presses.on`.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Self
 
 import discord
@@ -24,8 +24,9 @@ FORM_SECONDS: Final = 900  # a form that was never sent is forgotten after this
 
 OPENED_BY: Final = {  # form: button
     "agreed": "agree", "exactly": "exact", "gexactly": "gexact", "reported": "report", "facenamed": "facename",
-    "setnumbers": "setform",
+    "setnumbers": "setform", "photosent": "photoask",
 }  # fmt: skip
+OF_COMMANDS: Final = frozenset({"photosent"})  # forms that a command opens too: then no message has a button for them
 NAMED: Final = 2  # arguments that identify a control; a third may change while a press is on its way
 
 Handler = Callable[["Press"], Awaitable[None]]
@@ -41,17 +42,30 @@ def custom_id(verb: str, *arguments: int | str) -> str:
 class Press:
     """One press of a button, choice in a select, or sent form, with the interaction."""
 
-    def __init__(self, interaction: discord.Interaction[Any], text: str, values: dict[str, str], chosen: list[str]):
+    def __init__(
+        self,
+        interaction: discord.Interaction[Any],
+        text: str,
+        values: dict[str, str],
+        chosen: list[str],
+        files: Sequence[discord.Attachment] = (),
+    ) -> None:
         _, self.verb, *arguments = text.split(":")
         self.interaction = interaction
         self.arguments = tuple(arguments)
         self.values = values  # of a form, by the custom_id of the field
         self.chosen = chosen  # of a select
+        self.files = files  # that were uploaded with a form
 
     def offered(self) -> bool:
-        """Tell whether the message has this control (for a form, the button that opens it); else the press is forged."""
+        """Tell whether the message has this control (for a form, the button that opens it); else the press is forged.
+
+        The form of a command has no message. Forged, it can ask for nothing that the command itself could not.
+        """
         wanted = (OPENED_BY.get(self.verb, self.verb), *self.arguments[:NAMED])
         message = self.interaction.message
+        if message is None and self.verb in OF_COMMANDS:
+            return True
         return message is not None and any(_named(one) == wanted for one in _custom_ids(message.components))
 
     def numbers(self, count: int) -> tuple[int, ...]:
@@ -164,7 +178,9 @@ def form_press(interaction: discord.Interaction[Any]) -> Press | None:
         return None
     values: dict[str, str] = {}
     _collect(data.get("components", ()), values)
-    return Press(interaction, text, values, [])
+    uploaded = data.get("resolved", {}).get("attachments", {}).values()
+    files = [discord.Attachment(data=one, state=interaction._state) for one in uploaded]
+    return Press(interaction, text, values, [], files)
 
 
 def _collect(components: Any, values: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from bot.ui.pages import ALT_LETTERS, Attached, Page, caption_of, gallery_of, pa
 from core.errors import EgaoError
 
 OPTIONS: Final = 25  # of one select, by Discord
+TEXT_LETTERS: Final = 3800  # of a message's words; Discord takes 4000, of which a last line may need some
 EVERYBODY: Final = 0  # as a select and a button name all faces; no face has this number
 _AIM: Final = 4  # where a custom_id names the face, counted from its prefix
 GroupIds = tuple[int, int, int, str]
@@ -76,8 +77,20 @@ class GroupShown:
 def group_result(say: Speaker, shown: GroupShown) -> Page:
     """Show everybody: the pictures, each face's strength, whose strength the buttons change, and the buttons."""
     parts = [*shown.before, *(photo.part for photo in shown.photos)]
-    items = [_gallery(say, shown), ui.TextDisplay[Any]("\n".join(_lines(say, shown))), *controls(say, shown)]
+    items = [_gallery(say, shown), _text(say, shown, [*_lines(say, shown)]), *controls(say, shown)]
     return page_of(items, parts)
+
+
+def group_copy(say: Speaker, shown: GroupShown, moving: Collection[int] = ()) -> Page:
+    """Make the message of pictures that can't be changed any more: in full size, or with these faces `moving`."""
+    texts = ("result.animation", "group.moving") if moving else ("result.download", "group.download")
+    strengths = {one.strength for one in shown.faces if not moving or one.face_id in moving}
+    alike = say.strength_of(shown.expression, strengths.pop()) if len(strengths) == 1 else None
+    text = say(texts[1]) if alike is None else say(texts[0], strength=alike)
+    caption = caption_of(say, shown.member_id if shown.public else None, edited=shown.edited)
+    gallery = _gallery(say, shown, "alt.moving" if moving else "alt.group")
+    items = [gallery, _text(say, shown, [text, f"-# {caption}"]), row(*_endings(say, shown.ids))]
+    return page_of(items, [photo.part for photo in shown.photos])
 
 
 def controls(say: Speaker, shown: GroupShown) -> Iterator[ui.ActionRow[Any]]:
@@ -88,7 +101,7 @@ def controls(say: Speaker, shown: GroupShown) -> Iterator[ui.ActionRow[Any]]:
 
 def buttons(say: Speaker, ids: GroupIds) -> tuple[ui.ActionRow[Any], ui.ActionRow[Any]]:
     """Make the buttons under an answer with several faces."""
-    blue, danger = discord.ButtonStyle.primary, discord.ButtonStyle.danger
+    blue = discord.ButtonStyle.primary
     return (
         row(
             button(say("button.minus"), "gminus", *ids, style=blue),
@@ -98,10 +111,17 @@ def buttons(say: Speaker, ids: GroupIds) -> tuple[ui.ActionRow[Any], ui.ActionRo
             button(say("button.exact"), "gexact", *ids),
         ),
         row(
-            button(say("button.delete"), "gdelete", *ids, style=danger),
-            button(say("button.report"), "report", *ids, style=danger),
+            button(say("button.animate"), "ganimate", *ids),
+            button(say("button.download"), "gdownload", *ids),
+            *_endings(say, ids),
         ),
     )
+
+
+def _endings(say: Speaker, ids: GroupIds) -> tuple[PressItem, PressItem]:
+    """Make the buttons of every picture: delete, for its member, and report, for everybody else."""
+    danger = discord.ButtonStyle.danger
+    return button(say("button.delete"), "gdelete", *ids, style=danger), button(say("button.report"), "report", *ids, style=danger)
 
 
 def aimed_at(message: discord.Message, face_id: int) -> ui.LayoutView:
@@ -151,11 +171,23 @@ def _lines(say: Speaker, shown: GroupShown) -> Iterator[str]:
     yield f"-# {caption_of(say, shown.member_id if shown.public else None, edited=shown.edited)}"
     if shown.expires is not None:
         yield f"-# {say('group.kept', until=f'<t:{int(shown.expires)}:f>')}"
-    yield from (f"-# {line}" for line in _notes(say, shown))
 
 
-def _notes(say: Speaker, shown: GroupShown) -> Iterator[str]:
-    """Say what else there is to say, and which faces stay as they are, once for each reason."""
+def _text(say: Speaker, shown: GroupShown, lines: list[str]) -> ui.TextDisplay[Any]:
+    """Make the words of an answer: these lines, then which faces stay as they are, as far as Discord lets a message be long."""
+    more = 0
+    for note, count in _notes(say, shown):
+        if more or len("\n".join([*lines, note])) > TEXT_LETTERS:
+            more += count
+        else:
+            lines.append(f"-# {note}")
+    if more:
+        lines.append(f"-# {say('group.left.more', count=more)}")
+    return ui.TextDisplay("\n".join(lines))
+
+
+def _notes(say: Speaker, shown: GroupShown) -> Iterator[tuple[str, int]]:
+    """Say what else there is to say, and which faces stay as they are, once for each reason; and how many a sentence is about."""
     reasons: dict[str, list[str]] = {}
     for one in shown.faces:
         if one.trouble is not None:
@@ -165,14 +197,14 @@ def _notes(say: Speaker, shown: GroupShown) -> Iterator[str]:
         name = "" if face is None else say("face.unnamed", n=face + 1)
         where = say("group.photo", n=photo + 1) if of_many else ""
         reasons.setdefault(say.error(error), []).append(" ".join(filter(None, (where, name))))
-    yield from shown.notes
+    yield from ((note, 0) for note in shown.notes)
     for reason, names in reasons.items():
-        yield say("group.left", names=", ".join(names), reason=reason)
+        yield say("group.left", names=", ".join(names), reason=reason), len(names)
     if shown.lost:
-        yield say("group.lost", count=shown.lost)
+        yield say("group.lost", count=shown.lost), shown.lost
 
 
-def _gallery(say: Speaker, shown: GroupShown) -> ui.MediaGallery[Any]:
+def _gallery(say: Speaker, shown: GroupShown, described: str = "alt.group") -> ui.MediaGallery[Any]:
     gallery = gallery_of([], spoiler=False)
     for part in shown.before:
         photo = shown.photos[0]
@@ -181,7 +213,7 @@ def _gallery(say: Speaker, shown: GroupShown) -> ui.MediaGallery[Any]:
         )
     for photo in shown.photos:
         each = ", ".join(f"{_name(say, shown, one)} {say.strength(one.strength)}" for one in photo.faces)
-        text = say("alt.group", faces=each) if any(one.strength for one in photo.faces) else say("alt.photo")
+        text = say(described, faces=each) if any(one.strength for one in photo.faces) else say("alt.photo")
         gallery.add_item(media=f"attachment://{photo.part.name}", description=_described(text, photo), spoiler=photo.spoiler)
     return gallery
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.edit.door import EditorDoor
 from core.edit.editor import Editor, Variant
 from core.edit.models import Models
+from core.edit.moving import Moving
 from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
 from core.edit.scale import Scale
 from core.edit.together import Laid, OneFace, Together
@@ -18,6 +19,7 @@ __all__ = [
     "KnownFace",
     "Laid",
     "Models",
+    "Moving",
     "OneFace",
     "PhotoEditor",
     "Scale",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.edit.found import Found
+from core.edit.scale import Scale
 from core.errors import EgaoError, FaceBarred, FaceLost, MouthCut, MouthHidden, NoSuchFace
 from core.expressions import Expression, Strength
 from core.faces import Photo
@@ -96,16 +97,21 @@ class Together:
 
     def _lay(self, one: OneFace) -> Laid:
         """Edit one face in the photo and, if that is good, in the picture of all. Raises OF_ONE_FACE, and PhotoError."""
-        photos, editor = self._photos, self._photos.editor
         found = self._found(one)
         if one.strength == 0:
             return Laid(one.face, 0.0)
-        placed: InPhoto = photos.placed(self._whole, found, one.face, self.photo)
-        face = photos.learn(photos.with_place(one.face, placed), self._expression)
-        scale = photos.scale(face, self._expression)
+        placed, face, scale = self._prepared(one, found)
+        editor = self._photos.editor
         (drawn,) = editor.variants(face.latent, [one.strength], self._expression, scale, judge=False)
         laid, self._pixels = editor.laid_on(placed.original, drawn, scale.score(0.0), self._pixels)
         return Laid(face, drawn.strength, laid.told)
+
+    def _prepared(self, one: OneFace, found: Found) -> tuple[InPhoto, KnownFace, Scale]:
+        """Prepare the edits of a face: its place in the photo, the face with all that was learned, and its scale."""
+        photos = self._photos
+        placed = photos.placed(self._whole, found, one.face, self.photo)
+        face = photos.learn(photos.with_place(one.face, placed), self._expression)
+        return placed, face, photos.scale(face, self._expression)
 
     @property
     def _whole(self) -> Photo:

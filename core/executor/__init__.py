@@ -8,6 +8,8 @@ from core.executor.kinds import Lane, Progress, Request, Result
 from core.executor.kinds.animate import Animate, Animated
 from core.executor.kinds.find_faces import FindFaces, FoundFace, FoundFaces
 from core.executor.kinds.full_size import FullSize
+from core.executor.kinds.full_together import FullTogether
+from core.executor.kinds.move_together import MovedTogether, MoveTogether
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
 from core.executor.kinds.together import DrawnOne, DrawnTogether, OneOf, Together
@@ -29,7 +31,10 @@ __all__ = [
     "FoundFace",
     "FoundFaces",
     "FullSize",
+    "FullTogether",
     "Lane",
+    "MoveTogether",
+    "MovedTogether",
     "OneOf",
     "Patience",
     "Place",

@@ -31,6 +31,8 @@ from core.executor import (
     FoundFace,
     FoundFaces,
     FullSize,
+    MovedTogether,
+    MoveTogether,
     Progress,
     Project,
     Projected,
@@ -176,6 +178,29 @@ class Bench:
         out = io.BytesIO()
         picture.save(out, request.kind, exif=_exif(_mark_of(request.faces[0].latent)), quality=95)
         yield DrawnTogether(out.getvalue(), tuple(became))
+
+    def move_together(self, request: MoveTogether) -> Iterator[Progress | MovedTogether]:
+        """As many frames as asked for: in each the stripes of `together`, of moving faces from neutral to their strengths."""
+        frames: list[Image.Image] = []
+        became: tuple[DrawnOne, ...] = ()
+        for n in range(request.frames):
+            share = n / (request.frames - 1)
+            ones = []
+            for place, one in enumerate(request.faces):
+                assert not isinstance(one.strength, str)
+                start = one.strength if place in request.still else max(request.low, NEUTRAL)
+                ones.append(replace(one, strength=one.strength and start + (one.strength - start) * share))
+            *_, drawn = self.together(
+                Together(request.photo, tuple(ones), request.expression, kind="png", generator=request.generator)
+            )
+            assert isinstance(drawn, DrawnTogether)
+            frames.append(Image.open(io.BytesIO(drawn.picture)))
+            became = drawn.faces
+            yield Progress((n + 1) * len(ones), request.frames * len(ones) + 1)
+        out = io.BytesIO()
+        pace = round(1000 / request.fps)
+        frames[0].save(out, request.kind, save_all=True, append_images=frames[1:], duration=pace, lossless=True)
+        yield MovedTogether(out.getvalue(), became)
 
 
 def strengths_in(picture: bytes) -> list[float]:

@@ -1,4 +1,5 @@
-"""The real process in front of the fake Discord: a group of seven, an album, and egao brought along to another server.
+"""The real process in front of the fake Discord: a group of seven and its copies, an album, a spoiler, a forwarded photo, a form
+with photos, each language, and egao brought along to another server.
 
 Its workers draw grey stripes in milliseconds (`tests.bot.workbench`): what is tested here is what goes to and fro.
 """
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.text.speaker import Speaker
+from core.languages import names
 from tests.bot.workbench import photo, strengths_in
-from tests.discord.fake import Message, NotPossible, Upload, replies_to
-from tests.discord.stage import WORKING, Stage, agree, is_result, picture, staged
+from tests.discord.fake import Message, NotPossible, Upload, components, replies_to
+from tests.discord.stage import WORKING, Stage, agree, is_result, picture, staged, strength_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -57,6 +60,84 @@ async def test_seven_people_in_one_picture(stage: Stage) -> None:
     await stage.restart()
     ann.press(question, "Original")
     await until_strengths(stage, question, [1.0, 1.0, -1.9, *[1.0] * 4])
+
+
+async def test_a_group_has_its_full_size_and_its_animation(stage: Stage) -> None:
+    kim = stage.guild.member("Kim")
+    result = await stage.drop(kim, photo(7, n=2))
+    await stage.discord.world.until(lambda: result.selects, WORKING, "choice")
+    kim.select(result, "all")
+    await stage.discord.world.until(lambda: is_result(result), WORKING, "result")
+    full = await kim.press(result, "Full size").wait_message(lambda one: bool(one.pictures), WORKING)
+    assert full.viewer is kim.user
+    assert [one.filename for one in full.pictures] == ["egao.png"]
+    assert strengths_in(full.pictures[0].data) == shown(result)
+    moving = await kim.press(result, "Animate").wait_message(lambda one: bool(one.pictures), WORKING)
+    assert moving.viewer is None
+    assert [one.filename for one in moving.pictures] == ["animated.webp"]
+    assert moving.labels == ["Delete", "Report"]
+
+
+def covered(message: Message) -> list[bool]:
+    """Of each picture of a message, whether it is hidden."""
+    galleries = [part for part in components.walk(message.components) if part["type"] == components.GALLERY]
+    return [bool(item.get("spoiler")) for part in galleries for item in part["items"]]
+
+
+async def test_a_spoiler_stays_one(stage: Stage) -> None:
+    dora = stage.guild.member("Dora")
+    await stage.drop(dora, photo(n=4))
+    posted = dora.upload(stage.photos, Upload(photo(n=5), "SPOILER_me.png"))
+    reply = await stage.photos.wait_message(lambda one: replies_to(posted)(one) and is_result(one), WORKING)
+    assert covered(reply) == [True] * 3
+    dora.press(reply, "+ More")
+    await stage.discord.world.until(lambda: strength_of(reply) == 1.25, WORKING, "more")
+    assert set(covered(reply)) == {True}
+
+
+async def test_a_forwarded_photo_is_that_of_who_posted_it_first(stage: Stage) -> None:
+    dora, talk = stage.guild.member("Dora"), stage.guild.channel("talk")
+    await stage.drop(dora, photo(n=10))
+    own = dora.upload(talk, photo(n=6))
+    mine = dora.forward(own, stage.photos)
+    reply = await stage.photos.wait_message(lambda one: replies_to(mine)(one) and is_result(one), WORKING)
+    assert reply.pictures
+    bens = stage.guild.member("Ben").upload(talk, photo(n=7))
+    others = dora.forward(bens, stage.photos)
+    told = await stage.photos.wait_message(replies_to(others), WORKING)
+    assert "posted yourself" in told.text
+
+
+async def test_a_command_with_nothing_to_work_on_takes_photos(stage: Stage) -> None:
+    fay = stage.guild.member("Fay")
+    form = await fay.slash("smile", stage.photos, strength=2.0).wait_modal(WORKING)
+    sent = fay.submit_modal(form, [Upload(photo(n=8), "a.png"), Upload(photo(2, n=9), "SPOILER_b.png")])
+    question = await sent.wait_message(within=WORKING)
+    await agree(fay, question)
+    await stage.discord.world.until(lambda: len(question.pictures) == 2, WORKING, "both pictures")
+    assert [strengths_in(one.data) for one in question.pictures] == [[2.0], [2.0, 2.0]]
+    assert covered(question) == [False, True]
+
+
+@pytest.mark.parametrize("language", [one for one in names() if one != "en"])
+async def test_every_language_gets_through_with_a_group_of_seven(stage: Stage, language: str) -> None:
+    """The fake refuses what Discord refuses: a label, a form or a message that is too long would be met with no answer here."""
+    gil = stage.guild.member(f"Gil {language}", locale="es-ES" if language == "es" else language)
+    say = Speaker(language)
+    used = gil.slash("smile", stage.photos, strength=1.5, photo=photo(7))
+    question = await used.wait_message(within=WORKING)
+    form = await gil.press(question, say("consent.agree")).wait_modal(WORKING)
+    await gil.submit_modal(form, ticked=["adult", "allowed"]).wait_answer(WORKING)
+    await stage.discord.world.until(lambda: question.selects, WORKING, "choice")
+    gil.select(question, "all")
+    await stage.discord.world.until(lambda: say("button.original") in question.labels, WORKING, "result")
+    assert say("group.title", strength=say.strength_of("smile", 1.5), count=7).removeprefix("### ") in question.text
+    assert await gil.press(question, say("button.exact")).wait_modal(WORKING)
+    moving = await gil.press(question, say("button.animate")).wait_message(lambda one: bool(one.pictures), WORKING)
+    assert say("button.report") in moving.labels
+    for command in ("help", "privacy", "faces", "queue"):
+        told = await gil.slash(command, stage.photos).wait_message(within=WORKING)
+        assert told.text
 
 
 async def test_the_photos_of_one_message(stage: Stage) -> None:

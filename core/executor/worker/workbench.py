@@ -18,6 +18,7 @@ from core.executor.kinds import Progress
 from core.executor.kinds.animate import Animate, Animated
 from core.executor.kinds.find_faces import FindFaces, FoundFaces
 from core.executor.kinds.full_size import FullSize
+from core.executor.kinds.move_together import MovedTogether, MoveTogether
 from core.executor.kinds.project import Project, Projected
 from core.executor.kinds.render import Render, Rendered
 from core.executor.kinds.together import DrawnTogether, Together
@@ -62,5 +63,9 @@ class Workbench(Protocol):
         ...
 
     def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
-        """Yield a `Progress` after each face and, last, the one `DrawnTogether`."""
+        """Yield a `Progress` after each face and, last, the one `DrawnTogether`; also for `FullTogether`."""
+        ...
+
+    def move_together(self, request: MoveTogether) -> Iterator[Progress | MovedTogether]:
+        """Yield a `Progress` after each face of each frame, and `MovedTogether` last."""
         ...

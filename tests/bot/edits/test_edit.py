@@ -37,7 +37,7 @@ async def test_smile_with_a_photo_starts_from_it(world: World) -> None:
 
 
 async def test_without_a_face_or_a_photo_it_says_what_is_missing(world: World) -> None:
-    answer = await world.ann.slash(world.channel, "smile", strength=1.0)
+    answer = await world.ann.slash(world.channel, "animate")
     assert answer.ephemeral
     assert "Add a photo" in text(answer.response)
 
@@ -56,8 +56,16 @@ async def test_a_face_of_one_server_is_not_reached_from_another_nor_from_a_direc
     elsewhere = world.env.create_guild("Elsewhere")
     channel = elsewhere.create_text_channel("talk")
     same = elsewhere.add_member(world.ann.user)
-    assert "No face of yours" in text((await same.slash(channel, "smile", strength=1.0)).response)
-    assert "No face of yours" in text((await world.ann.user.slash("smile", strength=1.0)).response)
+    for options in ({}, {"face": "1"}):
+        answers = [
+            await same.slash(channel, "smile", strength=1.0, **options),
+            await world.ann.user.slash("smile", strength=1.0, **options),
+        ]
+        for answer in answers:
+            if options:
+                assert "No face of yours" in text(answer.response)
+            else:
+                assert answer.modal is not None, "there is nothing here: it asks for a photo"
 
 
 async def test_who_sees_it_is_the_members_choice(world: World) -> None:

@@ -18,7 +18,7 @@ from tests.bot.workbench import NEUTRAL, photo, strengths_in
 from tests.core.executor.kit import until
 
 SAME = -1.9  # what `strengths_in` gives for a face that is as in the photo
-BUTTONS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Delete", "Report"]
+BUTTONS = ["− Less", "+ More", "Neutral", "Original", "Exact…", "Animate", "Full size", "Delete", "Report"]
 
 
 async def all_of(world: World, data: bytes, person: Any = None) -> discord.Message:

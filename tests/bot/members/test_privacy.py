@@ -108,11 +108,14 @@ def test_both_languages_say_the_same() -> None:
 def test_what_the_bot_says_agrees() -> None:
     for language, words in {"en": ("365|a year", "18", "24 hours", "30 days"), "ja": ("1年間", "18歳", "24時間", "30日")}.items():
         say = Speaker(language)
-        shown = privacy(say, GUILD.retention_hours, checks=True)
+        shown = privacy(say, GUILD.retention_hours, checks=True, asks=False)
         assert all(re.search(word, shown) for word in words)
         assert say.hours(GUILD.retention_hours) in shown
-        unchecked = privacy(say, GUILD.retention_hours, checks=False)
+        unchecked = privacy(say, GUILD.retention_hours, checks=False, asks=False)
         assert len(shown) - len(unchecked) == len(say("privacy.checks", age=18)) > 50
+        asking = privacy(say, GUILD.retention_hours, checks=True, asks=True)
+        assert say("privacy.pluralkit") in asking
+        assert "PluralKit" not in shown, "without the setting it is asked nothing"
         assert str(CONSENT_VERSION) in shown
     assert TOLD == ADULT
     assert KEEP_SECONDS == DAY, "at most a day, says /privacy"

@@ -29,7 +29,8 @@ MESSAGE, PAGE, ALT = 2000, 4000, 1024  # characters of one message, of all texts
 # Discord's limits by what a sentence is given to: a call and its argument, by place or by name.
 LIMITS: dict[tuple[str, int | str], int] = {
     ("button", 0): 80, ("Form", 0): 45, ("field", 1): 45, ("field", "hint"): 100, ("Label", "text"): 45,
-    ("Label", "description"): 100, ("add_option", "label"): 100, ("add_option", "description"): 100, ("Modal", "title"): 45,
+    ("part", 0): 45, ("part", 2): 100, ("Label", "description"): 100,
+    ("add_option", "label"): 100, ("add_option", "description"): 100, ("Modal", "title"): 45,
     ("SelectOption", "label"): 100, ("RadioGroupOption", "label"): 100, ("CheckboxGroupOption", "label"): 100,
     ("Select", "placeholder"): 150, ("ChannelSelect", "placeholder"): 150, ("RoleSelect", "placeholder"): 150,
 }  # fmt: skip
@@ -208,7 +209,7 @@ def test_every_message_fits(language: str) -> None:
     most = {"low": say.strength(-5), "high": say.strength(5), "retention": say.hours(720)}
     whole = say("help.text", commands=say.commands(), others="W" * 600, **most)
     assert len(whole) + len(say("help.admin")) < PAGE
-    assert len(privacy(say, 720, checks=True)) <= PAGE
+    assert len(privacy(say, 720, checks=True, asks=True)) <= PAGE
     assert GuildSettings.bounds("retention_hours")[1] == 720
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.edit import Editor, Models
-from core.executor import DrawnTogether, FindFaces, FoundFaces, OneOf, Progress, Project, Projected, Together
+from core.edit import Editor, KnownFace, Models, Moving, OneFace
+from core.executor import (
+    DrawnTogether,
+    FindFaces,
+    FoundFaces,
+    FullTogether,
+    MovedTogether,
+    MoveTogether,
+    OneOf,
+    Progress,
+    Project,
+    Projected,
+    Together,
+)
+from core.expressions import default
 from core.generator import Generator, seed_w
+from core.latents import from_npz
 from core.rendering import Renderer
 from core.settings import Settings
 from core.workbench import EditorWorkbench
@@ -44,8 +58,17 @@ def pixels(data: bytes) -> NDArray[np.int16]:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.int16)
 
 
-@pytest.mark.slow
-def test_what_is_good_is_edited_and_nothing_else_changes(settings: Settings, generator: Generator) -> None:
+@dataclass(frozen=True)
+class Known:
+    """A photo of two people, whose faces are kept."""
+
+    bench: EditorWorkbench
+    photo: bytes
+    ones: list[OneOf]
+
+
+@pytest.fixture(scope="module")
+def known(settings: Settings, generator: Generator) -> Known:
     bench = EditorWorkbench(Editor(Models(settings)))
     photo = two_people(generator)
     *_, found = bench.find_faces(FindFaces(photo))
@@ -55,9 +78,51 @@ def test_what_is_good_is_edited_and_nothing_else_changes(settings: Settings, gen
         *_, done = bench.project(Project(photo, face.index, "w+", 1, learned=face.learned))
         assert isinstance(done, Projected)
         ones.append(OneOf(done.latent, face.index, 1.0, done.learned))
+    return Known(bench, photo, ones)
+
+
+@pytest.mark.slow
+def test_what_is_good_is_edited_and_nothing_else_changes(known: Known) -> None:
+    bench, photo, ones = known.bench, known.photo, known.ones
     before, (after, answer) = pixels(photo), together(bench, photo, ones)
     assert any(not one.told for one in answer.faces), "at least one is good, so there is something to see"
     changed = (after != before).any(axis=2)
     for n, one in enumerate(answer.faces):
         assert changed[:, SIDE * n : SIDE * (n + 1)].any() == (not one.told), f"face {n}: {one.told or 'edited'}"
     assert (together(bench, photo, [replace(one, strength=0.0) for one in ones])[0] == before).all()
+    *_, full = bench.together(FullTogether(photo, tuple(ones)))
+    assert isinstance(full, DrawnTogether)
+    assert (pixels(full.picture) == after).all(), "the photo is smaller than any bound, so its full size is the same picture"
+
+
+@pytest.mark.slow
+def test_who_moves_moves_and_who_is_still_is_edited_alike_in_all_frames(known: Known) -> None:
+    photos, ones = known.bench.photos, known.ones
+    faces = [
+        OneFace(one.face, KnownFace.of(from_npz(one.latent, known.bench.models.generator), one.learned), 1.0) for one in ones
+    ]
+    alone = Moving(photos, known.photo, faces, default(), count=3, low=-3.0, still=(0,))
+    assert list(alone.run())[-1] == len(faces) * 3
+    good = [not one.told for one in alone.laid]
+    assert good[1], "else there is nothing to see"
+    first, middle, last = (frame.astype(np.int16) for frame in alone.frames)
+    left, right = np.s_[:, :SIDE], np.s_[:, SIDE:]
+    assert (first[left] == last[left]).all()
+    assert (first[left] != pixels(known.photo)[left]).any() == good[0]
+    for one, other in ((first, middle), (middle, last)):
+        assert (one[right] != other[right]).any()
+    assert (last == together(known.bench, known.photo, ones)[0]).all(), "it ends at the picture that is shown"
+    nobody = Moving(photos, known.photo, [replace(one, strength=0.0) for one in faces], default(), count=3, low=-3.0)
+    for _ in nobody.run():
+        pass
+    assert all((frame == pixels(known.photo)).all() for frame in nobody.frames)
+
+
+@pytest.mark.slow
+def test_an_animation_of_two_is_one_moving_picture(known: Known) -> None:
+    *steps, moved = known.bench.move_together(MoveTogether(known.photo, tuple(known.ones), frames=3, fps=6, size=SIDE))
+    assert [one.step for one in steps if isinstance(one, Progress)][-1] == 6
+    assert isinstance(moved, MovedTogether)
+    with Image.open(io.BytesIO(moved.picture)) as moving:
+        assert (getattr(moving, "n_frames", 1), moving.size) == (4, (SIDE, SIDE // 2)), "there and back"
+    assert len(moved.faces) == 2

@@ -11,6 +11,8 @@ from tests.discord.fake.errors import NotPossible
 from tests.discord.fake.interactions import Interaction, Modal
 from tests.discord.fake.messages import Attachment, Message, Upload
 
+FORWARD = 1 << 14  # the flag of a message that has a snapshot
+
 if TYPE_CHECKING:
     from tests.discord.fake.guilds import Channel, Guild, Role, User
 
@@ -71,6 +73,14 @@ class Member:
     def upload(self, channel: Channel, *files: bytes | Upload, content: str = "") -> Message:
         """Drop pictures into a channel; plain bytes are called photo.png."""
         return self.say(channel, content, *files)
+
+    def forward(self, message: Message, channel: Channel) -> Message:
+        """Forward a message, which one sees, to a channel."""
+        self._must(self._sees(message) and not message.deleted, "does not see that message")
+        made = Message(channel, self.user, flags=FORWARD)
+        made.forwarded = message
+        made.committed(new=True)
+        return made
 
     def edit(self, message: Message, content: str) -> None:
         """Rewrite one's own message."""

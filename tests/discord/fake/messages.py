@@ -113,6 +113,7 @@ class Message:
         self.components: list[dict[str, Any]] = []
         self.attachments: list[Attachment] = []
         self.reference: Message | None = None
+        self.forwarded: Message | None = None  # the message that it forwards
         self.interaction: Interaction | None = None
         self.viewer: User | None = None  # the only one who sees an ephemeral message
         self.nonce: str | None = None
@@ -208,6 +209,14 @@ class Message:
             ids = {"message_id": str(self.reference.id), "channel_id": str(self.channel.id)}
             found["message_reference"] = {**ids, "type": 0}
             found["referenced_message"] = None if self.reference.deleted else self.reference.payload(nested=True)
+        if self.forwarded:
+            first = self.forwarded
+            ids = {"message_id": str(first.id), "channel_id": str(first.channel.id)}
+            ids |= {"guild_id": str(first.channel.guild.id)} if first.channel.guild else {}
+            told = ("type", "content", "timestamp", "edited_timestamp", "flags", "mentions", "mention_roles", "attachments",
+                    "embeds", "components")  # fmt: skip
+            found["message_reference"] = {**ids, "type": 1}
+            found["message_snapshots"] = [{"message": {key: first.payload()[key] for key in told}}]  # of its author nothing
         return found
 
     def committed(self, *, new: bool) -> None:

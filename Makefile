@@ -82,11 +82,10 @@ languages:
 
 lock:
 	@$(PYTHON) -m venv out/lock && out/lock/bin/python -m pip install -qq uv packaging
-	@for extra in cluster eval; do \
-	  out/lock/bin/uv pip compile -q --universal --python-version 3.11 --extra eval --extra dev --extra $$extra \
-	    -c data/constraints.txt --format pylock.toml -o out/lock/pylock.$$extra.toml pyproject.toml > /dev/null || exit 1; \
-	done
-	@out/lock/bin/python -m data.setup.lock out/lock/pylock.cluster.toml out/lock/pylock.eval.toml --torch-index '$(TORCH_INDEX)'
+	@compile="out/lock/bin/uv pip compile -q --universal --python-version 3.11 --extra eval --extra dev -c data/constraints.txt \
+	  --format pylock.toml"; $$compile -o out/lock/pylock.usual.toml pyproject.toml > /dev/null \
+	  && $$compile --extra c2pa --extra cluster -o out/lock/pylock.all.toml pyproject.toml > /dev/null
+	@out/lock/bin/python -m data.setup.lock out/lock/pylock.all.toml out/lock/pylock.usual.toml --torch-index '$(TORCH_INDEX)'
 
 fresh:
 	@data/setup/fresh.sh

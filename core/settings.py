@@ -60,6 +60,11 @@ class Settings(BaseModel):
         "on", description="whether workers are kept from files, network and processes (Linux); off to find a fault"
     )
     cluster: str = Field("", description="workers on other machines, over Ray: empty, auto, or the address of the head")
+    c2pa: Literal["auto", "off"] = Field(
+        "auto",
+        description="content credentials (C2PA) in pictures, signed with a certificate that egao makes: auto signs where "
+        "the extra c2pa is installed",
+    )
     key: SecretStr | None = Field(None, description="encryption key of stored faces; else the file home/key is used")
     max_pixels: int = Field(51_000_000, ge=1, description="largest photo accepted, in pixels, read from its header")
     max_bytes: int = Field(25 * 2**20, ge=1, description="largest photo accepted, in bytes")

@@ -38,7 +38,7 @@ from core.faces import Face, Photo, align
 from core.generator.latent import Latent
 from core.latents import from_npz, to_npz
 from core.learned import Learned
-from core.pictures import PictureKind, Source, animate, encode
+from core.pictures import Credentials, PictureKind, Source, animate, credentials, encode
 from core.settings import Settings
 from core.weights.installed import with_digest
 
@@ -67,6 +67,7 @@ class EditorWorkbench:
         self.photos = PhotoEditor(editor)
         self.door = EditorDoor(self.photos)
         self._others: OrderedDict[str, PhotoEditor] = OrderedDict()  # by digest, the one used last at the end
+        self._credentials = credentials(editor.models.settings.c2pa)
 
     def with_generator(self, digest: str) -> PhotoEditor:
         """Return the editor that draws with the generator of this digest; "" is the one that the settings name.
@@ -142,8 +143,9 @@ class EditorWorkbench:
         """Encode a variant: in its photo with the photo's colours and transparency, or, without a photo, the face alone."""
         if placed is None:
             side = getattr(request, "size", None) or len(one.pixels)
-            return encode(Editor.resized(one.pixels, side), request.kind, max_bytes=request.max_bytes)
-        return _whole_photo(placed.photo, one.pixels, request, untouched=one.untouched)
+            face = Editor.resized(one.pixels, side)
+            return encode(face, request.kind, max_bytes=request.max_bytes, credentials=self._credentials)
+        return _whole_photo(placed.photo, one.pixels, request, self._credentials, untouched=one.untouched)
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
         photos = self.with_generator(request.generator)
@@ -184,7 +186,7 @@ class EditorWorkbench:
             in_photo = None if placed is None else placed.photo.in_srgb(frame.pixels)
             frames.append(Editor.resized(frame.pixels, request.size) if in_photo is None else in_photo)
             yield Progress(index + 1, request.frames)
-        picture = animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)
+        picture = self._moving(frames, request)
         yield Animated(picture, request.frames)
 
     def together(self, request: Together) -> Iterator[Progress | DrawnTogether]:
@@ -197,7 +199,7 @@ class EditorWorkbench:
                 yield Progress(step, steps)
         except PhotoRefused:  # as in `_known`
             raise FaceRefused from None
-        picture = _whole_photo(work.photo, work.pixels, request, untouched=work.untouched)
+        picture = _whole_photo(work.photo, work.pixels, request, self._credentials, untouched=work.untouched)
         yield DrawnTogether(picture, tuple(_became(one) for one in work.laid))
 
     def move_together(self, request: MoveTogether) -> Iterator[Progress | MovedTogether]:
@@ -212,8 +214,13 @@ class EditorWorkbench:
                 yield Progress(step, steps)
         except PhotoRefused:  # as in `_known`
             raise FaceRefused from None
-        picture = animate(work.frames, request.kind, fps=request.fps, max_bytes=request.max_bytes)
+        picture = self._moving(work.frames, request)
         yield MovedTogether(picture, tuple(_became(one) for one in work.laid))
+
+    def _moving(self, frames: Sequence[np.ndarray], request: Animate | MoveTogether) -> bytes:
+        """Encode the frames of an animation as a file."""
+        signs = self._credentials
+        return animate(frames, request.kind, fps=request.fps, max_bytes=request.max_bytes, credentials=signs)
 
 
 def _several(photos: PhotoEditor, request: Together | MoveTogether) -> list[OneFace]:
@@ -227,11 +234,14 @@ def _preview(photos: PhotoEditor, latent: Latent) -> bytes:
     return _small(photos.editor.reconstructed(latent), "edited")
 
 
-def _whole_photo(photo: Photo, pixels: np.ndarray, request: Render | FullSize | Together, *, untouched: bool) -> bytes:
+def _whole_photo(
+    photo: Photo, pixels: np.ndarray, request: Render | FullSize | Together, signs: Credentials | None, *, untouched: bool
+) -> bytes:
     """A picture as large as its photo as a file, with the photo's colours and transparency."""
     source: Source = "photo" if untouched else "edited"
     kind: PictureKind = "webp" if photo.layered is not None and request.kind == "jpeg" else request.kind
-    return encode(photo.finished(pixels), kind, max_bytes=request.max_bytes, source=source, manner=photo.manner)
+    whole, most = photo.finished(pixels), request.max_bytes
+    return encode(whole, kind, max_bytes=most, source=source, manner=photo.manner, credentials=signs)
 
 
 def _became(laid: Laid) -> DrawnOne:

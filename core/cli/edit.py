@@ -23,6 +23,7 @@ from core.errors import BadSetting, EgaoError
 from core.expressions import NEUTRAL, Strength, default
 from core.expressions import named as expression_named
 from core.methods import DEFAULT_METHOD
+from core.pictures import credentials
 from core.store import Store
 
 DEFAULT_STRENGTHS: tuple[Strength, ...] = (NEUTRAL, 1.5)
@@ -82,7 +83,8 @@ def edit(
     told = False  # that a picture was not good enough
     with ExitStack() as opened, progress_bars() as bars:
         store = cache(lambda: opened.enter_context(Store.open(settings)))
-        bench = Bench(editor, KeptFaces(editor, store, method, steps), Folder(out, force=force), bars)
+        folder = Folder(out, force=force, credentials=credentials(settings.c2pa))
+        bench = Bench(editor, KeptFaces(editor, store, method, steps), folder, bars)
         overall = bars.add_task("photos", total=len(files), visible=len(files) > 1)
         for file in files:
             bars.update(overall, description=f"photos: {file.name}")

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from core.pictures.encode import Source, xmp
+from core.pictures.encode import Signing, Source, xmp
 
 AnimationKind = Literal["webp", "gif"]
 _SHRINK = 0.8
@@ -22,13 +22,17 @@ def animate(
     fps: float = 12,
     max_bytes: int | None = None,
     source: Source = "edited",
+    credentials: Signing | None = None,
 ) -> bytes:
     """Encode frames, each uint8 [H, W, 3], as an endless loop that runs forwards and backwards.
 
     The pictures are shrunk until the file has at most `max_bytes`, but not below 64 pixels a side: then the file may be
     larger. Both formats state their `source` in XMP, by default that this is an
-    AI edit.
+    AI edit. `credentials` sign the file in addition.
     """
+    if credentials is not None:
+        room = credentials.room(max_bytes)
+        return credentials.sign(animate(frames, kind, fps=fps, max_bytes=room, source=source), source, max_bytes)
     assert frames, "an animation of nothing"
     there_and_back = [*frames, *frames[-2:0:-1]]
     images = [Image.fromarray(frame) for frame in there_and_back]

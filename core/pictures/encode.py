@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -14,15 +14,13 @@ SUFFIXES: Final[dict[PictureKind, str]] = {"png": "png", "jpeg": "jpg", "webp": 
 Source = Literal["edited", "generated", "photo"]
 
 # https://cv.iptc.org/newscodes/digitalsourcetype/
+_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _SOURCE_TYPES: dict[Source, str | None] = {
     "edited": "compositeWithTrainedAlgorithmicMedia",  # a photo whose face a model has changed
     "generated": "trainedAlgorithmicMedia",  # a person that does not exist
     "photo": None,  # cut out of the input, every pixel the camera's: to call that AI would be as false as the reverse
 }
-_SOURCE = (
-    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-    ' Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{kind}"'
-)
+_SOURCE = ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="{kind}"'
 _XMP = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -63,9 +61,22 @@ class Manner:
         return kinds.get(self.kind, "png")
 
 
+class Signing(Protocol):
+    """What signs files in addition: see `core.pictures.credentials`."""
+
+    def room(self, max_bytes: int | None) -> int | None: ...
+    def sign(self, data: bytes, source: Source, max_bytes: int | None = None) -> bytes: ...
+
+
+def source_type(source: Source) -> str | None:
+    """Name a source as IPTC's vocabulary does, by its address; None for the camera's own pixels."""
+    kind = _SOURCE_TYPES[source]
+    return None if kind is None else _TYPES + kind
+
+
 def xmp(source: Source) -> bytes:
     """Write the XMP packet, UTF-8, of a picture of this source."""
-    kind = _SOURCE_TYPES[source]
+    kind = source_type(source)
     return _XMP.format(source="" if kind is None else _SOURCE.format(kind=kind)).encode()
 
 
@@ -76,8 +87,11 @@ def encode(
     max_bytes: int | None = None,
     source: Source = "edited",
     manner: Manner | None = None,
+    credentials: Signing | None = None,
 ) -> bytes:
     """Encode pixels, uint8 [H, W, 3] or [H, W, 4] with transparency, as a file. The same pixels give the same bytes.
+
+    `credentials` sign the file in addition, which makes other bytes each time.
 
     The file has at most `max_bytes`; at 16 pixels a side shrinking ends, even if it is larger. A PNG that would be
     larger becomes a JPEG, or a WebP if it is transparent. A PNG with more pixels than `max_bytes` is not even tried:
@@ -85,6 +99,9 @@ def encode(
     in size. With the `manner` of the photo the result keeps its profile and, in the photo's own kind, its way of
     encoding.
     """
+    if credentials is not None:
+        room = credentials.room(max_bytes)
+        return credentials.sign(encode(pixels, kind, max_bytes=room, source=source, manner=manner), source, max_bytes)
     assert pixels.dtype == np.uint8, pixels.dtype
     assert pixels.shape[2:] in ((3,), (4,)), pixels.shape
     image = Image.fromarray(pixels)
@@ -180,7 +197,13 @@ class _Saver:
 
     def _saved(self, image: Image.Image, name: str, **options: Any) -> bytes:
         buffer = io.BytesIO()
-        image.save(buffer, name, xmp=xmp(self.source), icc_profile=_profile(self.manner, image), **options)
+        try:
+            image.save(buffer, name, xmp=xmp(self.source), icc_profile=_profile(self.manner, image), **options)
+        except OSError:
+            if not options.pop("optimize", False):
+                raise
+            # Pillow gives libjpeg a byte a pixel for a file that it has to hold whole, and noise needs more
+            return self._saved(image, name, **{**options, "progressive": False})
         return buffer.getvalue()
 
 

@@ -21,7 +21,7 @@ from core.edit.found import Found
 from core.expressions import NEUTRAL, named
 from core.faces import Photo, align
 from core.generator.latent import Latent
-from core.pictures import PictureKind, Source, encode
+from core.pictures import PictureKind, Source, credentials, encode
 from core.play import quick
 from core.play.held import Choice, Held, Result, Verdict
 from core.play.refusal import not_learned
@@ -69,6 +69,7 @@ class Studio:
     def __init__(self, photos: PhotoEditor, steps: int | None = None) -> None:
         """Keep the editor. `steps` is the most that a projection takes; None stops when steps gain too little."""
         self._photos, self._editor, self._steps = photos, photos.editor, steps
+        self._credentials = credentials(photos.editor.models.settings.c2pa)
 
     @property
     def editor(self) -> Editor:
@@ -197,7 +198,8 @@ class Studio:
         """Encode the result in this kind, or (None) in the photo's own: the file, its name without suffix, and its kind."""
         assert held.result is not None
         own, result = kind or held.photo.manner.own, held.result
-        content = encode(held.photo.finished(result.pixels), own, source=_source(result.choices), manner=held.photo.manner)
+        source, manner, signs = _source(result.choices), held.photo.manner, self._credentials
+        content = encode(held.photo.finished(result.pixels), own, source=source, manner=manner, credentials=signs)
         label = result.choices[0].label if len(result.choices) == 1 else "edited"
         return content, f"{held.name}-{label}", own
 

@@ -30,6 +30,7 @@ PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 # The oldest system of each kind that all pinned wheels run on: its C library, or its macOS.
 PLATFORMS = {("linux", "x86_64"): (2, 28), ("linux", "aarch64"): (2, 35), ("darwin", "arm64"): (15, 0)}
 CUDA = ("nvidia-", "cuda-", "triton")  # what torch's default build, and nothing else here, brings on Linux
+OF_C2PA = ("c2pa-python", "toml")  # brought by the extra c2pa alone; what else `make` does not install is of the extra cluster
 OURS = ("egao", "pip")  # pip is whichever the user's Python brings
 CPU_LINK = re.compile(r'href="[^"]*/(torch-[^"#/]+)#sha256=([0-9a-f]{64})"')
 
@@ -38,23 +39,26 @@ def main() -> None:
     """Read the resolution named on the command line and write the lock."""
     parser = argparse.ArgumentParser()
     parser.add_argument("resolved", type=Path, help="a pylock.toml")
-    parser.add_argument("without", type=Path, help="another, without the extra cluster")
+    parser.add_argument("without", type=Path, help="another, without the extras c2pa and cluster")
     parser.add_argument("--torch-index", required=True)
     options = parser.parse_args()
     packages = [one for one in tomllib.loads(options.resolved.read_text())["packages"] if one["name"] not in OURS]
     torch = [one for one in packages if one["name"] == "torch"]
     cuda = [one for one in packages if one["name"].startswith(CUDA)]
     usual = {one["name"] for one in tomllib.loads(options.without.read_text())["packages"]}
-    cluster = [one for one in packages if one["name"] not in usual]
-    rest = [one for one in packages if one not in torch + cuda + cluster]
+    extras = [one for one in packages if one["name"] not in usual]
+    c2pa = [one for one in extras if one["name"] in OF_C2PA]
+    cluster = [one for one in extras if one not in c2pa]
+    rest = [one for one in packages if one not in torch + cuda + extras]
     version = torch[0]["version"]
-    list(sizes([], cluster))  # nothing but a check that there are wheels
+    list(sizes([], extras))  # nothing but a check that there are wheels
     text = ["# Made by: make lock. The files that `make` may install, by version and hash.", *sizes(torch + cuda, rest)]
     text += ["# -- torch, CPU build", *entry(f"torch=={version}+cpu", cpu_hashes(version, options.torch_index))]
     text += ["# -- torch, default build", *entries(torch)]
     text += ["# -- CUDA, for torch's default build on Linux", *entries(cuda)]
     text += ["# -- everything else", *entries(rest)]
     text += ["# -- the extra cluster, which `make` does not install", *entries(cluster)]
+    text += ["# -- the extra c2pa, which `make` does not install", *entries(c2pa)]
     (ROOT / "data/requirements.lock").write_text("\n".join(text) + "\n")
 
 

@@ -208,8 +208,9 @@ class _Edit:
             original = basic.original(self.photo, basic.found(face), latent, small)
             frames = [small.in_srgb(basic.into_photo(original, one, judge=False).pixels) for one in drawn]
         files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]
-        files[0].write_bytes(animate(frames, "webp", fps=12))
-        files[1].write_bytes(animate(frames, "gif", fps=12))
+        signs = self.bench.folder.credentials
+        files[0].write_bytes(animate(frames, "webp", fps=12, credentials=signs))
+        files[1].write_bytes(animate(frames, "gif", fps=12, credentials=signs))
         return [str(file) for file in files]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from core.cli.shared.folder import make_folder
 from core.errors import BadSetting, WouldOverwrite
 from core.faces import Photo
-from core.pictures import SUFFIXES, PictureKind, encode
+from core.pictures import SUFFIXES, Credentials, PictureKind, encode
 
 OWN: Final = "own"  # the kind that the photo is of
 # suffixes of files in a folder that count as photos
@@ -56,8 +56,9 @@ def kind_for(photo: Photo, asked: str) -> PictureKind:
 class Folder:
     """The folder for results, with names that distinguish photos of the same name."""
 
-    def __init__(self, out: Path, *, force: bool) -> None:
-        self._out, self._force = out, force
+    def __init__(self, out: Path, *, force: bool, credentials: Credentials | None = None) -> None:
+        """`credentials` sign the pictures that are written."""
+        self._out, self._force, self.credentials = out, force, credentials
         self._stems: dict[str, Path] = {}  # by name, without regard to case: which photo's it is
 
     @cached_property
@@ -95,7 +96,8 @@ class Folder:
         """Encode a picture into the folder and return its path. With the `photo`, its colours and transparency are kept."""
         file = self.out / f"{name}.{SUFFIXES[kind]}"
         whole = pixels if photo is None else photo.finished(pixels)
-        file.write_bytes(encode(whole, kind, manner=None if photo is None else photo.manner))
+        manner = None if photo is None else photo.manner
+        file.write_bytes(encode(whole, kind, manner=manner, credentials=self.credentials))
         return file
 
 

@@ -72,6 +72,14 @@ def test_the_mark_is_sound_xmp(astronaut: NDArray[np.uint8], kind: str) -> None:
     assert description.attrib["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"].encode() == MARK
 
 
+def test_noise_that_takes_more_than_a_byte_a_pixel_can_be_a_jpeg() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+    data = encode(noise, "jpeg")
+    assert len(data) > 256 * 256
+    assert Image.open(io.BytesIO(data)).size == (256, 256)
+    assert MARK in data
+
+
 def test_a_panorama_fits_into_webp() -> None:
     image = Image.open(io.BytesIO(encode(np.zeros((20, 20_000, 3), np.uint8), "webp")))
     assert image.size == (16_383, 16)

@@ -35,6 +35,7 @@ def still(things: Tensor, size: float) -> Still:
 
 
 def _wider(mask: Tensor, reach: float) -> Tensor:
-    """Take, for each pixel of the mask [1, 1, H, W], the largest value within `reach` pixels."""
+    """Take, for each pixel of the mask [1, 1, H, W], the largest value within `reach` pixels along either axis."""
     side = 2 * max(1, round(reach)) + 1
-    return F.max_pool2d(mask, side, stride=1, padding=side // 2)
+    rows = F.max_pool2d(mask, (side, 1), stride=1, padding=(side // 2, 0))  # one axis after the other: 2 n values, not n^2
+    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, side // 2))

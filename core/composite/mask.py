@@ -53,7 +53,7 @@ def disagreement(photo: Tensor, reconstructed: Tensor, skin: Tensor, size: float
     """
     difference = blur(photo - reconstructed, 0.02 * size)
     common = (difference * skin).sum(dim=(2, 3), keepdim=True) / skin.sum().clamp(min=1)
-    return smoothstep(blur((difference - common).norm(dim=1, keepdim=True), 0.01 * size), *_OTHER)
+    return smoothstep(blur((difference - common).square().sum(dim=1, keepdim=True).sqrt(), 0.01 * size), *_OTHER)
 
 
 def chin(height: Tensor, wide: float) -> Tensor:

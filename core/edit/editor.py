@@ -262,7 +262,7 @@ class Editor:
         if variant.untouched:
             pixels = (original.photo if onto is None else onto).copy()
         else:
-            edited, parts = self.landmarked(variant.pixels, variant.strength), self.parts(variant.expression, variant.pull)
+            edited, parts = self.edited(original, variant), self.parts(variant.expression, variant.pull)
             pixels = original.edit(edited, parts, onto, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points) if judge else None
         return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
@@ -275,7 +275,7 @@ class Editor:
         """
         if variant.untouched:
             return self.into_photo(original, variant)
-        edited = self.landmarked(variant.pixels, variant.strength)
+        edited = self.edited(original, variant)
         best, known = self._measured(original, variant, edited)
         if known is None or known.doubtful:
             second, measured = self._measured(original, replace(variant, lips_anew=True), edited)
@@ -309,12 +309,17 @@ class Editor:
         measured = measure_result(self.models.features, original, variant.pixels, pixels, lips, score)
         return replace(variant, pixels=pixels, score=score), measured
 
-    def landmarked(self, picture: np.ndarray, strength: float) -> Rendered:
+    def edited(self, original: Original, variant: Variant) -> Rendered:
+        """Find the face in the picture that the generator drew of a variant. Raises FaceLost."""
+        return self.landmarked(variant.pixels, variant.strength, original.reconstructed.landmarks)
+
+    def landmarked(self, picture: np.ndarray, strength: float, near: np.ndarray | None = None) -> Rendered:
         """Find the face in a picture of the generator, uint8 [R, R, 3].
 
-        Raises FaceLost, naming the `strength` that it was drawn at, or NoFaceDrawn at 0.
+        Raises FaceLost, naming the `strength` that it was drawn at, or NoFaceDrawn at 0. `near` are landmarks [478, 2] of another picture of the same face, as large: with them it takes half the time.
         """
-        found = self.face_in(picture)
+        face = None if near is None else self.models.finder.beside(picture, near)
+        found = self.face_in(picture) if face is None else Rendered(picture, face.landmarks.astype(np.float64))
         if found is None:
             raise FaceLost(strength=f"{strength:g}") if strength else NoFaceDrawn
         return found

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.composite import Original, Rendered
+from core.composite.mesh import Points
 from core.edit.models import Models
 from core.edit.scale import Pull
 from core.errors import FaceLost
@@ -34,7 +35,7 @@ class Drawing(Protocol):
 
     def sketch(self, ws: AnyLatent, step: float, expression: Expression, pull: Pull) -> Picture: ...
 
-    def landmarked(self, picture: Picture, strength: float) -> Rendered: ...
+    def landmarked(self, picture: Picture, strength: float, near: Points | None = None) -> Rendered: ...
 
     def parts(self, expression: Expression, pull: Pull) -> Parts: ...
 
@@ -63,7 +64,7 @@ class Trials:
         if self._face is None:
             return self._scores(drawn)
         try:
-            edited = self._editor.landmarked(drawn, step)
+            edited = self._editor.landmarked(drawn, step, self._original.reconstructed.landmarks)
         except FaceLost:
             return None
         return self._scores(self._original.edit(edited, self._editor.parts(self._expression, pull)))

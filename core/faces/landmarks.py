@@ -125,8 +125,12 @@ class FaceFinder:
         return face if face is not None else max(self.find(pixels), key=lambda one: one.width, default=None)
 
     def beside(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> Face | None:
-        """Find the face of uint8 [H, W, 3] at the place of these landmarks [478, 2] of another version; None if there is none."""
-        return self._measure(pixels, _around(np.asarray(landmarks, dtype=np.float64)))
+        """Find the face of uint8 [H, W, 3] at the place of these landmarks [478, 2] of another version; None if there is none.
+
+        Both versions are measured in the same window, so one measurement does: what the window does to the points, it does to
+        both.
+        """
+        return self._in_window(pixels, _around(np.asarray(landmarks, dtype=np.float64)))
 
     def _measure(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
         """Measure the face at a find; None if the landmarker sees none, as where the detector was wrong.

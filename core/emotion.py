@@ -43,11 +43,11 @@ class EmotionClassifier:
 
     def __init__(self, settings: Settings) -> None:
         """Load the converted weights from the cache. Raises WeightsMissing if they were not downloaded, ModelUnreadable."""
-        self._network = MiniXception()
+        self.network = MiniXception()
         file = weight_path(settings, "emotion")
         with read_as_data(file.name):
-            self._network.load_state_dict(load_file(file))
-        self._network.eval().requires_grad_(False)
+            self.network.load_state_dict(load_file(file))
+        self.network.eval().requires_grad_(False)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute the probabilities of the EMOTIONS, float32 [N,7]; each row sums to 1.
@@ -61,7 +61,7 @@ class EmotionClassifier:
         assert inputs.shape[1:] == (SIDE, SIDE), inputs.shape
         with torch.inference_mode():
             faces = torch.from_numpy(inputs)[:, None]
-            parts = [self._network(faces[i : i + _BATCH]) for i in range(0, len(faces), _BATCH)]
+            parts = [self.network(faces[i : i + _BATCH]) for i in range(0, len(faces), _BATCH)]
             result: NDArray[np.float32] = torch.cat(parts).softmax(dim=1).numpy()
         return result
 

@@ -14,6 +14,8 @@ import typer
 from core.cli.shared.expression import ExpressionOption
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.device import choose_device, use_threads
+from core.directions import save_direction
+from core.directions.direction import fitted_folder
 from core.edit import Editor, Models
 from core.edit.curve_set import FIRST_SEED, TRUNCATION, CurveSet
 from core.emotion import EmotionClassifier
@@ -37,11 +39,11 @@ from core.occlusion.train import SCHEDULE as THINGS_SCHEDULE
 from core.occlusion.train import score_things, things_set, train_things
 from core.projection.features import Features
 from core.projection.start import fit_table, save_table
-from core.reach.drawn import MixedSet
+from core.reach.drawn import Drawn, MixedSet
 from core.reach.ease import MOVED
 from core.reach.learn import fit as fit_maps
 from core.rendering import Renderer
-from core.seeds import parse_seeds
+from core.seeds import load_labels, parse_seeds
 from core.settings import Settings
 from core.weights.parts import CURVES, MAPS, STARTS, made_folder
 
@@ -69,6 +71,7 @@ def register(app: typer.Typer) -> None:
     verb.command("curvature")(train_the_curvature)
     verb.command("maps")(learn_maps)
     verb.command("curves")(learn_curves)
+    verb.command("direction")(learn_direction)
     verb.command("starts")(make_starts)
     verb.command("things")(train_the_things)
     app.add_typer(verb, name="train")
@@ -146,6 +149,26 @@ def train_the_things(
     _keep(training, out, generator, schedule, drawn.faces, loss, score_things(training.module, features, drawn))
 
 
+def learn_direction(
+    expression: ExpressionOption = "",
+    folder: Folder = None,
+    out: Out = None,
+    steps: Steps = None,
+    faces: Faces = None,
+    named: GeneratorOption = None,
+) -> None:
+    """Learn the direction of an expression that takes the whole face along, such as anger or surprise."""
+    from core.directions.teach_whole import fit_whole  # scikit-learn takes a second to load
+
+    settings, chosen = settings_for(named), expression_named(expression)
+    generator, place = _prepare(folder, settings)
+    with FaceFinder(settings) as finder:
+        drawn = _measured(place, generator, settings, finder, faces)
+    seeds, given = load_labels(settings, generator, expression=chosen), {} if steps is None else {"steps": steps}
+    direction = fit_whole(chosen, drawn, seeds, generator, settings, **given, say=typer.echo)
+    typer.echo(f"{save_direction(direction, out or fitted_folder(settings, generator))}")
+
+
 def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, named: GeneratorOption = None) -> None:
     """Learn which changes of the latent move each of the landmarker's scores.
 
@@ -154,18 +177,22 @@ def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, name
     settings = settings_for(named)
     generator, place = _prepare(folder, settings)
     with FaceFinder(settings) as finder:
-        drawn = MixedSet(
-            place / "mixed", generator, Renderer(generator), finder, EmotionClassifier(settings), **_given(faces)
-        )  # fmt: skip
-        for done in drawn.fill():
-            if done % 200 == 0 or done == drawn.faces:
-                typer.echo(f"faces looked at: {done} of {drawn.faces}")
-    fitted = fit_maps(drawn.all(), generator)
+        drawn = _measured(place, generator, settings, finder, faces)
+    fitted = fit_maps(drawn, generator)
     file = (out or made_folder(settings, generator)) / MAPS
     fitted.maps.save(file, {"faces": len(fitted.maps.faces), "explained": fitted.explained})
     best = sorted(fitted.explained.items(), key=lambda one: -one[1])
     told = ", ".join(f"{name} {share:.2f}" for name, share in best if name.startswith(MOVED))
     typer.echo(f"{file}: shares of the scores' variance on faces held out: {told}")
+
+
+def _measured(place: Path, generator: Generator, settings: Settings, finder: FaceFinder, faces: int | None) -> Drawn:
+    """Draw and measure the mixed faces that are missing in the folder `mixed` of `place`, and read them all."""
+    drawn = MixedSet(place / "mixed", generator, Renderer(generator), finder, EmotionClassifier(settings), **_given(faces))
+    for done in drawn.fill():
+        if done % 200 == 0 or done == drawn.faces:
+            typer.echo(f"faces looked at: {done} of {drawn.faces}")
+    return drawn.all()
 
 
 def learn_curves(

@@ -104,7 +104,7 @@ class _Edit:
     """One edit of an `Original`: which window of the photo it touches, and its new pixels."""
 
     def __init__(self, original: Original, edited: Rendered, parts: Parts, *, lips_anew: bool) -> None:
-        self.original, self.edited, self.parts, self.lips_anew = original, edited, parts, lips_anew
+        self.original, self.edited, self.parts, self.lips_anew = original, edited, parts, lips_anew or parts.lips
         points = original.to_photo(edited.landmarks)
         self.target = np.concatenate([original.meant(edited, parts), original.mesh[COUNT:]])
         self.edited_mesh = with_rim(points)

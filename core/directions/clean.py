@@ -3,8 +3,7 @@
 A plane between seeds that show the expression and others also points along everything that happens to go with it: sex, age,
 pose, glasses, light. Here the step that strength 1 adds is learned by its effect on the picture. Faces of the seed set are
 drawn before and after the step by the preview head. A judge (`judge`) must see the score reach its target: upwards for faces
-at rest, downwards for faces that show the expression. Changes of all that should stay (`still`) are penalised. Each style has
-its own step in w. That covers all directions in style space too, because a style's channels are linear in its w.
+at rest, downwards for faces that show the expression. Changes of all that should stay (`still`) are penalised.
 
 The start is the SVM's plane, given to the same styles. Ridge regression of the score on w, with the effects of pose, measures
 and other emotions removed, is a worse start: drawn, it moved four times as much. Half of the faces lie outside W, as
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.directions.descent import SIDES, Descent, Whitened
 from core.directions.judge import Ridge, mouth_inputs
 from core.directions.still import PARTS, Seen, Stillness
 from core.expressions import Taught
@@ -28,15 +28,12 @@ from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import Features
 
-SIDES = (8, 32)  # pixels, both ends included: coarser styles shape and turn the head, finer ones draw skin and colour
 BATCH = 4
 FULL = 1.5  # the strength of an expression's targets
 _PRICES = dict(zip(PARTS, (1.0, 1.5, 0.5, 0.5), strict=True))  # of each part, in units of its change by the start
 _REACH = 2.0  # price of a logit by which the target is missed, squared, in the same units
 _LENGTH = 0.02  # price of the squared length of the step, in deviations of w over the seeds
-_RATE = 0.25  # first and longest step of the learning over all styles, in deviations of w; the start is about 6 long
 _UNIT = 8  # batches over which the changes by the start are averaged
-_MOMENTUM, _MEMORY = 0.95, 0.98  # of the gradient, and of its length: one length for all numbers, for single ones are noise
 
 
 class Drawing:
@@ -77,38 +74,20 @@ class Learning:
         self.drawing, self.score, self.still, self.w, self.steps = drawing, score, still, w, steps
         self._taught = taught
         generator = drawing.generator
-        self.free = torch.tensor([SIDES[0] <= side <= SIDES[1] for side in generator.style_resolutions]).float()[:, None]
-        centred = (w - w.mean(dim=0)).double()
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(w))
-        root = values.clamp(min=float(values.max()) * 1e-5).sqrt()
-        self._out = (vectors * root).T.float()  # whitened -> w
-        whitened = start.double() @ vectors / root
-        self.whitened = whitened.float().repeat(generator.num_ws, 1).requires_grad_(True)
+        free = torch.tensor([SIDES[0] <= side <= SIDES[1] for side in generator.style_resolutions]).float()[:, None]
+        coordinates = Whitened(w)
+        self.descent = Descent(coordinates.of(start), coordinates, free, steps)
         self._random = np.random.RandomState(0)
-
-    @property
-    def step(self) -> Tensor:
-        """The step that strength 1 adds to ws: [num_ws, w_dim]."""
-        step: Tensor = self.free * (self.whitened @ self._out)
-        return step
 
     def run(self) -> Iterator[Lesson]:
         """Learn to the end, yielding after each iteration."""
         prices = torch.tensor(list(_PRICES.values()))
         with torch.no_grad():
             unit = torch.cat([self._try()[1] for _ in range(_UNIT)]).mean(dim=0)
-        average, length = torch.zeros_like(self.whitened), 0.0
         for index in range(self.steps):
             missed, moved = self._try()
             parts = (moved / unit).mean(dim=0)
-            size = (self.free * self.whitened).square().sum() / self.free.sum()
-            loss = (prices * parts).sum() + _REACH * missed.mean() + _LENGTH * size
-            (gradient,) = torch.autograd.grad(loss, self.whitened)
-            average = _MOMENTUM * average + (1 - _MOMENTUM) * gradient
-            length = _MEMORY * length + (1 - _MEMORY) * float(gradient.square().sum())
-            unbiased = average / (1 - _MOMENTUM ** (index + 1)), length / (1 - _MEMORY ** (index + 1))
-            with torch.no_grad():
-                self.whitened -= _RATE * (1 - index / self.steps) * unbiased[0] / unbiased[1] ** 0.5
+            self.descent.descend((prices * parts).sum() + _REACH * missed.mean() + _LENGTH * self.descent.size, index)
             yield Lesson(index + 1, float(missed.detach().mean()), parts.detach())
 
     def _try(self) -> tuple[Tensor, Tensor]:
@@ -121,7 +100,7 @@ class Learning:
         up = torch.from_numpy(self._random.rand(BATCH)) < (full - shown.sigmoid()) / (full - rest)
         size = torch.from_numpy(self._random.uniform(0.7, 1.0, BATCH)).float()
         strength = torch.where(up, FULL, -FULL) * size
-        after = self.drawing(ws + strength[:, None, None] * self.step)
+        after = self.drawing(ws + strength[:, None, None] * self.descent.step)
         low, high = self._taught.targets
         wanted = shown + size * (torch.where(up, high, low) - shown)
         reached = self.score(mouth_inputs(after.taps))[:, 0]

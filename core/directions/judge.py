@@ -17,12 +17,21 @@ from torch import Tensor
 PENALTIES = tuple(10.0**power for power in range(-2, 4))  # of the ridge, tried on held-out faces
 # Cells of the 16x16 grid that hold the mouth and the folds beside it in a face aligned as FFHQ aligns: rows, columns.
 _MOUTH = slice(9, 15), slice(4, 12)
+_BROWS_TO_CHIN = slice(3, 15), slice(3, 13)  # the same of the whole face
 _FINE, _COARSE = 2, 3  # taps of the feature network with 32 and 16 cells a side
 
 
 def mouth_inputs(taps: Sequence[Tensor]) -> Tensor:
     """Pool the features around the mouth from the feature network's taps: [N, K]."""
-    rows, columns = _MOUTH
+    return _within(taps, *_MOUTH)
+
+
+def expression_inputs(taps: Sequence[Tensor]) -> Tensor:
+    """Pool the features from the brows to the chin, as finely as those around the mouth: [N, K]."""
+    return _within(taps, *_BROWS_TO_CHIN)
+
+
+def _within(taps: Sequence[Tensor], rows: slice, columns: slice) -> Tensor:
     cells = [F.avg_pool2d(taps[_FINE], 2), taps[_COARSE]]
     return torch.cat([part[:, :, rows, columns].flatten(1) for part in cells], dim=1)
 

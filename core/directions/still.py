@@ -54,15 +54,17 @@ class Seen:
 class Stillness:
     """The loss for changes of what should stay, in the parts PARTS."""
 
-    def __init__(self, traits: Ridge, spread: Tensor) -> None:
+    def __init__(self, traits: Ridge, spread: Tensor, pixels: Tensor | None = None) -> None:
         """Prepare the masks.
 
-        `traits` predicts pose and measures of a face; `spread` [T] is how much each varies between faces.
+        `traits` predicts pose and measures of a face; `spread` [T] is how much each varies between faces. `pixels`
+        [1, 1, 256, 256] weighs the pixels for an expression of the whole face; None weighs them for one of the mouth.
         """
         self.traits, self.spread = traits, spread
-        outside = 1 - (1 - _EXPRESSION_WEIGHT) * ellipse(_EXPRESSION)
-        self.pixels = outside * (1 + (_PERSON_WEIGHT - 1) * ellipse(_PERSON))
-        self.pixels = self.pixels / self.pixels.mean()
+        if pixels is None:
+            outside = 1 - (1 - _EXPRESSION_WEIGHT) * ellipse(_EXPRESSION)
+            pixels = outside * (1 + (_PERSON_WEIGHT - 1) * ellipse(_PERSON))
+        self.pixels = pixels / pixels.mean()
         tone = ellipse(_FACE) * (1 - ellipse(_LIPS))
         self.tone = F.avg_pool2d(tone, _BLOCK)
 

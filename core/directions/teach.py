@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from core.device import fast_dtype
-from core.directions.clean import SIDES, Drawing, Learning
+from core.directions.clean import Drawing, Learning
+from core.directions.descent import SIDES, Descent
 from core.directions.direction import Direction
 from core.directions.fit import CLEAN, called, fit
 from core.directions.judge import Ridge, face_inputs, logit, mouth_inputs
@@ -49,7 +50,7 @@ def fit_clean(
     if taught is None:
         raise BadSeeds(reason=f"the file of {seeds.expression.name} has no part [taught]: there is no clean direction of it")
     assert seeds.generator == generator.digest, "the seeds are another generator's"
-    drawing = _drawing(generator, settings)
+    drawing = drawing_of(generator, settings)
     split = Split.of(len(seeds.seeds))
     seen = split.known[~np.isnan(seeds.score[split.known])]
     if not len(seen):
@@ -66,10 +67,20 @@ def fit_clean(
         if done.step % 50 == 0 or done.step == steps:
             missed, *moved = torch.stack(recent).mean(dim=0).tolist()
             say(f"step {done.step} of {steps}: the score misses {missed:.2f}, moved {', '.join(f'{one:.2f}' for one in moved)}")
-    return _direction(learning, seeds, split, generator, score)
+    showing = seeds.showing[split.known]
+    about = {
+        "method": CLEAN,
+        "task": f"{seeds.expression.name} score, all else still",
+        "C": None,
+        "fitted_on": {seeds.expression.judged.emotion: int(showing.sum()), "rest": int((~showing).sum())},
+        "start": START,
+        "judge": {"explained": round(float(score.explained[0]), 4)},
+    }
+    return direction_of(learning.descent, seeds, generator, called(CLEAN, seeds.expression), about)
 
 
-def _drawing(generator: Generator, settings: Settings) -> Drawing:
+def drawing_of(generator: Generator, settings: Settings) -> Drawing:
+    """Load what draws faces fast. Raises PartMissing without a preview head, WeightsMissing, WeightsUnfit."""
     drawn = with_features(generator)
     head = load_trained(Preview.shaped_for(drawn), trained_file(settings, generator, PREVIEW), generator)
     device = generator.w_average().device
@@ -100,28 +111,20 @@ def _still(seeds: SeedSet, part: np.ndarray, taught: Taught) -> Tensor:
     return torch.from_numpy(np.concatenate([seeds.pose[part], seeds.measures[part][:, columns]], axis=1))
 
 
-def _direction(learning: Learning, seeds: SeedSet, split: Split, generator: Generator, score: Ridge) -> Direction:
-    step = learning.step.detach().numpy()
-    styles = learning.free[:, 0].numpy()
+def direction_of(descent: Descent, seeds: SeedSet, generator: Generator, name: str, about: dict[str, Any]) -> Direction:
+    """Make the direction of a learned step. `about` is how it was learned; what the labelled seeds say of it is added."""
+    step = descent.step.detach().numpy()
+    styles = descent.free[:, 0].numpy()
     mean = step[styles > 0].mean(axis=0).astype(np.float64)
     unit = float(np.linalg.norm(mean))
-    w, showing = seeds.w.astype(np.float64), seeds.showing
-    values = w @ (mean / unit)
-    known = split.known
+    w, showing, split = seeds.w.astype(np.float64), seeds.showing, Split.of(len(seeds.seeds))
+    values, known = w @ (mean / unit), split.known
     plane = Plane(mean / unit, float((values[known][showing[known]].mean() + values[known][~showing[known]].mean()) / 2))
     provenance: dict[str, Any] = {
-        "method": CLEAN,
-        "task": f"{seeds.expression.name} score, all else still",
-        "C": None,
-        "fitted_on": {
-            seeds.expression.judged.emotion: int(showing[known].sum()),
-            "rest": int((~showing[known]).sum()),
-        },
-        "start": START,
+        **about,
         "sides": list(SIDES),
         "weight": 1.0,
-        "steps": learning.steps,
-        "judge": {"explained": round(float(score.explained[0]), 4)},
+        "steps": descent.steps,
         "validation": plane.accuracy(w[split.validation], showing[split.validation]),
         "test": plane.accuracy(w[split.test], showing[split.test]),
         "unit": unit,  # length in w of the mean over the styles that move
@@ -130,5 +133,4 @@ def _direction(learning: Learning, seeds: SeedSet, split: Split, generator: Gene
         "seeds": [int(seeds.seeds[0]), int(seeds.seeds[-1])],
         "labels": seeds.digest,
     }
-    name = called(CLEAN, seeds.expression)
     return Direction(name, step.astype(np.float32), styles.astype(np.float32), generator.digest, provenance)

@@ -277,7 +277,7 @@ class Editor:
             return self.into_photo(original, variant)
         edited = self.edited(original, variant)
         best, known = self._measured(original, variant, edited)
-        if known is None or known.doubtful:
+        if not variant.expression.parts.lips and (known is None or known.doubtful):
             second, measured = self._measured(original, replace(variant, lips_anew=True), edited)
             if measured is not None and (known is None or measured.better_than(known, closing=variant.strength < 0)):
                 best, known = second, measured
@@ -316,7 +316,8 @@ class Editor:
     def landmarked(self, picture: np.ndarray, strength: float, near: np.ndarray | None = None) -> Rendered:
         """Find the face in a picture of the generator, uint8 [R, R, 3].
 
-        Raises FaceLost, naming the `strength` that it was drawn at, or NoFaceDrawn at 0. `near` are landmarks [478, 2] of another picture of the same face, as large: with them it takes half the time.
+        `near` are landmarks [478, 2] of another picture of the same face, as large: with them it takes half the time.
+        Raises FaceLost, naming the `strength` that it was drawn at, or NoFaceDrawn at 0.
         """
         face = None if near is None else self.models.finder.beside(picture, near)
         found = self.face_in(picture) if face is None else Rendered(picture, face.landmarks.astype(np.float64))

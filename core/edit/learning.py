@@ -43,7 +43,7 @@ def learn(trials: Trials, expression: Expression, maps: Maps | None, curves: Cur
     if maps is None or shown is None:
         return scale
     calm = _calmed(trials, expression, maps, scale.rest, ease, shown)
-    if _shows(trials, expression):
+    if _shows(trials, expression) or any(name.startswith(FROWN) for name in expression.score):  # some expressions frown
         return replace(scale, ease=ease, full=ease, calm=calm)
     lifted = _lifted(trials, maps, scale.step(1.0), ease, _FROWN)
     if scale.rest == 0:
@@ -59,10 +59,10 @@ def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Sc
     found = trials.now
     if found is None or _shows(trials, expression):  # who beams with the whole face may go on
         return (), found
-    ranges = usual(maps, expression.score, expression.of(found))
-    if not _clear(found, ranges, expression.score):
+    ranges, held = usual(maps, expression, expression.of(found)), {**expression.score, **expression.absent}
+    if not _clear(found, ranges, held):
         return (), found
-    return _reach(trials, expression, maps, ranges, 0.0, (), found, expression.score)
+    return _reach(trials, expression, maps, ranges, 0.0, (), found, held)
 
 
 def _lifted(trials: Trials, maps: Maps, step: float, pull: Pull, most: float) -> Pull:
@@ -94,7 +94,7 @@ def _shows(trials: Trials, expression: Expression) -> bool:
 
 def _calmed(trials: Trials, expression: Expression, maps: Maps, rest: float, ease: Pull, shown: Scores) -> Pull:
     """Find the pull that takes off the face all that is unusual for a face at rest, where `rest` is the step to there."""
-    ranges = usual(maps, expression.score, expression.calibration.rest, calm=True)
+    ranges = usual(maps, expression, expression.calibration.rest, calm=True)
     found = shown if rest == 0 else trials.at(rest, ease)
     if found is None or not _clear(found, ranges, {}):
         return ease

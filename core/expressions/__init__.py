@@ -8,6 +8,7 @@ names()                  # all names, the default first
 
 from core.expressions.expression import (
     NEUTRAL,
+    Aims,
     Along,
     Calibration,
     Emotion,
@@ -24,6 +25,6 @@ from core.expressions.expression import (
 )
 
 __all__ = [
-    "NEUTRAL", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Words",
+    "NEUTRAL", "Aims", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Words",
     "default", "load", "named", "names",
 ]  # fmt: skip

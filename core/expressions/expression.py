@@ -6,7 +6,7 @@ Loads no neural network: the bot's own process reads the words from here too.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final, Literal, Self
@@ -55,6 +55,22 @@ class Taught(_Data):
     still: tuple[str, ...]  # the core.seeds.MEASURES that stay as they are
 
 
+class Aims(_Data):
+    """The aims of a direction that is learned for the whole face (`core.directions.whole`): scores of blendshapes, 0..1.
+
+    A step of strength 1.5 takes a face there from wherever it is; from a face that is beyond already it takes nothing.
+    """
+
+    raised: Mapping[str, Share]  # to at least so much
+    lowered: Mapping[str, Share]  # to at most so much
+    held: tuple[str, ...] = ()  # stay as they are
+
+    @model_validator(mode="after")
+    def _each_is_one_of_the_landmarkers(self) -> Self:
+        _check_blendshapes((*self.raised, *self.lowered, *self.held))
+        return self
+
+
 class Tries(_Data):
     """The steps at which to try a face whose score lies above a bound."""
 
@@ -98,6 +114,8 @@ class Parts(_Data):
     brows: Share = 0.0  # share of the drawn change of shade that forehead and brows take over
     anew: Share = 0.0  # how far beyond the folds themselves skin is drawn anew where an edit takes them off
 
+    lips: bool = False  # whether the generator draws the lips and all between them, as a mouth of another shape needs
+
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
 
     def eased(self, upper: float, lower: float, lift: float) -> Self:
@@ -132,19 +150,21 @@ class Expression(_Data):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=24)  # custom_ids carry it
     default: bool = False
     move: Along
-    score: Mapping[str, float] = Field(min_length=1)  # weight of each blendshape; together 1
+    score: Mapping[str, float] = Field(min_length=1)  # weight of each blendshape
+    absent: Mapping[str, float] = {}  # and of each that counts by what it lacks to 1; together with `score` 1
     judged: Judged
-    taught: Taught | None = None  # None: no direction is learned by drawing
+    taught: Taught | None = None  # None: no clean direction is learned by drawing
+    aims: Aims | None = None  # None: no direction of the whole face is learned by drawing
     calibration: Calibration
     parts: Parts = Parts()
     words: Mapping[str, Words]  # by language: "en" and whatever else there is
 
     @model_validator(mode="after")
     def _a_score_is_a_mean(self) -> Self:
-        if any(weight < 0 for weight in self.score.values()) or abs(sum(self.score.values()) - 1) > _EVEN:
+        weights = (*self.score.values(), *self.absent.values())
+        if any(weight < 0 for weight in weights) or abs(sum(weights) - 1) > _EVEN:
             raise ValueError("the weights of a score are not negative and make 1 together")
-        if unknown := ", ".join(sorted(self.score.keys() - BLENDSHAPES)):
-            raise ValueError(f"no blendshape is called {unknown}; they are in data/blendshapes.txt")
+        _check_blendshapes((*self.score, *self.absent))
         if ENGLISH not in self.words:
             raise ValueError("an expression has English words at least")
         return self
@@ -154,7 +174,8 @@ class Expression(_Data):
 
         Raises KeyError if one that has a weight is missing.
         """
-        return sum(weight * blendshapes[name] for name, weight in self.score.items())
+        shown = sum(weight * blendshapes[name] for name, weight in self.score.items())
+        return shown + sum(weight * (1 - blendshapes[name]) for name, weight in self.absent.items())
 
     def along(self, direction: str | None) -> Self:
         """Return a copy that is made along another direction, a name of `core.directions`; itself for None."""
@@ -167,6 +188,11 @@ class Expression(_Data):
             return own
         said = translation(language)
         return Words(**{part: said.get(f"expression.{self.name}.{part}", word) for part, word in self.words[ENGLISH]})
+
+
+def _check_blendshapes(named: Iterable[str]) -> None:
+    if unknown := ", ".join(sorted(set(named) - BLENDSHAPES)):
+        raise ValueError(f"no blendshape is called {unknown}; they are in data/blendshapes.txt")
 
 
 def load(name: str) -> Expression:

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from core.expressions import Expression
 from core.reach.maps import Maps
 
 MOVED: Final = ("brow", "mouth", "jaw", "eyeSquint", "eyeWide")  # how the names of scores begin that an expression moves
@@ -25,14 +26,13 @@ Usual = Mapping[str, tuple[float, float]]  # least and highest usual value of ea
 _PLAIN = 0.12  # change of a score from which its part of the face follows an edit whole
 
 
-def usual(maps: Maps, weights: Mapping[str, float], level: float, *, calm: bool = False) -> Usual:
+def usual(maps: Maps, expression: Expression, level: float, *, calm: bool = False) -> Usual:
     """Compute the usual range of each score MOVED among drawn faces that show the expression at this `level`, 0..1.
 
-    `weights` are the expression's blendshapes. `calm` uses faces at rest, with a score up to the level. Lowered brows are
+    `calm` uses faces at rest, with a score up to the level. Lowered brows are
     never unusual here: `with_lift` lifts them in the photo.
     """
-    places = [maps.names.index(name) for name in weights]
-    shown = maps.faces[:, places] @ np.array(list(weights.values()), dtype=np.float32)
+    shown = np.array([expression.of(dict(zip(maps.names, face, strict=True))) for face in maps.faces.tolist()], dtype=np.float32)
     if calm:
         chosen = maps.calm & (shown <= max(level, _NEAR))
     else:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.directions import clean, load_direction, teach
-from core.directions.clean import SIDES
+from core.directions.descent import SIDES
 from core.directions.effect import Bench, effect, subjects
 from core.directions.fit import fit
 from core.directions.judge import Ridge, logit

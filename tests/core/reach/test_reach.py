@@ -98,7 +98,7 @@ def test_a_change_moves_what_is_wanted_and_little_else(editor: Editor, maps: Map
 
 
 def test_usual_is_what_drawn_faces_have_that_smile_as_much(maps: Maps) -> None:
-    calm, beams = (usual(maps, default().score, level, calm=level < 0.5) for level in (0.08, 0.9))
+    calm, beams = (usual(maps, default(), level, calm=level < 0.5) for level in (0.08, 0.9))
     assert calm["mouthUpperUpLeft"][1] < 0.1, "calm lips cover teeth"
     assert beams["mouthUpperUpLeft"][1] > 0.5, "who beams shows teeth"
     assert calm["browDownLeft"] == (0.0, 1.0), "the photo's own brows are lifted for that"

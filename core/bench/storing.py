@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.bench.machine import machine
+from core.expressions import default
 from core.learned import KnownScale, Learned
 from core.settings import Settings
 from core.store import Owner, Store
@@ -31,8 +32,8 @@ DAY: Final = 86_400.0
 BATCH: Final = 100_000  # rows of history in one transaction
 FREE: Final = GuildSettings(cooldown_seconds=0, daily_quota=1000)
 # how often members ask for what: the soak's own weights. A press and a command write alike
-MIX: Final = {"photo": 48, "smile": 40, "animate": 4, "several": 4, "take back": 3, "forget": 1}
-LEARNED: Final = Learned("f" * 400, (KnownScale("smile", "d" * 64, (0.0, 1.0, 2.0), (0.1, 0.8, 0.9), 0.05, -0.7),))
+MIX: Final = {"photo": 48, "edit": 40, "animate": 4, "several": 4, "take back": 3, "forget": 1}
+LEARNED: Final = Learned("f" * 400, (KnownScale(default().name, "d" * 64, (0.0, 1.0, 2.0), (0.1, 0.8, 0.9), 0.05, -0.7),))
 _JOBS: Final = (
     "id, guild_id, member_id, kind, state, once, attempts, max_attempts, channel_id, message_id, source_message_id, "
     "created, started, finished, expires, told"

@@ -20,7 +20,7 @@ from core.directions import load_direction
 from core.edit import Editor, Models, PhotoEditor
 from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError
-from core.expressions import NEUTRAL, Strength, default
+from core.expressions import NEUTRAL, Strength, default, names
 from core.expressions import named as expression_named
 from core.methods import DEFAULT_METHOD
 from core.pictures import credentials
@@ -47,7 +47,10 @@ def edit(
     neutral: Annotated[
         bool, typer.Option("--neutral", help="make a picture in which the face does not show the expression")
     ] = False,
-    expression: Annotated[str, typer.Option(help=f"name of an expression; if not given, {default().name}")] = "",
+    expression: Annotated[
+        str,
+        typer.Option(help=f"{', '.join(names())}; or, say, {names()[-1]}=0.8; if not given, {default().name}"),
+    ] = "",
     face: Annotated[
         str, typer.Option(help="a number, counted from the left, or all; if not given, the most prominent face")
     ] = PROMINENT,
@@ -72,10 +75,11 @@ def edit(
     that the same photo is projected only once. Results are marked as AI edits. Research and personal use only: see `egao
     models list`.
     """
-    strengths: tuple[Strength, ...] = (*(strength or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
+    name, own = _named(expression)
+    strengths: tuple[Strength, ...] = (*own, *(strength or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
         raise BadSetting(name="--strength", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
-    task = Task(strengths, expression_named(expression).along(direction), face, checked_format(kind), animated, crop)
+    task = Task(strengths, expression_named(name).along(direction), face, checked_format(kind), animated, crop)
     files, settings = photos_of(photos), settings_for(named)
     load_direction(task.expression.move.direction, settings)  # what is missing is told before any work
     editor = PhotoEditor(Editor(Models(settings)))
@@ -102,6 +106,15 @@ def edit(
         typer.echo(f"egao: {len(failed)} of {len(files)} photos could not be edited", err=True)
     if failed or told:
         raise typer.Exit(1)
+
+
+def _named(expression: str) -> tuple[str, tuple[float, ...]]:
+    """Read `NAME` or `NAME=STRENGTH`. Raises BadSetting if the strength is no number."""
+    name, sign, strength = expression.partition("=")
+    try:
+        return name, (float(strength),) if sign else ()
+    except ValueError:
+        raise BadSetting(name="--expression", reason=f"{strength!r} is no strength; write, for example, {name}=0.8") from None
 
 
 def _say(report: dict[str, Any], task: Task, *, as_json: bool, alone: bool) -> None:

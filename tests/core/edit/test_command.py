@@ -125,3 +125,12 @@ def test_an_unknown_kind_is_a_sentence(run: Run, astronaut_path: Path) -> None:
     result = run(astronaut_path, "--format", "bmp")
     assert isinstance(result.exception, EgaoError)
     assert "none of own, png, jpeg, webp, avif, heic" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("sad=much", "'much' is no strength"), ("sad=9", "strengths go from -5 to 5"), ("grin=1", "called grin")]
+)
+def test_a_strength_after_the_expressions_name_is_read_or_refused(run: Run, astronaut_path: Path, given: str, said: str) -> None:
+    result = run(astronaut_path, "--expression", given)
+    assert isinstance(result.exception, EgaoError)
+    assert said in str(result.exception)

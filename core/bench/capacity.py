@@ -20,7 +20,7 @@ from core.errors import BadSetting
 try:
     import simpy
 except ModuleNotFoundError:  # an extra
-    simpy = None
+    simpy = None  # type: ignore[assignment, unused-ignore]  # where it is not installed mypy knows nothing of it
 
 Events = Generator[Any, Any, None]
 LOOK, LONG, QUICK = "look", "long", "quick"

@@ -146,8 +146,8 @@ class _Attack:
         return cls(executor, close_up, _jpeg(_crowd(head)), kept, learned)
 
     async def run(self, number: int) -> None:
-        """Send requests one after the other without end, beginning with number `number` of `_requests`."""
-        for request in itertools.islice(self._requests(), number, None):
+        """Send requests one after the other without end; this is one of AT_ONCE, the `number` th from 0."""
+        for request in self._requests(number):
             name = type(request).__name__
             self._note(name)
             try:
@@ -161,12 +161,16 @@ class _Attack:
     def _note(self, what: str) -> None:
         self.asked[what] = self.asked.get(what, 0) + 1
 
-    def _requests(self) -> Iterator[Request]:
-        """Yield the costliest requests of every kind of work, over and over, each with files that were never sent."""
-        while True:
-            for kind in kinds():
-                material = Material(self._kept.latent, self._learned, next(self._close_up), crowd=next(self._crowd))
-                yield from kind.worst(material)
+    def _requests(self, number: int) -> Iterator[Request]:
+        """Yield the costliest requests of every kind of work, over and over, each with files that were never sent.
+
+        Each `number` begins elsewhere, so that together they soon ask for all of them.
+        """
+        every = list(kinds())
+        first = number * len(every) // AT_ONCE
+        for kind in itertools.cycle([*every[first:], *every[:first]]):
+            material = Material(self._kept.latent, self._learned, next(self._close_up), crowd=next(self._crowd))
+            yield from kind.worst(material)
 
 
 def _head(photo: bytes, face: FoundFace) -> Image.Image:

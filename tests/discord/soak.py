@@ -90,12 +90,15 @@ class Soak:
     # -- troubles
 
     async def _trouble(self) -> None:
-        """One after the other, in an order of the seed's; a restart only before memory is watched."""
+        """One after the other, each before any comes again, as the seed has it; a restart only before memory is watched."""
         dice, usual = self.made.crowd.dice, self.seconds / 60
+        left: list[str] = []
         while True:
             await asyncio.sleep(dice.uniform(0.3, 1.7) * usual)
             early = self.at < self.seconds * WARM * 0.9
-            name = dice.choice([*TROUBLES, *(RESTARTS if early else ())])
+            left = [name for name in left if early or name not in RESTARTS]
+            left = left or dice.sample([*TROUBLES, *(RESTARTS if early else ())], k=len(TROUBLES) + early * len(RESTARTS))
+            name = left.pop()
             self.troubles[name] += 1
             await {**TROUBLES, **RESTARTS}[name](self)
 

@@ -199,7 +199,8 @@ class Bench:
             yield Progress((n + 1) * len(ones), request.frames * len(ones) + 1)
         out = io.BytesIO()
         pace = round(1000 / request.fps)
-        frames[0].save(out, request.kind, save_all=True, append_images=frames[1:], duration=pace, lossless=True)
+        mark = _exif(_mark_of(request.faces[0].latent))
+        frames[0].save(out, request.kind, save_all=True, append_images=frames[1:], duration=pace, lossless=True, exif=mark)
         yield MovedTogether(out.getvalue(), became)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.directions.descent import SIDES, Descent, Whitened
+from core.directions.descent import Descent, Whitened, free_styles
 from core.directions.judge import Ridge, mouth_inputs
 from core.directions.still import PARTS, Seen, Stillness
 from core.expressions import Taught
@@ -73,10 +73,8 @@ class Learning:
         """
         self.drawing, self.score, self.still, self.w, self.steps = drawing, score, still, w, steps
         self._taught = taught
-        generator = drawing.generator
-        free = torch.tensor([SIDES[0] <= side <= SIDES[1] for side in generator.style_resolutions]).float()[:, None]
         coordinates = Whitened(w)
-        self.descent = Descent(coordinates.of(start), coordinates, free, steps)
+        self.descent = Descent(coordinates.of(start), coordinates, free_styles(drawing.generator), steps)
         self._random = np.random.RandomState(0)
 
     def run(self) -> Iterator[Lesson]:

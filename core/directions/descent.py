@@ -10,10 +10,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SIDES = (8, 32)  # pixels, both ends included: coarser styles shape and turn the head, finer ones draw skin and colour
+from core.generator import Generator
+from core.reach.drawn import movable
+
 _RATE = 0.25  # first and longest step of the learning over all styles, in deviations of w; a start is a few long
 _MOMENTUM, _MEMORY = 0.95, 0.98  # of the gradient, and of its length: one length for all numbers, for single ones are noise
 _NARROWEST = 1e-5  # share of the widest variance: directions in which faces hardly differ are not made longer than that
+
+
+def free_styles(generator: Generator) -> Tensor:
+    """Mask the styles that a step may move, as a column: [num_ws, 1], 1 for those."""
+    return torch.from_numpy(movable(generator)).float()[:, None]
 
 
 class Whitened:

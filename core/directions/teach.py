@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.device import fast_dtype
 from core.directions.clean import Drawing, Learning
-from core.directions.descent import SIDES, Descent
+from core.directions.descent import Descent
 from core.directions.direction import Direction
 from core.directions.fit import CLEAN, called, fit
 from core.directions.judge import Ridge, face_inputs, logit, mouth_inputs
@@ -27,6 +27,7 @@ from core.fast.trained import PREVIEW, load_trained, trained_file
 from core.generator import Generator
 from core.generator.protocol import with_features
 from core.projection.features import Features
+from core.reach.drawn import SIDES
 from core.seeds import MEASURES, SeedSet
 from core.settings import Settings
 

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.directions.clean import BATCH, FULL, Drawing
-from core.directions.descent import SIDES, Descent, Whitened
+from core.directions.descent import Descent, Whitened, free_styles
 from core.directions.judge import Ridge, expression_inputs, face_inputs, logit
 from core.directions.still import PARTS, Stillness, ellipse
 from core.emotion import CROP_256, EMOTIONS, SIDE, MiniXception
@@ -30,7 +30,7 @@ from core.projection.features import SIDE as DRAWN
 from core.reach.drawn import POSE, Drawn
 
 LESSONS = 1104  # drawn faces that are learned from
-STEPS = 120  # of four faces; the targets are missed hardly less after 200
+STEPS = 120  # of four faces
 _HELD_OUT = 5  # of these lessons the fifth chooses the ridges' penalties
 _CHUNK = 8  # faces drawn at once for the judges
 _FACE = 128, 150, 60, 72  # ellipse from the brows to the chin in a picture of 256 pixels
@@ -93,8 +93,7 @@ class WholeFace:
         self.drawing, self.judges, self.still, self.steps = drawing, judges, still, steps
         self._rest, self._moved = torch.from_numpy(faces.rest), torch.from_numpy(faces.moved)
         self._mean = self._moved.mean(dim=0)
-        free = free_styles(drawing)
-        self.descent = Descent(start, Whitened(self._moved), free, steps)
+        self.descent = Descent(start, Whitened(self._moved), free_styles(drawing.generator), steps)
         self._random = np.random.RandomState(1)
 
     def run(self) -> Iterator[Progress]:
@@ -150,14 +149,9 @@ def _mean(differences: Tensor) -> Tensor:
     return differences.square().mean(dim=1) if differences.shape[1] else torch.zeros(len(differences))
 
 
-def free_styles(drawing: Drawing) -> Tensor:
-    """Mask the styles that the direction may move: [num_ws, 1]."""
-    return torch.tensor([SIDES[0] <= side <= SIDES[1] for side in drawing.generator.style_resolutions]).float()[:, None]
-
-
 def prepare(drawing: Drawing, faces: Drawn, aims: Aims, classifier: MiniXception, emotion: Emotion) -> tuple[Judges, Stillness]:
     """Fit the judges and the measure of stillness to the measured faces, which are drawn here."""
-    free, seen, wide = free_styles(drawing), [], []
+    free, seen, wide = free_styles(drawing.generator), [], []
     rest, moved = torch.from_numpy(faces.rest), torch.from_numpy(faces.moved)
     with torch.no_grad():
         for first in range(0, len(rest), _CHUNK):

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from core.directions import clean, load_direction, teach
-from core.directions.descent import SIDES
 from core.directions.effect import Bench, effect, subjects
 from core.directions.fit import fit
 from core.directions.judge import Ridge, logit
@@ -24,6 +23,7 @@ from core.evaluate.summary import summary
 from core.expressions import default
 from core.faces import FaceFinder
 from core.generator import Generator
+from core.reach.drawn import SIDES
 from core.rendering import Renderer
 from core.seeds import load_labels
 from core.settings import Settings

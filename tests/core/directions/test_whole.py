@@ -8,7 +8,7 @@ import torch
 
 from core.composite import Original
 from core.directions import load_direction, whole
-from core.directions.descent import SIDES, Descent, Whitened
+from core.directions.descent import Descent, Whitened
 from core.directions.direction import apply
 from core.directions.teach_whole import METHOD, fit_whole
 from core.edit import Editor, Models
@@ -17,7 +17,7 @@ from core.errors import BadSeeds
 from core.expressions import Expression, default, load, names
 from core.faces import FaceFinder
 from core.generator import Generator, seed_w
-from core.reach.drawn import MixedSet
+from core.reach.drawn import SIDES, MixedSet
 from core.rendering import Renderer
 from core.seeds import load_labels
 from core.settings import Settings

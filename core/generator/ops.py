@@ -6,7 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.generator.finish import scaled
+from core.generator.spread import spread
+
 SLOPE = 0.2  # of every leaky ReLU of these families
+_SMALL = 4  # taps up to which one pass with the whole kernel takes less time than one along each axis
 
 
 def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Tensor:
@@ -15,14 +19,17 @@ def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[i
     x [N, C, H, W]; `kernel` [K] (applied along both axes) or [K, K]; `pad` is left, right, top, bottom, negative to crop. The
     kernel is multiplied by up squared, so that the inserted zeros don't darken the picture.
     """
-    x = _spread(x, up, pad)
     channels = x.shape[1]
     kernel = kernel.to(x.dtype).flip(list(range(kernel.ndim)))  # torch correlates, a filter convolves
-    if kernel.ndim == 1:
+    if kernel.ndim == 1 and len(kernel) > _SMALL:
+        x = _spread(x, up, pad)
         across, along = kernel * up, (kernel * up)[:, None]
         x = F.conv2d(x, across.expand(channels, 1, 1, -1), stride=(1, down), groups=channels)
         return F.conv2d(x, along.expand(channels, 1, -1, -1), stride=(down, 1), groups=channels)
-    return F.conv2d(x, (kernel * up**2).expand(channels, 1, -1, -1), stride=down, groups=channels)
+    kernel = (torch.outer(kernel, kernel) if kernel.ndim == 1 else kernel) * up**2
+    even = up == 1 and len(set(pad)) == 1 and pad[0] >= 0  # then the convolution pads by itself, without a copy
+    x = x if even else _spread(x, up, pad)
+    return F.conv2d(x, kernel.expand(channels, 1, -1, -1), stride=down, padding=pad[0] if even else 0, groups=channels)
 
 
 def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:
@@ -60,18 +67,29 @@ def modulated(
     assuming inputs of unit deviation. With a low-pass kernel `up` the output has twice the side. `pad` is the number of zeros
     around x; None keeps the side.
     """
+    x, scale = half_modulated(x, weight, styles, demodulate, up, pad)
+    return x if scale is None else x * scale[:, :, None, None]
+
+
+def half_modulated(
+    x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, up: Tensor | None = None, pad: int | None = None, gain: float = 1
+) -> tuple[Tensor, Tensor | None]:
+    """Do all of `modulated`, times `gain`, but multiply by a scale [N, O] that is returned with the result; None for 1.
+
+    The styles of one image go into the weights, which are far fewer than the pixels. Where a gradient is wanted they go into
+    the pixels, because a gradient for the weights takes as long as another convolution.
+    """
     if x.dtype == torch.float16 and demodulate:  # both scales cancel; without them squares could exceed 65,504
         weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True)
         styles = styles / styles.abs().amax(dim=1, keepdim=True)
     squares = weight.float().square().sum(dim=(2, 3))  # [O, I]
-    scale = (styles.float().square() @ squares.T + 1e-8).rsqrt().to(x.dtype) if demodulate else None
-    if len(x) == 1:  # one image's styles can go into the weights, which are far fewer than the pixels
+    scale = (styles.float().square() @ squares.T + 1e-8).rsqrt().mul(gain).to(x.dtype) if demodulate else None
+    if len(x) == 1 and not (torch.is_grad_enabled() and styles.requires_grad):
         weight = weight * styles[0, :, None, None]
-        if scale is not None:
-            weight = weight * scale[0, :, None, None, None]
-        return convolved(x, weight, up, pad)
-    x = convolved(x * styles[:, :, None, None], weight, up, pad)
-    return x if scale is None else x * scale[:, :, None, None]
+        weight = weight * (gain if scale is None else scale[0, :, None, None, None])
+        return convolved(x, weight, up, pad), None
+    x = convolved(scaled(x, styles), weight, up, pad)
+    return (x, scale) if scale is not None or gain == 1 else (x * gain, None)
 
 
 def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | None = None) -> Tensor:
@@ -85,9 +103,9 @@ def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | No
     if size == 1:
         return doubled(F.conv2d(x, weight), up)
     taps = up.shape[-1]
-    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    x = spread(x, weight)
     before, after = size // 2 + (taps + 1) // 2 - (size - 1), size // 2 + (taps - 2) // 2 - (size - 2)
-    return 4 * filtered(x, up, pad=(before, after, before, after))
+    return filtered(x, up * (2 if up.ndim == 1 else 4), pad=(before, after, before, after))
 
 
 def unit(x: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from core.generator.base import FileGenerator, NoiseMode, noise_for
-from core.generator.mapping import ACTIVATIONS, Mapping, MappingShape, activated
-from core.generator.ops import convolved, doubled, modulated
+from core.generator.finish import Ending, finish
+from core.generator.mapping import ACTIVATIONS, Mapping, MappingShape
+from core.generator.ops import SLOPE, convolved, doubled, half_modulated, modulated
 from core.generator.registry import Converted, Family
 
 ARCHITECTURES = ("skip", "resnet", "orig")
@@ -28,14 +29,15 @@ class Layer(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, inputs: int, outputs: int, side: int, w_dim: int, activation: str, clamp: float | None) -> None:
+    def __init__(self, inputs: int, outputs: int, side: int, w_dim: int, shape: dict[str, Any]) -> None:
         super().__init__()
+        size, activation, clamp = shape.get("size", 3), shape["activation"], shape["clamp"]
         self.style = nn.Linear(w_dim, inputs)
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, size, size))
         self.bias = nn.Parameter(torch.empty(outputs))
         self.noise_strength = nn.Parameter(torch.empty(()))
         self.register_buffer("noise", torch.empty(side, side))
-        self.activation, self.clamp = activation, clamp
+        self.slope, self.clamp = {"lrelu": SLOPE, "relu": 0.0, "linear": 1.0}[activation], clamp
         self.gain = 1.0 if activation == "linear" else 2**0.5
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, up: Tensor | None = None, gain: float = 1.0) -> Tensor:
@@ -43,11 +45,12 @@ class Layer(nn.Module):
 
         `noise` is [side, side] or [N, 1, side, side], or None for none.
         """
-        x = modulated(x, self.weight, self.style(w), demodulate=True, up=up)
+        loud = self.gain * gain  # these activations keep a factor above 0: it goes into all that they are given
+        x, scale = half_modulated(x, self.weight, self.style(w), demodulate=True, up=up, gain=loud)
         if noise is not None:
-            x = x + noise.to(x.dtype) * self.noise_strength
-        x = activated(x + self.bias[:, None, None], self.activation) * (self.gain * gain)
-        return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
+            noise = noise.to(x.dtype) * (self.noise_strength * loud)
+        ending = Ending(self.slope, None if self.clamp is None else self.clamp * gain)
+        return finish(x, scale, noise, self.bias * loud, ending)
 
 
 class ToPicture(nn.Module):
@@ -71,10 +74,9 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, side: int, w_dim: int, shape: dict[str, Any], last: bool) -> None:
         super().__init__()
         self.side, self.architecture = side, shape["architecture"]
-        activation, clamp = shape["activation"], shape["clamp"]
-        self.first = Layer(inputs, outputs, side, w_dim, activation, clamp) if side > 4 else None
-        self.second = Layer(outputs, outputs, side, w_dim, activation, clamp)
-        self.picture = ToPicture(outputs, w_dim, clamp) if last or self.architecture == "skip" else None
+        self.first = Layer(inputs, outputs, side, w_dim, shape) if side > 4 else None
+        self.second = Layer(outputs, outputs, side, w_dim, shape)
+        self.picture = ToPicture(outputs, w_dim, shape["clamp"]) if last or self.architecture == "skip" else None
         self.around = nn.Parameter(torch.empty(outputs, inputs, 1, 1)) if side > 4 and self.architecture == "resnet" else None
 
     def layers(self) -> list[Layer]:
@@ -96,12 +98,14 @@ class StyleGAN2(FileGenerator):
 
     family = "stylegan2"
     kernel: Tensor
+    picture_kernel: Tensor | None
 
     def __init__(self, shape: dict[str, Any], digest: str = "") -> None:
         super().__init__(shape, digest)
         channels = shape["channels"]
-        if shape["architecture"] not in ARCHITECTURES or shape["activation"] not in ACTIVATIONS:
-            raise ValueError(f"the architecture {shape['architecture']!r} with {shape['activation']!r}")
+        for what, known in (("architecture", ARCHITECTURES), ("activation", ACTIVATIONS)):
+            if shape[what] not in known:
+                raise ValueError(f"its {what} is {shape[what]!r}, and only {', '.join(known)} are supported")
         self.mapping_network = Mapping(MappingShape(**shape["mapping"]))
         self.z_dim, self.w_dim = self.mapping_network.shape.z_dim, self.mapping_network.shape.w_dim
         self.label_dim = self.mapping_network.shape.label_dim
@@ -114,6 +118,8 @@ class StyleGAN2(FileGenerator):
             for i, side in enumerate(sides)
         )
         self.register_buffer("kernel", torch.empty(shape["kernel"]))
+        own = shape.get("picture_kernel")  # where pictures are enlarged by another filter than features
+        self.register_buffer("picture_kernel", None if own is None else torch.empty(own))
         self.register_buffer("w_avg", torch.empty(self.w_dim))
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -145,8 +151,9 @@ class StyleGAN2(FileGenerator):
     def synthesis(self, ws: Tensor, noise: Sequence[Tensor] | None = None, noise_mode: NoiseMode = "const") -> Tensor:
         assert ws.shape[1:] == (self.num_ws, self.w_dim), ws.shape
         image: Tensor | None = None
+        kernel = self.kernel if self.picture_kernel is None else self.picture_kernel
         for x, w, block in self._walk(ws, noise_for(ws, self.noise_maps(), noise, noise_mode)):
-            image = doubled(image, self.kernel) if image is not None else None
+            image = doubled(image, kernel) if image is not None else None
             if block.picture is not None:
                 drawn: Tensor = block.picture(x, w)
                 drawn = drawn.float() if drawn.dtype in (torch.float16, torch.bfloat16) else drawn  # a sum over all sides

@@ -28,8 +28,9 @@ def errors_told(tell: Callable[[Exception, str], EgaoError]) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        first = (str(error).strip().splitlines() or [""])[0][:120]
-        raise tell(error, first) from error
+        lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
+        first = lines[1] if lines[0].endswith(":") and len(lines) > 1 else lines[0]  # torch announces a list, and then gives it
+        raise tell(error, first[:120]) from error
 
 
 def read_as_data(name: str) -> AbstractContextManager[None]:

@@ -30,7 +30,7 @@ class MappingShape:
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
-            raise ValueError(f"the activation {self.activation!r}")
+            raise ValueError(f"its activation is {self.activation!r}, and only {', '.join(ACTIVATIONS)} are supported")
         if not all(0 < size <= 16384 for size in (self.z_dim, self.w_dim, self.hidden)) or not 0 < self.layers <= 32:
             raise ValueError("a mapping network of strange sizes")
 

@@ -81,6 +81,8 @@ def _nvidia(record: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "channels": channels, "architecture": option(last, "architecture"), "activation": option(layer, "activation"),
         "clamp": None if clamp is None else float(clamp), "kernel": list(kernel.shape), "mapping": shape_of_mapping,
     }  # fmt: skip
+    if (size := numbers(layer, "weight").shape[-1]) != 3:
+        shape["size"] = size
     return shape, tensors
 
 
@@ -268,10 +270,14 @@ def _rosinality(state: dict[str, Tensor], average: Any) -> tuple[dict[str, Any],
     kernel = wanted(state, "convs.0.conv.blur.kernel") if "convs.0.conv.blur.kernel" in state else _outer()
     kernel = separable(kernel / kernel.sum())
     tensors["kernel"] = kernel
+    pictures = state.get("to_rgbs.0.upsample.kernel")
+    own = {} if pictures is None else {"picture_kernel": separable(pictures.float() / pictures.sum())}
+    own = {} if not own or torch.equal(own["picture_kernel"], kernel) else own
+    tensors |= own
     hidden = len(tensors["mapping_network.layers.0.weight"])
     mapping = {"z_dim": z_dim, "w_dim": w_dim, "layers": len(layers), "hidden": hidden}
     shape = {"channels": channels, "architecture": "skip", "activation": "lrelu", "clamp": None, "kernel": list(kernel.shape)}
-    return {**shape, "mapping": mapping}, tensors
+    return {**shape, **{name: list(tensor.shape) for name, tensor in own.items()}, "mapping": mapping}, tensors
 
 
 def _outer() -> Tensor:

@@ -96,7 +96,8 @@ def fit_curvature(generator: StyledGenerator, slopes: Tensor, directions: int = 
         # J'n = A'g, with g the slopes for the factors
         layer, of_style = layer.to(slopes.device).double(), of_style.double()
         of_factors = torch.linalg.lstsq(layer.T, of_style.T).solution.square().mean(dim=1)
-        energy = (of_factors * layer.square().sum(dim=1)).sum()  # of the part that stands for the style
+        # of the part that stands for the style; a style that moves nothing has none
+        energy = (of_factors * layer.square().sum(dim=1)).sum().clamp(min=torch.finfo(torch.double).tiny)
         found.append((of_factors * of_style.square().sum(dim=1).mean() / energy).sqrt())
     curvature.slopes.copy_(torch.cat(found))
     left = curvature.flatten(slopes).flatten(1).double()

@@ -67,6 +67,16 @@ def test_what_is_learned_holds_for_samples_that_were_not_seen() -> None:
     assert torch.allclose(axes.T @ axes, torch.eye(3), atol=1e-4)
 
 
+def test_a_style_that_moves_nothing_is_left_alone() -> None:
+    """An imported generator may have one, and fits all others."""
+    generator = tiny()
+    assert isinstance(generator, MobileStyleGAN)
+    samples = made_up(generator, 20, 0)
+    samples[:, 1] = 0
+    curvature = fit_curvature(generator, samples, directions=3)
+    assert bool(curvature(torch.ones(1, generator.num_ws, generator.w_dim)).isfinite().all())
+
+
 def test_a_narrow_valley_is_crossed_in_a_few_steps() -> None:
     """The same descent on the same loss, in learned coordinates and in plain ones."""
     generator = tiny()

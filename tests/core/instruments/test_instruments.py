@@ -17,8 +17,9 @@ from core.cli import app
 from core.errors import BadSetting
 from core.generator import Generator, load_generator, seed_w
 from core.generator.importing import import_generator
+from core.instruments import paths
 from core.instruments.frechet import Moments, described, frechet
-from core.instruments.paths import EPSILON, PathLength, around, path_length, path_lengths
+from core.instruments.paths import EPSILON, PathLength, Sampling, Space, around, path_length, path_lengths
 from core.projection.features import Features, distance, feature_input
 from core.rendering import Renderer
 from core.settings import Settings
@@ -32,6 +33,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Setting
     own = settings.model_copy(update={"home": folder / "home", "generator": "small"})
     import_generator(own, write_case("stylegan2-skip", folder), "small")
     import_generator(own, write_case("progan-genforce", folder), "vivid")  # whose pictures differ widely from seed to seed
+    import_generator(own, write_case("stylegan2-kernel5", folder), "lively")  # so do this one's, and its noise is drawn anew
     return own
 
 
@@ -59,6 +61,13 @@ def test_the_distance_of_sets_is_the_one_of_the_formula() -> None:
     wanted = np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + np.trace(one.covariance + other.covariance - 2 * root)
     assert frechet(one, other) == pytest.approx(wanted, rel=1e-6)
     assert frechet(one, one) == pytest.approx(0, abs=1e-6 * np.trace(one.covariance))
+
+
+def test_the_distance_of_sets_is_the_published_codes() -> None:
+    """What compute_fid of stylegan2-ada-pytorch makes of the same features."""
+    a = np.random.RandomState(0).randn(400, 12) @ np.random.RandomState(1).randn(12, 12)
+    b = np.random.RandomState(2).randn(300, 12) * 2 + 1
+    assert frechet(Moments.of(a), Moments.of(b)) == pytest.approx(51.98555259338029, rel=1e-7)
 
 
 def test_great_circles_keep_to_the_sphere_and_end_where_they_should() -> None:
@@ -89,6 +98,25 @@ def test_a_path_is_as_long_as_the_pictures_are_apart(vivid: Generator, features:
         wanted = float(distance(*seen)) / EPSILON**2
     assert found == pytest.approx(wanted, rel=0.05), "in float32 a step of 1e-4 has two digits"
     assert found > 0
+
+
+# What PPLSampler of stylegan2-ada-pytorch measures with the same features and seed on the case stylegan2-kernel5: three lengths.
+PUBLISHED = {
+    ("z", "full", True): (40.9111, 24.6908, 5.32059), ("z", "full", False): (49.8691, 24.0594, 10.7469),
+    ("z", "end", True): (162.605, 19.3614, 30.3426), ("z", "end", False): (279.858, 13.1219, 35.5471),
+    ("w", "full", True): (30.0575, 19.0774, 6.29598), ("w", "full", False): (19.6567, 21.1946, 10.6642),
+    ("w", "end", True): (22.0429, 28.4674, 6.48583), ("w", "end", False): (32.1544, 23.9236, 7.69593),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", PUBLISHED)
+def test_a_path_is_as_long_as_the_published_code_says(
+    own: Settings, features: Features, monkeypatch: pytest.MonkeyPatch, how: tuple[Space, Sampling, bool]
+) -> None:
+    monkeypatch.setattr(paths, "EPSILON", 0.01)  # was recorded with: float32 has more digits of a longer step
+    lively = load_generator(own.model_copy(update={"generator": "lively"}))
+    found = [*path_lengths(lively, features, 3, PathLength(*how))]
+    assert found == pytest.approx(PUBLISHED[how], rel=1e-3)
 
 
 def test_lengths_beyond_the_percentiles_do_not_count() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import logging
 import signal
@@ -59,6 +60,7 @@ def main(settings: Settings | None = None, *, workbench: str = WORKBENCH) -> int
         logs.begin(settings)
         leave_no_core()
         hide_memory()
+        gc.freeze()  # what is loaded stays: to look through it for garbage would hold the loop for a tenth of a second
         return asyncio.run(serve(settings, workbench))
     except EgaoError as error:
         print(f"egao: {error}", file=sys.stderr)  # noqa: T201 - the command line's own voice
@@ -161,7 +163,9 @@ async def _run(bot: EgaoBot, parts: Parts, token: str) -> None:
         stack.push_async_callback(bot.close)
         mend()
         try:
-            await bot.start(token)
+            await bot.login(token)
+            gc.freeze()
+            await bot.connect()
         except AttributeError:  # the library stumbles when the gateway refuses its very first connection
             if isinstance(bot, ShardedBot) or bot.ws is not None:
                 raise

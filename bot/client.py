@@ -123,6 +123,7 @@ class EgaoBot(BotBase):
     async def setup_hook(self) -> None:
         for name in COGS:
             await self.load_extension(f"cogs.{name}")
+            await asyncio.sleep(0)  # each takes 10 to 20 ms, in which no worker is heard
         self.add_dynamic_items(PressItem)
         await self.tree.set_translator(CommandTranslator())
         if not self._may_go_along():

@@ -9,6 +9,7 @@ their catalogue (core.languages), under the key and under "error." with `EgaoErr
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,7 @@ from bot.text.command_names import all_names, fits, shared, translated
 from bot.text.english import ERRORS, TEXT
 from core.errors import EgaoError
 from core.expressions import default, load, named, names
-from core.languages import ENGLISH, best, filled, told, translation
+from core.languages import ENGLISH, best, filled, read_all, told, translation
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,21 @@ class CommandTranslator(app_commands.Translator):
         # By Discord's language: it is asked for each of a few hundred words in each of them, while the bot starts.
         self._said: dict[discord.Locale, dict[str, str]] = {}
 
+    async def load(self) -> None:
+        """Read every language on a thread: the event loop, which has the workers' answers to hear, would be held meanwhile."""
+        await asyncio.to_thread(self._read_all)
+
     async def translate(self, string: locale_str, locale: discord.Locale, context: TranslationContextTypes) -> str | None:
+        said = self._names(locale).get(string.message)
+        return said if said is not None and said != string.message and fits(said, context) else None
+
+    def _read_all(self) -> None:
+        read_all()
+        for locale in discord.Locale:
+            self._names(locale)
+
+    def _names(self, locale: discord.Locale) -> dict[str, str]:
         if locale not in self._said:
             language = best(str(locale))
             self._said[locale] = {} if language == ENGLISH else all_names(language)
-        said = self._said[locale].get(string.message)
-        return said if said is not None and said != string.message and fits(said, context) else None
+        return self._said[locale]

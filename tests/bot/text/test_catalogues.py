@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import string
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from discord import app_commands
+from discord.app_commands import TranslationContext, TranslationContextLocation
 
 from bot.text import english, gather
 from bot.text.privacy import privacy
@@ -335,21 +339,48 @@ def test_what_a_language_lacks_is_said_in_english(made_up: str) -> None:
     assert say.error(EgaoError()) == EgaoError.sentence
 
 
-async def test_its_commands_are_offered_to_discord_where_discord_takes_them(made_up: str) -> None:
-    import discord
-    from discord import app_commands
-    from discord.app_commands import TranslationContext, TranslationContextLocation, locale_str
-
-    from bot.text.speaker import CommandTranslator
+def _of_a_command() -> Any:
+    """Where the name of a command stands, for a translator."""
 
     async def nothing(interaction: discord.Interaction) -> None: ...
 
     command: Any = app_commands.Command(name="help", description="x", callback=nothing)
-    context: Any = TranslationContext(TranslationContextLocation.command_name, command)
+    return TranslationContext(TranslationContextLocation.command_name, command)
+
+
+async def test_its_commands_are_offered_to_discord_where_discord_takes_them(made_up: str) -> None:
+    from discord.app_commands import locale_str
+
+    from bot.text.speaker import CommandTranslator
+
+    context = _of_a_command()
     ask = CommandTranslator().translate
     assert await ask(locale_str("help"), discord.Locale.polish, context) == "pomoc"
     assert await ask(locale_str("queue"), discord.Locale.polish, context) is None, "capitals and blanks are refused"
     assert await ask(locale_str("help"), discord.Locale.british_english, context) is None
+
+
+async def test_nothing_is_read_on_the_event_loop_while_commands_are_translated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all languages takes tenths of a second, in which the loop would hear neither Discord nor the workers."""
+    from bot.text.speaker import CommandTranslator
+
+    there, reading = threading.get_ident(), []
+    read = languages._compiled
+
+    def compiled(file: Any) -> Any:
+        reading.append(threading.get_ident())
+        return read(file)
+
+    monkeypatch.setattr(languages, "_compiled", compiled)
+    languages.translation.cache_clear()
+    translator = CommandTranslator()
+    await translator.load()
+    assert reading
+    assert there not in reading
+    reading.clear()
+    for locale in discord.Locale:
+        assert await translator.translate(app_commands.locale_str("help"), locale, _of_a_command()) != "help"
+    assert not reading
 
 
 def test_the_admins_can_choose_it(made_up: str) -> None:

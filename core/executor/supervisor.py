@@ -45,6 +45,7 @@ _SLOW_TO_CANCEL = "a cancelled request did not stop"
 _STAYED = "it did not leave"
 _SEVERED = "the way to it broke"
 _ASLEEP = 1.0  # seconds between two looks at a worker that ought to be a tenth apart
+_QUIET = 0.02  # of the silence that ends a worker: until then nothing asks how long it waited for a processor
 
 
 @dataclass(frozen=True)
@@ -312,7 +313,9 @@ class Supervisor:
             if heard != self._heard:
                 heard = self._heard
                 starved.begin()
-            silence = now - heard - (starved.seconds() if self._busy() else 0.0)
+            silence = now - heard
+            if self._busy() and silence > patience.silence * _QUIET:
+                silence -= starved.seconds()
             if not link.alive():
                 link.stop()
             elif self.state == "starting" and now - self._heard > patience.start:

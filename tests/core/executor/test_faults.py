@@ -17,6 +17,7 @@ import pytest
 
 from core.errors import EgaoError, InternalError, JobTimedOut, NoFace, NoSuchFace, WeightsMissing, WorkerDied
 from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, WorkItem
+from core.executor.starved import Starved
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, alive, executor, pid_of, until
 
 pytestmark = pytest.mark.usefixtures("either_link")
@@ -315,3 +316,20 @@ async def test_time_in_which_the_system_let_others_work_is_not_the_workers_silen
         with held_down(pid_of(ours)):
             assert await ours.submit(FindFaces(b"compute 0.2"), ANN)
         assert ours.stats().restarts == 0
+
+
+async def test_nothing_asks_the_system_about_a_worker_that_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading the waiting times of all its threads ten times a second was a third of what the bot's process computed."""
+    asked: list[Starved] = []
+
+    def seconds(self: Starved) -> float:
+        asked.append(self)
+        return 0.0
+
+    monkeypatch.setattr(Starved, "seconds", seconds)
+    async with executor(patience=replace(QUICKLY, silence=60.0)) as ours:
+        assert await ours.submit(FindFaces(b"compute 0.5"), ANN)  # half a second: it is looked at every tenth
+        assert not asked
+    async with executor(patience=replace(QUICKLY, silence=5.0)) as ours:  # a fiftieth of it is less than the work takes
+        assert await ours.submit(FindFaces(b"compute 0.5"), ANN)
+        assert asked

@@ -142,7 +142,7 @@ class NotWhole(ResultError):
 class NotReached(ResultError):
     sentence = (
         "At strength {strength} this face hardly changed, so there is no picture of it. "
-        "Try a higher strength, or a photo in which the mouth is seen better."
+        "Try a higher strength, or a photo in which the face is seen better."
     )
 
 

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ELSEWHERE = "it is not on Discord"
     DISCORD = "Discord does not answer"
     GAIN_MAP = "the map for screens of high dynamic range"  # what a result leaves out
+    HIGH_RANGE = "the high dynamic range"  # the same
 
 
 class PhotoError(EgaoError):

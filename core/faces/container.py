@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 PARTS: Final = 20_000  # chunks of a PNG, segments of a JPEG; encoders write a PNG in pieces of 8 KB: 3,000 in 25 MB
 JUNK: Final = 65_536  # bytes between the segments of a JPEG; none belong there
+HEAD: Final = 2**20  # bytes in which what a file says of its picture is looked for
 BLOCKS: Final = 500_000  # of a GIF's first frame: they hold up to 255 bytes each, 100,000 in 25 MB
 
 Kind = Literal["jpeg", "png", "webp", "gif", "avif", "heic"]
@@ -42,6 +43,14 @@ _GAIN_MAPS: Final = (b'hdrgm:Version="', b"hdrgm:Version>", b"urn:iso:std:iso:ts
 
 
 @dataclass(frozen=True)
+class Signal:
+    """Colours by their numbers (ITU-T H.273): of the primaries, and of the curve from light to levels."""
+
+    primaries: int
+    transfer: int
+
+
+@dataclass(frozen=True)
 class Container:
     """The bytes of one picture, without what follows it in the file."""
 
@@ -50,6 +59,7 @@ class Container:
     ended: bool  # whether its end was found; one whose end is missing may yet be whole
     excessive: bool  # whether only somebody who means harm would write a file of so many parts
     gain_map: bool = False  # whether there is a map behind it that makes it brighter on a screen of high dynamic range
+    signal: Signal | None = None  # the colours of its picture, where it names them by numbers
 
 
 def opened(data: bytes) -> Container | None:
@@ -60,8 +70,9 @@ def opened(data: bytes) -> Container | None:
     end, parts, most = _ENDS[kind](data)
     if kind == "gif":
         return Container(kind, _still(data) if end else data, end is not None, parts > most)
-    head = data[: min(end or len(data), 2**20)]
-    return Container(kind, data[:end], end is not None, parts > most, kind == "jpeg" and any(one in head for one in _GAIN_MAPS))
+    head = data[: min(end or len(data), HEAD)]
+    gain_map = kind == "jpeg" and any(one in head for one in _GAIN_MAPS)
+    return Container(kind, data[:end], end is not None, parts > most, gain_map, _signal(kind, head))
 
 
 def _kind(data: bytes) -> Kind | None:
@@ -188,6 +199,37 @@ def _boxes(data: bytes) -> tuple[int | None, int, int]:
             return None, count, PARTS
         place, count = place + size, count + 1
     return place, count, PARTS
+
+
+def _signal(kind: Kind, head: bytes) -> Signal | None:
+    """Read the numbers of a picture's colours: a PNG's chunk `cICP`, or the first box `colr` of the type `nclx`."""
+    if kind == "png":
+        place = 8
+        while head[place + 4 : place + 8] not in (b"cICP", b"IDAT", b""):
+            place += 12 + int.from_bytes(head[place : place + 4])
+        found = head[place + 8 : place + 10]
+        return Signal(*found) if head[place : place + 8] == b"\0\0\0\4cICP" and len(found) == 2 else None
+    if kind not in ("avif", "heic"):
+        return None
+    for meta in _within(head, b"meta"):
+        for iprp in _within(meta[4:], b"iprp"):  # after a version and flags
+            for ipco in _within(iprp, b"ipco"):
+                for colr in _within(ipco, b"colr"):
+                    if colr[:4] == b"nclx" and len(colr) >= 10:
+                        return Signal(int.from_bytes(colr[4:6]), int.from_bytes(colr[6:8]))
+    return None
+
+
+def _within(boxes: bytes, name: bytes) -> Iterator[bytes]:
+    """Yield what is in each of the boxes of that name."""
+    place = 0
+    while place + 8 <= len(boxes):
+        size = int.from_bytes(boxes[place : place + 4])
+        if size < 8:
+            return
+        if boxes[place + 4 : place + 8] == name:
+            yield boxes[place + 8 : place + size]
+        place += size
 
 
 def _gif(data: bytes) -> tuple[int | None, int, int]:

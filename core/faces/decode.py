@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from core.errors import LargerThanTold, Reason, UnreadablePhoto
-from core.faces import colours
+from core.faces import cicp, colours
 from core.faces.container import Container, all_scans, is_exact_webp
 from core.pictures import Manner
 
@@ -42,9 +42,12 @@ def decoded(image: Image.Image, container: Container) -> tuple[Picture, bytes | 
     """Decode a picture, convert its colours and turn it upright.
 
     Returns uint8 [H, W, 3], or [H, W, 4] if anything is transparent; the ICC profile of these colours, None for sRGB; and how
-    the file encodes them. Raises PhotoTooLarge, UnreadablePhoto, and whatever the decoders raise.
+    the file encodes them. A high dynamic range becomes sRGB.
+
+    Raises PhotoTooLarge, UnreadablePhoto, and whatever the decoders raise.
     """
-    size, profile, turned = image.size, image.info.get("icc_profile"), _UNDONE.get(_orientation(image), (False, 0))
+    size, turned = image.size, _UNDONE.get(_orientation(image), (False, 0))
+    profile = image.info.get("icc_profile") or cicp.profile(container)
     if container.kind == "webp" and not getattr(image, "is_animated", False):
         pixels = _turned(_still_webp(container.data, size), *turned)
         return pixels, colours.usable(profile), Manner("webp", exact=is_exact_webp(container.data))
@@ -56,7 +59,10 @@ def decoded(image: Image.Image, container: Container) -> tuple[Picture, bytes | 
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode == "RGB":
         tables = tuple(tuple(one) for _, one in sorted(image.quantization.items()))
         manner = Manner("jpeg", tables=tables, sampling=JpegImagePlugin.get_sampling(image), layers="progressive" in image.info)
-    return _upright(image, colours.Converter(profile if own is None else None), *turned), own, manner
+    pixels = _upright(image, colours.Converter(profile if own is None else None), *turned)
+    if own is None and container.signal is not None and cicp.is_high(container):
+        cicp.shown(pixels, container.signal)
+    return pixels, own, manner
 
 
 def _loaded(image: Image.Image, container: Container) -> Image.Image:

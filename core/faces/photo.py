@@ -29,7 +29,7 @@ from core.errors import (
     TooManyPixels,
     UnreadablePhoto,
 )
-from core.faces import colours
+from core.faces import cicp, colours
 from core.faces.container import Container, opened
 from core.faces.decode import decoded, image_of
 from core.faces.guard import MEMORY, bytes_per_pixel, memory_held
@@ -91,9 +91,10 @@ class Photo:
 def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -> Photo:
     """Decode a JPEG, PNG, WebP, GIF, AVIF or HEIC from bytes or from a path.
 
-    EXIF orientation is applied. Colours stay in the encoding of an embedded RGB profile, all others become sRGB; 16 bits a
-    channel become 8. Of an animation the first frame is taken, which a chat shows before it plays. `own` tells that the file
-    belongs to whoever runs this and not to a stranger, so it may have as many bytes as its pixels can take.
+    EXIF orientation is applied. Colours stay in the encoding of an embedded RGB profile, or of the one that the file names by
+    numbers; all others become sRGB, a high dynamic range too; 16 bits a channel become 8. Of an animation the first frame is
+    taken, which a chat shows before it plays. `own` tells that the file belongs to whoever runs this and not to a stranger, so
+    it may have as many bytes as its pixels can take.
 
     Raises UnreadablePhoto (no such file, another format, cut off, damaged) and PhotoTooLarge (more bytes or pixels than
     `settings.max_bytes`, `settings.max_pixels`).
@@ -109,7 +110,8 @@ def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -
     pixels, profile, manner = _decode(container, settings)
     layered = pixels if pixels.shape[2] == 4 else None
     seen = pixels if layered is None else colours.laid_on_white(layered)
-    left_out = (Reason.GAIN_MAP.value,) if container.gain_map else ()
+    high = profile is None and cicp.is_high(container)
+    left_out = (Reason.GAIN_MAP.value,) if container.gain_map else (Reason.HIGH_RANGE.value,) if high else ()
     return Photo(seen, hashlib.sha256(data).hexdigest(), Manner.of(manner, profile, len(data)), layered, left_out)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import random
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from core.errors import PhotoTooLarge, UnreadablePhoto
 from core.faces import load_photo
 from core.faces.container import all_scans, opened
 from core.faces.guard import MEMORY, memory_held
+from core.pictures import encode
 from core.settings import Settings
 from core.system import own_data
 from tests.core.faces.hostile import BIG, heic, saved
@@ -134,3 +137,58 @@ def test_a_file_of_its_own_may_have_more_bytes_than_a_strangers() -> None:
         load_photo(made("png"), limits)
     assert load_photo(made("png"), limits, own=True)
     assert BIG[0] * BIG[1] < limits.max_pixels
+
+
+def with_chunk(name: bytes, content: bytes) -> bytes:
+    """A PNG of the picture with one chunk more, right behind its header."""
+    data, chunk = made("png"), name + content
+    return data[:33] + struct.pack(">I", len(content)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
+
+
+P3, BT2020, SRGB_CURVE, PQ, HLG = 12, 9, 13, 16, 18  # of ITU-T H.273
+
+
+def test_colours_that_a_png_names_by_numbers_are_kept() -> None:
+    """The file's own levels, and a profile for them: red of Display P3 is more than sRGB's, and grey is the same grey."""
+    photo = load_photo(with_chunk(b"cICP", bytes([P3, SRGB_CURVE, 0, 1])), LIMITS)
+    assert np.array_equal(photo.pixels, np.asarray(PICTURE))
+    assert photo.manner.profile is not None
+    colours = np.array([[[200, 60, 60], [90, 90, 90]]], np.uint8)
+    assert np.abs(photo.in_srgb(colours)[0].astype(int) - [(217, 42, 52), (90, 90, 90)]).max() <= 1
+    assert photo.left_out == ()
+    assert load_photo(with_chunk(b"cICP", bytes([1, SRGB_CURVE, 0, 1])), LIMITS).manner.profile is None, "that is sRGB"
+
+
+@pytest.mark.parametrize("name", ["avif", "heic"])
+def test_colours_that_a_box_names_by_numbers_are_kept(name: str) -> None:
+    data = heic(PICTURE) if name == "heic" else made(name)
+    at = data.index(b"colrnclx") + 8
+    told = data[:at] + struct.pack(">HH", P3, SRGB_CURVE) + data[at + 4 :]
+    photo = load_photo(told, LIMITS)
+    assert np.array_equal(photo.pixels, load_photo(data, LIMITS).pixels)
+    assert (load_photo(data, LIMITS).manner.profile, len(photo.manner.profile or b"")) == (None, 580)
+    again = load_photo(encode(photo.pixels, photo.manner.own, manner=photo.manner), LIMITS)
+    assert again.manner.profile == photo.manner.profile, "a result has them too, and is taken as a photo"
+
+
+@pytest.mark.parametrize(("curve", "paper"), [(PQ, 148), (HLG, 191)])
+def test_a_high_dynamic_range_is_shown_as_srgb_and_its_loss_told(curve: int, paper: int) -> None:
+    """White paper has 203 cd/m2 in such a picture (BT.2408): level 0.58 of PQ, 0.75 of HLG."""
+    levels = np.repeat(np.array([0, paper // 2, paper, 220, 255], np.uint8), 3).reshape(1, 5, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "PNG")
+    data, content = buffer.getvalue(), b"cICP" + bytes([BT2020, curve, 0, 1])
+    photo = load_photo(data[:33] + struct.pack(">I", 4) + content + struct.pack(">I", zlib.crc32(content)) + data[33:], LIMITS)
+    shown = photo.pixels[0, :, 0].astype(int)
+    assert shown[0] == 0
+    assert 240 <= shown[2] <= 248
+    assert (np.diff(shown) > 0).all() or (shown[2:] >= 240).all()
+    assert np.abs(photo.pixels.astype(int) - photo.pixels[..., :1]).max() <= 1, "grey stays grey"
+    assert (photo.left_out, photo.manner.profile) == (("the high dynamic range",), None)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x0c", b"\xff\xff\xff\xff"])
+def test_numbers_that_make_no_sense_are_ignored(content: bytes) -> None:
+    photo = load_photo(with_chunk(b"cICP", content), LIMITS)
+    assert np.array_equal(photo.pixels, np.asarray(PICTURE))
+    assert photo.manner.profile is None

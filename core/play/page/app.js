@@ -9,6 +9,8 @@ const $ = (id) => document.getElementById(id);
 const VIEWS = ["start", "looking", "work"];
 
 translate();
+document.body.dataset.drop = say("Drop it anywhere"); // for the style sheet, which shows both
+$("tag-after").dataset.drawing = say("drawing");
 
 let api = null; // there once egao has said hello
 let hello = { expressions: [] };

@@ -116,7 +116,7 @@ class NoFaceDrawn(FaceLost):
 class FaceRefused(LatentError):
     sentence = (
         "The checks of photos have changed since this face was kept, and it does not pass them, so egao leaves it alone. "
-        "It is erased when its time is over; send another photo."
+        "It will be erased when its time is up; send another photo."
     )
 
 
@@ -216,7 +216,7 @@ class BackupUnfit(StoreError):
 
 
 class WrongKey(StoreError):
-    sentence = "The store at {path} is encrypted with another key than {source}. Put that key back: else nothing can be read."
+    sentence = "The store at {path} is encrypted with another key than {source}. Put that key back, or nothing can be read."
 
 
 class KeyExposed(StoreError):
@@ -234,11 +234,11 @@ class QueueFull(JobError):
 
 
 class OwnShareFull(QueueFull):
-    sentence = "You have as much waiting here as one member may. Try again in about {seconds} seconds."
+    sentence = "You have as much waiting here as one member may have. Try again in about {seconds} seconds."
 
 
 class ServerShareFull(QueueFull):
-    sentence = "This server has as much waiting as one server may. Try again in about {seconds} seconds."
+    sentence = "This server has as much waiting as one server may have. Try again in about {seconds} seconds."
 
 
 class WaitTooLong(QueueFull):
@@ -293,15 +293,15 @@ class QuotaTooSmall(AccessError):
 
 class WorkSpent(AccessError):
     sentence = (
-        "You have had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one member may. "
-        "Try again in about {seconds} seconds."
+        "You have had {limit} seconds of the image worker's time in the last {minutes} minutes, which is the most "
+        "that one member may have. Try again in about {seconds} seconds."
     )
 
 
 class ServerWorkSpent(AccessError):
     sentence = (
-        "This server has had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one "
-        "server may. Try again in about {seconds} seconds."
+        "This server has had {limit} seconds of the image worker's time in the last {minutes} minutes, which is the most "
+        "that one server may have. Try again in about {seconds} seconds."
     )
 
 
@@ -318,7 +318,7 @@ class StrengthOverLimit(AccessError):
 
 
 class OwnPicture(AccessError):
-    sentence = "That is a picture of egao's own. Use the buttons under it, or choose the message with the photo."
+    sentence = "That picture is egao's own. Use the buttons under it, or choose the message with the photo."
 
 
 class NotYourPhoto(AccessError):

@@ -79,7 +79,7 @@ class FaceTurnedAway(PhotoError):
 
 class MouthHidden(PhotoError):
     sentence = (
-        "Something lies before the mouth, and nobody can tell how it would move behind it. "
+        "Something is in front of the mouth, and nobody can tell how the mouth would move behind it. "
         "Send a photo in which the whole mouth is seen."
     )
 
@@ -138,7 +138,7 @@ class NoAvatar(PhotoError):
 
 
 class NotYourAvatar(PhotoError):
-    sentence = "egao edits only your own avatar. Of somebody else's photo, use the menu of the message that it stands in."
+    sentence = "egao edits only your own avatar. For somebody else's photo, use the menu of the message that it is in."
 
 
 class PhotoStoppedWorker(PhotoError):

@@ -20,13 +20,19 @@ ERRORS: Final[dict[str, Sentence]] = {
         "That would be {count} edits, and you have {left} left of today's {limit}. Choose a single face.",
     ),
     "QueueFull": "There is too much waiting just now. Try again in about {wait}.",
-    "OwnShareFull": "You have as much waiting here as one member may. Try again in about {wait}.",
-    "ServerShareFull": "This server has as much waiting as one server may. Try again in about {wait}.",
+    "OwnShareFull": "You have as much waiting here as one member may have. Try again in about {wait}.",
+    "ServerShareFull": "This server has as much waiting as one server may have. Try again in about {wait}.",
     "WaitTooLong": "It would take too long until your turn. Try again in about {wait}.",
     "JobTimedOut": "This took longer than {wait} and was stopped. Try again.",
     "CoolingDown": "One moment: the next edit is possible in {wait}.",
-    "WorkSpent": "You have had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one member may. Try again in about {wait}.",
-    "ServerWorkSpent": "This server has had {limit} seconds of the image worker's time in the last {minutes} minutes, which is what one server may. Try again in about {wait}.",
+    "WorkSpent": (
+        "You have had {limit} seconds of the image worker's time in the last {minutes} minutes, which is the most that one member "
+        "may have. Try again in about {wait}."
+    ),
+    "ServerWorkSpent": (
+        "This server has had {limit} seconds of the image worker's time in the last {minutes} minutes, which is the most that one "
+        "server may have. Try again in about {wait}."
+    ),
     "ExportedLately": "You had your copy a short while ago. You can have the next one in about {wait}.",
 }
 
@@ -324,7 +330,7 @@ TEXT: Final[dict[str, Sentence]] = {
     "admin.purge.done": "Faces erased: {faces}.",
     # The bot's own troubles.
     "trouble.unexpected": "Something went wrong inside egao; it was not your photo. Try again. (Reference {reference})",
-    "trouble.operator": "egao can't work just now because of a problem on its own side. Its operator finds the cause in the log. (Reference {reference})",
+    "trouble.operator": "egao can't work just now because of a problem on its own side. Its operator can find the cause in the log. (Reference {reference})",
     "trouble.old": "This button belongs to an older message that can't be used any more.",
     "trouble.place": "I may not post pictures in this channel. Ask an admin for the permission to attach files.",
     "trouble.finished": "{member}, your picture is ready, but the reply that only you could see has expired. Run `/{command}` to see it.",

@@ -30,12 +30,12 @@ def malformed() -> Refusal:
 
 def not_held() -> Refusal:
     """Make the refusal for a page without a photo: it was deleted, replaced by others', or never given."""
-    return Refusal(404, "NotHeld", "This photo is in memory no more. Give it once again.")
+    return Refusal(404, "NotHeld", "This photo is no longer in memory. Give it once again.")
 
 
 def not_learned() -> Refusal:
     """Make the refusal to edit a face that was not projected yet."""
-    return Refusal(409, "NotLearned", "This face was not learned yet. Choose it first.")
+    return Refusal(409, "NotLearned", "This face has not been learned yet. Choose it first.")
 
 
 def too_busy() -> Refusal:

@@ -156,7 +156,8 @@ class EditorWorkbench:
             raise one.told
         yield Progress(2, 3)
         picture = self._file(one, placed, request)
-        yield Rendered((picture,), (), (_kind(picture),), (one.strength,), face.learned)
+        left_out = () if placed is None else placed.photo.left_out
+        yield Rendered((picture,), (), (_kind(picture),), (one.strength,), face.learned, left_out=left_out)
 
     def _known(
         self, photos: PhotoEditor, request: Render | Animate | FullSize, side: int | None
@@ -200,7 +201,7 @@ class EditorWorkbench:
         except PhotoRefused:  # as in `_known`
             raise FaceRefused from None
         picture = _whole_photo(work.photo, work.pixels, request, self._credentials, untouched=work.untouched)
-        yield DrawnTogether(picture, tuple(_became(one) for one in work.laid))
+        yield DrawnTogether(picture, tuple(_became(one) for one in work.laid), work.photo.left_out)
 
     def move_together(self, request: MoveTogether) -> Iterator[Progress | MovedTogether]:
         photos = self.with_generator(request.generator)

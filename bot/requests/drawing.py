@@ -118,9 +118,10 @@ class Pictures:
         edited = strength != 0 or photo is None  # without the photo even 0 is drawn
         shown_as = say.strength_of(run.ask.expression, strength)
         alt = say("alt.edited", strength=shown_as) if edited else say("alt.original")
+        notes = [*run.notes, *([say.leaves_out(done.left_out)] if done.left_out else ())]
         text = say("result.download", strength=shown_as)
         shown = Shown(*_shown(run, face), strength, (part,), public=False, spoiler=run.hidden, alt=run.alt)
-        return picture(say, shown, alt, "\n-# ".join((text, *run.notes)), edited=edited)
+        return picture(say, shown, alt, "\n-# ".join((text, *notes)), edited=edited)
 
     async def _animate(self, run: Run, face: FaceAndLatent) -> Page:
         """Make the page with an animation from neutral to the strength and back."""

@@ -85,7 +85,8 @@ class GroupPictures:
         by_rule = run.settings.spoiler and run.ask.kind != "download"  # a copy that only its member sees
         part = Attached(f"{name if alone else f'{name}-{number + 1}'}.{suffix(drawn.picture)}", drawn.picture)
         hidden = by_rule or (place is not None and place.spoiler)
-        return PhotoShown(part, tuple(ones), hidden, "" if place is None else place.alt)
+        lacks = drawn.left_out if run.ask.kind == "download" and isinstance(drawn, DrawnTogether) else ()
+        return PhotoShown(part, tuple(ones), hidden, "" if place is None else place.alt, lacks)
 
     def _shown(self, run: Run, photos: Sequence[PhotoShown], before: Sequence[Attached]) -> GroupShown:
         kept = [one.face for one in run.group]

@@ -90,6 +90,7 @@ TEXT: Final[dict[str, Sentence]] = {
         "earlier generator drew of it, and may look less like it."
     ),
     "result.download": "### Full size, strength {strength}",
+    "result.leaves_out": "The result leaves out: {what}.",
     "result.animation": "### From neutral to {strength}",
     "result.deleted": "The picture is deleted. The face itself is kept until {until}.",
     "result.deleted.gone": "The picture is deleted.",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,11 @@ class Speaker:
         seconds = error.facts.get("seconds")  # said as people say a length of time
         more = {"wait": self.duration(seconds)} if isinstance(seconds, int | float) else {}
         return told(error, self.language, ERRORS.get(error.code, ""), **more)
+
+    def leaves_out(self, what: Sequence[str]) -> str:
+        """Say what a result lacks of its photo's file, by the words of `Reason`."""
+        said = translation(self.language)
+        return self("result.leaves_out", what=", ".join(said.get("reason", one) for one in what))
 
     def duration(self, seconds: float) -> str:
         """Write a length of time, rounded up to what a waiting person cares about."""

@@ -41,6 +41,7 @@ class PhotoShown:
     faces: tuple[OneShown, ...]
     spoiler: bool = False
     alt: str = ""  # what the photo's sender wrote for those who can't see it
+    left_out: tuple[str, ...] = ()  # what it lacks of its photo's file, in words of `Reason`
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,8 @@ def _notes(say: Speaker, shown: GroupShown) -> Iterator[tuple[str, int]]:
         where = say("group.photo", n=photo + 1) if of_many else ""
         reasons.setdefault(say.error(error), []).append(" ".join(filter(None, (where, name))))
     yield from ((note, 0) for note in shown.notes)
+    if lacks := dict.fromkeys(one for photo in shown.photos for one in photo.left_out):
+        yield say.leaves_out([*lacks]), 0
     for reason, names in reasons.items():
         yield say("group.left", names=", ".join(names), reason=reason), len(names)
     if shown.lost:

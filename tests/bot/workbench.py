@@ -62,6 +62,7 @@ def photo(
     until: str = "",
     barred: Sequence[int] = (),
     only: int | None = None,
+    high: bool = False,
 ) -> bytes:
     """A photo with so many faces, each step of whose projection takes `seconds`.
 
@@ -69,10 +70,11 @@ def photo(
     made to "hang" or to "hoard" memory; if `once` names a file, only as long as that file is not there. At "render" it names
     the ResultError that every smile in the photo is. If `until` names a file, the projection goes on until it is there.
     The checks refuse the faces whose numbers are in `barred`. `only`: the one face that fails.
+    `high`: the photo has a high dynamic range, which no picture of it has.
     """
     note = PngInfo()
     orders = {"faces": faces, "steps": steps, "seconds": seconds, "fail": fail, "at": at, "n": n, "mark": mark}
-    orders |= {"once": once, "until": until, "barred": list(barred), "only": only}
+    orders |= {"once": once, "until": until, "barred": list(barred), "only": only, "high": high}
     note.add_text("do", json.dumps(orders))
     return _png((64 * max(1, faces), 64), 90, note=note)
 
@@ -141,12 +143,13 @@ class Bench:
 
     def full_size(self, request: FullSize) -> Iterator[Progress | Rendered]:
         yield Progress(1, 2)
-        yield self._render(
+        drawn = self._render(
             Render(
                 request.latent, (request.strength,), request.expression, None, request.kind, request.max_bytes,
                 request.photo, request.face, request.learned, generator=request.generator,
             )
         )  # fmt: skip
+        yield replace(drawn, left_out=_left_out(_orders(request.photo)) if request.photo else ())
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         _fits(request.latent, request.generator)
@@ -177,7 +180,7 @@ class Bench:
             yield Progress(number + 1, len(request.faces) + 1)
         out = io.BytesIO()
         picture.save(out, request.kind, exif=_exif(_mark_of(request.faces[0].latent)), quality=95)
-        yield DrawnTogether(out.getvalue(), tuple(became))
+        yield DrawnTogether(out.getvalue(), tuple(became), _left_out(orders))
 
     def move_together(self, request: MoveTogether) -> Iterator[Progress | MovedTogether]:
         """As many frames as asked for: in each the stripes of `together`, of moving faces from neutral to their strengths."""
@@ -220,6 +223,10 @@ def create(settings: Settings) -> Bench:
     return Bench()
 
 
+def _left_out(orders: dict[str, Any]) -> tuple[str, ...]:
+    return (errors.Reason.HIGH_RANGE.value,) if orders["high"] else ()
+
+
 def _orders(data: bytes) -> dict[str, Any]:
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -227,7 +234,7 @@ def _orders(data: bytes) -> dict[str, Any]:
     except OSError:
         raise errors.UnreadablePhoto(reason="it is not a picture") from None
     usual = {"faces": 1, "steps": 1, "seconds": 0, "fail": "", "at": "", "mark": "", "once": "", "until": ""}
-    usual |= {"barred": [], "only": None}
+    usual |= {"barred": [], "only": None, "high": False}
     return {**usual, **orders}
 
 

@@ -44,6 +44,7 @@ class Rendered:
     strengths: tuple[float, ...] = ()  # the drawn strengths: as asked, with a number in place of "neutral"
     learned: Learned = NOTHING  # the request's own, completed
     told: tuple[str, ...] = ()  # for each picture "", or if it is bad (and empty) the code of a ResultError
+    left_out: tuple[str, ...] = ()  # of a picture in full size: what it lacks of its photo's file, in words of `Reason`
 
     def trouble(self, index: int) -> EgaoError | None:
         """Return the error that says why a picture must not be shown; None for a good one."""

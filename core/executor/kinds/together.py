@@ -61,6 +61,7 @@ class DrawnTogether:
 
     picture: bytes
     faces: tuple[DrawnOne, ...] = ()
+    left_out: tuple[str, ...] = ()  # as in `Rendered`
 
 
 register(

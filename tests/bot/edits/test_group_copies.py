@@ -64,6 +64,12 @@ async def test_full_size_is_what_is_shown_each_face_at_its_own_strength(world: W
     assert text(full).startswith("### Full size\n"), "no strength is that of all"
 
 
+async def test_what_full_size_lacks_of_the_photo_is_told(world: World) -> None:
+    result = await all_of(world, photo(2, high=True))
+    assert "leaves out" not in text(last_in(world.channel)), "a small picture never has it"
+    assert "-# The result leaves out: the high dynamic range." in text(await press(world, result, "Full size"))
+
+
 async def test_of_the_photo_as_it_was_nothing_is_called_an_edit(world: World) -> None:
     result = await all_of(world, photo(2))
     await world.ann.click(result, label="Original")

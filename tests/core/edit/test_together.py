@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +17,7 @@ from core.executor import (
     DrawnTogether,
     FindFaces,
     FoundFaces,
+    FullSize,
     FullTogether,
     MovedTogether,
     MoveTogether,
@@ -22,6 +25,7 @@ from core.executor import (
     Progress,
     Project,
     Projected,
+    Rendered,
     Together,
 )
 from core.expressions import default
@@ -126,3 +130,17 @@ def test_an_animation_of_two_is_one_moving_picture(known: Known) -> None:
     with Image.open(io.BytesIO(moved.picture)) as moving:
         assert (getattr(moving, "n_frames", 1), moving.size) == (4, (SIDE, SIDE // 2)), "there and back"
     assert len(moved.faces) == 2
+
+
+@pytest.mark.slow
+def test_what_a_picture_lacks_of_its_photos_file_is_told(known: Known) -> None:
+    """The photo's levels are said to be PQ's (ITU-T H.273): a high dynamic range, which no picture here has."""
+    chunk = b"cICP" + bytes([9, 16, 0, 1])
+    photo = known.photo[:33] + struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + known.photo[33:]
+    _, answer = together(known.bench, photo, [replace(one, strength=0.0) for one in known.ones])
+    assert answer.left_out == ("the high dynamic range",)
+    one = known.ones[0]
+    *_, full = known.bench.full_size(FullSize(one.latent, 0.0, photo=photo, face=one.face, learned=one.learned))
+    assert isinstance(full, Rendered)
+    assert full.left_out == answer.left_out
+    assert together(known.bench, known.photo, [replace(one, strength=0.0)])[1].left_out == ()

@@ -154,6 +154,13 @@ async def test_buttons_and_forms_work_after_a_restart(world: World) -> None:
     assert "Only the person" in text(answer.response)
 
 
+async def test_full_size_tells_what_it_lacks_of_the_photo(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        await world.kept_face(world.ann, high=True)
+        answer = await press(world, "Full size")
+        assert "-# The result leaves out: the high dynamic range." in text(answer.response)
+
+
 async def test_full_size_is_for_the_member_alone_and_without_loss(world: World) -> None:
     answer = await press(world, "Full size")
     assert answer.ephemeral

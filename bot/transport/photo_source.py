@@ -23,9 +23,11 @@ from core.errors import (
     PhotoUnreachable,
     Reason,
 )
+from core.photo_names import is_photo_name
 from core.store import PhotoPlace, StoredFace
 
 AVATAR_SIDE: Final = 1024  # pixels, the largest that Discord hands out is 4096; most are smaller than this
+UNKNOWN: Final = "application/octet-stream"  # the kind of a file of which nothing is known (RFC 2046, 4.5.1)
 MOST_PHOTOS: Final = 10  # of one message: so many files it may have, and so many pictures its answer
 Gone = Callable[[int], Awaitable[None]]  # a message with a photo was deleted
 
@@ -118,8 +120,12 @@ def digest(photo: bytes) -> str:
 
 
 def is_picture(attachment: discord.Attachment) -> bool:
-    """Tell whether Discord says that a file is a picture. Whether it can be read is decided from its bytes later."""
-    return (attachment.content_type or "").startswith("image/")
+    """Tell whether Discord says that a file is a picture or, where it doesn't know, the file's name does.
+
+    Discord knows fewer kinds than phones and cameras write. Whether a file can be read is decided from its bytes later.
+    """
+    kind = attachment.content_type or UNKNOWN
+    return kind.startswith("image/") or (kind == UNKNOWN and is_photo_name(attachment.filename))
 
 
 def pictures(message: discord.Message) -> list[discord.Attachment]:

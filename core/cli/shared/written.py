@@ -12,11 +12,10 @@ import numpy as np
 from core.cli.shared.folder import make_folder
 from core.errors import BadSetting, WouldOverwrite
 from core.faces import Photo
+from core.photo_names import is_photo_name
 from core.pictures import SUFFIXES, Credentials, PictureKind, encode
 
 OWN: Final = "own"  # the kind that the photo is of
-# suffixes of files in a folder that count as photos
-PHOTOS: Final = {".jpg", ".jpeg", ".jfif", ".png", ".apng", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"}
 
 
 def photos_of(given: Iterable[Path]) -> list[Path]:
@@ -35,7 +34,7 @@ def photos_of(given: Iterable[Path]) -> list[Path]:
 
 def _is_photo(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in PHOTOS and not hidden and file.is_file()
+    return is_photo_name(file.name) and not hidden and file.is_file()
 
 
 def checked_format(name: str) -> str:

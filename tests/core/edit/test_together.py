@@ -134,8 +134,8 @@ def test_an_animation_of_two_is_one_moving_picture(known: Known) -> None:
 
 @pytest.mark.slow
 def test_what_a_picture_lacks_of_its_photos_file_is_told(known: Known) -> None:
-    """The photo's levels are said to be PQ's (ITU-T H.273): a high dynamic range, which no picture here has."""
-    chunk = b"cICP" + bytes([9, 16, 0, 1])
+    """The photo's levels are said to be HLG's (ITU-T H.273), a high dynamic range, which no picture here has."""
+    chunk = b"cICP" + bytes([1, 18, 0, 1])
     photo = known.photo[:33] + struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + known.photo[33:]
     _, answer = together(known.bench, photo, [replace(one, strength=0.0) for one in known.ones])
     assert answer.left_out == ("the high dynamic range",)

@@ -43,7 +43,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Setting
     """A home with a small StyleGAN2, chosen."""
     folder = tmp_path_factory.mktemp("chain")
     own = settings.model_copy(update={"home": folder / "home", "generator": "small"})
-    import_generator(own, write_case("stylegan2-skip", folder), "small")
+    import_generator(own, write_case("stylegan2-kernel5", folder), "small")
     return own
 
 

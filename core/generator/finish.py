@@ -1,12 +1,15 @@
 """What follows a convolution of StyleGAN2: demodulation, noise, bias, activation and clamp, with few passes over memory.
 
 Features of 1024 pixels take 128 MB, far more than a cache: one operation after the other on all of them takes as long as half
-the convolution. So all operations are done on a few channels at a time, in place; and the gradient needs only the result.
+the convolution. So all operations are done on a few channels, or rows of one, at a time, in place; and the gradient needs no more
+than the result.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
@@ -47,28 +50,36 @@ def _whole(x: Tensor, scale: Tensor | None, noise: Tensor | None, bias: Tensor, 
     return x if ending.limit is None else x.clamp(-ending.limit, ending.limit)
 
 
-def _pieces(x: Tensor) -> list[slice]:
-    """Divide the channels of x [N, O, H, W] into pieces that fit a cache; a GPU takes them all at once."""
-    count = x.shape[1] if x.device.type != "cpu" else max(1, _PIECE // max(1, x[0, 0].numel()))
-    return [slice(first, first + count) for first in range(0, x.shape[1], count)]
+def _pieces(x: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Divide the channels and rows of x [N, O, H, W] into pieces that fit a cache; a GPU takes them all at once."""
+    channels, height, width = x.shape[1:]
+    rows = height if x.device.type != "cpu" else min(height, max(1, _PIECE // width))
+    count = channels if x.device.type != "cpu" else max(1, _PIECE // (rows * width))
+    for first, top in product(range(0, channels, count), range(0, height, rows)):
+        yield slice(first, first + count), slice(top, top + rows)
 
 
 def _in_place(x: Tensor, scale: Tensor | None, noise: Tensor | None, bias: Tensor, ending: Ending) -> bool:
     """Do it in place. Returns whether anything was cut, or may have been."""
     cut = False
-    for piece in _pieces(x):
-        part = x[:, piece]
+    for piece, rows in _pieces(x):
+        part = x[:, piece, rows]
         if scale is not None:
             part.mul_(scale[:, piece, None, None])
         if noise is not None:
-            part.add_(noise)
+            part.add_(noise[..., rows, :])
         part.add_(bias[piece, None, None])
         if ending.slope != 1:
             F.leaky_relu_(part, ending.slope)
-        if ending.limit is not None and (x.device.type != "cpu" or float(part.abs().amax()) > ending.limit):
+        if ending.limit is not None and (x.device.type != "cpu" or _largest(part) > ending.limit):
             part.clamp_(-ending.limit, ending.limit)
             cut = True
     return cut
+
+
+def _largest(x: Tensor) -> float:
+    low, high = torch.aminmax(x)
+    return max(-float(low), float(high))
 
 
 class _Finish(torch.autograd.Function):
@@ -92,24 +103,23 @@ class _Finish(torch.autograd.Function):
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         y, scale, noise, bias = ctx.saved_tensors
         ending: Ending = ctx.ending
-        out = torch.empty_like(y)
-        of_scale = None if scale is None else torch.empty_like(scale)
+        out, of_bias = torch.empty_like(y), torch.zeros_like(bias)
+        of_scale = None if scale is None else torch.zeros_like(scale)
         of_noise = torch.zeros_like(y[:, :1]) if noise is not None and ctx.needs_input_grad[2] else None
-        of_bias = torch.empty_like(bias)
-        for piece in _pieces(y):
-            part, slope = y[:, piece], slopes[:, piece]
+        for piece, rows in _pieces(y):
+            part, slope = y[:, piece, rows], slopes[:, piece, rows]
             if ctx.cut and ending.limit is not None:
                 slope = torch.ops.aten.hardtanh_backward(slope, part, -ending.limit, ending.limit)
             g = slope if ending.slope == 1 else torch.ops.aten.leaky_relu_backward(slope, part, ending.slope, True)
-            of_bias[piece] = (sums := g.sum(dim=(2, 3))).sum(dim=0)
+            of_bias[piece] += (sums := g.sum(dim=(2, 3))).sum(dim=0)
             if of_noise is not None:
-                of_noise += g.sum(dim=1, keepdim=True)
+                of_noise[:, :, rows] += g.sum(dim=1, keepdim=True)
             if of_scale is None:
-                out[:, piece] = g
+                out[:, piece, rows] = g
                 continue
-            known = sums * bias[piece] if noise is None else sums * bias[piece] + _dot(g, noise)
-            of_scale[:, piece] = (_dot(slope, part) - known) / scale[:, piece]
-            torch.mul(g, scale[:, piece, None, None], out=out[:, piece])
+            known = sums * bias[piece] if noise is None else sums * bias[piece] + _dot(g, noise[..., rows, :])
+            of_scale[:, piece] += (_dot(slope, part) - known) / scale[:, piece]
+            torch.mul(g, scale[:, piece, None, None], out=out[:, piece, rows])
         if of_noise is not None:
             of_noise = of_noise.sum_to_size(noise.shape)
         return out, of_scale, of_noise, of_bias, None

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.generator.finish import scaled
-from core.generator.spread import spread
 
 SLOPE = 0.2  # of every leaky ReLU of these families
 _SMALL = 4  # taps up to which one pass with the whole kernel takes less time than one along each axis
@@ -76,15 +75,16 @@ def half_modulated(
 ) -> tuple[Tensor, Tensor | None]:
     """Do all of `modulated`, times `gain`, but multiply by a scale [N, O] that is returned with the result; None for 1.
 
-    The styles of one image go into the weights, which are far fewer than the pixels. Where a gradient is wanted they go into
-    the pixels, because a gradient for the weights takes as long as another convolution.
+    The styles of one image go into the weights, where these are fewer than the pixels. Where a gradient is wanted they go into
+    the pixels, because a gradient for the weights takes as long as another convolution; not so for a picture's three colours.
     """
     if x.dtype == torch.float16 and demodulate:  # both scales cancel; without them squares could exceed 65,504
         weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True)
         styles = styles / styles.abs().amax(dim=1, keepdim=True)
-    squares = weight.float().square().sum(dim=(2, 3))  # [O, I]
+    squares = torch.linalg.vector_norm(weight.float(), dim=(2, 3)).square()  # [O, I]
     scale = (styles.float().square() @ squares.T + 1e-8).rsqrt().mul(gain).to(x.dtype) if demodulate else None
-    if len(x) == 1 and not (torch.is_grad_enabled() and styles.requires_grad):
+    learning = torch.is_grad_enabled() and styles.requires_grad
+    if len(x) == 1 and weight.numel() < x.numel() and (not learning or len(weight) == 3):
         weight = weight * styles[0, :, None, None]
         weight = weight * (gain if scale is None else scale[0, :, None, None, None])
         return convolved(x, weight, up, pad), None
@@ -103,7 +103,7 @@ def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | No
     if size == 1:
         return doubled(F.conv2d(x, weight), up)
     taps = up.shape[-1]
-    x = spread(x, weight)
+    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     before, after = size // 2 + (taps + 1) // 2 - (size - 1), size // 2 + (taps - 2) // 2 - (size - 2)
     return filtered(x, up * (2 if up.ndim == 1 else 4), pad=(before, after, before, after))
 

@@ -27,11 +27,12 @@ def plain(x: Tensor, scale: Tensor | None, noise: Tensor | None, bias: Tensor, e
 CASES = [*product((0.2, 0.0, 1.0), (None, 1.5), (True, False), ("one", "each", "none"))]
 
 
+@pytest.mark.parametrize("piece", [15, 100])  # some rows, or some channels, at a time
 @pytest.mark.parametrize(("slope", "limit", "scale", "noise"), CASES)
 def test_it_is_the_operations_one_after_the_other(
-    monkeypatch: pytest.MonkeyPatch, slope: float, limit: float | None, scale: bool, noise: str
+    monkeypatch: pytest.MonkeyPatch, piece: int, slope: float, limit: float | None, scale: bool, noise: str
 ) -> None:
-    monkeypatch.setattr(module, "_PIECE", 100)  # some channels at a time
+    monkeypatch.setattr(module, "_PIECE", piece)
     ending = Ending(slope, limit)
     x, bias = drawn(2, 5, 6, 6).requires_grad_(True), drawn(5, seed=1).requires_grad_(True)
     scales = (drawn(2, 5, seed=2).abs() + 0.5).requires_grad_(True) if scale else None

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.edit import Editor, Models
 from core.errors import LatentError, NoSuchGenerator
 from core.executor import Project, Projected, Render, Rendered
-from core.generator import load_generator
+from core.expressions import default
+from core.generator import Generator, load_generator
 from core.generator.importing import import_generator
 from core.latents import from_npz
 from core.settings import Settings
 from core.weights.installed import DEFAULT, installed, offered
 from core.workbench import OTHERS, EditorWorkbench
+from tests.core.generator.face_kit import install_faces, portrait
 from tests.core.generator.published_kit import write_case
 
 CASES = {"skip": "stylegan2-skip", "orig": "stylegan2-orig", "grown": "progan-genforce"}
@@ -65,6 +70,28 @@ def test_a_face_of_another_generator_is_projected_and_drawn_beside_the_workers_o
     assert isinstance(drawn, Rendered)
     (refused,) = bench.render([Render(projected.latent, **about)])
     assert isinstance(refused, LatentError), "without a name it would be the worker's own"
+
+
+@pytest.mark.slow
+def test_both_of_two_generators_lay_their_smile_into_the_same_photo(
+    settings: Settings, generator: Generator, tmp_path: Path
+) -> None:
+    own = settings.model_copy(update={"home": tmp_path, "gates": "off"})
+    faces, photo = install_faces(own, "faces", tmp_path), portrait(generator, settings)
+    assert [entry.name for entry in offered(own)] == [DEFAULT, "faces"]
+    bench, results = EditorWorkbench(Editor(Models(own))), set[bytes]()
+    for digest in (generator.digest, faces):
+        *_, projected = bench.project(Project(photo, steps=1, generator=digest))
+        assert isinstance(projected, Projected)
+        asked = Render(projected.latent, (0.0, 1.0), photo=photo, size=None, learned=projected.learned, generator=digest)
+        (drawn,) = bench.render([asked])
+        assert isinstance(drawn, Rendered)
+        before, after = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")) for one in drawn.pictures)
+        score = bench.editor.models.finder.find
+        assert default().of(score(after)[0].blendshapes) > default().of(score(before)[0].blendshapes) + 0.2
+        assert np.array_equal(before[:32], after[:32]), "beyond the face nothing moves"
+        results.add(drawn.pictures[1])
+    assert len(results) == 2
 
 
 def test_only_what_the_bot_can_use_is_offered(own: Settings) -> None:

@@ -25,6 +25,8 @@ from core.settings import Settings
 from core.weights.cache import sha256_of
 from tests.core.compiled.kit import HOME, TINY, code_cache, tiny
 
+pytestmark = pytest.mark.slow
+
 Pixels = NDArray[np.uint8]
 LOGGER = "core.compiled.drawing"
 

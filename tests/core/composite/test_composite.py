@@ -19,6 +19,8 @@ from core.faces import Aligned, Face, FaceFinder, align
 from core.generator import Generator, seed_w
 from core.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 Pixels = NDArray[np.uint8]
 PARTS = load("smile").parts
 SEEDS = (5007, 5000, 5015)  # one neutral with closed lips, one smiling with teeth, one smiling with glasses

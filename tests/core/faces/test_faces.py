@@ -21,6 +21,8 @@ from core.generator import Generator, seed_w
 from core.rendering import Renderer
 from core.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 Pixels = NDArray[np.uint8]
 HEAD = (90, 0, 350, 260)  # of the sample photo: left, top, right, bottom
 
@@ -152,7 +154,10 @@ def test_a_passer_by_is_not_counted(finder: FaceFinder, astronaut: Pixels) -> No
     assert [round(face.centre[0] / 100) for face in faces] == [6, 15]
 
 
-@pytest.mark.parametrize("name", ["cell.png", "clock_motion.png", "coffee.png", "chelsea.png", "rocket.jpg", "gravel.png"])
+SHORT, MORE = ("cell.png", "clock_motion.png", "coffee.png"), ("chelsea.png", "rocket.jpg", "gravel.png")
+
+
+@pytest.mark.parametrize("name", [*SHORT, *(pytest.param(name, marks=pytest.mark.long) for name in MORE)])
 def test_no_face_is_seen_where_there_is_none(finder: FaceFinder, astronaut_path: Path, name: str) -> None:
     pixels = _sample(astronaut_path, name)
     assert finder.find(pixels) == []

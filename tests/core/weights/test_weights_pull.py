@@ -19,6 +19,8 @@ from core.settings import Settings
 from core.weights import Manifest, load_manifest, weights_folder
 from tests.core.weights.small_index import SmallIndex, entry, manifest_file, serve, source, wheel
 
+pytestmark = pytest.mark.slow
+
 WHEEL, SOURCE = "tiny_weights-1.0-py3-none-any.whl", "tiny_source-1.0.tar.gz"
 ONE, TWO, THREE = b"first" * 1000, os.urandom(40_000), b"third" * 2000
 EGAO = """

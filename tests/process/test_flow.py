@@ -194,6 +194,7 @@ async def test_a_photo_that_does_not_arrive_is_told(stage: Stage, ann: Ann, astr
     assert not told.pictures
 
 
+@pytest.mark.long  # test_troubles has 429s and 500s too, and loses answers to neither, though with drawings of milliseconds
 async def test_429s_and_errors_delay_the_answer_but_neither_lose_nor_double_it(
     stage: Stage, ann: Ann, astronaut_png: bytes
 ) -> None:
@@ -212,6 +213,7 @@ async def test_429s_and_errors_delay_the_answer_but_neither_lose_nor_double_it(
     assert [m for m in stage.photos.messages if m.reference is posted] == [reply]
 
 
+@pytest.mark.long  # test_troubles drops the gateway in two ways, with work under way
 async def test_a_drop_of_the_gateway_in_the_middle_of_a_job(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
     gateway, ben = stage.discord.gateway, stage.guild.member("Ben")
     resumed = gateway.count("resumed")
@@ -255,6 +257,7 @@ async def test_sigterm_in_the_middle_of_a_projection_and_the_answer_after_the_re
     assert sum("Strength" in revision.text for revision in reply.revisions) == 1
 
 
+@pytest.mark.long  # test_kills kills at several moments, though with drawings of milliseconds; SIGTERM above has the real ones
 async def test_sigkill_in_the_middle_of_a_projection_and_the_answer_after_the_restart(stage: Stage, astronaut_png: bytes) -> None:
     dan = stage.guild.member("Dan")
     used = dan.slash("smile", stage.photos, strength=1.5, photo=astronaut_png)

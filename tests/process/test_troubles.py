@@ -31,7 +31,8 @@ MEMORY = 300 * 2**20  # bytes that a worker may hold
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+async def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]:
+    ran = sum(item.path == request.path for item in request.session.items)  # all twelve in `make test`
     home = tmp_path_factory.mktemp("bot")
     async with trial(
         home, seed=11, FAKE_SILENCE=str(SILENCE), FAKE_MEMORY=str(MEMORY), FAKE_BUSY=str(BUSY), FAKE_LOOK="1"
@@ -41,7 +42,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trial]
         verdict = await made.verdict()
         assert made.discord.rest.unknown == []
     verdict.check()
-    assert verdict.accepted > 100
+    assert verdict.accepted > 100 * ran / 12
 
 
 async def answers(made: Trial, posted: Message) -> list[Message]:
@@ -50,8 +51,9 @@ async def answers(made: Trial, posted: Message) -> list[Message]:
     return [one for one in posted.channel.messages if one.reference is posted]
 
 
-async def test_workers_that_are_killed_lose_nothing(made: Trial) -> None:
-    for _ in range(5):
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.long)])
+async def test_workers_that_are_killed_lose_nothing(made: Trial, kills: int) -> None:
+    for _ in range(kills):
         sent = len(made.crowd.ledger.requests)
         assert await made.until(lambda sent=sent: len(made.crowd.ledger.requests) >= sent + 3, WORKING)  # type: ignore[misc]
         workers = [pid for pid in made.bot.children() if alive(pid)]
@@ -135,7 +137,8 @@ async def test_while_the_gateway_is_gone_answers_still_arrive(made: Trial, forgo
         assert crowd.ledger.answered(late), "a session that goes on hears of what happened meanwhile"
 
 
-async def test_500s_and_429s_for_a_while_delay_answers_and_no_more(made: Trial) -> None:
+@pytest.mark.parametrize("seconds", [1.5, pytest.param(4.0, marks=pytest.mark.long)])
+async def test_500s_and_429s_for_a_while_delay_answers_and_no_more(made: Trial, seconds: float) -> None:
     faults = made.discord.faults
     for path in ("/messages", "/callback"):
         faults.error(path, status=500, times=None, chance=0.15, applied=True)
@@ -143,7 +146,7 @@ async def test_500s_and_429s_for_a_while_delay_answers_and_no_more(made: Trial) 
         faults.rate_limit(path, retry_after=0.3, times=None, chance=0.2)
         faults.reset(path, times=None, chance=0.05)
     try:
-        await made.until(lambda: False, 4.0)
+        await made.until(lambda: False, seconds)
     finally:
         faults.clear()
     assert await made.crowd.settle(WORKING), made.crowd.ledger.open

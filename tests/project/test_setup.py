@@ -16,6 +16,8 @@ import pytest
 from tests.core.weights.small_index import SmallIndex, serve
 from tests.project.setup_kit import CPU, CUDA, DEFAULT, OTHERS, installed, set_up, small_egao, wheel, with_environment
 
+pytestmark = pytest.mark.slow
+
 NOBODY = "http://127.0.0.1:9/whl/cpu"  # the port that discards: no index answers
 
 
@@ -89,6 +91,7 @@ def test_a_constraint_in_pips_settings_keeps_no_index_from_being_asked(
     assert installed(egao)["torch"] == "2.13.0+cpu"
 
 
+@pytest.mark.long  # pip's other words are read in the test before, and the default build is taken in the one before that
 def test_with_a_constraint_too_the_default_build_comes_where_there_is_no_other(
     tmp_path: Path, egao: Path, user: SmallIndex
 ) -> None:
@@ -129,6 +132,7 @@ def test_a_file_that_is_not_the_locks_is_refused(
     assert spoilt.split("==")[0] not in installed(egao)
 
 
+@pytest.mark.long  # a venv takes ten seconds; what makes one needed, and what HASHES=no allows, is asked in tests of its copy
 def test_the_user_may_trust_their_index(tmp_path: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
     """And what a refusal, like every interruption, has left is made anew: here the real way, with the real venv."""
     egao = small_egao(tmp_path / "egao", "mediapipe")
@@ -141,7 +145,8 @@ def test_the_user_may_trust_their_index(tmp_path: Path, user: SmallIndex, pytorc
 
 
 def test_without_a_network_one_sentence_says_so(egao: Path) -> None:
-    done = set_up(egao, "http://127.0.0.1:9/simple/", NOBODY)
+    fewer = "import os; os.environ['PIP_RETRIES'] = '1'"  # by itself pip tries five times, and waits ever longer in between
+    done = set_up(egao, "http://127.0.0.1:9/simple/", NOBODY, before=fewer)
     assert done.returncode == 1
     assert "the package index does not answer: check the network and pip's settings" in done.stderr
 

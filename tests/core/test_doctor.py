@@ -11,10 +11,12 @@ from pathlib import Path
 
 import discord
 import pytest
+from typer.testing import CliRunner
 
 from bot.doctor import _ask
 from bot.ops.invite import NEEDED, invite_link
 from core import doctor
+from core.cli import app
 from core.doctor import Finding, findings
 from core.settings import Settings
 from core.store import Owner, Store, database_file
@@ -141,18 +143,20 @@ def run(own: Settings, *options: str, **environ: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=own.home, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_command_says_it_in_lines_and_in_json(own: Settings) -> None:
+def test_the_command_says_it_in_lines_and_in_json(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     good = run(own, **TOKEN)
     assert (good.returncode, good.stderr) == (0, "")
     assert all(line.startswith("ok ") for line in good.stdout.splitlines())
     assert TOKEN["DISCORD_TOKEN"] not in good.stdout
-    bad = run(own, "--json")
+    monkeypatch.chdir(own.home)
+    here = {"EGAO_HOME": str(own.home), "EGAO_CACHE": str(own.cache), "DISCORD_TOKEN": None}
+    bad = CliRunner(env=here).invoke(app, ["doctor", "--json"])  # in this process, where torch is already
     found = {one["name"]: one for one in json.loads(bad.stdout)}
-    assert bad.returncode == 1
+    assert bad.exit_code == 1
     assert found["token"]["state"] == "wrong"
     assert "DISCORD_TOKEN" in found["token"]["text"]
-    unusable = run(own, "--json", EGAO_THREADS="many", **TOKEN)
-    assert unusable.returncode == 1
+    unusable = CliRunner(env={**here, **TOKEN, "EGAO_THREADS": "many"}).invoke(app, ["doctor", "--json"])
+    assert unusable.exit_code == 1
     assert [one["name"] for one in json.loads(unusable.stdout)] == ["settings"]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
-from core.bench import projecting, rendering
+from core.bench import hostile, projecting, rendering
 from core.bench.architectures import random_generator
 from core.bench.generators import bench_generators
 from core.bench.hostile import bench_hostile
@@ -30,6 +30,8 @@ from core.settings import Settings
 from core.timing import take_turns
 from tests.bot.workbench import photo
 from tests.discord.chat import measure as chat
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +62,21 @@ def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(set
         assert same[key] < near[key] < other[key], key
 
 
-@pytest.mark.parametrize("fast_steps", [2, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("w_steps", "fast_steps"), [(2, 2), pytest.param(3, 10, marks=pytest.mark.long)])
 def test_projections_are_compared_on_one_photo(
-    settings: Settings, editor: Editor, astronaut_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast_steps: int
+    settings: Settings,
+    editor: Editor,
+    astronaut_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    w_steps: int,
+    fast_steps: int,
 ) -> None:
     monkeypatch.setattr(projecting, "TIMES", 1)
-    report = bench_projecting(settings, editor, [astronaut_path], 3, lambda text: None, fast_steps=fast_steps)
+    report = bench_projecting(settings, editor, [astronaut_path], w_steps, lambda text: None, fast_steps=fast_steps)
     rows = {row["method"]: row for row in report["rows"]}
     assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
-    assert rows["w"]["steps"] == 3
+    assert rows["w"]["steps"] == w_steps
     assert rows["w+ equal steps"]["steps"] == rows["fast"]["steps"]
     for row in rows.values():
         seconds = [at["seconds"] for at in row["curve"]]
@@ -132,7 +140,11 @@ async def test_the_wait_in_the_chat_is_told_apart_from_the_work() -> None:
     assert report["many"]["seconds"] >= report["many"]["result_max"]
 
 
-async def test_a_hostile_member_asks_for_everything_and_others_are_answered(tmp_path: Path) -> None:
+async def test_a_hostile_member_asks_for_everything_and_others_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostile, "CLOSE_UP", 700)  # nobody looks at these pictures here, and drawing them takes seconds
+    monkeypatch.setattr(hostile, "SHEET", 600)
     sent = tmp_path / "me.png"
     sent.write_bytes(photo(seconds=0.02))
     settings = Settings.load({"EGAO_DEVICE": "cpu"})
@@ -184,9 +196,13 @@ def test_the_largest_is_the_published_architecture() -> None:
     assert generator.num_ws == 18
 
 
-def test_generators_are_measured_in_processes_of_their_own(settings: Settings, tmp_path: Path) -> None:
+def test_an_unknown_generator_is_named(settings: Settings) -> None:
     with pytest.raises(BadSetting, match="stylegan4"):
         bench_generators(settings, ["stylegan4-64"], 1, print)
+
+
+@pytest.mark.long
+def test_generators_are_measured_in_processes_of_their_own(settings: Settings, tmp_path: Path) -> None:
     environment = {"EGAO_CACHE": str(settings.cache), "EGAO_HOME": str(tmp_path), "EGAO_DEVICE": "cpu"}
     call = ["bench", "generators", "stylegan2-32", "--rounds", "1", "-o", str(tmp_path)]
     done = CliRunner(env=environment).invoke(app, call, catch_exceptions=False)

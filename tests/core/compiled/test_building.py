@@ -27,6 +27,8 @@ from tests.core.compiled.kit import STUCK, TINY, tiny
 from tests.discord.fake import FakeDiscord
 from tests.discord.process import BotProcess, alive
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 LOGGER = "core.compiled.background"
 PARENT = """
@@ -115,6 +117,7 @@ async def test_it_ends_with_its_parent_and_the_next_sweeps(own: Settings) -> Non
     assert left(own) == []
 
 
+@pytest.mark.long  # what is left of one that was cancelled or lost its parent is asked above, and that a failure is one sentence
 async def test_killed_from_outside_it_is_one_sentence(own: Settings) -> None:
     building = asyncio.create_task(build(own, 0, STUCK, "tiny"))
     pid, child = await until(own.cache / "stuck")
@@ -125,6 +128,7 @@ async def test_killed_from_outside_it_is_one_sentence(own: Settings) -> None:
     assert left(own) == []
 
 
+@pytest.mark.long  # what the loader refuses (below) goes the same way, without ten seconds of torch's before the compiler's turn
 async def test_a_compiler_that_fails_is_told_and_kept(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bad-c++").write_text("#!/bin/sh\necho no such instruction >&2\nexit 1\n")
     (tmp_path / "bad-c++").chmod(0o755)
@@ -226,6 +230,7 @@ def builders(bot: BotProcess) -> list[int]:
     return [pid for pid in bot.children() if b"core.compiled.building" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.long  # what has it built is asked above, and that a build ends with its parent
 async def test_the_bot_builds_beside_its_work_and_takes_that_along(
     own: Settings, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

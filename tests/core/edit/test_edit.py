@@ -139,7 +139,7 @@ def test_egao_edit_from_photo_to_pictures(
 ) -> None:
     monkeypatch.setenv("EGAO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
-    call = ["edit", str(astronaut_path), "--steps", "4", "--smile", "-1.5", "--smile", "1.5", "--neutral",
+    call = ["edit", str(astronaut_path), "--steps", "2", "--smile", "-1.5", "--smile", "1.5", "--neutral",
             "--json", "-o", str(tmp_path / "out")]  # fmt: skip
     result = CliRunner().invoke(app, call, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -198,7 +198,7 @@ def test_the_workbench_answers_every_request(settings: Settings, astronaut_png: 
     assert isinstance(there, FoundFaces)
     (face,) = there.faces
     assert Image.open(io.BytesIO(face.thumbnail)).size == (256, 256)
-    *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 4, learned=face.learned))
+    *progress, projected = bench.project(Project(astronaut_png, 0, "w+", 2, learned=face.learned))
     assert all(isinstance(one, Progress) for one in progress)
     assert isinstance(projected, Projected)
     ws = from_npz(projected.latent, Models(settings).generator).ws
@@ -217,7 +217,7 @@ def test_the_workbench_answers_every_request(settings: Settings, astronaut_png: 
     assert rendered.kinds == ("webp", "webp", "webp")
     assert rendered.strengths[:2] == (0.0, 1.5)
     assert all(type(number) is float for number in rendered.strengths), "no numpy crosses the border"
-    *steps, animated = bench.animate(Animate(to_npz(ws), -1.0, 1.0, frames=3, size=128))
+    *steps, animated = bench.animate(Animate(to_npz(ws), -1.0, 1.0, frames=3, size=128, learned=rendered.learned))
     assert len(steps) == 3
     assert isinstance(animated, Animated)
     assert Image.open(io.BytesIO(animated.picture)).n_frames == 4  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Proj
 from core.executor.starved import Starved
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, alive, executor, pid_of, until
 
-pytestmark = pytest.mark.usefixtures("either_link")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("either_link")]
 
 
 async def works(ours: Executor) -> bool:
@@ -231,11 +231,11 @@ async def test_a_failing_callback_harms_nobody() -> None:
 
 
 async def test_time_in_which_the_bot_itself_slept_is_not_the_workers_silence() -> None:
-    async with executor(patience=replace(QUICKLY, silence=2.0)) as ours:
+    async with executor(patience=replace(QUICKLY, silence=1.0)) as ours:
         await ours.submit(FindFaces(b"hello"), ANN)
-        slow = ours.enqueue(Render(b"slow 3", (1.0,)), ANN)  # silent for longer than the patience
+        slow = ours.enqueue(Render(b"slow 1.6", (1.0,)), ANN)  # silent for longer than the patience
         await asyncio.sleep(0.2)
-        time.sleep(2.2)  # noqa: ASYNC251 - a suspended machine: nothing runs, nothing is heard
+        time.sleep(1.2)  # noqa: ASYNC251 - a suspended machine: nothing runs, nothing is heard
         assert await slow.result()
         assert ours.stats().restarts == 0
 

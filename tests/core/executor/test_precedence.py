@@ -199,7 +199,7 @@ async def test_where_the_work_is_split_only_pictures_of_modest_members_are_drawn
 async def test_a_look_that_takes_long_gives_way_to_one_that_has_not() -> None:
     """Nobody waits for what somebody else's crowd takes, and the crowd is not begun anew."""
     async with executor() as ours:
-        crowd = ours.enqueue(FindFaces(b"crowd 0.05 120"), ANN)
+        crowd = ours.enqueue(FindFaces(b"crowd 0.05 80"), ANN)
         await until(lambda: crowd.worked > LONG_LOOK)
         worker = ours._workers[0]
         other = ours.enqueue(FindFaces(b"crowd 0.01 10"), BEN)

@@ -57,7 +57,7 @@ def test_the_square_leans_with_the_face() -> None:
 
 def _dlib_quad(pixels: Pixels, predictor: dlib.shape_predictor) -> NDArray[np.float64]:
     """The data set's own alignment: dlib's 68 points, eyes 36-41 and 42-47, mouth corners 48 and 54."""
-    (box,) = dlib.get_frontal_face_detector()(pixels, 1)[:1]
+    (box,) = dlib.get_frontal_face_detector()(pixels, 0)[:1]  # as large as it is: the faces here fill their pictures
     p = np.array([[part.x, part.y] for part in predictor(pixels, box).parts()], dtype=np.float64)
     left, right, mouth = p[36:42].mean(axis=0), p[42:48].mean(axis=0), (p[48] + p[54]) / 2
     eyes = (left + right) / 2
@@ -73,7 +73,7 @@ def test_the_square_is_that_of_the_original_alignment(
     finder: FaceFinder, settings: Settings, astronaut: Pixels, generator: Generator
 ) -> None:
     predictor = dlib.shape_predictor(str(weight_path(settings, "identity-landmarks")))
-    drawn = Renderer(generator).images(generator.broadcast(seed_w(generator, [5000, 5001, 5002, 5003])))
+    drawn = Renderer(generator).images(generator.broadcast(seed_w(generator, [5000, 5001])))
     errors = []
     for pixels in [astronaut, *(np.ascontiguousarray(picture[::2, ::2]) for picture in drawn)]:
         expected = _dlib_quad(pixels, predictor)

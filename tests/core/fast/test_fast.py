@@ -33,6 +33,8 @@ from core.generator.mobile import MobileStyleGAN, forward_haar, inverse_haar
 from core.projection.features import Features, area_downsample, distance
 from core.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(7_000_000, 7_000_004)  # in no training set and in no other evaluation
 
 
@@ -107,9 +109,17 @@ def test_preview_gives_every_style_a_gradient(generator: MobileStyleGAN, head: P
     assert bool((ws.grad.abs().sum(dim=2) > 0).all())
 
 
-def test_encoder_start_is_far_nearer_than_the_mean(generator: MobileStyleGAN, features: Features, encoder: Encoder) -> None:
-    w = seed_w(generator, SEEDS)
-    images = whole(generator, generator.broadcast(w))
+@pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.long)])
+def strangers(request: pytest.FixtureRequest, generator: MobileStyleGAN) -> tuple[Tensor, Tensor]:
+    """Some of SEEDS: w [N, w_dim] and images [N, 3, 256, 256]."""
+    w = seed_w(generator, SEEDS[: request.param])
+    return w, whole(generator, generator.broadcast(w))
+
+
+def test_encoder_start_is_far_nearer_than_the_mean(
+    generator: MobileStyleGAN, features: Features, encoder: Encoder, strangers: tuple[Tensor, Tensor]
+) -> None:
+    w, images = strangers
     with torch.inference_mode():
         found = encoder(images)
         mean = generator.w_average()
@@ -119,11 +129,10 @@ def test_encoder_start_is_far_nearer_than_the_mean(generator: MobileStyleGAN, fe
         assert distance(features(again), features(images)).mean() < 0.85 * distance(features(average), features(images)).mean()
 
 
-def test_encoder_bears_spoiled_photos(generator: MobileStyleGAN, encoder: Encoder) -> None:
-    w = seed_w(generator, SEEDS)
-    images = area_downsample(whole(generator, generator.broadcast(w)), SIDE)
+def test_encoder_bears_spoiled_photos(generator: MobileStyleGAN, encoder: Encoder, strangers: tuple[Tensor, Tensor]) -> None:
+    w, images = strangers
     with torch.inference_mode():
-        found = encoder(augment(images, np.random.RandomState(1)))
+        found = encoder(augment(area_downsample(images, SIDE), np.random.RandomState(1)))
     assert (found.mean(dim=1) - w).square().sum() < 0.8 * (generator.w_average() - w).square().sum()
 
 
@@ -289,6 +298,7 @@ def test_training_of_the_head_resumes_to_the_same_weights(generator: MobileStyle
     assert train_head(generator, tmp_path, schedule, 3).done == 0, "a checkpoint of another set is none of this training"
 
 
+@pytest.mark.long  # the head is trained by the same loop, above
 def test_training_of_the_encoder_resumes_to_the_same_weights(
     settings: Settings, generator: MobileStyleGAN, features: Features, tmp_path: Path
 ) -> None:

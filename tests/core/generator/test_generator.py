@@ -23,8 +23,10 @@ from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import weight_path
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(5000, 5016)
-SHORT = 4  # of them: each goes the same way through the same networks
+SHORT = 2  # of them: each goes the same way through the same networks
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,7 @@ async def test_bad_input_gets_the_sentence_of_the_command_line(server: PlayServe
         assert (await page.ask("GET", "photo"))[0] == 404, "nothing of it is held"
 
 
-@pytest.mark.slow
+@pytest.mark.long  # that another page's photo is not one's own is asked in the test of deleting, too
 @pytest.mark.usefixtures("few")
 async def test_two_pages_at_once_have_a_photo_each(server: PlayServer, face: NDArray[np.uint8], learned: Known) -> None:
     async with opened(server) as one, opened(server) as other:
@@ -186,10 +186,12 @@ async def test_what_a_page_breaks_off_is_not_done(editor: Editor, face: NDArray[
 @pytest.mark.slow
 @pytest.mark.usefixtures("few")
 async def test_delete_leaves_nothing(server: PlayServer, face: NDArray[np.uint8], learned: Known) -> None:
-    async with opened(server) as page:
+    async with opened(server) as page, opened(server) as other:
         await given(page, face, learned)
         await page.learn()
         await page.ok("POST", "picture", json={"choices": [choice(-1.0)]})
+        for path in ("photo", "picture/1", "file/1"):
+            assert (await other.ask("GET", path))[0] == 404, "the other's photo is not its own"
         held = page.held
         traces = [weakref.ref(one) for one in (held, held.photo, held.result, held.known[0], held.known[0].ws)]
         del held

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -58,42 +58,49 @@ class Descent:
     """A whole projection, with a checkpoint from its middle and the latent of two steps later."""
 
     method: Method
-    distances: list[float]
-    ws: NDArray[np.float32]
-    checkpoint: bytes
-    later: NDArray[np.float32]
+    steps: int
+    distances: list[float] = field(default_factory=list)
+    ws: NDArray[np.float32] = field(init=False)
+    checkpoint: bytes = b""
+    later: NDArray[np.float32] = field(init=False)
+
+    @property
+    def middle(self) -> int:
+        """The last step but one that adds noise to w: what is drawn next hangs on the state of chance as well."""
+        return self.steps * 2 // 3
 
 
-STEPS = 12
-MIDDLE = 8  # the last step but one that adds noise to w: what is drawn next hangs on the state of chance as well
+SHORT, FULL = [("w", 6)], [("w", 12), ("w+", 12)]  # methods and steps
 
 
-@pytest.fixture(scope="module", params=["w", pytest.param("w+", marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=[*SHORT, *(pytest.param(one, marks=pytest.mark.long) for one in FULL)])
 def descent(request: pytest.FixtureRequest, generator: Generator, features: Features, drawn: NDArray[np.uint8]) -> Descent:
     """The one long projection of these tests."""
-    projection = fresh(generator, features, drawn, request.param)
-    steps, distances = projection.run(), list[float]()
-    distances += [step.distance for step in itertools.islice(steps, MIDDLE)]
-    checkpoint = projection.checkpoint()
-    distances += [step.distance for step in itertools.islice(steps, 2)]
-    later = projection.ws
-    distances += [step.distance for step in steps]
-    return Descent(request.param, distances, projection.ws, checkpoint, later)
+    made = Descent(*request.param)
+    projection = fresh(generator, features, drawn, made)
+    steps = projection.run()
+    made.distances += [step.distance for step in itertools.islice(steps, made.middle)]
+    made.checkpoint = projection.checkpoint()
+    made.distances += [step.distance for step in itertools.islice(steps, 2)]
+    made.later = projection.ws
+    made.distances += [step.distance for step in steps]
+    made.ws = projection.ws
+    return made
 
 
-def fresh(generator: Generator, features: Features, drawn: NDArray[np.uint8], method: Method) -> Projection:
-    return Projection(generator, features, drawn, generator.w_average(), Options.of(method, STEPS))
+def fresh(generator: Generator, features: Features, drawn: NDArray[np.uint8], of: Descent) -> Projection:
+    return Projection(generator, features, drawn, generator.w_average(), Options.of(of.method, of.steps))
 
 
 @pytest.mark.slow
 def test_a_projection_comes_closer_and_repeats_itself(
     generator: Generator, features: Features, drawn: NDArray[np.uint8], descent: Descent
 ) -> None:
-    assert len(descent.distances) == STEPS
+    assert len(descent.distances) == descent.steps
     assert descent.distances[-1] < 0.75 * descent.distances[0]
     assert descent.ws.shape == (1, generator.num_ws, 512)
     assert (descent.ws == descent.ws[:, :1]).all() == (descent.method == "w"), "only w+ frees the styles"
-    again = fresh(generator, features, drawn, descent.method).run()
+    again = fresh(generator, features, drawn, descent).run()
     assert [step.distance for step in itertools.islice(again, 3)] == descent.distances[:3]
 
 
@@ -101,11 +108,12 @@ def test_a_projection_comes_closer_and_repeats_itself(
 def test_a_checkpoint_goes_on_with_the_same_steps(
     generator: Generator, features: Features, drawn: NDArray[np.uint8], descent: Descent
 ) -> None:
-    second = fresh(generator, features, drawn, descent.method)
+    second = fresh(generator, features, drawn, descent)
     second.resume(descent.checkpoint)
     steps = list(itertools.islice(second.run(), 2))
-    assert [step.step for step in steps] == [MIDDLE + 1, MIDDLE + 2]
-    assert [step.distance for step in steps] == descent.distances[MIDDLE : MIDDLE + 2]
+    middle = descent.middle
+    assert [step.step for step in steps] == [middle + 1, middle + 2]
+    assert [step.distance for step in steps] == descent.distances[middle : middle + 2]
     assert np.array_equal(second.ws, descent.later)
 
 

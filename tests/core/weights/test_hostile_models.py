@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import sqlite3
@@ -86,8 +87,13 @@ def restored(content: bytes, folder: Path, settings: Settings, generator: Genera
     return Store.restore(Settings.load({"EGAO_HOME": str(folder / "home")}), file)
 
 
+@functools.cache  # nothing that is refused gets into it
+def shape_of(generator: Generator) -> Preview:
+    return Preview.shaped_for(generator)  # type: ignore[arg-type]
+
+
 def trained_part(file: Path, generator: Generator) -> object:
-    return load_trained(Preview.shaped_for(generator), file, generator)  # type: ignore[arg-type]
+    return load_trained(shape_of(generator), file, generator)  # type: ignore[arg-type]
 
 
 READERS: dict[str, Reader] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,11 +24,13 @@ class Still:
     motion: Tensor  # 1 where nothing moves
 
 
-def still(things: Tensor, size: float) -> Still:
-    """Derive the masks of a `Still` for a face of `size` pixels.
+def still(things: Tensor, size: float) -> Still | None:
+    """Derive the masks of a `Still` for a face of `size` pixels; None where nothing is in front of it.
 
     `things` [1, 1, H, W], 0..1, are the probabilities that something is in front of the face.
     """
+    if float(things.max()) <= _SURE[0]:
+        return None
     there = _wider(smoothstep(things, *_SURE), _RIM * size)
     pixels = (1.5 * blur(_wider(there, 2 * _FADE * size), _FADE * size)).clamp(0, 1)
     motion = (1.5 * blur(_wider(there, _BAND * size), _BAND / 2 * size)).clamp(0, 1)
@@ -37,5 +40,20 @@ def still(things: Tensor, size: float) -> Still:
 def _wider(mask: Tensor, reach: float) -> Tensor:
     """Take, for each pixel of the mask [1, 1, H, W], the largest value within `reach` pixels along either axis."""
     side = 2 * max(1, round(reach)) + 1
-    rows = F.max_pool2d(mask, (side, 1), stride=1, padding=(side // 2, 0))  # one axis after the other: 2 n values, not n^2
-    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, side // 2))
+    for axis in (2, 3):  # one axis after the other: 2 n values, not n^2
+        mask = _along(F.pad(mask, (0, 0, side // 2, side // 2) if axis == 2 else (side // 2, side // 2, 0, 0)), side, axis)
+    return mask
+
+
+def _along(mask: Tensor, side: int, axis: int) -> Tensor:
+    """Take the largest of each `side` neighbours along an axis, which gets shorter by side - 1.
+
+    The maximum of two overlapping stretches is that of both: log2(side) steps on whole pictures, a tenth of a pooling's time.
+    """
+    reached = 1
+    while reached < side:
+        step = min(reached, side - reached)
+        length = mask.shape[axis] - step
+        mask = torch.maximum(mask.narrow(axis, 0, length), mask.narrow(axis, step, length))
+        reached += step
+    return mask

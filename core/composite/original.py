@@ -68,11 +68,18 @@ class Original:
         self.size = face_size(self.points)
         self.mesh = with_rim(self.points)
         self.reconstructed_points = self.to_photo(reconstructed.landmarks)
+        self._shrunk: Tensor | None = None  # see `reconstructed_at`
 
     @cached_property
     def reconstructed_mesh(self) -> Points:
         """The reconstruction's mesh with its rim, [504, 2] in photo pixels."""
         return with_rim(self.reconstructed_points)
+
+    def reconstructed_at(self, side: int) -> Tensor:
+        """Return the reconstruction as float32 [1, 3, side, side]. The latest is remembered: all edits of a face use the same."""
+        if self._shrunk is None or self._shrunk.shape[-1] != side:
+            self._shrunk = _shrunk(self.reconstructed.pixels, side)
+        return self._shrunk
 
     def to_photo(self, points: Points) -> Points:
         """Map points [N, 2] in pixels of the aligned crop to pixels of the photo: [N, 2]."""
@@ -96,7 +103,7 @@ class Original:
         x0, y0, x1, y1 = made.window
         if min(x1 - x0, y1 - y0) >= _SMALLEST:
             pixels, changed = made.pixels()
-            result[y0:y1, x0:x1][changed] = pixels[changed]
+            np.copyto(result[y0:y1, x0:x1], pixels, where=changed[..., None])
         return result
 
 
@@ -122,21 +129,43 @@ class _Edit:
         photo = _tensor(self.original.photo[y0:y1, x0:x1])
         move, to_edited, added, light, rest = self._fields(photo)
         move, added = resize(move, height, width), resize(added, height, width)
-        result = sample(photo, grid(height, width) + move) + added
         changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
+        result = self._moved(photo, move, added, changed)
         change = mouth.Mouth(mouth_gap(self.original.points) / self.original.size, mouth_gap(self.target) / self.original.size)
         if self.lips_anew or not change.stays_shut:
             self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), light)
-        rest = resize(rest, height, width)
-        result, changed = torch.lerp(result, photo, rest), changed & (rest[:, 0] < _AT_REST)
+        if rest is not None:
+            rest = resize(rest, height, width)
+            result, changed = torch.lerp(result, photo, rest), changed & (rest[:, 0] < _AT_REST)
         return result[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
 
-    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _moved(self, photo: Tensor, move: Tensor, added: Tensor, changed: Tensor) -> Tensor:
+        """Move the window's pixels by `move` [1, 2, h, w] and add `added` to them: [1, 3, h, w].
+
+        This is done in the box round all that is `changed` and the mouth; beyond it the photo is returned.
+        """
+        result, (rows, columns) = photo.clone(), _box_round(changed[0])
+        if (around := self._mouth_box(*photo.shape[2:])) is not None:
+            rows, columns = _both(rows, around[0]), _both(columns, around[1])
+        if rows.stop > rows.start and columns.stop > columns.start:
+            where = (grid(*photo.shape[2:]) + move)[..., rows, columns]
+            result[..., rows, columns] = sample(photo, where) + added[..., rows, columns]
+        return result
+
+    def _mouth_box(self, height: int, width: int) -> tuple[slice, slice] | None:
+        """Choose the rows and columns of the window in which `_fill_mouth` draws; None if they are fewer than two pixels."""
+        both = np.concatenate([self.target[mouth.LOOP], self.original.mesh[mouth.LOOP]]) - self.corner
+        margin = (0.15 if self.lips_anew else 0.06) * self.original.size
+        x0, y0 = np.clip(np.floor(both.min(axis=0) - margin), 0, [width, height]).astype(int)
+        x1, y1 = np.clip(np.ceil(both.max(axis=0) + margin), 0, [width, height]).astype(int)
+        return None if min(x1 - x0, y1 - y0) < 2 else (slice(int(y0), int(y1)), slice(int(x0), int(x1)))
+
+    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
         """Compute the edit's fields on a grid of at most `_WORKING` pixels of face size, [1, K, h, w] each:
 
         the offsets, in photo pixels, to where each pixel comes from in the photo; the same in the edited picture; the
         levels to add; the factors that give the edited picture the photo's light; the mask of where the photo stays
-        unchanged.
+        unchanged, None for nowhere.
         """
         original = self.original
         scale = min(1.0, _WORKING / original.size)
@@ -185,17 +214,19 @@ class _Edit:
         light = colour.mouth_light(of_photo, edited, seen * (1 - lips), seen * lips, size)
         return move * (1 - kept), to_edited, added, light, rest
 
-    def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor]:
+    def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor | None]:
         """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays unchanged.
 
         `here` [1, 2, h, w] are the grid's photo coordinates, `per` [2] its pixels per photo pixel. Returns the new motion and
-        the mask [1, 1, h, w].
+        the mask [1, 1, h, w], or None if nothing is in front.
         """
         things = self.original.things
-        if things is None or not things.any():
-            return move, torch.zeros_like(move[:, :1])
+        if things is None:
+            return move, None
         crop = torch.from_numpy(things)[None, None]
         kept = still(self._sample(crop, here, len(things) / len(self.original.reconstructed.pixels)), size)
+        if kept is None:
+            return move, None
         # nor may a thing be drawn over the face where the face comes from beneath it
         source = sample(kept.pixels, grid(*move.shape[2:]) + move * _column(per))
         hold = torch.maximum(kept.motion, (1.5 * blur(source, 0.01 * size)).clamp(0, 1))
@@ -210,20 +241,16 @@ class _Edit:
         """
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner
-        both = np.concatenate([target[mouth.LOOP], before[mouth.LOOP]])
-        margin = (0.15 if self.lips_anew else 0.06) * size
-        x0, y0 = np.clip(np.floor(both.min(axis=0) - margin), 0, [width, height]).astype(int)
-        x1, y1 = np.clip(np.ceil(both.max(axis=0) + margin), 0, [width, height]).astype(int)
-        if min(x1 - x0, y1 - y0) < 2:
+        around = self._mouth_box(height, width)
+        if around is None:
             return
-        box, corner = (..., slice(y0, y1), slice(x0, x1)), np.array([x0, y0])
-        extent = (int(y1 - y0), int(x1 - x0))
+        (rows, columns), box = around, (..., *around)
+        corner, extent = np.array([columns.start, rows.start]), (rows.stop - rows.start, columns.stop - columns.start)
         where = self._photo_grid(height, width, np.ones(2))[box] + to_edited[box]
         drawn = self._sample_crop(self.edited.pixels, where, 1.0) * resize(light, height, width)[box]
-        around = 1 - blur(mouth.inside(target - corner, *extent, size), 0.02 * size)
-        skin = (around > 0.98).float()
-        drawn = mouth.textured(drawn, result[box], skin)
         inner = mouth.inside(target - corner, *extent, size)
+        skin = (1 - blur(inner, 0.02 * size) > 0.98).float()
+        drawn = mouth.textured(drawn, result[box], skin)
         drawn = mouth.not_brighter(drawn, photo[box], skin, inner)
         if self.lips_anew:
             content, inner = drawn, mouth.whole(target - corner, *extent, size)
@@ -248,10 +275,10 @@ class _Edit:
         `scale` is how many pixels of the sampling grid make one pixel of the photo.
         """
         density = scale * np.sqrt(abs(np.linalg.det(self.original.matrix[:2, :2])))  # grid pixels to a pixel of the picture
-        image, side = _tensor(pixels), len(pixels)
+        side = len(pixels)
         if density < 0.95:  # averaged first, or fine detail would break up
             side = max(_SMALLEST, round(len(pixels) * density))
-            image = resize(image, side, side)
+        image = self.original.reconstructed_at(side) if pixels is self.original.reconstructed.pixels else _shrunk(pixels, side)
         return self._sample(image, where, side / len(pixels))
 
     def _sample(self, image: Tensor, where: Tensor, share: float) -> Tensor:
@@ -265,8 +292,26 @@ class _Edit:
         return sample(image, torch.einsum("ij,njhw->nihw", turn, where) + _column(inverse[:2, 2]))
 
 
+def _box_round(mask: Tensor) -> tuple[slice, slice]:
+    """Find the rows and columns [start, stop) of the smallest box round all that is set in a mask [H, W]; empty for none."""
+    rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _both(one: slice, other: slice) -> slice:
+    """Span two stretches of rows or columns, and what is between them."""
+    return slice(min(one.start, other.start), max(one.stop, other.stop))
+
+
 def _column(values: NDArray[np.floating[Any]]) -> Tensor:
     return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+
+
+def _shrunk(pixels: Picture, side: int) -> Tensor:
+    """Convert uint8 [R, R, 3] to float32 [1, 3, side, side], 0..255."""
+    return resize(_tensor(pixels), side, side)
 
 
 def _tensor(pixels: Picture) -> Tensor:

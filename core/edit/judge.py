@@ -78,7 +78,7 @@ def measure_result(
     whole = np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.BOX))
     batch = torch.tensor(np.stack([cut(result, to_crop, SIDE), whole])).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
-        taps = features(batch.to(next(features.parameters()).device, memory_format=torch.channels_last))
+        taps = features(batch.to(next(features.parameters()).device, memory_format=torch.channels_last), _TAPS)
     mouth = through(np.linalg.inv(to_crop).astype(np.float64), meant[_LIPS])
     slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
     gap = (mouth_gap(found) - mouth_gap(meant)) / original.size
@@ -86,7 +86,7 @@ def measure_result(
         points[_LIPS] - points[_LIPS].mean(axis=0) for points in (original.points, original.reconstructed_points)
     )
     misfit = np.linalg.norm(of_photo - rebuilt, axis=1).mean() / original.size
-    return Measured(_apart(taps[:_TAPS], _around(mouth)), float(slip), gap, original.size, float(misfit), score)
+    return Measured(_apart(taps, _around(mouth)), float(slip), gap, original.size, float(misfit), score)
 
 
 def _around(lips: NDArray[np.float64]) -> Image.Image:

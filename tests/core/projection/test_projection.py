@@ -216,3 +216,11 @@ def test_bad_latent_files_are_sentences(generator: Generator, tmp_path: Path) ->
     np.savez(tmp_path / "18.npz", w=np.zeros((1, 18, 512), np.float32))
     with pytest.raises(LatentOfAnotherModel, match="18 styles"):
         from_npz(tmp_path / "18.npz", generator)
+
+
+def test_the_first_taps_alone_are_the_same(features: Features) -> None:
+    images = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    with torch.inference_mode():
+        every, first = features(images), features(images, 3)
+    assert len(first) == 3
+    assert all(torch.equal(one, other) for one, other in zip(first, every[:3], strict=True))

@@ -21,7 +21,7 @@ import sqlite_utils
 
 from core.error import Fact
 from core.errors import Blocked, StoreDamaged
-from core.store.database import Database, next_id
+from core.store.database import Database, insert, next_id
 from core.store.guilds import GuildSettings, retention_seconds
 from core.store.job import STATES, Ending, Job, Recovered, State
 from core.store.limits import Limits
@@ -82,7 +82,7 @@ class Jobs(Part):
                 "author_id": None if author_id == owner.member_id else author_id,
                 "created": now, "expires": now + min(KEEP_SECONDS, span or KEEP_SECONDS), "told": 0,
             }  # fmt: skip
-            db.table("jobs").insert(row, pk="id")
+            insert(db, "jobs", row)
             if limits is not None:
                 Limits(self.database, self.vault, self.now).take(owner, limits, number)
             return self._one(db, number)

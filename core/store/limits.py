@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlite_utils
 
 from core.errors import CoolingDown, QuotaSpent, QuotaTooSmall
-from core.store.database import next_id
+from core.store.database import insert, next_id
 from core.store.guilds import GuildSettings
 from core.store.owner import Owner
 from core.store.part import Part, member_index
@@ -52,7 +52,7 @@ class Limits(Part):
                 "at": self.now(),
                 "job_id": job,
             }
-            db.table("uses").insert(row, pk="id")
+            insert(db, "uses", row)
             return number
 
     def taken(self, job: int) -> int:

@@ -86,6 +86,10 @@ def few(settings: Settings, generator: Generator, tmp_path_factory: pytest.TempP
             tmp_path_factory.mktemp("mixed"), generator, Renderer(generator), finder, EmotionClassifier(settings), faces=LESSONS
         )  # fmt: skip
         assert list(made.fill()) == [LESSONS]
+        (file,) = made.folder.iterdir()
+        written = file.stat().st_mtime_ns
+        assert list(made.fill()) == [LESSONS]
+        assert file.stat().st_mtime_ns == written, "what is drawn already is not drawn again"
     return made
 
 

@@ -178,6 +178,7 @@ def test_maps_find_what_moves_a_score(generator: Generator, tmp_path: Path) -> N
         Maps.load(file, "0" * 64)
 
 
+@pytest.mark.long  # maps are fitted above; faces are drawn and kept in test_whole
 def test_the_command_learns_maps_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EGAO_HOME", str(tmp_path / "home"))
     asked = ["train", "maps", "--faces", "16", "--folder", str(tmp_path / "drawn"), "--out", str(tmp_path)]

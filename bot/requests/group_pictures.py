@@ -116,8 +116,8 @@ class GroupPictures:
     def _asked(self, run: Run, faces: Iterable[FaceAndLatent]) -> list[Strength]:
         """Choose the strength of each face: within the server's limits, and 0 for one that may not be used now."""
         usual, each = USUAL if run.ask.strength is None else run.ask.strength, dict(run.ask.strengths)
-        if run.ask.kind == "animate" and not any(each.get(one, 0.0) for one in _aimed(run)):
-            each |= dict.fromkeys(_aimed(run), USUAL)  # shown as in the photo: the usual amount is what there is to see
+        if run.ask.kind == "animate" and not any(_moves(run, one, each.get(one.face.id, 0.0)) for one in run.group):
+            each |= dict.fromkeys(_aimed(run), USUAL)  # as in the photo, or neutral: the usual amount is to be seen
         return [0.0 if one.face.id in run.barred else within(run, one, each.get(one.face.id, usual)) for one in faces]
 
     async def _drawn(self, run: Run, faces: list[FaceAndLatent], number: int, most: int) -> tuple[Drawn, list[OneShown]]:
@@ -186,6 +186,14 @@ class GroupPictures:
                 return Attached(name)
         drawn = await self._draw(run, faces[:1], [0.0], most)
         return Attached(f"original.{suffix(drawn.picture)}", drawn.picture)
+
+
+def _moves(run: Run, one: FaceAndLatent, strength: Strength) -> bool:
+    """Tell whether an animation from neutral to this strength would show the face moving, if it is about this face at all."""
+    if one.face.id not in _aimed(run) or not strength:
+        return False
+    neutral = within(run, one, NEUTRAL)
+    return isinstance(neutral, str) or isinstance(strength, str) or strength > neutral
 
 
 def _aimed(run: Run) -> list[int]:

@@ -148,12 +148,12 @@ async def test_a_face_that_can_not_be_edited_stays_as_it_is_and_the_others_are(w
     result = await all_of(world, photo(3, fail="MouthHidden", at="project", only=1))
     assert shown(world, result) == [1.0, SAME, 1.0]
     assert "Left as it is: face 2." in text(result)
-    assert "before the mouth" in text(result)
+    assert "in front of the mouth" in text(result)
     result = await all_of(world, photo(3, fail="NotWhole", at="render", only=0))
     assert shown(world, result) == [SAME, 1.0, 1.0]
     assert "Left as it is: face 1." in text(result)
     result = await all_of(world, photo(2, fail="MouthHidden", at="project"))
-    assert "before the mouth" in text(result)
+    assert "in front of the mouth" in text(result)
     assert not pictures(world, result)
 
 

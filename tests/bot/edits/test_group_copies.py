@@ -64,6 +64,16 @@ async def test_full_size_is_what_is_shown_each_face_at_its_own_strength(world: W
     assert text(full).startswith("### Full size\n"), "no strength is that of all"
 
 
+async def test_after_neutral_an_animation_goes_to_the_usual_strength(world: World) -> None:
+    result = await all_of(world, photo(2))
+    await world.ann.click(result, label="Neutral")
+    await world.ann.click(last_in(world.channel), label="Animate")
+    executor = world.parts.executor
+    assert isinstance(executor, HeldExecutor)
+    assert isinstance(executor.asked, MoveTogether)
+    assert [one.strength for one in executor.asked.faces] == [1.0, 1.0], "from neutral to neutral nothing moves"
+
+
 async def test_what_full_size_lacks_of_the_photo_is_told(world: World) -> None:
     result = await all_of(world, photo(2, high=True))
     assert "leaves out" not in text(last_in(world.channel)), "a small picture never has it"

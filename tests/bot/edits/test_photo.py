@@ -87,7 +87,7 @@ async def test_other_files_and_words_are_left_alone(world: World) -> None:
         ({"faces": 0}, "No face was found"),
         ({"fail": "FaceTooSmall"}, "30 pixels"),
         ({"fail": "FaceTurnedAway"}, "70 degrees"),
-        ({"fail": "MouthHidden", "at": "project"}, "before the mouth"),
+        ({"fail": "MouthHidden", "at": "project"}, "in front of the mouth"),
         ({"fail": "WorkerDied", "at": "project"}, "stopped in the middle"),
     ],
 )

@@ -101,7 +101,7 @@ def _calmed(trials: Trials, expression: Expression, maps: Maps, rest: float, eas
     pull, best = _reach(trials, expression, maps, ranges, rest, ease, found)
     for step in _AGAINST_POUTS if rest == 0 and _left(best, ranges, {}) > _POUT else ():
         tried = (*maps.values(pull).tolist(), step)
-        after = trials.at(rest, tried)
+        after = trials.at(rest, tried, parting=False)
         if after is not None and _left(after, ranges, {}) < _left(best, ranges, {}):
             pull, best = tried, after
     return pull
@@ -113,7 +113,8 @@ def _reach(
 ) -> tuple[Pull, Scores]:  # fmt: skip
     """Extend the pull `begun`, which gave the scores `found`, in a few rounds until nothing unusual is left or it gets no better.
 
-    Only what lowers the mean of the `held` scores by at most `_GIVEN` is kept. Returns the pull and the scores after it.
+    Only what parts no lips and lowers the mean of the `held` scores by at most `_GIVEN` is kept. Returns the pull and the
+    scores after it.
     """
     pull, best, gain = maps.values(begun), found, 1.0
     for _ in range(_ROUNDS):
@@ -122,7 +123,7 @@ def _reach(
             break
         total = pull + gain * maps.pull(change)
         total *= min(1.0, _LONGEST / max(maps.length(total), 1e-6))
-        after = trials.at(step, tuple(total.round(4).tolist()))
+        after = trials.at(step, tuple(total.round(4).tolist()), parting=False)
         reached = 0.0 if after is None else 1 - _left(after, ranges, held) / left
         if after is None or (held and expression.of(after) < expression.of(best) - _GIVEN):
             gain /= 2

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.composite import Original, Rendered
-from core.composite.mesh import Points
+from core.composite.mesh import Points, face_size
+from core.composite.motion import mouth_gap
 from core.edit.models import Models
 from core.edit.scale import Pull
 from core.errors import FaceLost
@@ -18,6 +19,7 @@ from core.expressions import Expression, Parts
 from core.generator.latent import AnyLatent
 
 SCORE_SIDE = 256  # pixels: the landmarker itself looks at no more
+_PARTED = 0.015  # in face sizes: lips further apart than before show teeth or a dark line
 
 Scores = Mapping[str, float]  # the landmarker's 52, 0..1
 
@@ -58,14 +60,20 @@ class Trials:
             return self._face.blendshapes
         return self._scores(self._editor.resized(self._editor.reconstructed(self._ws), SCORE_SIDE))  # whole: all hangs on it
 
-    def at(self, step: float, pull: Pull = ()) -> Scores | None:
-        """Draw and score the face after a step and a pull; None if no face is seen."""
+    def at(self, step: float, pull: Pull = (), *, parting: bool = True) -> Scores | None:
+        """Draw and score the face after a step and a pull; None if no face is seen.
+
+        Without `parting` also None if the lips part further than they do before the edit.
+        """
         drawn = self._drawn(step, pull)
         if self._face is None:
             return self._scores(drawn)
         try:
             edited = self._editor.landmarked(drawn, step, self._original.reconstructed.landmarks)
         except FaceLost:
+            return None
+        before = self._original.reconstructed_points
+        if not parting and mouth_gap(edited.landmarks) - mouth_gap(before) > _PARTED * face_size(before):
             return None
         return self._scores(self._original.edit(edited, self._editor.parts(self._expression, pull)))
 

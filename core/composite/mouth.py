@@ -9,17 +9,20 @@ in the pixels of the same grid, and `size` is the face's size in these pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.composite.mesh import LIPS_INSIDE, LIPS_OUTLINE, LIPS_OUTSIDE, Points
+from core.composite.motion import mouth_gap
 from core.composite.warp import blur, line, outline, polygon, smoothstep
 
 LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
 _SHUT = 0.004  # in face sizes: a gap below this is a closed mouth
 _KEPT = 0.55, 0.7  # smaller gap over larger: from the second on the teeth are the photo's, up to the first drawn anew
+_ROUNDED = 0.15  # so much sooner they are, if the mouth's width changes and not its gap
 _SEAM = 0.008  # in face sizes, width of the line along the lips' edge that belongs to the inside
 _SOFT = 0.004
 _LIPS_EDGE = 0.05  # width of the line along the lips' outer edge that goes with them where they are drawn anew
@@ -33,10 +36,17 @@ _MOST_GRAIN = 8.0  # levels
 
 @dataclass(frozen=True)
 class Mouth:
-    """How far the mouth is open before and after an edit: the gap between the lips, in face sizes."""
+    """How far the mouth is open before and after an edit: the gap between the lips, in face sizes; and how wide it stays."""
 
     before: float
     after: float
+    width: float = 1.0  # the smaller of the widths before and after over the larger
+
+    @classmethod
+    def between(cls, before: Points, after: Points, size: float) -> Self:
+        """Measure it in landmarks [N, 2] before and after the edit; `size` is the face's, in the same pixels."""
+        widths = [float(np.linalg.norm(points[LOOP[0]] - points[LIPS_INSIDE[0][-1]])) for points in (before, after)]
+        return cls(mouth_gap(before) / size, mouth_gap(after) / size, min(widths) / max(*widths, 1e-6))
 
     @property
     def stays_shut(self) -> bool:
@@ -50,6 +60,7 @@ class Mouth:
     def own(self) -> float:
         """Share of the mouth's inside that is the photo's own, 0..1."""
         share = min(self.before, self.after) / max(self.before, self.after, 1e-6)
+        share = min(share, self.width - _ROUNDED)  # teeth between rounded lips are too few for a grin
         x = float(np.clip((share - _KEPT[0]) / (_KEPT[1] - _KEPT[0]), 0, 1))
         return x * x * (3 - 2 * x)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from core.composite import colour, mask, mouth
 from core.composite.before import still
 from core.composite.mesh import COUNT, Points, face_size, with_rim
-from core.composite.motion import broadly, heights, mouth_gap, relaxing, target_points
+from core.composite.motion import broadly, heights, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
 from core.expressions import Parts
 
@@ -131,7 +131,7 @@ class _Edit:
         move, added = resize(move, height, width), resize(added, height, width)
         changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
         result = self._moved(photo, move, added, changed)
-        change = mouth.Mouth(mouth_gap(self.original.points) / self.original.size, mouth_gap(self.target) / self.original.size)
+        change = mouth.Mouth.between(self.original.points, self.target, self.original.size)
         if self.lips_anew or not change.stays_shut:
             self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), light)
         if rest is not None:

@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 from core.composite import Original, Rendered
 from core.composite.mesh import face_size, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
+from core.composite.mouth import Mouth
 from core.edit import Editor, Models
 from core.expressions import load
 from core.faces import Aligned, Face, FaceFinder, align
@@ -309,3 +310,10 @@ def test_glasses_keep_their_rims(people: dict[int, Person], finder: FaceFinder) 
     pictures = one.photo, one.edit(-1.5)
     before, after = (int((p[eyes[1] : nose[1], left[0] : right[0]].mean(axis=2) < 70).sum()) for p in pictures)
     assert after > 0.9 * before > 900
+
+
+def test_teeth_between_rounded_lips_are_not_stretched_to_a_grin() -> None:
+    """Though the mouth is as far open before as after."""
+    assert Mouth(0.1, 0.11).own == 1
+    assert Mouth(0.1, 0.11, width=0.9).own == 1
+    assert Mouth(0.1, 0.11, width=0.7).own == 0

@@ -38,7 +38,7 @@ from bot.transport.reconnect import forget_unlisted
 from bot.ui.components import Outdated, Press, Presses, PressItem, form_press
 from core.errors import EgaoError, NotYours
 from core.executor import Executor
-from core.expressions import default, names
+from core.expressions import default, names_with_variations
 from core.settings import Settings
 from core.store import Store
 
@@ -220,7 +220,7 @@ class EgaoBot(BotBase):
         interaction, expression = press.interaction, press.argument(3, default().name)
         if interaction.user.id != member_id:
             raise NotYours
-        if interaction.message is None or expression not in names():
+        if interaction.message is None or expression not in names_with_variations():
             raise Outdated
         await require_own_message(self.store, interaction)
         await self.service.noted(actor_of(interaction), interaction.message.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from bot.transport.photo_source import MOST_PHOTOS, PhotoRef, is_picture
 from bot.ui.components import Outdated, Press, whole
 from bot.ui.photo_form import photo_form, wish
 from core.errors import NoPhoto, NothingStored
-from core.expressions import NEUTRAL, Expression, Strength, default, load, names
+from core.expressions import NEUTRAL, Expression, Strength, default, load, names, names_with_variations, variations
 from core.store import StoredFace
 
 SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
@@ -38,6 +38,7 @@ Command = app_commands.Command[Any, ..., None]
 PHOTO = "A new photo; without one, your latest face is used"
 FACE = "Which face: its number in the photo, or one of your kept faces"
 WHO_SEES = "Who sees the result"
+TEETH = "Hidden: with the lips closed; as it comes, if you don't say"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class EditCog(commands.Cog):
     def _command_of(self, expression: Expression) -> Command:
         """Make the command that draws an expression at a strength."""
         words = expression.said("en")
-        asked = "" if expression.name == default().name else expression.name
+        asked, varied = "" if expression.name == default().name else expression.name, variations(expression.name)
 
         async def express(
             interaction: Interaction,
@@ -74,10 +75,12 @@ class EditCog(commands.Cog):
             photo: discord.Attachment | None = None,
             face: str | None = None,
             show: Choice[str] | None = None,
+            teeth: str = "",
         ) -> None:
-            await guarded(interaction, self._express(interaction, strength, Options(asked, photo, face, show)))
+            shown = varied.get(teeth, asked) if strength > 0 else asked
+            await guarded(interaction, self._express(interaction, strength, Options(shown, photo, face, show)))
 
-        return self._command(words.name, words.change, express, strength=words.strength)
+        return self._command(words.name, words.change, _showing(express, varied), strength=words.strength)
 
     def _neutral(self) -> Command:
         """Make `/neutral`. The worker finds the strength at which a face shows nothing of the expression."""
@@ -107,7 +110,7 @@ class EditCog(commands.Cog):
         """Make a command of a callback, with the same descriptions of options as all others. `more` describes its own options."""
         callback = _choosing(callback)
         taken = inspect.signature(callback).parameters
-        said = {"photo": PHOTO, "face": FACE, "show": WHO_SEES, WHICH: shared("en").which, **more}
+        said = {"photo": PHOTO, "face": FACE, "show": WHO_SEES, "teeth": TEETH, WHICH: shared("en").which, **more}
         app_commands.describe(**{option: text for option, text in said.items() if option in taken})(callback)
         app_commands.choices(show=SHOW)(callback)
         command: Command = app_commands.command(name=name, description=does)(callback)
@@ -161,7 +164,7 @@ class EditCog(commands.Cog):
     async def photos_sent(self, press: Press) -> None:
         """Edit the photos of a sent form, as whoever opened it wanted. Raises Outdated, StrengthOverLimit, NoPhoto."""
         interaction, (strength, expression, show) = press.interaction, wish(press)
-        if expression not in ("", *names()):
+        if expression not in ("", *names_with_variations()):
             raise Outdated
         asker = await self.bot.asker(interaction)
         if not isinstance(strength, str):
@@ -196,8 +199,21 @@ def _choosing(callback: Callback) -> Callback:
     if WHICH in taken.parameters and len(names()) > 1:
         choices = [Choice(name=load(name).said("en").name, value=name) for name in names()[:LISTED]]
         return app_commands.choices(**{WHICH: choices})(callback)
-    without = [one for name, one in taken.parameters.items() if name != WHICH]
-    callback.__signature__ = taken.replace(parameters=without)  # type: ignore[attr-defined]  # which discord.py goes by
+    return _without(WHICH, callback)
+
+
+def _showing(callback: Callback, varied: Mapping[str, str]) -> Callback:
+    """Make `teeth` of a callback a choice of the expression's variations, and remove it if there are none."""
+    if not varied:
+        return _without("teeth", callback)
+    return app_commands.choices(teeth=[Choice(name=one, value=one) for one in varied])(callback)
+
+
+def _without(parameter: str, callback: Callback) -> Callback:
+    """Remove a parameter, if the callback has it, from the signature that discord.py goes by."""
+    taken = inspect.signature(callback, eval_str=True)
+    kept = [one for name, one in taken.parameters.items() if name != parameter]
+    callback.__signature__ = taken.replace(parameters=kept)  # type: ignore[attr-defined]
     return callback
 
 

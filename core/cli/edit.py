@@ -20,7 +20,7 @@ from core.directions import load_direction
 from core.edit import Editor, Models, PhotoEditor
 from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError
-from core.expressions import NEUTRAL, Strength, default, names
+from core.expressions import NEUTRAL, Strength, default, names, names_with_variations
 from core.expressions import named as expression_named
 from core.methods import DEFAULT_METHOD
 from core.pictures import credentials
@@ -49,7 +49,7 @@ def edit(
     ] = False,
     expression: Annotated[
         str,
-        typer.Option(help=f"{', '.join(names())}; or, say, {names()[-1]}=0.8; if not given, {default().name}"),
+        typer.Option(help=f"{', '.join(names_with_variations())}; or, say, {names()[-1]}=0.8; if not given, {default().name}"),
     ] = "",
     face: Annotated[
         str, typer.Option(help="a number, counted from the left, or all; if not given, the most prominent face")
@@ -76,10 +76,14 @@ def edit(
     models list`.
     """
     name, own = _named(expression)
-    strengths: tuple[Strength, ...] = (*own, *(strength or ()), *((NEUTRAL,) if neutral else ())) or DEFAULT_STRENGTHS
+    shown = expression_named(name)
+    usual = tuple(one for one in DEFAULT_STRENGTHS if shown.at(one) is shown)
+    strengths: tuple[Strength, ...] = (*own, *(strength or ()), *((NEUTRAL,) if neutral else ())) or usual
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
         raise BadSetting(name="--strength", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
-    task = Task(strengths, expression_named(name).along(direction), face, checked_format(kind), animated, crop)
+    if (main := shown.at(NEUTRAL)) is not shown and (animated or any(shown.at(one) is main for one in strengths)):
+        raise BadSetting(name="--expression", reason=f"{name} can only be put on a face; to take it off, use {main.name}")
+    task = Task(strengths, shown.along(direction), face, checked_format(kind), animated, crop)
     files, settings = photos_of(photos), settings_for(named)
     load_direction(task.expression.move.direction, settings)  # what is missing is told before any work
     editor = PhotoEditor(Editor(Models(settings)))

@@ -63,14 +63,16 @@ class Moving(Together):
         if one.strength == 0:
             self.laid.append(Laid(one.face, 0.0))
             return
-        placed, face, scale = self._prepared(one, found)
-        editor, expression = self._photos.editor, self._expression
+        placed, face, expression, scale = self._prepared(one, found)
+        editor = self._photos.editor
         (peak,) = editor.variants(face.latent, [one.strength], expression, scale, judge=False)
         alone = editor.judged(placed.original, peak, scale.score(0.0))
         if alone.told is not None:
             self.laid.append(Laid(face, peak.strength, alone.told))
             return
         start = peak.strength if still else min(max(self._low, scale.neutral), peak.strength)
+        if expression.variation is not None:
+            start = max(start, 0.0)  # below, there is nothing of a variation
         before, after = self._frames or [self.photo.pixels] * self._count, []
         for strength, frame in zip(np.linspace(start, peak.strength, self._count), before, strict=True):
             if float(strength) == peak.strength:

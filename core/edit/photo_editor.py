@@ -28,7 +28,7 @@ from core.edit.editor import Editor, Variant
 from core.edit.found import Found
 from core.edit.scale import Scale
 from core.errors import FaceLost
-from core.expressions import Expression, Strength
+from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Photo
 from core.generator.latent import Latent, Noise
 from core.learned import NOTHING, Learned
@@ -113,6 +113,8 @@ class PhotoEditor:
         Nothing known already is measured again. The scale is measured in the `aligned` face, uint8 [R, R, 3], cut out of the
         photo, or without it on the face as the generator draws it.
         """
+        if expression.variation is not None:
+            face = self.learn(face, expression.at(NEUTRAL), aligned)  # which takes off what a variation puts on
         learned, moved_by = face.learned, self._moved_by(expression)
         known = learned.scale(expression.name, moved_by)
         if known is None or known.neutral is None:
@@ -166,6 +168,15 @@ class PhotoEditor:
 
         In the photo the results are judged (see `Editor.judged`) unless `judge` is False, which saves time. Raises FaceLost.
         """
+        if expression.variation is None:
+            return self._pictures(face, asked, expression, original, judge=judge)
+        each = (self._pictures(face, [one], expression.at(one), original, judge=judge) for one in asked)
+        return [picture for (picture,) in each]
+
+    def _pictures(
+        self, face: KnownFace, asked: Sequence[Strength], expression: Expression, original: Original | None, *, judge: bool
+    ) -> list[Variant]:
+        """Draw the face at each strength along the expression's own direction; else as `pictures`."""
         scale = self.scale(face, expression)
         if original is None:
             return self.editor.variants(face.latent, asked, expression, scale, judge=False)

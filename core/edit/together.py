@@ -100,18 +100,18 @@ class Together:
         found = self._found(one)
         if one.strength == 0:
             return Laid(one.face, 0.0)
-        placed, face, scale = self._prepared(one, found)
+        placed, face, expression, scale = self._prepared(one, found)
         editor = self._photos.editor
-        (drawn,) = editor.variants(face.latent, [one.strength], self._expression, scale, judge=False)
+        (drawn,) = editor.variants(face.latent, [one.strength], expression, scale, judge=False)
         laid, self._pixels = editor.laid_on(placed.original, drawn, scale.score(0.0), self._pixels)
         return Laid(face, drawn.strength, laid.told)
 
-    def _prepared(self, one: OneFace, found: Found) -> tuple[InPhoto, KnownFace, Scale]:
-        """Prepare the edits of a face: its place in the photo, the face with all that was learned, and its scale."""
+    def _prepared(self, one: OneFace, found: Found) -> tuple[InPhoto, KnownFace, Expression, Scale]:
+        """Prepare the edit of a face: its place in the photo, the face with all that was learned, what is drawn, its scale."""
         photos = self._photos
         placed = photos.placed(self._whole, found, one.face, self.photo)
-        face = photos.learn(photos.with_place(one.face, placed), self._expression)
-        return placed, face, photos.scale(face, self._expression)
+        face, expression = photos.learn(photos.with_place(one.face, placed), self._expression), self._expression.at(one.strength)
+        return placed, face, expression, photos.scale(face, expression)
 
     @property
     def _whole(self) -> Photo:

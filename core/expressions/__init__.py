@@ -3,7 +3,8 @@
 default()                # the expression to use if none is named
 load(name)               # raises NoSuchExpression
 named(name)              # the same, but the default one for ""
-names()                  # all names, the default first
+names()                  # those that have a command, the default first
+names_with_variations()              # with the variations of others
 """
 
 from core.expressions.expression import (
@@ -17,14 +18,17 @@ from core.expressions.expression import (
     Strength,
     Taught,
     Tries,
+    Variation,
     Words,
     default,
     load,
     named,
     names,
+    names_with_variations,
+    variations,
 )
 
 __all__ = [
-    "NEUTRAL", "Aims", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Words",
-    "default", "load", "named", "names",
+    "NEUTRAL", "Aims", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Variation",
+    "Words", "default", "load", "named", "names", "names_with_variations", "variations",
 ]  # fmt: skip

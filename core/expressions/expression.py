@@ -38,6 +38,13 @@ class Along(_Data):
     direction: str  # a name of `core.directions`
 
 
+class Variation(_Data):
+    """The option of another expression's command that chooses this one, which has no command of its own."""
+
+    of: str  # the other expression's name: it takes this one off, and says its words
+    teeth: Literal["hidden"]
+
+
 class Judged(_Data):
     """How reports judge whether a face shows the expression: the emotion classifier's label for it, and bounds of the score."""
 
@@ -149,6 +156,7 @@ class Expression(_Data):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=24)  # custom_ids carry it
     default: bool = False
+    variation: Variation | None = None
     move: Along
     score: Mapping[str, float] = Field(min_length=1)  # weight of each blendshape
     absent: Mapping[str, float] = {}  # and of each that counts by what it lacks to 1; together with `score` 1
@@ -157,7 +165,7 @@ class Expression(_Data):
     aims: Aims | None = None  # None: no direction of the whole face is learned by drawing
     calibration: Calibration
     parts: Parts = Parts()
-    words: Mapping[str, Words]  # by language: "en" and whatever else there is
+    words: Mapping[str, Words] = {}  # by language: "en" and whatever else there is; a variation has none
 
     @model_validator(mode="after")
     def _a_score_is_a_mean(self) -> Self:
@@ -165,8 +173,8 @@ class Expression(_Data):
         if any(weight < 0 for weight in weights) or abs(sum(weights) - 1) > _EVEN:
             raise ValueError("the weights of a score are not negative and make 1 together")
         _check_blendshapes((*self.score, *self.absent))
-        if ENGLISH not in self.words:
-            raise ValueError("an expression has English words at least")
+        if (ENGLISH in self.words) == (self.variation is not None):
+            raise ValueError("an expression has English words at least, and a variation of one has none")
         return self
 
     def of(self, blendshapes: Mapping[str, float]) -> float:
@@ -181,8 +189,16 @@ class Expression(_Data):
         """Return a copy that is made along another direction, a name of `core.directions`; itself for None."""
         return self if direction is None else self.model_copy(update={"move": Along(direction=direction)})
 
+    def at(self, strength: Strength) -> Expression:
+        """Find the expression that is drawn at a strength: a variation is put on alone, and its main expression is taken off."""
+        if self.variation is None or (not isinstance(strength, str) and strength > 0):
+            return self
+        return load(self.variation.of)
+
     def said(self, language: str) -> Words:
         """Find its words in a language: its own file's, else the language's catalogue's, else English ones."""
+        if self.variation is not None:
+            return load(self.variation.of).said(language)
         own = next((self.words[one] for one in chain(language) if one in self.words), None)
         if own is not None:
             return own
@@ -214,8 +230,19 @@ def default() -> Expression:
 
 
 def names() -> tuple[str, ...]:
-    """List the names of all expressions: the default first, the others in alphabetical order."""
+    """List the names of the expressions that have a command: the default first, the others in alphabetical order."""
+    return tuple(name for name, one in _all().items() if one.variation is None)
+
+
+def names_with_variations() -> tuple[str, ...]:
+    """List the names of all expressions, variations too: the default first, the others in alphabetical order."""
     return tuple(_all())
+
+
+def variations(name: str) -> dict[str, str]:
+    """List the names of an expression's variations by what they do with the teeth."""
+    found = [one for one in _all().values() if one.variation is not None and one.variation.of == name]
+    return {one.variation.teeth: one.name for one in found if one.variation is not None}
 
 
 @cache
@@ -230,6 +257,9 @@ def _all() -> dict[str, Expression]:
     found.sort(key=lambda one: (not one.default, one.name))
     if [one.default for one in found].count(True) != 1:
         raise ValueError("one expression, and no more, is the default")
+    main = {one.name for one in found if one.variation is None}
+    if lost := [one.name for one in found if one.variation is not None and one.variation.of not in main]:
+        raise ValueError(f"variations of no expression: {', '.join(lost)}")
     return {one.name: one for one in found}
 
 

@@ -14,7 +14,7 @@ from core import expressions
 from core.composite.motion import target_points
 from core.edit import Editor, KnownFace, Models, PhotoEditor
 from core.errors import NoSuchExpression
-from core.expressions import Expression, Parts, default, load, named, names
+from core.expressions import Expression, Parts, default, load, named, names, names_with_variations
 from core.expressions.blendshapes import BLENDSHAPES
 from core.expressions.expression import read
 from core.faces import FaceFinder
@@ -42,7 +42,7 @@ def surprise(monkeypatch: pytest.MonkeyPatch) -> Expression:
     return made
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", names_with_variations())
 def test_every_file_that_ships_is_whole(name: str, settings: Settings, astronaut: np.ndarray) -> None:
     expression = load(name)
     for language in languages():

@@ -12,7 +12,7 @@ from discord import AppCommandType, app_commands
 
 from bot.text.command_names import all_names, shared
 from core import expressions
-from core.expressions import default, load
+from core.expressions import default, load, variations
 from core.expressions.expression import read
 from core.learned import KnownScale
 from tests.bot.edits.test_result import replace
@@ -213,3 +213,17 @@ async def test_each_expression_is_a_command_of_its_own(surprise: str, tmp_path: 
         assert all(identity.endswith(f":{one.name}") for identity in list(custom_ids(last_in(world.channel)).values())[:3])
         await world.ann.slash(world.channel, default().said("en").name, strength=1.0)
         assert asked(world).expression in {"", default().name}
+
+
+@pytest.mark.parametrize(("strength", "drawn"), [(1.0, "hidden"), (-1.0, "")])
+async def test_an_option_chooses_a_variation_which_is_only_put_on(world: World, strength: float, drawn: str) -> None:
+    await world.ann.slash(world.channel, default().name, strength=strength, teeth="hidden")
+    name = variations(default().name).get(drawn, default().name)
+    assert asked(world).expression in (name, "" if not drawn else name)
+    message = last_in(world.channel)
+    assert "### Strength" in text(message)
+    if drawn:
+        assert f"Strength {default().said('en').name} {strength:+.1f}" in text(message)
+        assert all(identity.endswith(f":{name}") for identity in custom_ids(message).values())
+        await world.ann.click(message, custom_id=custom_ids(message)["+ More"])
+        assert asked(world).expression == name

@@ -17,7 +17,7 @@ from core.directions.teach_whole import METHOD, fit_whole
 from core.edit import Editor, Models
 from core.emotion import EMOTIONS, EmotionClassifier
 from core.errors import BadSeeds
-from core.expressions import Expression, default, load, names
+from core.expressions import Expression, default, load, names_with_variations
 from core.faces import Face, FaceFinder
 from core.generator import Generator, seed_w
 from core.reach.drawn import SIDES, MixedSet
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 FRESH = (5000, 5005, 5010, 5014, 5018, 5026)  # none of the faces that anything was learned from
 LESSONS = 10  # faces
 LOWER_LIP = 17  # of the mesh: the middle of its lower edge
-LEARNED = [name for name in names() if load(name).aims is not None]
+LEARNED = [name for name in names_with_variations() if load(name).aims is not None]
 
 
 def test_there_are_some() -> None:

@@ -21,8 +21,7 @@ from core.directions.report import SWEEP, cosines, report, sweep, tables
 from core.directions.split import Plane, Split, share
 from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, NoSuchDirection, WeightsUnfit
-from core.expressions import default, load
-from core.expressions import names as expressions
+from core.expressions import default, load, names_with_variations
 from core.faces import FaceFinder
 from core.generator import Generator
 from core.rendering import Renderer
@@ -112,7 +111,7 @@ def test_what_was_fitted_here_goes_before_what_ships(settings: Settings, tmp_pat
 
 
 def test_all_that_ships_fits_the_generator(settings: Settings, generator: Generator) -> None:
-    assert set(names(settings)) == {*fittable(default()), *(load(one).move.direction for one in expressions())}
+    assert set(names(settings)) == {*fittable(default()), *(load(one).move.direction for one in names_with_variations())}
     for name in names(settings):
         direction = load_direction(name, settings, generator)
         assert direction.styles.shape == (generator.num_ws,)

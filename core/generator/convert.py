@@ -36,11 +36,11 @@ class _Graph:
     def __init__(self, xml: Path) -> None:
         root = ElementTree.parse(xml, ElementTree.XMLParser(target=_Plain())).getroot()  # noqa: S314  # see _Plain
         self.blob = xml.with_suffix(".bin").read_bytes()
-        self.layers = {layer.attrib["id"]: layer for layer in root.find("layers") or []}
+        self.layers = {layer.attrib["id"]: layer for layer in root.iterfind("layers/layer")}
         self.ids = {layer.attrib["name"]: key for key, layer in self.layers.items()}
         self.inputs: dict[str, list[str]] = {}
         self.outputs: dict[str, list[str]] = {}
-        for edge in root.find("edges") or []:
+        for edge in root.iterfind("edges/edge"):
             source, target = edge.attrib["from-layer"], edge.attrib["to-layer"]
             self.inputs.setdefault(target, []).append(source)
             self.outputs.setdefault(source, []).append(target)

@@ -73,6 +73,8 @@ def build(setup: Setup) -> object:
 
 def _wall_in(setup: Setup) -> None:
     """Wall this process in, before anything of the workbench is imported and before there is a second thread."""
+    with contextlib.suppress(ImportError):  # of torch's CUDA build: as it is imported it asks the system's tools for a library
+        importlib.import_module("cuda.pathfinder")
     if setup.settings.wall == "off":
         log.warning("not walled in, by EGAO_WALL: whoever takes it over with a photo can do what egao can")
     elif missing := wall_in(setup.settings, (setup.factory.partition(":")[0], *setup.kinds)):

@@ -119,3 +119,15 @@ async def staged(home: Path, **environ: str) -> AsyncIterator[Stage]:
             yield Stage(discord, bot, guild, photos, boss)
             if bot.running:
                 await bot.stop(60.0)
+
+
+@asynccontextmanager
+async def opened(home: Path, **environ: str) -> AsyncIterator[Stage]:
+    """A stage with its channel open. At its end nothing was asked of Discord that Discord has not, and nothing went wrong."""
+    async with staged(home, **environ) as stage:
+        # Seconds are measured by `make bench-bot`; here it is told what comes before what, on however slow a machine.
+        stage.discord.rules.answer_within = WORKING
+        await stage.open(cooldown_seconds="0")
+        yield stage
+        assert stage.discord.rest.unknown == []
+        assert "Traceback" not in stage.bot.log

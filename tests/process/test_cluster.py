@@ -22,7 +22,7 @@ from core.settings import Settings
 from tests.core.cluster.kit import needs_ray, running_head, running_node, settings_in
 from tests.core.cluster.net import Net
 from tests.discord.process import BotProcess
-from tests.discord.stage import WORKING, Stage, answered, picture, staged, strength_of
+from tests.discord.stage import WORKING, Stage, answered, opened, picture, strength_of
 
 pytestmark = [
     needs_ray,
@@ -69,12 +69,8 @@ async def made(settings: Settings) -> AsyncIterator[Made]:
         settings_in(home)
         head = stack.enter_context(running_head(home, folder / "head", workers="", own=net.here))
         environ = {"EGAO_CACHE": str(settings.cache), "EGAO_PROJECTION_STEPS": str(STEPS), "EGAO_CLUSTER": head.cluster}
-        async with staged(home, **environ) as stage:
-            stage.discord.rules.answer_within = WORKING
-            await stage.open(cooldown_seconds="0")
+        async with opened(home, **environ) as stage:
             yield Made(stage, net, folder, head, Identity.of(settings), settings.cache, stack)
-            assert stage.discord.rest.unknown == []
-            assert "Traceback" not in stage.bot.log
 
 
 def workers_here(bot: BotProcess) -> list[int]:

@@ -24,7 +24,7 @@ from core.settings import Settings
 from core.weights.installed import chosen_digest
 from tests.core.generator.face_kit import install_faces, portrait
 from tests.discord.fake import Member, Message, replies_to
-from tests.discord.stage import WORKING, Stage, agree, picture, staged, strength_of
+from tests.discord.stage import WORKING, Stage, agree, opened, picture, strength_of
 
 # the short forms: tests/core/generator/test_worker.py without Discord, tests/bot/servers/test_generators.py with nothing drawn
 pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module")]
@@ -48,12 +48,8 @@ def digest(own: Settings) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(own: Settings, digest: str) -> AsyncIterator[Stage]:
     environ = {"EGAO_CACHE": str(own.cache), "EGAO_PROJECTION_STEPS": "2"}
-    async with staged(own.home, **environ) as stage:
-        stage.discord.rules.answer_within = WORKING
-        await stage.open(cooldown_seconds="0")
+    async with opened(own.home, **environ) as stage:
         yield stage
-        assert stage.discord.rest.unknown == []
-        assert "Traceback" not in stage.bot.log
 
 
 @pytest.fixture(scope="module")

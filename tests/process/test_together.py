@@ -16,7 +16,7 @@ from bot.text.speaker import Speaker
 from core.languages import names
 from tests.bot.workbench import photo, strengths_in
 from tests.discord.fake import Message, NotPossible, Upload, components, replies_to
-from tests.discord.stage import WORKING, Stage, agree, is_result, picture, staged, strength_of
+from tests.discord.stage import WORKING, Stage, agree, is_result, opened, picture, strength_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -24,12 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home: Path = tmp_path_factory.mktemp("bot")
-    async with staged(home, FAKE_WORKBENCH="tests.bot.workbench:create") as stage:
-        stage.discord.rules.answer_within = WORKING
-        await stage.open(cooldown_seconds="0")
+    async with opened(home, FAKE_WORKBENCH="tests.bot.workbench:create") as stage:
         yield stage
-        assert stage.discord.rest.unknown == []
-        assert "Traceback" not in stage.bot.log
 
 
 def shown(message: Message) -> list[float]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from hashlib import sha256
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -22,14 +20,11 @@ from core.generator import Generator, load_generator
 from core.generator.registry import load_file
 from core.projection.features import Features
 from core.pull import pull
-from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import load_manifest
-from core.weights.installed import chosen_digest
 from tests.bot.kit import World, running
 
 Network = TypeVar("Network")
-PICTURES = 100  # of 3 MB
 
 os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # of the processes that tests start: threads that spin slow everybody else down
@@ -80,31 +75,6 @@ def _each_once(load: Callable[[Path], Network]) -> Callable[[Path], Network]:
         return loaded[key]
 
     return once
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _drawn_once() -> Iterator[None]:
-    """Draw each picture of the default generator once in this process, as long as it is among the last hundred.
-
-    An edit draws the same latent for its trials, its answer and its checks, and so does the next test of the same face.
-    """
-    drawn: OrderedDict[tuple[object, ...], NDArray[np.uint8]] = OrderedDict()
-    usual, draw = chosen_digest(Settings.load({})), Renderer._draw
-
-    def once(self: Renderer, ws: torch.Tensor, noise: Sequence[torch.Tensor]) -> NDArray[np.uint8]:
-        if self.generator.digest != usual or self._compiled is not None:
-            return draw(self, ws, noise)
-        key = (self.dtype, *(sha256(one.float().numpy().tobytes()).digest() for one in (ws, *noise)))
-        if key not in drawn:
-            drawn[key] = draw(self, ws, noise)
-        drawn.move_to_end(key)
-        while len(drawn) > PICTURES:
-            drawn.popitem(last=False)
-        return drawn[key].copy()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Renderer, "_draw", once)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -66,12 +66,13 @@ def test_every_command_is_one(document: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_the_python_of_the_readme_runs(
-    settings: Settings, astronaut_png: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, astronaut_png: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     """On the sample photo and the real weights; the pictures have the shape that the README tells, and smile as asked.
 
-    With one step of the projection, where a reader takes the method's own number: pictures smile after any.
+    With few steps of the projection, where a reader takes the method's own number: pictures smile after any.
     """
     (block,) = re.findall(r"```python\n(.+?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
     (tmp_path / "photo.jpg").write_bytes(astronaut_png)
@@ -80,7 +81,7 @@ def test_the_python_of_the_readme_runs(
     monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
     names: dict[str, Any] = {}
     assert block.count('"fast")') == 1
-    exec(compile(block.replace('"fast")', '"fast", steps=1)'), "README.md", "exec"), names)
+    exec(compile(block.replace('"fast")', f'"fast", steps={steps})'), "README.md", "exec"), names)
     for variant in (names["neutral"], names["smiling"]):
         assert variant.pixels.shape == (1024, 1024, 3)
     assert names["smiling"].score > names["neutral"].score

@@ -144,9 +144,12 @@ def test_the_user_may_trust_their_index(tmp_path: Path, user: SmallIndex, pytorc
     assert installed(egao)["mediapipe"] == "1.0"
 
 
-def test_without_a_network_one_sentence_says_so(egao: Path) -> None:
-    fewer = "import os; os.environ['PIP_RETRIES'] = '1'"  # by itself pip tries five times, and waits ever longer in between
-    done = set_up(egao, "http://127.0.0.1:9/simple/", NOBODY, before=fewer)
+ONCE_MORE = "import os; os.environ['PIP_RETRIES'] = '1'"  # by itself pip tries five times, and waits ever longer in between
+
+
+@pytest.mark.parametrize("before", [ONCE_MORE, pytest.param("", marks=pytest.mark.long)])
+def test_without_a_network_one_sentence_says_so(egao: Path, before: str) -> None:
+    done = set_up(egao, "http://127.0.0.1:9/simple/", NOBODY, before=before)
     assert done.returncode == 1
     assert "the package index does not answer: check the network and pip's settings" in done.stderr
 

@@ -69,11 +69,15 @@ def _dlib_quad(pixels: Pixels, predictor: dlib.shape_predictor) -> NDArray[np.fl
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
+FEW, ALL = (5000, 5001), (5000, 5001, 5002, 5003)
+
+
+@pytest.mark.parametrize("seeds", [FEW, pytest.param(ALL, marks=pytest.mark.long)])
 def test_the_square_is_that_of_the_original_alignment(
-    finder: FaceFinder, settings: Settings, astronaut: Pixels, generator: Generator
+    finder: FaceFinder, settings: Settings, astronaut: Pixels, generator: Generator, seeds: tuple[int, ...]
 ) -> None:
     predictor = dlib.shape_predictor(str(weight_path(settings, "identity-landmarks")))
-    drawn = Renderer(generator).images(generator.broadcast(seed_w(generator, [5000, 5001])))
+    drawn = Renderer(generator).images(generator.broadcast(seed_w(generator, seeds)))
     errors = []
     for pixels in [astronaut, *(np.ascontiguousarray(picture[::2, ::2]) for picture in drawn)]:
         expected = _dlib_quad(pixels, predictor)

@@ -141,13 +141,15 @@ def test_the_verbs_measure_and_say_with_which_features(own: Settings, tmp_path: 
         run(own, "measure", "frechet", tmp_path)
 
 
-def test_a_generators_own_pictures_are_nearer_to_it_than_others(small: Generator, features: Features) -> None:
+@pytest.mark.parametrize("count", [10, pytest.param(20, marks=pytest.mark.long)])
+def test_a_generators_own_pictures_are_nearer_to_it_than_others(small: Generator, features: Features, count: int) -> None:
     def moments(seeds: range, shift: float) -> Moments:
         ws = [small.broadcast(seed_w(small, [seed], 1.0)) for seed in seeds]
         with torch.inference_mode():
             return Moments.of(described(features, (small.synthesis(one) + shift).clamp(-1, 1))[0] for one in ws)
 
-    own, same, moved = moments(range(10), 0.0), moments(range(10, 20), 0.0), moments(range(10, 20), 0.5)
+    others = range(count, 2 * count)
+    own, same, moved = moments(range(count), 0.0), moments(others, 0.0), moments(others, 0.5)
     assert frechet(own, same) < frechet(own, moved)
 
 

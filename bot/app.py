@@ -164,7 +164,7 @@ async def _run(bot: EgaoBot, parts: Parts, token: str) -> None:
         mend()
         try:
             await bot.login(token)
-            gc.freeze()
+            gc.freeze()  # the cogs and languages that the login has loaded stay as well
             await bot.connect()
         except AttributeError:  # the library stumbles when the gateway refuses its very first connection
             if isinstance(bot, ShardedBot) or bot.ws is not None:

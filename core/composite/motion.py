@@ -7,6 +7,8 @@ noise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -90,6 +92,11 @@ def mouth_gap(points: Points) -> float:
     return float(max(0.0, ((below - above) @ _down(points)).mean()))
 
 
+def lips_width(points: Points, row: Sequence[int]) -> float:
+    """Compute the distance between the ends of a row of the lips in landmarks [N, 2], in pixels."""
+    return float(np.linalg.norm(points[row[-1]] - points[row[0]]))
+
+
 def relaxing(before: Points, after: Points) -> float:
     """Measure how far the mouth gives up a smile from landmarks `before` to `after`, each [N, 2]: 0 (not) to 1.
 
@@ -107,7 +114,7 @@ def broadly(before: Points, after: Points) -> float:
 
 
 def _narrower(before: Points, after: Points) -> float:
-    widths = [float(np.linalg.norm(points[LIPS_OUTSIDE[0][-1]] - points[LIPS_OUTSIDE[0][0]])) for points in (before, after)]
+    widths = [lips_width(points, LIPS_OUTSIDE[0]) for points in (before, after)]
     return 1 - widths[1] / widths[0]
 
 

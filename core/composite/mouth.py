@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from core.composite.mesh import LIPS_INSIDE, LIPS_OUTLINE, LIPS_OUTSIDE, Points
-from core.composite.motion import mouth_gap
+from core.composite.motion import lips_width, mouth_gap
 from core.composite.warp import blur, line, outline, polygon, smoothstep
 
 LOOP = [*LIPS_INSIDE[0], *LIPS_INSIDE[1][-2:0:-1]]  # the inner lips as a closed loop
@@ -45,7 +45,7 @@ class Mouth:
     @classmethod
     def between(cls, before: Points, after: Points, size: float) -> Self:
         """Measure it in landmarks [N, 2] before and after the edit; `size` is the face's, in the same pixels."""
-        widths = [float(np.linalg.norm(points[LOOP[0]] - points[LIPS_INSIDE[0][-1]])) for points in (before, after)]
+        widths = [lips_width(points, LIPS_INSIDE[0]) for points in (before, after)]
         return cls(mouth_gap(before) / size, mouth_gap(after) / size, min(widths) / max(*widths, 1e-6))
 
     @property

@@ -110,8 +110,8 @@ class PhotoEditor:
     ) -> KnownFace:
         """Return the face with its scale for the expression and, if `found` is given, with its landmarks in the reconstruction.
 
-        Nothing known already is measured again. The scale is measured in the `aligned` face, uint8 [R, R, 3], cut out of the
-        photo, or without it on the face as the generator draws it.
+        With a variation's it gets the main expression's. Nothing known already is measured again. The scale is measured in the
+        `aligned` face, uint8 [R, R, 3], cut out of the photo, or without it on the face as the generator draws it.
         """
         if expression.variation is not None:
             face = self.learn(face, expression.at(NEUTRAL), aligned)  # which takes off what a variation puts on

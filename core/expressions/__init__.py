@@ -4,7 +4,7 @@ default()                # the expression to use if none is named
 load(name)               # raises NoSuchExpression
 named(name)              # the same, but the default one for ""
 names()                  # those that have a command, the default first
-names_with_variations()              # with the variations of others
+names_with_variations()  # and those that are an option of another's command
 """
 
 from core.expressions.expression import (

@@ -241,8 +241,7 @@ def names_with_variations() -> tuple[str, ...]:
 
 def variations(name: str) -> dict[str, str]:
     """List the names of an expression's variations by what they do with the teeth."""
-    found = [one for one in _all().values() if one.variation is not None and one.variation.of == name]
-    return {one.variation.teeth: one.name for one in found if one.variation is not None}
+    return {one.variation.teeth: one.name for one in _all().values() if one.variation is not None and one.variation.of == name}
 
 
 @cache

@@ -38,7 +38,11 @@ class Ends:
         await self._store.run(self._note_answered, run)
 
     def _note_answered(self, run: Run) -> None:
-        """Note in the store that a request is answered. Runs on one of the store's threads."""
+        """Note in the store that a request is answered, as one change. Runs on one of the store's threads."""
+        with self._store.database.wiping():
+            self._note(run)
+
+    def _note(self, run: Run) -> None:
         if not self._store.jobs.finish(run.job_id, "done", told=True):
             self._store.jobs.told(run.job_id)
         shown = run.group if run.ask.kind in ("group", "regroup") else []  # not by a further message, a copy of it

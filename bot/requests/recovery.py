@@ -53,9 +53,13 @@ async def take_up(bot: discord.Client, store: Store, service: Service, *, before
         run = await _run(bot, store, job)
         if job.id in service.held():
             continue
+        same = service.unnoted.get(job.id)
         if run is None:
             await store.run(store.jobs.finish, job.id, "failed", error="WorkerDied", refund=True, told=True)
-        elif job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
+            continue
+        if same is not None and run.answer.message_id is None:  # the store failed before it could note the message
+            run.answer.message_id = same.answer.message_id
+        if job.checkpoint is not None and job.checkpoint.startswith(CHOOSING):
             known = json.loads(job.checkpoint.removeprefix(CHOOSING))  # an earlier version's is the count of the faces
             run.faces = tuple(range(known) if isinstance(known, int) else known)
             service.choosing[job.id] = (run, time.monotonic() + CHOICE_SECONDS)

@@ -28,7 +28,7 @@ from bot.requests.erasure import Recent
 from bot.requests.run import Choice, Erased, Run
 from bot.requests.steps import Work
 from bot.text.privacy import CONSENT_VERSION
-from bot.transport.answer import Answer, AnswerGone
+from bot.transport.answer import AnswerGone
 from bot.transport.callers import Caller
 from bot.transport.progress import Follower, Pace
 from bot.ui.pages import Page, choose_face, working
@@ -208,21 +208,12 @@ class Service:
         """Give the first reply to a request that has its row, and begin to work on it."""
         try:
             answer = await caller.reply(working(ask.say, job), f"egao{job}")
-            try:
-                await self._note_place(job, answer)
-            except EgaoError as error:  # the store's: known here all the same, and after a crash its nonce finds it
-                log.warning("where job %d is answered could not be noted: %s", job, error.code)
             self.start(Run(job, caller.owner, ask, answer, settings))
         except discord.HTTPException:
             await self._store.run(self._store.jobs.finish, job, "failed", error="JobCancelled", refund=True, told=True)
             raise
         finally:
             self._entering.discard(job)
-
-    async def _note_place(self, job: int, answer: Answer) -> None:
-        """Note the message that the answer will be in."""
-        if answer.channel_id is not None and answer.message_id is not None:
-            await self._store.run(self._store.jobs.reply, job, answer.channel_id, answer.message_id)
 
     @contextlib.contextmanager
     def _room(self, caller: Caller, ask: Ask, settings: GuildSettings) -> Iterator[None]:
@@ -314,7 +305,8 @@ class Service:
 
     async def _attempt(self, run: Run) -> str:
         """Do a request and answer it. Returns the outcome; failures are raised."""
-        job = await self._store.run(self._store.jobs.claim, run.job_id)
+        claim, where = self._store.jobs.claim, run.answer
+        job = await self._store.run(claim, run.job_id, channel_id=where.channel_id, message_id=where.message_id)
         if job is None:  # ended before its turn, and told by whoever ended it; an erased one must be told here
             if await self._store.run(self._store.jobs.get, run.job_id) is None:
                 await self.ends.tell(run, end_page(run, "work.cancelled.source"))

@@ -81,8 +81,7 @@ class Load:
         job = self.write("accept", lambda: jobs.create(
             owner, "photo" if new else "edit", b"r" * 400, once=once, limits=FREE, channel_id=1, source_message_id=message,
         ))  # fmt: skip
-        self.write("note the reply", lambda: jobs.reply(job.id, 1, next(self._numbers)))
-        self.write("begin", lambda: jobs.claim(job.id))
+        self.write("begin", lambda: jobs.claim(job.id, channel_id=1, message_id=next(self._numbers)))
         for number in range(new):
             for _ in range(2):  # checkpoints of a projection
                 self.write("checkpoint", lambda: jobs.checkpoint(job.id, bytes(LATENT)))

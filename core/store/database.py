@@ -19,6 +19,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from core.store import migrations
 BUSY_SECONDS = 5.0  # how long another process's write is waited for
 IDLE_READERS = 4  # reading connections kept open between uses
 QUICK_BYTES = 32 * 2**20  # a store up to this size is vacuumed at each erasure (0.2 s); a larger one by the sweep
+TOGETHER_SECONDS = 1.0  # how long wiped values may stay in the WAL while one wiping follows another: emptying it is three syncs
 SCRUB_TRIES = 2  # of BUSY_SECONDS each, to find a moment without readers
 FIRST_TIME = 1_767_225_600.0  # 2026-01-01, before the first release: a clock that says less is wrong
 NUMBERS_A_SECOND = 1000  # more than the rows of a table ever made in one, else numbers would run ahead of the time
@@ -57,6 +59,9 @@ class Database:
         self._lock = threading.RLock()  # re-entrant: a writing block inside another joins it
         self._readers: list[sqlite_utils.Database] = []
         self._closed = False
+        self._counting = threading.Lock()
+        self._wipers = 0  # blocks that wipe at once and are open, or wait for the lock
+        self._emptied = 0.0  # when the WAL was last emptied (time.monotonic())
         self.wal_due = True  # erased bytes may still be in the WAL; at first those of a killed process
         with self._translated():
             _make_private(path)
@@ -113,15 +118,26 @@ class Database:
         """Open a `writing()` block that empties values: those are overwritten, and leave the WAL too.
 
         `at_once` (some 10 ms), unless somebody reads at that moment or the disk is full; else with the next block of this kind
-        or the next sweep. Nobody is waited for.
+        or the next sweep. Nobody is waited for. Of several blocks that wait for each other, the last one does it for all, but
+        none later than TOGETHER_SECONDS.
         """
+        self._count_wipers(int(at_once))
         with self._lock:
-            with self.writing() as db:
-                before = db.conn.total_changes
-                yield db
-                wiped = db.conn.total_changes > before
-            if wiped:
-                self.wal_due = not (at_once and self._truncate_wal_at_once())
+            try:
+                with self.writing() as db:
+                    before = db.conn.total_changes
+                    yield db
+                    self.wal_due |= db.conn.total_changes > before
+            finally:
+                others = self._count_wipers(-int(at_once))
+            late = time.monotonic() - self._emptied > TOGETHER_SECONDS
+            if self.wal_due and at_once and (late or not others):
+                self.wal_due = not self._truncate_wal_at_once()
+
+    def _count_wipers(self, change: int) -> int:
+        with self._counting:
+            self._wipers += change
+            return self._wipers
 
     @contextlib.contextmanager
     def erasing(self, *, thorough: bool = True) -> Iterator[sqlite_utils.Database]:
@@ -190,6 +206,8 @@ class Database:
 
     def _truncate_wal(self) -> bool:
         busy, _, _ = self._writer.conn.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if not busy:
+            self._emptied = time.monotonic()
         return not busy
 
     def _truncate_wal_at_once(self) -> bool:

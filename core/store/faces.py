@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import sqlite_utils
 
@@ -31,6 +31,7 @@ _ABOUT = (
     "id, guild_id, member_id, face, generator, method, details, name, extras, channel_id, message_id, created, last_used, expires"
 )
 TYPED = 10**9  # ids of the command line's faces are below, ids of members' faces, which follow the time, above
+MOMENT: Final = 60.0  # seconds to which it is known when a face was last used
 _PLAIN = ("id", "face", "generator", "method", "channel_id", "message_id", "created", "last_used", "expires")
 
 
@@ -157,8 +158,17 @@ class Faces(Part):
             return self._one(db, owner, face_id)
 
     def touch(self, owner: Owner, face_id: int) -> None:
-        """Note that a picture was made of the face. Its time stays: buttons must not keep it. Raises NoSuchStoredFace."""
-        self._change(owner, face_id, {"last_used": self.now()})
+        """Note, to MOMENT, that a picture was made of the face. Raises NoSuchStoredFace.
+
+        The time at which it runs out stays: buttons must not keep it.
+        """
+        sql = f"select last_used from faces where {_OWNED} and id = :id"
+        with self.database.reading() as db:
+            row = db.execute(sql, {**self._who(owner), "id": face_id}).fetchone()
+        if row is None:
+            raise NoSuchStoredFace(face=face_id)
+        if not 0 <= self.now() - row[0] < MOMENT:  # a write costs a sync of the disk
+            self._change(owner, face_id, {"last_used": self.now()})
 
     def place(self, owner: Owner, face_id: int, channel_id: int | None, message_id: int | None) -> None:
         """Note the message that shows a face's result."""

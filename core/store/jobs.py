@@ -87,14 +87,26 @@ class Jobs(Part):
                 Limits(self.database, self.vault, self.now).take(owner, limits, number)
             return self._one(db, number)
 
-    def claim(self, job_id: int | None = None, *, lease_seconds: float = LEASE_SECONDS) -> Job | None:
-        """Begin work on a queued job, or (None) on the oldest one. None if it isn't queued any more."""
+    def claim(
+        self,
+        job_id: int | None = None,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        channel_id: int | None = None,
+        message_id: int | None = None,
+    ) -> Job | None:
+        """Begin work on a queued job, or (None) on the oldest one. None if it isn't queued any more.
+
+        The ids are of the message that the answer is written in; None leaves what was noted.
+        """
         which = "id = :id" if job_id is not None else "id = (select min(id) from jobs where state = 'queued')"
         sql = (
-            "update jobs set state = 'running', attempts = attempts + 1, holder = :holder, started = :now, "
-            f"lease = :lease where state = 'queued' and {which} returning id"
+            "update jobs set state = 'running', attempts = attempts + 1, holder = :holder, started = :now, lease = :lease, "
+            "channel_id = coalesce(:channel, channel_id), message_id = coalesce(:message, message_id) "
+            f"where state = 'queued' and {which} returning id"
         )
         facts = {"id": job_id, "holder": self._holder, "now": self.now(), "lease": self.now() + lease_seconds}
+        facts |= {"channel": channel_id, "message": message_id}
         with self.database.writing() as db:
             claimed = db.execute(sql, facts).fetchall()
             return self._one(db, claimed[0][0]) if claimed else None
@@ -169,10 +181,6 @@ class Jobs(Part):
         with self.database.writing() as db:
             ended = self._end(db, where, {"id": job_id, "guild": guild, "member": member}, "cancelled", "JobCancelled")
             return bool(ended)
-
-    def reply(self, job_id: int, channel_id: int, message_id: int) -> bool:
-        """Note the message that the answer is written in. False if the member was told already, or the job erased."""
-        return self._update(job_id, {"channel_id": channel_id, "message_id": message_id})
 
     def get(self, job_id: int) -> Job | None:
         """Read any job by its id; None if there is none. (For a member's own jobs use `of`.)"""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import Any
 
 import pytest
 
+from bot.requests import recovery
 from bot.transport.answer import Answer
 from bot.transport.callers import MessageCaller
 from core.errors import StoreBusy
@@ -69,10 +72,15 @@ async def test_a_photo_deleted_while_the_first_reply_is_on_its_way_is_owned_up_t
 
 
 async def test_a_reply_that_could_not_be_noted_is_the_one_that_is_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(*_: object) -> bool:
+    def busy(*_: object, **__: object) -> bool:
         raise StoreBusy(path="here")
 
-    monkeypatch.setattr(world.store.jobs, "reply", busy)
-    await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    with monkeypatch.context() as locked:
+        locked.setattr(world.store.jobs, "claim", busy)
+        locked.setattr(world.store.jobs, "finish", busy)
+        await world.ann.send(world.channel, attachments=[("me.png", photo())])
+    assert "AI-edited" not in text(world.channel.last_message)
+    await recovery.take_up(world.bot, world.store, world.bot.service, before=math.inf)
+    await asyncio.gather(*[run.task for run in world.bot.service.runs.values() if run.task is not None])
     assert "AI-edited" in text(world.channel.last_message)
     assert len(world.channel.history()) == 2

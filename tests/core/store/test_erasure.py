@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -308,6 +310,28 @@ def test_what_an_answered_request_held_leaves_file_and_wal_at_once(store: Store,
     row = answered(store, how)
     assert (scraps(store, row["token"]), scraps(store, row["request"])) == ([], [])
     assert not store.database.wal_due
+
+
+def test_many_answers_at_once_empty_the_wal_together(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [store.jobs.create(HERE, "photo", b"Q" * 200, token="T" * 200, token_expires=9e9) for _ in range(8)]
+    kept, emptied, database = rows(store, "jobs"), [], store.database
+    truncate = database._truncate_wal
+
+    def noted() -> bool:
+        emptied.append(time.monotonic())
+        return truncate()
+
+    monkeypatch.setattr(database, "_truncate_wal", noted)
+    monkeypatch.setattr("core.store.database.TOGETHER_SECONDS", math.inf)
+    with ThreadPoolExecutor(8) as pool:
+        with database.writing():  # until all of them wait for it
+            told = [pool.submit(store.jobs.finish, job.id, told=True) for job in made if job is not None]
+            while database._wipers < 8:
+                time.sleep(0.001)
+        assert all(one.result() for one in told)
+    assert len(emptied) == 1, "the last one did it for all"
+    assert not database.wal_due
+    assert [scraps(store, row["token"]) for row in kept] == [[]] * 8
 
 
 def test_an_answer_waits_for_nobody_who_reads_and_the_next_sweep_empties_the_wal(

@@ -162,7 +162,14 @@ def test_names_places_and_notes_are_kept(store: Store, clock: Clock) -> None:
     store.faces.touch(HERE, face.id)
     after = store.faces.get(HERE, face.id)
     assert (after.name, after.channel_id, after.message_id, after.learned) == ("夏の私", 11, 12, LEARNED)
-    assert after.last_used == clock.at
+    used = clock.at
+    assert after.last_used == used
+    clock.passes(30)
+    store.faces.touch(HERE, face.id)
+    assert store.faces.get(HERE, face.id).last_used == used, "it is known to the minute, which saves a sync of the disk"
+    clock.passes(-3600)
+    store.faces.touch(HERE, face.id)
+    assert store.faces.get(HERE, face.id).last_used == clock.at, "a clock that was set back is followed"
     store.faces.rename(HERE, face.id, None)
     assert store.faces.get(HERE, face.id).name is None
 

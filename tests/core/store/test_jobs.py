@@ -117,9 +117,11 @@ def test_a_shutdown_puts_a_job_back_with_its_progress(store: Store) -> None:
     assert again(store, job).attempts == 1
 
 
-def test_a_reply_is_noted(store: Store, clock: Clock) -> None:
+def test_where_it_is_answered_is_noted_as_the_work_begins(store: Store, clock: Clock) -> None:
     job = accept(store, token="old", token_expires=clock.at + 1)
-    assert store.jobs.reply(job.id, 8, 9)
+    assert store.jobs.claim(job.id, channel_id=8, message_id=9) is not None
+    assert store.jobs.requeue(job.id)
+    assert store.jobs.claim(job.id) is not None, "an unknown place does not replace a known one"
     after = again(store, job)
     assert (after.channel_id, after.message_id, after.token, after.token_expires) == (8, 9, "old", clock.at + 1)
 

@@ -18,10 +18,10 @@ from torch import Tensor
 from core.errors import BadSetting
 from core.generator import Generator
 from core.generator.base import FileGenerator
-from core.generator.progan import ProGAN
-from core.generator.stylegan import StyleGAN
-from core.generator.stylegan2 import StyleGAN2
-from core.generator.stylegan3 import StyleGAN3
+from core.generator.families.progan import ProGAN
+from core.generator.families.stylegan import StyleGAN
+from core.generator.families.stylegan2 import StyleGAN2
+from core.generator.families.stylegan3 import StyleGAN3
 
 _NAME: Final = re.compile(r"(progan|stylegan|stylegan2|stylegan3-[tr])-(\d+)")
 _SIDES: Final = (16, 32, 64, 128, 256, 512, 1024)

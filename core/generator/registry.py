@@ -1,4 +1,4 @@
-"""The families of generators, and the module of each. A new family is a module and one line here."""
+"""Finds the families of generators: each module in `core/generator/families/` is one, and its name is the family's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Final
 
 from safetensors import safe_open
@@ -18,14 +19,8 @@ from core.untrusted import read_as_data
 
 ABOUT: Final = "generator"  # key of the metadata of imported weights: JSON with "family" and "shape"
 
-# Name in the weights' metadata -> module with a `FAMILY`. Imported when a file of that family is loaded.
-FAMILIES: Final = {
-    "mobilestylegan": "core.generator.mobile",
-    "stylegan2": "core.generator.stylegan2",
-    "stylegan3": "core.generator.stylegan3",
-    "stylegan": "core.generator.stylegan",
-    "progan": "core.generator.progan",
-}
+# Names of the families, as the weights' metadata have them. A module is imported when a file of its family is loaded.
+FAMILIES: Final = tuple(sorted(module.name for module in iter_modules([str(Path(__file__).with_name("families"))])))
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def family(name: str) -> Family:
     """Import a family by its name. Raises ModelUnreadable if there is none of that name."""
     if name not in FAMILIES:
         raise ModelUnreadable(name="The generator", reason=f"it is of the family {name!r}; known are {', '.join(FAMILIES)}")
-    found = import_module(FAMILIES[name]).FAMILY
+    found = import_module(f"core.generator.families.{name}").FAMILY
     assert isinstance(found, Family)
     return found
 

@@ -16,7 +16,7 @@ import torch
 from core.compiled import making
 from core.compiled.kept import CodeCache
 from core.generator import Generator
-from core.generator.mobile import MobileStyleGAN
+from core.generator.families.mobilestylegan import MobileStyleGAN
 from core.settings import Settings
 
 HOME = Path(tempfile.gettempdir(), f"egao-test-home-{os.getpid()}")  # whose key signs what these tests publish

@@ -13,7 +13,7 @@ from core.fast.lbfgs import Lbfgs
 from core.fast.train_curvature import SAMPLES, SlopeSet, fit_curvature, score_curvature, slopes_at
 from core.fast.trained import CURVATURE, trained_file
 from core.generator import seed_w
-from core.generator.mobile import MobileStyleGAN
+from core.generator.families.mobilestylegan import MobileStyleGAN
 from core.projection.features import Features, area_downsample
 from core.settings import Settings
 from tests.core.compiled.kit import tiny

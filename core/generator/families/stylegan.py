@@ -20,8 +20,8 @@ from core.generator.base import FileGenerator, NoiseMode, noise_for
 from core.generator.mapping import Mapping, MappingShape
 from core.generator.ops import SLOPE
 from core.generator.reading.parts import state_dict, tensorflow, variables, wanted
+from core.generator.reading.stylegan2 import tensorflow_mapping
 from core.generator.registry import Converted, Family
-from core.generator.stylegan2_files import tensorflow_mapping
 
 _BLUR = torch.tensor([1.0, 2.0, 1.0]) / 4
 

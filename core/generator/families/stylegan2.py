@@ -175,7 +175,7 @@ class StyleGAN2(FileGenerator):
 
 
 def _convert(tree: Any) -> Converted | None:
-    from core.generator.stylegan2_files import convert  # here: those who only draw need no readers
+    from core.generator.reading.stylegan2 import convert  # here: those who only draw need no readers
 
     return convert(tree)
 

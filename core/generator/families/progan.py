@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from core.errors import ModelRefused
 from core.generator.base import FileGenerator
+from core.generator.families.stylegan import doubling
 from core.generator.ops import SLOPE, unit
 from core.generator.reading.parts import state_dict, wanted
 from core.generator.registry import Converted, Family
-from core.generator.stylegan import doubling
 
 
 class ProGAN(FileGenerator):

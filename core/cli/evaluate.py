@@ -58,6 +58,8 @@ def evaluate(
     the same person. Latents are kept as `egao edit` keeps them. Needs the extra `eval`.
     """
     asked, surfaces, shown = _strengths(strengths), _surfaces(surface), expression_named(expression)
+    if not any(shown.at(one) is shown for one in asked):
+        raise BadSetting(name="--strengths", reason=f"{shown.name} can only be put on a face, which takes one above 0")
     settings = settings_for(named)
     editor = Editor(Models(settings))
     trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion, shown), asked, surfaces)

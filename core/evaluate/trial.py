@@ -86,11 +86,15 @@ class Trial:
         self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
 
     def run(self, subject: Subject, expression: Expression) -> Iterator[Row]:
-        """Yield one row for each strength and surface; in the photo, strengths at which the face is lost are left out."""
+        """Yield one row for each strength and surface; in the photo, strengths at which the face is lost are left out.
+
+        A variation (smile-closed) is put on alone: strengths at which its main expression would be drawn are left out too.
+        """
+        asked = [one for one in self.asked if expression.at(one) is expression]
         before = self.looker.look(subject.aligned.image)
         began = time.perf_counter()
         scale = self.editor.scale(subject.ws, expression, subject.aligned.image)
-        variants = self.editor.variants(subject.ws, self.asked, expression, scale, judge=False)
+        variants = self.editor.variants(subject.ws, asked, expression, scale, judge=False)
         drawing = (time.perf_counter() - began) / len(variants)
         if CROP in self.surfaces:
             for variant in variants:

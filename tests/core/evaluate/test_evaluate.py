@@ -21,8 +21,8 @@ from core.evaluate.look import Looker, difference
 from core.evaluate.seam import outside, seam
 from core.evaluate.subjects import generated
 from core.evaluate.summary import summary, tables
-from core.evaluate.trial import CROP, PHOTO, Row, Subject
-from core.expressions import default
+from core.evaluate.trial import CROP, PHOTO, Row, Subject, Trial
+from core.expressions import default, load
 from core.settings import Settings
 
 SEED = 5003
@@ -185,11 +185,21 @@ def test_what_is_not_installed_is_a_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
-    [(["--strengths", "1,two"], "numbers with commas"), (["--strengths", "9"], "-5 to 5"), (["--surface", "moon"], "none of")],
+    [
+        (["--strengths", "1,two"], "numbers with commas"),
+        (["--strengths", "9"], "-5 to 5"),
+        (["--surface", "moon"], "none of"),
+        (["--expression", "smile-closed", "--strengths", "-1,0"], "can only be put on a face"),
+    ],
 )
 def test_bad_options_are_sentences(options: list[str], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=sentence):
         CliRunner().invoke(app, ["evaluate", "--seeds", "5003", *options, "-o", str(tmp_path)], catch_exceptions=False)
+
+
+def test_a_variation_is_tried_where_it_is_drawn_itself(looker: Looker, editor: Editor, subject: Subject) -> None:
+    rows = Trial(editor, looker, [-1, 0, 1], [CROP]).run(subject, load("smile-closed"))
+    assert [row.asked for row in rows] == [1]
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from core.executor.worker.process import ProcessLauncher
 from core.settings import Settings
 
 log = logging.getLogger("core.executor.worker")
-_BACKLOG: Final = 8 * PIECE  # bytes that may wait to be asked for; then the worker is not listened to
+_BACKLOG: Final = 2 * PIECE  # bytes that may wait to be asked for; then the worker is not listened to
 # what the bot decides: what its members' work is to be like. Where files lie and what a worker may touch is the node's.
 _OF_THE_BOT: Final = (
     "generator", "max_pixels", "max_bytes", "gates", "gate_explicit", "gate_young", "log_level", "projection_steps",

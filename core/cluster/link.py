@@ -17,7 +17,7 @@ from core.executor.protocol.messages import FromWorker, Log, ToWorker
 from core.executor.worker.process import WorkerLog, shown
 
 log = logging.getLogger(__name__)
-_FULL: Final = 8 * PIECE  # bytes of frames that wait to be taken; then the node is not listened to
+_FULL: Final = 2 * PIECE  # bytes of frames that wait to be taken; then the node is not listened to
 _LONGEST_ENDING: Final = 4000  # letters
 
 
@@ -80,7 +80,8 @@ class NodeLink:
                 frame = wire.encode(await self._outbox.get())
                 for piece in _pieces(frame):
                     sealed = sealer.seal(piece)
-                    await asyncio.get_running_loop().sock_sendall(self._sock, RECORD.pack(len(sealed)) + sealed)
+                    for part in (RECORD.pack(len(sealed)), sealed):  # apart: joined, a photo would be copied once more
+                        await asyncio.get_running_loop().sock_sendall(self._sock, part)
         except OSError:
             self.stop()
         except BadFrame:

@@ -24,8 +24,8 @@ STORE_BYTES: Final = 80 << 20  # of Ray's object store, which nothing of egao's 
 # Records pass inside calls, never through the store, and nothing is ever written to disk for want of memory.
 SYSTEM: Final = {
     "automatic_object_spilling_enabled": False,
-    "max_direct_call_object_size": 4 * PIECE,
-    "task_rpc_inlined_bytes_limit": 64 * PIECE,
+    "max_direct_call_object_size": 2 * PIECE,
+    "task_rpc_inlined_bytes_limit": 16 * PIECE,
     "enable_timeline": False,
     "task_events_report_interval_ms": 0,  # no history of calls is kept
     "health_check_period_ms": 1000,

@@ -15,6 +15,7 @@ import pytest
 
 from core.cluster.fleet import Cluster
 from core.cluster.identity import Identity
+from core.cluster.wording import PIECE
 from core.errors import ShuttingDown
 from core.executor import Executor, FindFaces, Progress, Project
 from core.settings import Settings
@@ -54,6 +55,7 @@ async def test_an_unlike_node_gets_no_work_and_who_asks_keeps_a_place(
     assert "gets no work: it " in caplog.text
 
 
+@pytest.mark.long
 async def test_a_node_that_falls_silent_loses_nothing_and_its_projection_goes_on(head: Settings) -> None:
     seen: list[Progress] = []
     stopped: list[int] = []
@@ -77,6 +79,16 @@ async def test_a_node_that_falls_silent_loses_nothing_and_its_projection_goes_on
                 os.kill(pid, signal.SIGKILL)
 
 
+async def test_a_photo_of_several_records_crosses_whole_and_so_does_its_answer(head: Settings) -> None:
+    photo = os.urandom(PIECE) + bytes(1 << 20) + os.urandom(PIECE)
+    async with executor_of(head, SAME) as ours:
+        found = await ours.submit(FindFaces(photo), ANN)
+        assert found.faces[0].thumbnail == photo[: 8 << 20][::-1]
+        again = await ours.submit(FindFaces(b"photo"), ANN)
+        assert again.faces[0].thumbnail == b"otohp", "and what follows is not mixed up with it"
+
+
+@pytest.mark.long
 async def test_a_head_that_is_started_anew_is_found_and_what_waited_is_done() -> None:
     seen: list[Progress] = []
     with tempfile.TemporaryDirectory(prefix="egao") as folder:

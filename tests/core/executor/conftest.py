@@ -1,4 +1,7 @@
-"""Runs what is marked with `either_link` twice: over worker processes of this machine, and over a node of Ray."""
+"""Runs what uses `either_link` twice: over worker processes of this machine, and, as a long test, over a node of Ray.
+
+What uses `both_links` runs over Ray in `make test` too, where Ray is installed: one file, which shows the link at work.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,19 @@ def head() -> Iterator[Settings]:
             yield settings
 
 
-@pytest.fixture(params=["process", pytest.param("ray", marks=_WITHOUT)])
+@pytest.fixture(params=["process", pytest.param("ray", marks=[_WITHOUT, pytest.mark.long])])
 def either_link(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Have the executors of this test start their workers over this kind of link."""
+    return _link(request, monkeypatch)
+
+
+@pytest.fixture(params=["process", pytest.param("ray", marks=_WITHOUT)])
+def both_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Do as `either_link`, in `make test` too."""
+    return _link(request, monkeypatch)
+
+
+def _link(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "ray":
         from tests.core.cluster.kit import NodeLaunchers
 

@@ -327,7 +327,7 @@ async def test_nothing_asks_the_system_about_a_worker_that_is_heard(monkeypatch:
         return 0.0
 
     monkeypatch.setattr(Starved, "seconds", seconds)
-    async with executor(patience=replace(QUICKLY, silence=60.0)) as ours:
+    async with executor(patience=replace(QUICKLY, silence=600.0)) as ours:
         assert await ours.submit(FindFaces(b"compute 0.5"), ANN)  # half a second: it is looked at every tenth
         assert not asked
     async with executor(patience=replace(QUICKLY, silence=5.0)) as ours:  # a fiftieth of it is less than the work takes

@@ -16,7 +16,7 @@ from core.executor.protocol.messages import Forget
 from core.executor.protocol.shared import Held, Sent
 from tests.core.executor.kit import ANN, executor, listen, photos_in, pid_of, until
 
-pytestmark = pytest.mark.usefixtures("either_link")
+pytestmark = pytest.mark.usefixtures("both_links")
 
 PHOTO = b"steps 0 " + bytes(100_000)  # what the workbench is to do stands in it
 

@@ -1,6 +1,7 @@
-"""The real bot with its workers on a node of Ray, before a Discord on loopback, with the real weights.
+"""The real bot with its workers on nodes of Ray, before a Discord on loopback.
 
-The node is in a network namespace of its own, as on another machine.
+Each node is in a network namespace of its own, as on another machine. The weights are real where one node works; where nodes are
+killed, cut off and paused, a workbench without weights puts the photo's mark in each picture.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from core.cluster.identity import Identity
 from core.settings import Settings
 from tests.core.cluster.kit import needs_ray, running_head, running_node, settings_in
 from tests.core.cluster.net import Net
+from tests.discord import cluster
 from tests.discord.process import BotProcess
 from tests.discord.stage import WORKING, Stage, answered, opened, picture, strength_of
 
@@ -92,3 +94,19 @@ async def test_before_there_is_a_node_a_photo_keeps_a_place_and_then_it_is_answe
     assert strength_of(smiling) == 2.0
     assert picture(smiling, "edited").data != kept
     assert picture(smiling, "original").sha256 == picture(result, "original").sha256
+
+
+@pytest.mark.long
+async def test_whatever_happens_to_nodes_bot_and_head_every_request_is_answered_once_and_nothing_is_in_clear() -> None:
+    with tempfile.TemporaryDirectory(prefix="eg") as folder:  # a short name: sockets are in it
+        report = await cluster.run(Path(folder), requests=500)
+    assert (report["lost"], report["doubled"], report["misdirected"]) == (0, 0, 0), report["failures"]
+    assert report["accepted"] >= 500
+    assert report["told why not"] <= report["accepted"] / 20, report["reasons"]
+    assert report["pictures checked"] >= 500
+    assert set(report["troubles"]) == {*cluster.TROUBLES, *cluster.ONCE}
+    assert report["files in clear"] == []
+    wire = report["on the wire"]
+    assert set(wire["in clear"].values()) == {0}, wire
+    assert wire["control"] >= 1, "the listener hears"
+    assert wire["bytes"] > 10 << 20

@@ -135,11 +135,15 @@ def running_head(home: Path, temp: Path, workers: str = "cpu-1", wall: str = "on
     port = free_port()
     own = own or address_here()
     with running_node(home, temp, port=port, workers=workers, wall=wall, own=own):
-        address = f"{own}:{port}"
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((own, port), 1):
-                break
-            assert time.monotonic() < deadline, (home / "node.log").read_text()[-2000:]
-            time.sleep(0.2)
-        yield settings_in(home, address)
+        wait_for_head(home, own, port)
+        yield settings_in(home, f"{own}:{port}")
+
+
+def wait_for_head(home: Path, own: str, port: int) -> None:
+    """Wait until a head that was started listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection((own, port), 1):
+            return
+        assert time.monotonic() < deadline, (home / "node.log").read_text()[-2000:]
+        time.sleep(0.2)

@@ -10,26 +10,24 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import random
-import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from core.cluster.fleet import Cluster
+from core.cluster.secret import secret_file
 from core.errors import EgaoError
 from core.executor import Capacity, Executor, FindFaces, Patience, Project, Render
 from core.executor.kinds import Asks
 from core.settings import Settings
-from tests.core.cluster.kit import SAME, descendants, end, running_head, running_node, settings_in
+from tests.core.cluster.kit import SAME, running_head, settings_in
+from tests.core.cluster.machines import Machine, in_clear
 from tests.core.cluster.net import Net, Wiretap
 from tests.core.executor.kit import COSTS, CREATE, Someone
 
@@ -37,48 +35,6 @@ MARK: Final = b"a-face-in-clear"
 CONTROL: Final = b"a-postcard-to-be-seen"  # sent in clear, so that a listener who hears nothing is found out
 PATIENCE: Final = Patience(start=60, silence=60, cancel=10, stop=2, backoff=0.1, despair=600)
 ROOMY: Final = Capacity(waiting=2000, per_guild=2000, per_member=2000)
-
-
-class Machine:
-    """One machine of the network: a node that can be started, killed, paused and cut off."""
-
-    def __init__(self, net: Net, number: int, folder: Path, head: Settings) -> None:
-        self.folder, self._net, self._number, self._head = folder, net, number, head
-        self._home = folder / "home"
-        self._home.mkdir(parents=True, mode=0o700)
-        shutil.copy(head.home / "cluster.key", self._home)
-        self._stack = contextlib.ExitStack()
-        self._node: subprocess.Popen[bytes] | None = None
-        self.lives = 0
-
-    def start(self) -> None:
-        self.lives += 1
-        inside, own = self._net.inside(self._number), self._net.address(self._number)
-        temp = self.folder / f"ray{self.lives}"
-        node = running_node(self._home, temp, head=self._head.cluster, workers="cpu-1", own=own, inside=inside)
-        self._node = self._stack.enter_context(node)
-
-    def kill(self) -> None:
-        if self._node is not None:
-            end(self._node)
-            self._node = None
-
-    def pause(self, paused: bool) -> None:
-        if self._node is not None:
-            for pid in (self._node.pid, *descendants(self._node.pid)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGSTOP if paused else signal.SIGCONT)
-
-    def cut(self, cut: bool) -> None:
-        (self._net.cut if cut else self._net.mend)(self._number)
-
-    @property
-    def running(self) -> bool:
-        return self._node is not None and self._node.poll() is None
-
-    def close(self) -> None:
-        self.kill()
-        self._stack.close()
 
 
 def ask(number: int) -> tuple[Asks[Any], Callable[[Any], bool]]:
@@ -92,24 +48,25 @@ def ask(number: int) -> tuple[Asks[Any], Callable[[Any], bool]]:
     return Render(words, (1.0, 2.0)), lambda answer: answer.pictures == (words + b" 1", words + b" 2")
 
 
-async def trouble(machines: list[Machine], seconds: float, over: asyncio.Event, told: Counter[str]) -> None:
+async def trouble(net: Net, machines: list[Machine], seconds: float, over: asyncio.Event, told: Counter[str]) -> None:
     """Do one thing after the other to one machine after the other, and let it come back."""
     chance = random.Random(7)  # the same order each time
     for number in range(10**6):
         await asyncio.sleep(seconds)
         if over.is_set():
             return
-        machine, what = machines[number % len(machines)], ("kill", "cut", "pause")[chance.randrange(3)]
+        which = number % len(machines)
+        machine, what = machines[which], ("kill", "cut", "pause")[chance.randrange(3)]
         told[what] += 1
-        sys.stderr.write(f"{time.monotonic():.0f} {what} machine {machines.index(machine)}\n")
+        sys.stderr.write(f"{time.monotonic():.0f} {what} machine {which}\n")
         if what == "kill":
             await asyncio.to_thread(machine.kill)
         elif what == "cut":
-            machine.cut(True)
+            net.cut(which)
         else:
             machine.pause(True)
         await asyncio.sleep(seconds * 2)
-        machine.cut(False)
+        net.mend(which)
         machine.pause(False)
         await asyncio.sleep(1)
         if not machine.running:
@@ -118,22 +75,7 @@ async def trouble(machines: list[Machine], seconds: float, over: asyncio.Event, 
             machine.start()
 
 
-def places_of(root: Path) -> Iterator[Path]:
-    """Every file that a node may have written, what lies in memory by name included."""
-    yield from (path for path in root.rglob("*") if path.is_file())
-    yield from (path for path in Path("/dev/shm").rglob("*") if path.is_file())  # Ray's store is there
-
-
-def in_clear(root: Path) -> list[str]:
-    found = []
-    for path in places_of(root):
-        with contextlib.suppress(OSError):
-            if MARK in path.read_bytes():
-                found.append(str(path.relative_to(root)) if path.is_relative_to(root) else str(path))
-    return found
-
-
-async def run(settings: Settings, machines: list[Machine], requests: int, pause: float) -> dict[str, Any]:
+async def run(settings: Settings, net: Net, machines: list[Machine], requests: int, pause: float) -> dict[str, Any]:
     """Ask everything of the cluster while it is in trouble."""
     answers: Counter[int] = Counter()
     wrong: list[int] = []
@@ -143,7 +85,7 @@ async def run(settings: Settings, machines: list[Machine], requests: int, pause:
     began = time.monotonic()
     fleet = Cluster(settings, SAME)
     async with Executor(settings, CREATE, capacity=ROOMY, patience=PATIENCE, costs=COSTS, split=False, fleet=fleet) as executor:
-        troubling = asyncio.create_task(trouble(machines, pause, over, told))
+        troubling = asyncio.create_task(trouble(net, machines, pause, over, told))
 
         async def one(number: int) -> None:
             await asyncio.sleep(number * 0.3)
@@ -187,17 +129,23 @@ def main() -> None:
         home.mkdir(mode=0o700)
         settings_in(home)
         settings = stack.enter_context(running_head(home, root / "ray0", workers="", own=net.here))
-        machines = [Machine(net, number, root / f"m{number}", settings) for number in range(net.count)]
+        machines = [
+            Machine(
+                root / f"m{number}", secret_file(settings), head=settings.cluster, own=net.address(number),
+                inside=net.inside(number),
+            )
+            for number in range(net.count)
+        ]  # fmt: skip
         for machine in machines:
             stack.callback(machine.close)
             machine.start()
         tap = stack.enter_context(Wiretap(net.bridge, (MARK, CONTROL)))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as postcard:
             postcard.sendto(CONTROL, (net.address(0), 9))
-        report = asyncio.run(run(settings, machines, options.requests, options.pause))
+        report = asyncio.run(run(settings, net, machines, options.requests, options.pause))
         report |= {
             "on the wire": {"bytes": tap.bytes, "in clear": tap.found[MARK], "control": tap.found[CONTROL]},
-            "files in clear": in_clear(root),
+            "files in clear": in_clear(machines, (MARK,)),
         }
     text = json.dumps(report, indent=1)
     sys.stdout.write(text + "\n")

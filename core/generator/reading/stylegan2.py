@@ -87,8 +87,11 @@ def _nvidia(record: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def nvidia_mapping(mapping: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the shape and the weights, with w_avg, of the mapping network of NVIDIA's PyTorch generators. Raises ModelRefused."""
-    tensors: dict[str, Tensor] = {"w_avg": numbers(mapping, "w_avg")}
+    """Read the shape and the weights of the mapping network of NVIDIA's PyTorch generators, and w_avg, where it was tracked.
+
+    Raises ModelRefused.
+    """
+    tensors: dict[str, Tensor] = {"w_avg": numbers(mapping, "w_avg")} if has_numbers(mapping, "w_avg") else {}
     layers = 0
     while has_module(mapping, f"fc{layers}"):
         weight, bias = dense(module(mapping, f"fc{layers}"))
@@ -96,9 +99,9 @@ def nvidia_mapping(mapping: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
         layers += 1
     if not layers:
         raise ModelRefused(reason="its mapping network has no layers")
-    first = tensors["mapping_network.layers.0.weight"]
+    first, last = (tensors[f"mapping_network.layers.{index}.weight"] for index in (0, layers - 1))
     shape = {
-        "z_dim": int(option(mapping, "z_dim")), "w_dim": len(tensors["w_avg"]), "layers": layers, "hidden": len(first),
+        "z_dim": int(option(mapping, "z_dim")), "w_dim": len(last), "layers": layers, "hidden": len(first),
         "activation": option(module(mapping, "fc0"), "activation"),
     }  # fmt: skip
     if has_module(mapping, "embed"):
@@ -135,7 +138,12 @@ def _nvidia_layer(layer: Record) -> dict[str, Tensor]:
     side = int(option(layer, "resolution"))
     if not 0 < side <= 8192:
         raise ModelRefused(reason=f"a layer of {side} pixels")
-    return made | {"noise": torch.zeros(side, side), "noise_strength": torch.zeros(())}  # a generator without noise
+    return made | _no_noise(side)
+
+
+def _no_noise(side: int) -> dict[str, Tensor]:
+    """Make a layer's part of noise for a generator that was trained without any: of no strength."""
+    return {"noise": torch.zeros(side, side), "noise_strength": torch.zeros(())}
 
 
 def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -154,7 +162,7 @@ def _tensorflow(network: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
     tensors["constant"] = wanted(found, "synthesis/4x4/Const/const")[0]
     channels = []
     for index, side in enumerate(sides):
-        made = _tensorflow_block(found, side, sides[-1])
+        made = _tensorflow_block(found, side, sides[-1], noisy=known.get("use_noise", True) is not False)
         channels.append(len(made["second.weight"]))
         tensors |= _named(f"blocks.{index}", made)
     line = torch.tensor([float(tap) for tap in known.get("resample_kernel") or [1, 3, 3, 1]])
@@ -207,17 +215,20 @@ def tensorflow_mapping(found: dict[str, Tensor], known: dict[str, Any], gain: fl
     return shape | {"z_dim": inputs - embedded}, tensors
 
 
-def _tensorflow_block(found: dict[str, Tensor], side: int, last: int) -> dict[str, Tensor]:
+def _tensorflow_block(found: dict[str, Tensor], side: int, last: int, noisy: bool) -> dict[str, Tensor]:
     place, number = f"synthesis/{side}x{side}", side.bit_length() * 2  # log2 of the side is one less than its bits
     pairs = [("first", "Conv0_up", number - 7), ("second", "Conv1", number - 6)] if side > 4 else [("second", "Conv", 0)]
     made: dict[str, Tensor] = {}
     for ours, theirs, index in pairs:
         weight = _convolution(wanted(found, f"{place}/{theirs}/weight"))
         weight = weight.flip(2, 3) if ours == "first" else weight
-        strength, noise = wanted(found, f"{place}/{theirs}/noise_strength"), wanted(found, f"synthesis/noise{index}")
+        noise = _no_noise(side)
+        if noisy:
+            strength = wanted(found, f"{place}/{theirs}/noise_strength").reshape(())
+            noise = {"noise": wanted(found, f"synthesis/noise{index}")[0, 0], "noise_strength": strength}
         made |= _named(ours, {
             **_tensorflow_style(found, f"{place}/{theirs}"), "weight": weight, "bias": wanted(found, f"{place}/{theirs}/bias"),
-            "noise": noise[0, 0], "noise_strength": strength.reshape(()),
+            **noise,
         })  # fmt: skip
     torgb = "synthesis/ToRGB_lod0" if side == last and "synthesis/ToRGB_lod0/weight" in found else f"{place}/ToRGB"
     if f"{torgb}/weight" in found:

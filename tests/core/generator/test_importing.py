@@ -19,7 +19,9 @@ from core.cli import app
 from core.errors import BadSetting, EgaoError, ModelRefused, NoSuchGenerator
 from core.generator import load_generator
 from core.generator.importing import import_generator
+from core.generator.latent import w_statistics
 from core.generator.reading import read_published
+from core.generator.registry import load_file
 from core.settings import Settings
 from core.weights.installed import installed
 from tests.core.generator.published_kit import FOLDER, Kept, names_of_published_code, write_case
@@ -183,6 +185,20 @@ def test_lists_that_double_at_each_level_take_no_memory(tmp_path: Path) -> None:
     assert isinstance(read_published(tmp_path / "laughs.pkl"), list)
 
 
+def changed_case(case: str, changes: dict[tuple[str, ...], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The published file of a case, with entries of its description replaced."""
+    about = json.loads((FOLDER / f"{case}.json").read_text())
+    for path, value in changes.items():
+        place = about
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / f"{case}.json").write_text(json.dumps(about))
+    monkeypatch.setattr("tests.core.generator.published_kit.FOLDER", tmp_path / "published")
+    return write_case(case, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -196,15 +212,33 @@ def test_lists_that_double_at_each_level_take_no_memory(tmp_path: Path) -> None:
 def test_a_generator_of_other_parts_is_refused_with_a_sentence(
     path: tuple[str, ...], value: Any, own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    about = json.loads((FOLDER / "stylegan2-skip.json").read_text())
-    place = about
-    for name in path[:-1]:
-        place = place[name]
-    place[path[-1]] = value
-    (tmp_path / "published").mkdir()
-    (tmp_path / "published" / "stylegan2-skip.json").write_text(json.dumps(about))
-    monkeypatch.setattr("tests.core.generator.published_kit.FOLDER", tmp_path / "published")
     with pytest.raises(EgaoError) as caught:
-        import_generator(own, write_case("stylegan2-skip", tmp_path))
+        import_generator(own, changed_case("stylegan2-skip", {path: value}, tmp_path, monkeypatch))
     assert isinstance(caught.value, ModelRefused)
     assert not list(own.home.rglob("*.safetensors"))
+
+
+def test_a_generator_whose_training_tracked_no_mean_is_imported_with_a_measured_one(
+    own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = load_file(import_generator(own, write_case("stylegan2-skip", tmp_path), "usual").file)
+    untracked = changed_case("stylegan2-skip", {("tree", "modules", "mapping", "buffers"): {}}, tmp_path, monkeypatch)
+    measured = load_file(import_generator(own, untracked, "untracked").file)
+    assert torch.equal(measured.w_average(), w_statistics(usual)[0])
+    ws = usual.broadcast(usual.w_average()[None])
+    assert torch.equal(measured.synthesis(ws), usual.synthesis(ws))
+
+
+def test_a_generator_of_tensorflow_that_was_trained_without_noise_draws_without(
+    own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy: Any = load_file(import_generator(own, write_case("stylegan2-tensorflow", tmp_path), "noisy").file)
+    about = json.loads((FOLDER / "stylegan2-tensorflow.json").read_text())
+    silent = {name: shape for name, shape in about["synthesis"].items() if "noise" not in name}
+    changes = {("synthesis",): silent, ("options", "use_noise"): False}
+    file = changed_case("stylegan2-tensorflow", changes, tmp_path, monkeypatch)
+    quiet: Any = load_file(import_generator(own, file, "quiet").file)
+    ws = noisy.broadcast(noisy.w_average()[None])
+    with torch.inference_mode():
+        assert torch.equal(quiet.synthesis(ws), noisy.synthesis(ws, noise_mode="none"))
+        assert not torch.allclose(quiet.synthesis(ws), noisy.synthesis(ws), atol=1e-2)

@@ -7,9 +7,12 @@ so that the motion of the jaw fades out in a band of neck or background instead 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.faces.native import media_pipe
 
 Points = NDArray[np.float64]  # [V, 2], x and y in pixels from the corner (0, 0)
 
@@ -72,9 +75,7 @@ def with_rim(points: Points) -> Points:
 @cache
 def triangles() -> NDArray[np.intp]:
     """List the triangles as indices [T, 3] into the points of `with_rim`: first in the mouth, then in the eyes, then the rest."""
-    from mediapipe.tasks.python.vision import FaceLandmarksConnections
-
-    edges = FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION  # three edges a triangle, one after the other
+    edges = _tesselation()  # three edges a triangle, one after the other
     skin = [(edges[i].start, edges[i].end, edges[i + 1].end) for i in range(0, len(edges), 3)]
     assert all(len(set(triangle)) == 3 for triangle in skin)
     filled = [triangle for above, below in (LIPS_INSIDE, *EYES) for triangle in _strip(above, below)]
@@ -86,15 +87,17 @@ def triangles() -> NDArray[np.intp]:
     return np.array(filled + skin + band, dtype=np.intp)
 
 
+def _tesselation() -> Any:
+    return media_pipe().tasks.vision.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION
+
+
 @cache
 def neighbours() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """List the start and the end of every edge of the surface, two arrays [E]; each edge is there in both directions.
 
     The rim and the triangles that fill eyes and mouth are left out.
     """
-    from mediapipe.tasks.python.vision import FaceLandmarksConnections
-
-    pairs = {(c.start, c.end) for c in FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION}
+    pairs = {(c.start, c.end) for c in _tesselation()}
     both = np.array(sorted(pairs | {(b, a) for a, b in pairs}), dtype=np.intp)
     return both[:, 0], both[:, 1]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import sys
 import weakref
 import zipfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,13 +38,28 @@ class RawFace:
     transformation: NDArray[np.float64]  # [4, 4]: canonical face -> camera; x to the right, y up, z to the viewer
 
 
+def media_pipe() -> Any:
+    """Import MediaPipe, late because of its hundred megabytes, and without Matplotlib, which takes longer than all the rest.
+
+    MediaPipe imports that for the sake of one function that plots landmarks in space, which nobody here calls.
+    """
+    plots = ("matplotlib", "matplotlib.pyplot")
+    absent = () if "mediapipe" in sys.modules else tuple(name for name in plots if name not in sys.modules)
+    sys.modules.update((name, ModuleType(name)) for name in absent)
+    try:
+        import mediapipe
+
+        return mediapipe
+    finally:
+        for name in absent:  # who does plot gets the real one
+            del sys.modules[name]
+
+
 class Native:
     """Detector and landmarker from one bundle of bytes. Use it from one thread; `close` frees them."""
 
     def __init__(self, bundle: bytes) -> None:
-        import mediapipe  # 0.5 s, and a hundred megabytes
-
-        self._mp: Any = mediapipe
+        self._mp = media_pipe()
         while _ABANDONED:
             _close(*_ABANDONED.popleft())
         with _silent():
@@ -97,24 +114,23 @@ def _close_all() -> None:
 
 
 def _detector(bundle: bytes) -> Any:
-    from mediapipe.tasks.python import BaseOptions, vision
-
+    tasks = media_pipe().tasks
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         model = archive.read(_DETECTOR)
-    options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model), min_detection_confidence=NOTED)
-    return vision.FaceDetector.create_from_options(options)
+    base = tasks.BaseOptions(model_asset_buffer=model)
+    options = tasks.vision.FaceDetectorOptions(base_options=base, min_detection_confidence=NOTED)
+    return tasks.vision.FaceDetector.create_from_options(options)
 
 
 def _landmarker(bundle: bytes) -> Any:
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_buffer=bundle),
+    tasks = media_pipe().tasks
+    options = tasks.vision.FaceLandmarkerOptions(
+        base_options=tasks.BaseOptions(model_asset_buffer=bundle),
         num_faces=_FACES,
         output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
     )
-    return vision.FaceLandmarker.create_from_options(options)
+    return tasks.vision.FaceLandmarker.create_from_options(options)
 
 
 def _close(*tasks: Any) -> None:

@@ -93,7 +93,6 @@ def main(fd: int) -> None:
     confine(setup)
     channel = Channel(sock)
     logging.basicConfig(level=setup.settings.log_level.upper(), handlers=[ChannelHandler(channel)], format="%(message)s")
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # MediaPipe brings it along; it warns that it may write no cache
     _wall_in(setup)
     inbox: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
     threading.Thread(target=channel.listen, args=(inbox,), daemon=True, name="listen").start()

@@ -213,6 +213,7 @@ from core.settings import Settings
 settings = Settings.load({"EGAO_CACHE": sys.argv[1]})
 finder = FaceFinder(settings)
 print(len(finder.find(load_photo(pathlib.Path(sys.argv[2]), settings).pixels)))
+assert not any(name.startswith("matplotlib") for name in sys.modules), "it takes longer than MediaPipe, and nothing here plots"
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(settings.cache), str(astronaut_path)], capture_output=True, text=True, check=True,

@@ -7,6 +7,7 @@ whose parts it holds:
     directions/NAME.safetensors    egao directions fit
     seeds/labels.npz               egao seeds export
     starts/seeds.safetensors       egao train starts
+    starts/average.safetensors     comes with egao: what `w_statistics` computes in a second
     fast/preview-head.safetensors  egao train preview-head
     fast/encoder.safetensors       egao train encoder
     fast/curvature.safetensors     egao train curvature
@@ -27,6 +28,7 @@ from core.untrusted import read_as_data
 SHIPPED: Final = Path(str(files("data"))) / "generators"
 ABOUT: Final = "generator.toml"
 LABELS, STARTS, MAPS = "seeds/labels.npz", "starts/seeds.safetensors", "reach/maps.safetensors"
+AVERAGE: Final = "starts/average.safetensors"
 FAST: Final = "fast"  # folder of the networks of the fast projection
 PREVIEW, ENCODER, CURVATURE = "preview-head.safetensors", "encoder.safetensors", "curvature.safetensors"
 CURVES: Final = "curves/{}.safetensors"  # of the expression of that name

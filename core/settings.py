@@ -104,6 +104,16 @@ class Settings(BaseModel):
             raise ValueError(getattr(error, "strerror", None) or "it holds a null character") from None
         return folder
 
+    @field_validator("cluster")
+    @classmethod
+    def _head(cls, cluster: str) -> str:
+        """Check that this could be a head. Raises ValueError: a bot would look for its nodes for ever."""
+        host, _, port = cluster.rpartition(":")
+        number = int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0
+        if cluster in ("", "auto") or (host and 0 < number < 1 << 16):
+            return cluster
+        raise ValueError("name the head as HOST:PORT, or say auto on a machine that is a node itself")
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, operator: bool = False) -> Self:
         """Read settings from `environ`, or else from the process's environment and, for what is not set there, from `.env`.

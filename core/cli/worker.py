@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from ipaddress import IPv4Address
 from typing import Annotated
 
 import typer
@@ -30,6 +32,8 @@ def worker(
     if new_secret:
         typer.echo(f"{make_secret(settings)}\nCopy it into EGAO_HOME of every machine; whoever has it is of the cluster.")
         return
+    if ip and not _is_address(ip):
+        raise BadSetting(name="--ip", reason=f"{ip} is no IPv4 address")
     if not head:
         join = join or settings.cluster
         if ":" not in join:
@@ -38,3 +42,10 @@ def worker(
             raise BadSetting(name="--workers", reason="a node that is no head has at least one")
         join = numeric(join)
     run(settings, ip or own_address("" if head else join), "" if head else join, workers)
+
+
+def _is_address(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        IPv4Address(text)
+        return True
+    return False

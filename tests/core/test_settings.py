@@ -91,6 +91,7 @@ def test_home_and_cache_follow_the_desktop_convention(monkeypatch: pytest.Monkey
         ("EGAO_HTTP_PORT", "65536"),
         ("EGAO_MAX_PIXELS", "0"),
         ("EGAO_NO_SUCH_THING", "1"),
+        *(("EGAO_CLUSTER", wrong) for wrong in ("somewhere", ":6379", "head:port", "head:0", "head:65536", "head:6379999999")),
     ],
 )
 def test_a_wrong_value_is_one_sentence_that_names_the_variable(variable: str, value: str) -> None:
@@ -98,6 +99,11 @@ def test_a_wrong_value_is_one_sentence_that_names_the_variable(variable: str, va
         Settings.load({variable: value})
     assert variable in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("right", ["", "auto", "head:6379", "10.0.0.1:65535"])
+def test_a_head_has_a_host_and_a_port(right: str) -> None:
+    assert Settings.load({"EGAO_CLUSTER": right}).cluster == right
 
 
 @pytest.mark.parametrize("written", ["DISCORD_TOKEN=x\n".encode("utf-16"), b"EGAO_HOME=/d\xe9j\xe0\n", b"\0\xff" * 50])

@@ -39,11 +39,14 @@ from tests.core.occlusion.things import before
 pytestmark = pytest.mark.slow
 
 SIDE = 384  # pixels of a person's picture
+PARTS = core.gates._PARTS
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _each_look_once() -> Iterator[None]:
-    with each_look_once():
+# Beside the whole photo the largest of its parts, or all 17 (over a second); test_explicit_look asks what they are for.
+@pytest.fixture(scope="module", autouse=True, params=[PARTS[:1], pytest.param(PARTS, marks=pytest.mark.long)], ids=["4", "17"])
+def _each_look_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    with each_look_once(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core.gates, "_PARTS", request.param)
         yield
 
 
@@ -309,6 +312,7 @@ def test_a_look_can_be_left_after_a_few_of_the_networks_looks(
 
         return count
 
+    monkeypatch.setattr(core.gates, "_PARTS", PARTS)
     native = bench.models.finder._native
     for owner, name in ((native, "detect"), (native, "landmarks"), (core.gates, "_run")):
         monkeypatch.setattr(owner, name, counted(getattr(owner, name)))

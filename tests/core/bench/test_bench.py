@@ -19,7 +19,7 @@ from core.bench.architectures import random_generator
 from core.bench.generators import bench_generators
 from core.bench.hostile import bench_hostile
 from core.bench.projecting import bench_projecting
-from core.bench.quality import MEASURES, Judge, SecondDistance
+from core.bench.quality import MEASURES, Judge
 from core.bench.report import draw_quality, tables
 from core.bench.storing import LATENT, PICTURE
 from core.cli import app
@@ -39,6 +39,12 @@ def editor(settings: Settings) -> Editor:
     return Editor(Models(settings))
 
 
+@pytest.fixture(scope="module")
+def judge(settings: Settings, editor: Editor) -> Judge:
+    """One for all: OpenVINO compiles a network for it."""
+    return Judge(settings, editor.models.generator, editor.models.features)
+
+
 def test_peers_take_turns_and_none_goes_first_always() -> None:
     calls: list[str] = []
     seconds = take_turns({name: partial(calls.append, name) for name in "abc"}, 8)
@@ -48,11 +54,10 @@ def test_peers_take_turns_and_none_goes_first_always() -> None:
     assert len({one[0] for one in rounds}) > 1
 
 
-def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(settings: Settings, editor: Editor) -> None:
+def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(editor: Editor, judge: Judge) -> None:
     models = editor.models
     w = seed_w(models.generator, [7_100_000, 7_100_001])
     ws = models.generator.broadcast(w).contiguous()
-    judge = Judge(settings, models.generator, models.features)
     target = judge.renderer.images(ws[:1])[0]
     (face,) = models.finder.require(target)
     compare = judge.of(target, face.landmarks)
@@ -66,6 +71,7 @@ def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(set
 def test_projections_are_compared_on_one_photo(
     settings: Settings,
     editor: Editor,
+    judge: Judge,
     astronaut_path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -73,6 +79,7 @@ def test_projections_are_compared_on_one_photo(
     fast_steps: int,
 ) -> None:
     monkeypatch.setattr(projecting, "TIMES", 1)
+    monkeypatch.setattr(projecting, "Judge", lambda *_: judge)
     report = bench_projecting(settings, editor, [astronaut_path], w_steps, lambda text: None, fast_steps=fast_steps)
     rows = {row["method"]: row for row in report["rows"]}
     assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
@@ -121,8 +128,8 @@ def test_the_bot_is_measured_in_a_checkout_only(tmp_path: Path, monkeypatch: pyt
     assert "source checkout" in str(done.exception)
 
 
-def test_second_distance_sees_what_blurring_takes(settings: Settings, astronaut: NDArray[np.uint8]) -> None:
-    second = SecondDistance(settings)
+def test_second_distance_sees_what_blurring_takes(judge: Judge, astronaut: NDArray[np.uint8]) -> None:
+    second = judge.second
     small = Image.fromarray(astronaut).resize((64, 64))
     blurred = np.asarray(small.resize((512, 512)))
     darker = (astronaut * 0.95).astype(np.uint8)

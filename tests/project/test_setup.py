@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 import shutil
@@ -37,9 +38,13 @@ def pytorch() -> Iterator[SmallIndex]:
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that holds only pip; copied, because making one takes seconds."""
+    """An environment that holds only pip, that of these tests; copied, because its own installation takes seconds."""
     folder = tmp_path_factory.mktemp("bare") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    ours = Path(str(importlib.metadata.distribution("pip").locate_file("")))
+    for part in (ours / "pip", *ours.glob("pip-*.dist-info")):
+        shutil.copytree(part, packages / part.name)
     return folder
 
 
@@ -76,6 +81,15 @@ def test_without_any_cpu_build_the_default_one_comes_and_its_size_is_said(egao: 
     assert f"egao: {said}1234 MB with CUDA." in done.stdout
 
 
+# Python that brings torch's CPU build and ends there: each of pip's further runs takes a second.
+TORCH_ALONE = """
+from data.setup import install, pip_run
+pip = pip_run.Pip(install.PYTHON, install.VENV / "pip.log", install.say)
+sys.exit(not install.cpu_build(pip, install.arguments(), install.sections()["torch, CPU build"]))
+"""
+WITH_ALL = pytest.param("", marks=pytest.mark.long)
+
+
 def constrained(tmp_path: Path, to: str) -> str:
     """What to run first, so that pip's settings hold packages to `to`: pip then reports a missing one in other words."""
     file = tmp_path / "constraints.txt"
@@ -83,10 +97,11 @@ def constrained(tmp_path: Path, to: str) -> str:
     return f"import os; os.environ['PIP_CONSTRAINT'] = {str(file)!r}"
 
 
+@pytest.mark.parametrize("then", [TORCH_ALONE, WITH_ALL], ids=["torch alone", "all"])
 def test_a_constraint_in_pips_settings_keeps_no_index_from_being_asked(
-    tmp_path: Path, egao: Path, user: SmallIndex, pytorch: SmallIndex
+    tmp_path: Path, egao: Path, user: SmallIndex, pytorch: SmallIndex, then: str
 ) -> None:
-    before = constrained(tmp_path, "torch<=2.14.1")
+    before = f"{constrained(tmp_path, 'torch<=2.14.1')}\n{then}"
     assert set_up(egao, user.url, pytorch.url, before=before).returncode == 0
     assert installed(egao)["torch"] == "2.13.0+cpu"
 
@@ -107,8 +122,11 @@ def test_a_constraint_that_leaves_nothing_is_named(tmp_path: Path, egao: Path, u
     assert "pip's own settings also want torch<2" in done.stderr
 
 
-def test_the_default_build_can_be_asked_for_and_replaces_the_other(egao: Path, user: SmallIndex, pytorch: SmallIndex) -> None:
-    assert set_up(egao, user.url, pytorch.url).returncode == 0
+@pytest.mark.parametrize("first", [TORCH_ALONE, WITH_ALL], ids=["torch alone", "all"])
+def test_the_default_build_can_be_asked_for_and_replaces_the_other(
+    egao: Path, user: SmallIndex, pytorch: SmallIndex, first: str
+) -> None:
+    assert set_up(egao, user.url, pytorch.url, before=first).returncode == 0
     done = set_up(egao, user.url, pytorch.url, "--torch", "2.13.0")
     assert done.returncode == 0, done
     assert installed(egao)["torch"] == "2.13.0"

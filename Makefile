@@ -31,6 +31,8 @@ SMILES := --smile -1.5 --neutral --smile 1.5 --smile 3
 
 # Nothing installed or configured outside .venv may change what is in it.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
+# Else each of the hundreds of processes that the tests start would compile egao's sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo play test test-long check bot bench-bot soak setup lock languages fresh clean
 .DELETE_ON_ERROR:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
 
 from core.generator.finish import scaled
 
@@ -18,17 +22,47 @@ def filtered(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[i
     x [N, C, H, W]; `kernel` [K] (applied along both axes) or [K, K]; `pad` is left, right, top, bottom, negative to crop. The
     kernel is multiplied by up squared, so that the inserted zeros don't darken the picture.
     """
-    channels = x.shape[1]
     kernel = kernel.to(x.dtype).flip(list(range(kernel.ndim)))  # torch correlates, a filter convolves
     if kernel.ndim == 1 and len(kernel) > _SMALL:
         x = _spread(x, up, pad)
         across, along = kernel * up, (kernel * up)[:, None]
-        x = F.conv2d(x, across.expand(channels, 1, 1, -1), stride=(1, down), groups=channels)
-        return F.conv2d(x, along.expand(channels, 1, -1, -1), stride=(down, 1), groups=channels)
+        return _by_kernel(_by_kernel(x, across[None], (1, down)), along, (down, 1))
     kernel = (torch.outer(kernel, kernel) if kernel.ndim == 1 else kernel) * up**2
     even = up == 1 and len(set(pad)) == 1 and pad[0] >= 0  # then the convolution pads by itself, without a copy
     x = x if even else _spread(x, up, pad)
-    return F.conv2d(x, kernel.expand(channels, 1, -1, -1), stride=down, padding=pad[0] if even else 0, groups=channels)
+    return _by_kernel(x, kernel, (down, down), pad[0] if even else 0)
+
+
+def _by_kernel(x: Tensor, kernel: Tensor, stride: tuple[int, int], padding: int = 0) -> Tensor:
+    """Correlate each channel of x [N, C, H, W] with a fixed kernel [K, L], keeping nothing of x for the gradient."""
+    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and x.requires_grad):
+        return _correlated(x, kernel, stride, padding)
+    done: Tensor = _ByKernel.apply(x, kernel, stride, padding)  # type: ignore[no-untyped-call]
+    return done
+
+
+def _correlated(x: Tensor, kernel: Tensor, stride: tuple[int, int], padding: int) -> Tensor:
+    channels = x.shape[1]
+    return F.conv2d(x, kernel.expand(channels, 1, -1, -1), stride=stride, padding=padding, groups=channels)
+
+
+class _ByKernel(torch.autograd.Function):
+    """torch's own convolution keeps x, for a gradient by the kernel, which is fixed: most of what a projection would hold."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, stride: tuple[int, int], padding: int) -> Tensor:
+        ctx.save_for_backward(kernel)
+        ctx.shape, ctx.stride, ctx.padding = x.shape, stride, padding
+        return _correlated(x, kernel, stride, padding)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
+        (kernel,) = ctx.saved_tensors
+        channels = ctx.shape[1]
+        weight = kernel.expand(channels, 1, -1, -1)
+        of_x: Tensor = conv2d_input(ctx.shape, weight, slopes, ctx.stride, ctx.padding, groups=channels)  # type: ignore[no-untyped-call]
+        return of_x, None, None, None
 
 
 def _spread(x: Tensor, up: int, pad: tuple[int, int, int, int]) -> Tensor:

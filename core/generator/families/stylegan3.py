@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from core.errors import ModelRefused
 from core.generator.base import FileGenerator
+from core.generator.finish import Ending, finish
 from core.generator.mapping import Mapping, MappingShape
 from core.generator.ops import SLOPE, filtered, modulated
 from core.generator.reading.parts import averaged, dense, has_module, has_numbers, module, numbers, option
@@ -83,12 +84,10 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         x = modulated(x, self.weight, self.style(w), demodulate=not self.colours, pad=self.weight.shape[-1] - 1)
-        x = x * self.gain + self.bias[:, None, None]
+        loud = 1 if self.colours else 2**0.5  # comes after the leaky ReLU, which keeps a factor above 0
+        x = x * (self.gain * loud) + (self.bias * loud)[:, None, None]
         x = _with(x, self.up_filter, up=self.up, pad=self.pad)
-        if not self.colours:
-            x = F.leaky_relu(x, SLOPE) * 2**0.5
-        if self.clamp is not None:
-            x = x.clamp(-self.clamp, self.clamp)
+        x = finish(x, None, None, torch.zeros_like(self.bias), Ending(1 if self.colours else SLOPE, self.clamp))
         return _with(x, self.down_filter, down=self.down)
 
 

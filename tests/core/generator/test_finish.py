@@ -6,11 +6,12 @@ from itertools import product
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.generator import finish as module
 from core.generator.finish import Ending, finish, scaled
-from core.generator.ops import half_modulated, modulated
+from core.generator.ops import filtered, half_modulated, modulated
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -68,3 +69,31 @@ def test_styles_in_the_weights_and_in_the_pixels_are_the_same(up: Tensor | None)
     found, scale = half_modulated(x, weight, styles.requires_grad_(True), demodulate=True, up=up, gain=1.5)
     assert scale is not None
     torch.testing.assert_close(found * scale[:, :, None, None], inside, rtol=1e-6, atol=1e-6)  # the squares are summed in float32
+
+
+@pytest.mark.parametrize(
+    ("taps", "up", "down", "pad"),
+    [((12,), 2, 1, (5, 6, -2, 4)), ((12, 12), 1, 2, (0, 0, 0, 0)), ((6,), 1, 2, (3, 2, 0, 1)), ((4,), 1, 1, (1, 1, 1, 1))],
+)
+def test_a_filter_has_the_gradient_of_torchs_own_and_keeps_no_features(
+    taps: tuple[int, ...], up: int, down: int, pad: tuple[int, int, int, int]
+) -> None:
+    kernel, x = drawn(*taps), drawn(2, 3, 20, 22, seed=1).requires_grad_(True)
+    kept: list[Tensor] = []
+
+    def keep(one: Tensor) -> Tensor:
+        kept.append(one)
+        return one
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        found = filtered(x, kernel, up, down, pad)
+    assert {one.ndim for one in kept} == {2}, "a projection would hold the features of every filter"
+    spread = torch.zeros(2, 3, 20, up, 22, up, dtype=torch.float64)
+    spread[:, :, :, 0, :, 0] = x
+    square = torch.outer(kernel, kernel) if kernel.ndim == 1 else kernel
+    weight = (square * up**2).flip(0, 1).expand(3, 1, -1, -1)
+    wanted = F.conv2d(F.pad(spread.reshape(2, 3, 20 * up, 22 * up), pad), weight, stride=down, groups=3)
+    assert torch.allclose(found, wanted)
+    slopes = drawn(*wanted.shape, seed=2)
+    (own,), (torchs,) = torch.autograd.grad(found, x, slopes), torch.autograd.grad(wanted, x, slopes)
+    assert torch.allclose(own, torchs)

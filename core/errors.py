@@ -3,9 +3,10 @@
 EgaoError
 ├── InternalError         a mistake in the code, here or in a worker: the log has it, a person is told only that
 ├── PhotoError            UnreadablePhoto, PhotoTooLarge (FileTooLarge, TooManyPixels, PixelsBeyond, PixelsUncounted,
-│                         SideTooLong, LargerThanTold), NoFace, FaceTooSmall, FaceTurnedAway, MouthHidden, MouthCut,
-│                         MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone, PhotoUnreachable (PhotoNotServed), PhotoStoppedWorker,
-│                         ExplicitPhoto, WebhookPhoto, ForwardedPhoto, PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
+│                         SideTooLong, LargerThanTold, FilmTooLong, FilmTooSlow), NoFace, FaceTooSmall, FaceTurnedAway,
+│                         MouthHidden, MouthCut, MouthAtEdge, NoSuchFace, NoPhoto, PhotoGone,
+│                         PhotoUnreachable (PhotoNotServed), PhotoStoppedWorker, ExplicitPhoto, WebhookPhoto, ForwardedPhoto,
+│                         PhotoRefused (LooksExplicit, LooksYoung, FaceBarred)
 ├── WeightsError          WeightsMissing, WeightsOffline, WeightsCorrupt, WeightsUnfit, ModelUnreadable, DiskFull, NotCompiled,
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, GeneratorChanged, NoSuchDirection, NoSuchExpression,
@@ -47,6 +48,8 @@ from core.photo_errors import FaceBarred as FaceBarred
 from core.photo_errors import FaceTooSmall as FaceTooSmall
 from core.photo_errors import FaceTurnedAway as FaceTurnedAway
 from core.photo_errors import FileTooLarge as FileTooLarge
+from core.photo_errors import FilmTooLong as FilmTooLong
+from core.photo_errors import FilmTooSlow as FilmTooSlow
 from core.photo_errors import ForwardedPhoto as ForwardedPhoto
 from core.photo_errors import LargerThanTold as LargerThanTold
 from core.photo_errors import LooksExplicit as LooksExplicit

@@ -12,6 +12,7 @@ class Reason(StrEnum):
 
     PARTS = "it is made of very many parts"
     LAYERS = "it is a JPEG of very many layers"
+    DEPTH = "it is a JPEG of more than 8 bits a colour, which hardly any program reads"
     FORMAT = "it is none of these formats, or damaged from the start"
     CUT = "it is cut off or damaged"
     DAMAGED = "it is damaged"
@@ -63,6 +64,17 @@ class LargerThanTold(PhotoTooLarge):
         "This photo is too large ({width} x {height} pixels; at most the {told_width} x {told_height} of its header). "
         "Send a smaller copy."
     )
+
+
+class FilmTooLong(PhotoTooLarge):  # the limit in millions of pixels
+    sentence = (
+        "This animation is too long: {frames} frames of {width} x {height} pixels; at most {most} frames, and "
+        "{limit:.0f} million pixels in all of them. Cut it, or make it smaller."
+    )
+
+
+class FilmTooSlow(PhotoTooLarge):
+    sentence = "This animation is too long: it plays for {seconds:.0f} seconds; at most {limit}. Cut it."
 
 
 class NoFace(PhotoError):

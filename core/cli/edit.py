@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.shared.editing import ALL, PROMINENT, Bench, Task
+from core.cli.shared.films import check_task, edit_film
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.kept import KeptFaces
 from core.cli.shared.projecting import progress_bars
@@ -22,6 +23,7 @@ from core.edit.scale import LIMIT
 from core.errors import BadSetting, EgaoError
 from core.expressions import NEUTRAL, Strength, default, names, names_with_variations
 from core.expressions import named as expression_named
+from core.faces import load_film, read_photo
 from core.methods import DEFAULT_METHOD
 from core.pictures import credentials
 from core.store import Store
@@ -64,6 +66,10 @@ def edit(
     ] = None,
     crop: Annotated[bool, typer.Option("--crop", help="write the aligned face as PNG, not the photo")] = False,
     animated: Annotated[bool, typer.Option("--animate", help="also a sweep as WebP and GIF")] = False,
+    every_frame: Annotated[
+        bool,
+        typer.Option("--every-frame", help="of animated GIF, WebP, PNG and AVIF: all frames, not the first alone"),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one line of JSON for each photo")] = False,
     force: Annotated[bool, typer.Option("--force", help="overwrite existing pictures")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for the pictures")] = Path("out"),
@@ -84,6 +90,8 @@ def edit(
     if (main := shown.at(NEUTRAL)) is not shown and (animated or any(shown.at(one) is main for one in strengths)):
         raise BadSetting(name="--expression", reason=f"{name} can only be put on a face; to take it off, use {main.name}")
     task = Task(strengths, shown.along(direction), face, checked_format(kind), animated, crop)
+    if every_frame:
+        check_task(task)
     files, settings = photos_of(photos), settings_for(named)
     load_direction(task.expression.move.direction, settings)  # what is missing is told before any work
     editor = PhotoEditor(Editor(Models(settings)))
@@ -97,7 +105,8 @@ def edit(
         for file in files:
             bars.update(overall, description=f"photos: {file.name}")
             try:
-                report = bench.edit(file, task)
+                film = load_film(read_photo(file, settings, own=True), settings) if every_frame else None
+                report = bench.edit(file, task) if film is None else edit_film(bench, file, film, task)
                 told = told or any(one["told"] for face_ in report["faces"] for one in face_["variants"])
             except EgaoError as error:  # this photo's fault: the others go on
                 failed.append(error)
@@ -135,16 +144,24 @@ def _say(report: dict[str, Any], task: Task, *, as_json: bool, alone: bool) -> N
 def _lines(report: dict[str, Any], task: Task) -> Iterator[str]:
     name = task.expression.name
     for face in report["faces"]:
-        project = face["seconds"].get("project")
-        source = "its latent was kept from an earlier edit" if face["stored"] else f"projected in {project} s"
-        yield f"{report['photo']}, face {face['face']}: {source}"
+        yield f"{report['photo']}, face {face['face']}: {_source(report, face)}"
         if face["note"]:
             yield f"  {face['note']}"
         for one in face["variants"]:
             yield f"  {one['told'] or one['file']}  ({name} score {one[f'{name}_before']} -> {one[f'{name}_after']})"
-        yield from (f"  {file}" for file in (face["sheet"], *face.get("animations", ())))
+            if one.get("frames_left"):
+                yield f"  left as they are: frames {', '.join(str(at + 1) for at in one['frames_left'])}"
+        yield from (f"  {file}" for file in (face.get("sheet"), *face.get("animations", ())) if file)
     yield from (f"  all faces: {file}" for file in report["together"].values())
     count = report["faces_in_photo"]
     if count > 1 and task.face != ALL:
         yield f"  There are {count} faces in this photo: --face 1 to {count}, counted from the left, or --face all."
     yield from (f"  Left out: {what}." for what in report["left_out"])
+
+
+def _source(report: dict[str, Any], face: dict[str, Any]) -> str:
+    """Say where the latent of a face comes from."""
+    if "frames" in report:
+        return f"followed through {report['frames']} frames"
+    project = face["seconds"].get("project")
+    return "its latent was kept from an earlier edit" if face["stored"] else f"projected in {project} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.edit.door import EditorDoor
 from core.edit.editor import Editor, Variant
+from core.edit.film import FilmEdit, Take
 from core.edit.models import Models
 from core.edit.moving import Moving
 from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
@@ -15,6 +16,7 @@ __all__ = [
     "NEUTRAL",
     "Editor",
     "EditorDoor",
+    "FilmEdit",
     "InPhoto",
     "KnownFace",
     "Laid",
@@ -24,6 +26,7 @@ __all__ = [
     "PhotoEditor",
     "Scale",
     "Strength",
+    "Take",
     "Together",
     "Variant",
 ]

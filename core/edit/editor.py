@@ -119,8 +119,12 @@ class Editor:
 
     def looking(self, source: bytes | Path, *, alone: bool = False) -> Looking:
         """Begin to `look`: iterate over its `run()`, then read its `photo` and `faces`. Raises UnreadablePhoto, PhotoTooLarge."""
+        return self.looking_at(self.load(source), alone=alone)
+
+    def looking_at(self, photo: Photo, *, alone: bool = False) -> Looking:
+        """Begin to `look` at a photo that was decoded already."""
         gates = None if self._gates is None else (self._gates, self.models.things.find)
-        return Looking(self.load(source), self.models.finder, gates, self._judged, alone=alone)
+        return Looking(photo, self.models.finder, gates, self._judged, alone=alone)
 
     def look_at_drawn(self, ws: AnyLatent, found: Found | None) -> None:
         """Check a kept face whose photo is gone, unless it passed the checks as they are today.
@@ -182,17 +186,10 @@ class Editor:
         steps = [scale.rest if one == NEUTRAL else scale.step(float(one)) for one in asked]
         pulls = [scale.pull(one) for one in strengths]
         pictures = self.draw(ws, steps, expression, pulls)
+        scores = [self.score(picture, expression) if judge else float("nan") for picture in pictures]
         return [
-            Variant(
-                expression,
-                one,
-                strength,
-                step,
-                picture,
-                self.score(picture, expression) if judge else float("nan"),
-                pull=pull,
-            )
-            for one, strength, step, picture, pull in zip(asked, strengths, steps, pictures, pulls, strict=True)
+            Variant(expression, one, strength, step, picture, score, pull=pull)
+            for one, strength, step, picture, score, pull in zip(asked, strengths, steps, pictures, scores, pulls, strict=True)
         ]
 
     def scale(self, ws: AnyLatent, expression: Expression, aligned: np.ndarray | None = None) -> Scale:
@@ -282,6 +279,13 @@ class Editor:
             if measured is not None and (known is None or measured.better_than(known, closing=variant.strength < 0)):
                 best, known = second, measured
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
+
+    def judged_once(self, original: Original, variant: Variant, before: float) -> Variant:
+        """Put the variant into the photo in its own way (`Variant.lips_anew`) and judge the result; else as `judged`."""
+        if variant.untouched:
+            return self.into_photo(original, variant)
+        laid, known = self._measured(original, variant, self.edited(original, variant))
+        return replace(laid, told=verdict(known, variant.expression, variant.strength, before))
 
     def laid_on(
         self, original: Original, drawn: Variant, before: float, onto: np.ndarray | None

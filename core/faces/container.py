@@ -7,6 +7,7 @@ bytes are harmless as data, but take ten seconds or hundreds of megabytes to par
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Kind = Literal["jpeg", "png", "webp", "gif", "avif", "heic"]
 
 # A marker within a JPEG's scans: FF 00 is a byte of the picture there, FF D0 to D7 part it, and FF FF is a fill byte.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a frame header: of each way of encoding
 _JUNK: Final = -1  # in the place of a marker
 _AV1: Final = (b"avif", b"avis")
 _HEVC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -60,19 +62,25 @@ class Container:
     excessive: bool  # whether only somebody who means harm would write a file of so many parts
     gain_map: bool = False  # whether there is a map behind it that makes it brighter on a screen of high dynamic range
     signal: Signal | None = None  # the colours of its picture, where it names them by numbers
+    deep: bool = False  # whether it is a JPEG of more than 8 bits a colour
+    frames: int | None = None  # of a GIF that was opened as a whole
 
 
-def opened(data: bytes) -> Container | None:
-    """Parse the picture that a file begins with; None for other kinds of files."""
+def opened(data: bytes, *, whole: bool = False) -> Container | None:
+    """Parse the picture that a file begins with; None for other kinds of files. With `whole` a GIF keeps all its frames."""
     kind = _kind(data)
     if kind is None:
         return None
+    if kind == "gif" and whole:
+        frames, end, blocks = _gif_frames(data)
+        return Container(kind, data[:end], end is not None, blocks > BLOCKS, frames=frames)
     end, parts, most = _ENDS[kind](data)
     if kind == "gif":
         return Container(kind, _still(data) if end else data, end is not None, parts > most)
     head = data[: min(end or len(data), HEAD)]
     gain_map = kind == "jpeg" and any(one in head for one in _GAIN_MAPS)
-    return Container(kind, data[:end], end is not None, parts > most, gain_map, _signal(kind, head))
+    deep = kind == "jpeg" and _deep(head)
+    return Container(kind, data[:end], end is not None, parts > most, gain_map, _signal(kind, head), deep)
 
 
 def _kind(data: bytes) -> Kind | None:
@@ -116,13 +124,13 @@ def _webp(data: bytes) -> tuple[int | None, int, int]:
 
 
 def is_exact_webp(data: bytes) -> bool:
-    """Tell whether the picture of a still WebP is lossless."""
+    """Tell whether the picture of a WebP is lossless, or the first frame of an animated one."""
     place = 12
     while place + 8 <= len(data):
         if data[place : place + 3] == b"VP8" and data[place + 3 : place + 4] != b"X":
             return data[place + 3 : place + 4] == b"L"
         size = int.from_bytes(data[place + 4 : place + 8], "little")
-        place += 8 + size + size % 2
+        place += 24 if data[place : place + 4] == b"ANMF" else 8 + size + size % 2  # a frame's chunks are within its own
     return False
 
 
@@ -138,6 +146,14 @@ def _jpeg(data: bytes) -> tuple[int | None, int, int]:
         if count > PARTS:
             break
     return None, count, PARTS
+
+
+def _deep(head: bytes) -> bool:
+    """Tell whether the frame header of a JPEG (ITU-T T.81, B.2.2) says more than 8 bits a sample; False where there is none."""
+    for kind, at in itertools.islice(_segments(head), PARTS):
+        if kind in _FRAMES:
+            return head[at + 2 : at + 3] > b"\x08"
+    return False
 
 
 def all_scans(data: bytes) -> bool:
@@ -246,6 +262,21 @@ def _gif(data: bytes) -> tuple[int | None, int, int]:
         else:
             return None, blocks, BLOCKS
     return None, blocks, BLOCKS
+
+
+def _gif_frames(data: bytes) -> tuple[int, int | None, int]:
+    """Count the whole frames of a GIF, find where it ends (None if its end is missing), and count its blocks."""
+    place, blocks, frames = _after_header(data), 0, 0
+    while blocks <= BLOCKS and place < len(data):
+        kind = data[place]
+        if kind == 0x3B:
+            return frames, place + 1, blocks
+        if kind not in (0x21, 0x2C):
+            break
+        place, more = _past_blocks(data, place + 2 if kind == 0x21 else _pixels_of(data, place))
+        blocks += more
+        frames += kind == 0x2C and place <= len(data)
+    return frames, None, blocks
 
 
 def _still(data: bytes) -> bytes:

@@ -47,13 +47,41 @@ def decoded(image: Image.Image, container: Container) -> tuple[Picture, bytes | 
     Raises PhotoTooLarge, UnreadablePhoto, and whatever the decoders raise.
     """
     size, turned = image.size, _UNDONE.get(_orientation(image), (False, 0))
-    profile = image.info.get("icc_profile") or cicp.profile(container)
+    profile = _profile(image, container)
     if container.kind == "webp" and not getattr(image, "is_animated", False):
         pixels = _turned(_still_webp(container.data, size), *turned)
         return pixels, colours.usable(profile), Manner("webp", exact=is_exact_webp(container.data))
     image = _loaded(image, container)
     if image.size != size:
         raise LargerThanTold(width=image.width, height=image.height, told_width=size[0], told_height=size[1])
+    return _converted(image, container, profile, turned)
+
+
+def decoded_frames(image: Image.Image, container: Container, count: int) -> Iterator[tuple[Picture, bytes | None, Manner]]:
+    """Decode the first `count` frames of an animation, each as a viewer shows it, and yield each as `decoded` returns it.
+
+    Between two, `info` of the image has what the file says of the frame that was yielded. Raises as `decoded` does.
+    """
+    size, turned, profile = image.size, _UNDONE.get(_orientation(image), (False, 0)), _profile(image, container)
+    for number in range(count):
+        image.seek(number)
+        image.load()
+        if image.size != size:
+            raise LargerThanTold(width=image.width, height=image.height, told_width=size[0], told_height=size[1])
+        pixels, own, manner = _converted(image, container, profile, turned)
+        if container.kind == "webp":
+            manner = Manner("webp", exact=is_exact_webp(container.data))
+        yield pixels, own, manner
+
+
+def _profile(image: Image.Image, container: Container) -> bytes | None:
+    return image.info.get("icc_profile") or cicp.profile(container)
+
+
+def _converted(
+    image: Image.Image, container: Container, profile: bytes | None, turned: tuple[bool, int]
+) -> tuple[Picture, bytes | None, Manner]:
+    """Convert a loaded picture's colours and turn it upright; returns as `decoded` does."""
     own = None if image.mode in ("1", "L", "LA", "CMYK") or image.mode.startswith("I") else colours.usable(profile)
     manner = Manner(container.kind, grey=image.mode in ("1", "L", "LA") or image.mode.startswith("I"))
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode == "RGB":

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,20 +100,34 @@ def load_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -
     Raises UnreadablePhoto (no such file, another format, cut off, damaged) and PhotoTooLarge (more bytes or pixels than
     `settings.max_bytes`, `settings.max_pixels`).
     """
-    most = _byte_limit(settings, own=own)
-    data = source if isinstance(source, bytes) else _read(source, most)
-    check_size(len(data), settings, own=own)
-    container = opened(data)
-    if container is None:
-        raise UnreadablePhoto(reason=Reason.FORMAT)
-    if container.excessive:
-        raise UnreadablePhoto(reason=Reason.PARTS)
+    data = read_photo(source, settings, own=own)
+    container = parsed(data)
     pixels, profile, manner = _decode(container, settings)
     layered = pixels if pixels.shape[2] == 4 else None
     seen = pixels if layered is None else colours.laid_on_white(layered)
     high = profile is None and cicp.is_high(container)
     left_out = (Reason.GAIN_MAP.value,) if container.gain_map else (Reason.HIGH_RANGE.value,) if high else ()
     return Photo(seen, hashlib.sha256(data).hexdigest(), Manner.of(manner, profile, len(data)), layered, left_out)
+
+
+def read_photo(source: bytes | Path, settings: Settings, *, own: bool = False) -> bytes:
+    """Read a photo's file, if it is no larger than a photo may be. Raises UnreadablePhoto, PhotoTooLarge."""
+    most = _byte_limit(settings, own=own)
+    data = source if isinstance(source, bytes) else _read(source, most)
+    check_size(len(data), settings, own=own)
+    return data
+
+
+def parsed(data: bytes, *, whole: bool = False) -> Container:
+    """Parse a photo's file as `container.opened` does. Raises UnreadablePhoto for another kind, or for too many parts."""
+    container = opened(data, whole=whole)
+    if container is None:
+        raise UnreadablePhoto(reason=Reason.FORMAT)
+    if container.excessive:
+        raise UnreadablePhoto(reason=Reason.PARTS)
+    if container.deep:
+        raise UnreadablePhoto(reason=Reason.DEPTH)
+    return container
 
 
 def check_size(size: int, settings: Settings, *, own: bool = False) -> None:
@@ -127,13 +142,19 @@ def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8]
 
     Raises PhotoTooLarge, UnreadablePhoto.
     """
+    with guarded(settings), closing(image_of(container)) as image:
+        check_header(image, container, settings)
+        return decoded(image, container)
+
+
+@contextmanager
+def guarded(settings: Settings) -> Iterator[None]:
+    """Bound the memory of the decoders inside the block, and raise PhotoTooLarge or UnreadablePhoto for what they raise."""
     limit = _pixel_limit(settings) / 1e6
     try:
         with warnings.catch_warnings(), memory_held():
-            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes and sizes; `_check` is stricter
-            with closing(image_of(container)) as image:
-                _check(image, container, settings)
-                return decoded(image, container)
+            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes and sizes; `check_header` is stricter
+            yield
     except (PhotoTooLarge, UnreadablePhoto):
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
@@ -143,7 +164,7 @@ def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8]
         raise UnreadablePhoto(reason=_reason(error)) from None
 
 
-def _check(image: Image.Image, container: Container, settings: Settings) -> None:
+def check_header(image: Image.Image, container: Container, settings: Settings) -> None:
     """Check from the header that a picture is not too large and has not too many scans. Raises PhotoTooLarge, UnreadablePhoto."""
     width, height = image.size
     ceiling = min(_pixel_limit(settings), MEMORY // bytes_per_pixel(image))

@@ -5,20 +5,22 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
+from core.errors import GeneratorLacks, PartMissing
 from core.fast.curvature import Curvature
 from core.fast.encoder import Encoder
 from core.fast.project import FastOptions, FastProjection, Start
 from core.fast.trained import CURVATURE, ENCODER, FOLDER, trained_file
 from core.generator import seed_w
 from core.generator.protocol import Generator, with_styles
-from core.projection.features import Features
+from core.projection.features import Features, feature_input
 from core.projection.start import TRUNCATION, load_table, pooled, table_file
 from core.settings import Settings
 from core.weights.parts import find_part
 
-__all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "fast_parts", "start_fast"]
+__all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "encoded", "fast_parts", "start_fast"]
 
 _loaded: WeakKeyDictionary[nn.Module, tuple[Encoder | None, Curvature]] = WeakKeyDictionary()  # gone with their generator
 
@@ -60,3 +62,21 @@ def start_fast(
     encoder, curvature = fast_parts(generator, settings)
     start = encoder if encoder is not None else nearest_seed(generator, features, settings)
     return FastProjection(generator, features, start, curvature, target, FastOptions.of(steps))
+
+
+def encoded(generator: Generator, target: np.ndarray, settings: Settings) -> np.ndarray | None:
+    """Guess the latent of `target`, an aligned face uint8 [R, R, 3], in one pass: ws float32 [1, num_ws, w_dim].
+
+    None where the generator has no encoder, or nothing at all of this method.
+    """
+    try:
+        encoder, _ = fast_parts(generator, settings)
+    except (PartMissing, GeneratorLacks):
+        return None
+    if encoder is None:
+        return None
+    device = generator.w_average().device
+    image = torch.tensor(target).permute(2, 0, 1)[None].to(device, torch.float32) / 127.5 - 1
+    with torch.inference_mode():
+        ws: np.ndarray = encoder(feature_input(image)).cpu().numpy()
+    return ws

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.pictures.encode import Signing, Source, xmp
+from core.pictures.gif import with_xmp
 
 AnimationKind = Literal["webp", "gif"]
 _SHRINK = 0.8
@@ -56,7 +57,8 @@ def _encode(images: list[Image.Image], kind: AnimationKind, fps: float, source: 
     palette = _shared_palette(images)
     paletted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
     paletted[0].save(buffer, "GIF", save_all=True, append_images=paletted[1:], duration=duration, loop=0, optimize=False)
-    return _with_xmp(buffer.getvalue(), source)
+    data = buffer.getvalue()
+    return data[:-1] + with_xmp(xmp(source)) + data[-1:]
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:
@@ -72,13 +74,3 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
         strip.paste(image, (0, top))
         top += image.height
     return strip.quantize(256, method=Image.Quantize.FASTOCTREE)
-
-
-def _with_xmp(gif: bytes, source: Source) -> bytes:
-    """Insert the XMP packet into a GIF as an application extension before the trailer (XMP specification, part 3, 1.1.2).
-
-    The packet is not split into blocks. A reader of blocks jumps through it and lands in the descending bytes behind it, each
-    of which leads to the terminator.
-    """
-    trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
-    return gif[:-1] + b"\x21\xff\x0bXMP DataXMP" + xmp(source) + trailer + gif[-1:]

@@ -29,7 +29,7 @@ _XMP = (
 )
 WEBP_SIDE = 16_383  # pixels: the format holds no more
 _QUALITIES = (92, 85, 75, 65)  # of JPEG and WebP, tried in turn to fit a size
-_LOWER = (92, 85, 75, 65, 55, 45)  # tried in turn for a file that is to be no larger than `TIMES` its photo's
+LOWER: Final = (92, 85, 75, 65, 55, 45)  # tried in turn for a file that is to be no larger than `TIMES` its photo's
 _SHRINK = 0.8  # then the side is multiplied by this until the file fits
 TIMES: Final = 3  # a result in its photo's own kind is at most so many times as large a file, where the kind allows
 
@@ -152,7 +152,7 @@ class _Saver:
     @property
     def qualities(self) -> tuple[int, ...]:
         """The qualities, 0..100, to try after the first."""
-        return _LOWER[1:] if self.same else _QUALITIES[1:]
+        return LOWER[1:] if self.same else _QUALITIES[1:]
 
     def most(self, max_bytes: int | None) -> int | None:
         """Tell the most bytes that a file should have; None for no limit."""

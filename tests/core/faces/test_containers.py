@@ -78,6 +78,17 @@ def test_a_jpeg_without_its_last_marker_is_whole_and_one_without_more_is_not(nam
             load_photo(data[:-gone], LIMITS)
 
 
+@pytest.mark.parametrize("name", ["jpeg", "jpeg progressive"])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_a_jpeg_of_more_bits_is_called_that_and_not_damaged(name: str, bits: int) -> None:
+    data = bytearray(made(name))
+    frame = min(place for place in (data.find(b"\xff\xc0"), data.find(b"\xff\xc2")) if place > 0)
+    assert data[frame + 4] == 8
+    data[frame + 4] = bits
+    with pytest.raises(UnreadablePhoto, match="it is a JPEG of more than 8 bits a colour"):
+        load_photo(bytes(data), LIMITS)
+
+
 def test_a_progressive_jpeg_that_lacks_a_whole_scan_is_cut_off() -> None:
     data = made("jpeg progressive")
     assert all_scans(data)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import torch
-import torch._inductor
 from torch import Tensor, nn
 
 from core.compiled.drawing import Library, open_library
@@ -78,6 +77,8 @@ def make(generator: Generator, cache: CodeCache, work: Path, threads: int) -> Ke
 
 def compile_drawing(network: Generator, ws: Tensor, work: Path) -> Path:
     """Compile a library in `work`: ws [1, num_ws, w_dim] of this type -> uint8 [1, R, R, 3]. Raises whatever torch raises."""
+    import torch._inductor  # takes as long as torch itself
+
     with torch.no_grad():
         exported = torch.export.export(Drawing(network), (ws,), strict=False)
     options = {**OPTIONS, "aot_inductor.output_path": str(work / "out" / "drawing.so")}

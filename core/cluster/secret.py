@@ -30,6 +30,10 @@ _ORDER_MARGIN: Final = 48  # bytes reduced to a private number: 16 more than the
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of the curve, FIPS 186-4, D.1.2.3
 _LONG_AGO: Final = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)  # a node's clock may be wrong
 _FAR_OFF: Final = datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC)  # trust ends with the file, not with a date
+_SIGNS: Final = x509.KeyUsage(
+    key_cert_sign=True, digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, crl_sign=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 _AUTHORITY: Final = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "egao cluster")])
 
 
@@ -62,6 +66,8 @@ class Secret:
         key = self._authority()
         made = _certificate(_AUTHORITY, key.public_key(), 1)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        made = made.add_extension(_SIGNS, critical=True)
+        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def certificate(self, addresses: Iterable[str]) -> tuple[bytes, bytes]:
@@ -73,7 +79,9 @@ class Secret:
         made = _certificate(subject, own.public_key(), x509.random_serial_number())
         made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
         made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        signed = made.sign(self._authority(), hashes.SHA256())
+        authority = self._authority()
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())  # Python asks for it from 3.13 on
+        signed = made.add_extension(signer, critical=False).sign(authority, hashes.SHA256())
         plain = serialization.NoEncryption()
         pem = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
         return pem, signed.public_bytes(serialization.Encoding.PEM)

@@ -230,8 +230,12 @@ class Database:
 
     def _connect(self) -> sqlite_utils.Database:
         conn = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
-        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "secure_delete = on"):
-            conn.execute(f"pragma {pragma}")
+        try:
+            for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "secure_delete = on"):
+                conn.execute(f"pragma {pragma}")
+        except BaseException:
+            conn.close()
+            raise
         return sqlite_utils.Database(conn, recursive_triggers=False, execute_plugins=False)
 
     def _put_back(self, db: sqlite_utils.Database) -> None:

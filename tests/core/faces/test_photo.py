@@ -113,11 +113,12 @@ def swapped_profile() -> bytes:
 
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGB"), ("JPEG", "RGB"), ("WEBP", "RGB"), ("PNG", "RGBA"), ("PNG", "P")])
 def test_an_embedded_profile_is_kept_and_leads_to_srgb(kind: str, mode: str) -> None:
-    image = Image.new("RGB", (16, 16), (200, 80, 30)).convert(mode, palette=Image.Palette.ADAPTIVE)
-    photo = load_photo(_file(image, kind, icc_profile=swapped_profile(), quality=95), LIMITS)
+    image, profile = Image.new("RGB", (16, 16), (200, 80, 30)), swapped_profile()  # which has the second of its making
+    image = image.convert(mode, palette=Image.Palette.ADAPTIVE)
+    photo = load_photo(_file(image, kind, icc_profile=profile, quality=95), LIMITS)
     assert np.abs(photo.srgb[8, 8].astype(int) - [80, 200, 30]).max() <= 4
     assert np.abs(photo.pixels[8, 8].astype(int) - [200, 80, 30]).max() <= 4, "the photo's own encoding stays"
-    assert photo.manner.profile == swapped_profile()
+    assert photo.manner.profile == profile
     assert np.abs(photo.encoded(photo.srgb)[8, 8].astype(int) - photo.pixels[8, 8]).max() <= 2, "and back"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,8 @@ def forms(needle: bytes | int | str) -> list[bytes]:
     return [needle[at : at + 24] for at in range(0, len(needle) - 24, 24)]  # a blob is scattered over pages
 
 
-def raw(home: Path) -> sqlite3.Connection:
-    """The file behind the store's back."""
-    return sqlite3.connect(home / "egao.sqlite3", isolation_level=None)
+@contextlib.contextmanager
+def raw(home: Path) -> Iterator[sqlite3.Connection]:
+    """The file behind the store's back; each statement is a transaction."""
+    with contextlib.closing(sqlite3.connect(home / "egao.sqlite3", isolation_level=None)) as conn:
+        yield conn

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_row_given_to_another_in_a_backup_opens_nothing(store: Store, tmp_path
     fill(store)
     store.backup(tmp_path / "copy.db")
     store.close()
-    with sqlite3.connect(tmp_path / "copy.db") as conn:  # by a keeper of the copy who has no key
+    with closing(sqlite3.connect(tmp_path / "copy.db", isolation_level=None)) as conn:  # by a keeper of the copy who has no key
         for table in ("faces", "jobs", "reports"):
             for column, value in change.items():
                 conn.execute(f"update {table} set {column} = ?", [value])

@@ -194,13 +194,12 @@ async def test_closing_lets_what_was_begun_end_and_refuses_the_rest(store: Store
 
 def test_a_locked_database_is_a_sentence_and_then_works_again(store: Store, tmp_path: Path) -> None:
     face = keep_face(store, HERE)
-    other = raw(tmp_path)
-    other.execute("begin immediate")
-    with pytest.raises(StoreBusy, match="another process"):
-        keep_face(store, Owner(SERVER, BOB))
-    assert store.faces.get(HERE, face.id) == face
-    other.execute("rollback")
-    other.close()
+    with raw(tmp_path) as other:
+        other.execute("begin immediate")
+        with pytest.raises(StoreBusy, match="another process"):
+            keep_face(store, Owner(SERVER, BOB))
+        assert store.faces.get(HERE, face.id) == face
+        other.execute("rollback")
     keep_face(store, Owner(SERVER, BOB))
     assert store.integrity() == []
 

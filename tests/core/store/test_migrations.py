@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ GENERATOR = "g" * 64
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home folder with the store of version 0.1.0 in it."""
-    with sqlite3.connect(tmp_path / "egao.sqlite3") as conn:
+    with contextlib.closing(sqlite3.connect(tmp_path / "egao.sqlite3")) as conn:
         conn.executescript(OLD.read_text())
     return tmp_path
 

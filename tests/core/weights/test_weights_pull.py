@@ -39,7 +39,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallIndex]:
     setup = b"import pathlib, os; pathlib.Path(os.environ['MARKER']).touch()\nfrom setuptools import setup; setup()\n"
     files = {
         WHEEL: wheel("tiny-weights", {"data/one": ONE, "data/two": TWO, "../../slip": ONE}),
-        SOURCE: source("tiny-source", {"setup.py": setup, "data/three": THREE}, links={"link": "/etc/passwd"}),
+        SOURCE: source("tiny-source", {"setup.py": setup, "data/three": THREE}, links={"link": "PKG-INFO"}),
     }
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)

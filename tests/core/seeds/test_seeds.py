@@ -129,7 +129,8 @@ def test_another_expression_is_read_from_the_same_set(built: SeedSet, home: Path
     settings = Settings.load({"EGAO_HOME": str(home)})
     other, _ = load_seed_set(settings, generator, expression=surprise)
     assert other.emotion == EMOTIONS.index("surprise")
-    rows = Database(home / "seeds.sqlite3").query("select blendshapes from seeds order by seed")
+    with Database(home / "seeds.sqlite3") as db:
+        rows = list(db.query("select blendshapes from seeds order by seed"))
     assert other.score.tolist() == [np.float32(json.loads(row["blendshapes"])["jawOpen"]) for row in rows]
     assert not np.allclose(other.score, built.score)
     shipped = load_labels(settings, generator, expression=surprise)  # what ships was scored for the default one

@@ -30,13 +30,8 @@ _CUT: Final = 30.0  # levels, on average over such a face: further apart are two
 class Track:
     """One face through the frames: where it was found in each, steadied; None where it was not."""
 
-    number: int  # of the face where it was chosen, from 0
     faces: list[Face | None]
     shots: list[range]  # stretches of frames without a cut within them; together they are all frames
-
-    def first(self, shot: range) -> int | None:
-        """Tell the first frame of a shot in which the face is seen."""
-        return next((at for at in shot if self.faces[at] is not None), None)
 
 
 def follow(frames: Sequence[Photo], found: Sequence[Sequence[Face]], face: Face, start: int) -> Track:
@@ -54,7 +49,7 @@ def follow(frames: Sequence[Photo], found: Sequence[Sequence[Face]], face: Face,
         faces.append(here)
         last, looks = here, look
     shots = [range(one, other) for one, other in zip(cuts, [*cuts[1:], len(frames)], strict=True)]
-    return Track(face.index, _steadied(faces, shots), shots)
+    return Track(_steadied(faces, shots), shots)
 
 
 def smoothed(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -127,3 +127,18 @@ def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size:
         tint = ((wanted + 8) / (present + 8) / grey).clamp(0.8, 1.25) ** _TEETH_TINT
         factors.append(grey.clamp(0.4, 1.1) * tint)
     return torch.maximum(*factors)
+
+
+def lips_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, where: Tensor, size: float) -> Tensor:
+    """Compute the factors [1, 3, H, W] that give lips of the `edited` picture, and the skin round them, the photo's colours.
+
+    Lips are compared with lips (mask `lips`) and skin with skin (mask `skin`), both [1, 1, H, W]; `where` tells which of the
+    two a place is, 1 for lips.
+    """
+
+    def factors(seen: Tensor, width: float) -> Tensor:
+        near = blur(seen, width * size) + 1e-2
+        wanted, present = ((blur(image * seen, width * size) + 1) / near for image in (photo, edited))
+        return ((wanted + 8) / (present + 8)).clamp(0.4, 1.6)
+
+    return torch.lerp(factors(skin, 0.03), factors(lips, 0.06), where)

@@ -6,6 +6,7 @@ so that the motion of the jaw fades out in a band of neck or background instead 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -40,6 +41,7 @@ STEADY = (10, 338, 297, 332, 284, 251, 389, 109, 67, 103, 54, 21, 162, 151, 9, 8
 # from the forehead (0) to the chin (1): ears and hair stay as they are, the jaw moves.
 _CHIN = OVAL.index(152)
 _RIM_TOP, _RIM_CHIN = 0.01, 0.09  # in face sizes
+_EDGE_ON = 0.15  # share of a triangle's largest area below which it is seen from the side
 
 
 def face_size(points: Points) -> float:
@@ -85,6 +87,17 @@ def triangles() -> NDArray[np.intp]:
         outer, further = COUNT + i, COUNT + (i + 1) % count
         band += [(here, there, outer), (there, further, outer)]
     return np.array(filled + skin + band, dtype=np.intp)
+
+
+def folded(meshes: Sequence[Points]) -> NDArray[np.bool_]:
+    """Tell which triangles, bool [T], show in one of the `meshes`, each [504, 2], their back or nearly only their edge.
+
+    On the far side of a turned face the surface folds over itself there, and two meshes show different places.
+    """
+    a, b, c = np.stack(meshes)[:, triangles()].transpose(2, 0, 1, 3)
+    side = (b - a)[..., 0] * (c - a)[..., 1] - (b - a)[..., 1] * (c - a)[..., 0]  # [meshes, T], twice the areas
+    side *= np.sign(np.median(side))
+    return np.asarray(side.min(axis=0) < _EDGE_ON * np.abs(side).max(axis=0))
 
 
 def _tesselation() -> Any:

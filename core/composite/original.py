@@ -21,7 +21,7 @@ from torch import Tensor
 
 from core.composite import colour, mask, mouth
 from core.composite.before import still
-from core.composite.mesh import COUNT, Points, face_size, with_rim
+from core.composite.mesh import COUNT, Points, face_size, folded, with_rim
 from core.composite.motion import broadly, heights, relaxing, target_points
 from core.composite.warp import Raster, blur, grid, resize, sample
 from core.expressions import Parts
@@ -30,6 +30,7 @@ Picture = NDArray[np.uint8]
 _WORKING = 320  # pixels of face size at which masks, shades and fields are computed; they have nothing finer to say
 _AT_REST = 0.99  # from here on a pixel stays as it is to the bit
 _WIDE = 0.4  # share of skin redrawn when a broad smile is removed: redrawing all would lose pores and stubble
+_FOLD, _FOLDED = 0.025, 4.0  # in face sizes, how far round a fold of the mesh two pictures show different places; and how surely
 _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
 
 
@@ -127,13 +128,13 @@ class _Edit:
         x0, y0, x1, y1 = self.window
         height, width = y1 - y0, x1 - x0
         photo = _tensor(self.original.photo[y0:y1, x0:x1])
-        move, to_edited, added, light, rest = self._fields(photo)
+        move, to_edited, added, lights, rest = self._fields(photo)
         move, added = resize(move, height, width), resize(added, height, width)
         changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
         result = self._moved(photo, move, added, changed)
         change = mouth.Mouth.between(self.original.points, self.target, self.original.size)
         if self.lips_anew or not change.stays_shut:
-            self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), light)
+            self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), lights)
         if rest is not None:
             rest = resize(rest, height, width)
             result, changed = torch.lerp(result, photo, rest), changed & (rest[:, 0] < _AT_REST)
@@ -160,12 +161,12 @@ class _Edit:
         x1, y1 = np.clip(np.ceil(both.max(axis=0) + margin), 0, [width, height]).astype(int)
         return None if min(x1 - x0, y1 - y0) < 2 else (slice(int(y0), int(y1)), slice(int(x0), int(x1)))
 
-    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor], Tensor | None]:
         """Compute the edit's fields on a grid of at most `_WORKING` pixels of face size, [1, K, h, w] each:
 
         the offsets, in photo pixels, to where each pixel comes from in the photo; the same in the edited picture; the
-        levels to add; the factors that give the edited picture the photo's light; the mask of where the photo stays
-        unchanged, None for nowhere.
+        levels to add; the factors that give the edited picture the photo's light, inside the mouth and on the lips and the
+        skin round them; the mask of where the photo stays unchanged, None for nowhere.
         """
         original = self.original
         scale = min(1.0, _WORKING / original.size)
@@ -180,6 +181,8 @@ class _Edit:
         drawn = raster.interpolate(np.concatenate([*fields, weights], axis=1))
         move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
 
+        folds = raster.covered(folded([target, original.mesh, original.reconstructed_mesh, self.edited_mesh]))
+        plain = 1 - (_FOLDED * blur(folds * (1 - lips) * (1 - eyes), _FOLD * size)).clamp(0, 1)
         # where a turned face folds over itself, neighbours come from far apart; only the lips need the sharp field
         sharp = lips * (1 - mouth.ends(target, height, width, size))
         move = torch.lerp(blur(move, 0.01 * size), move, sharp) * torch.from_numpy(raster.inside)
@@ -208,11 +211,13 @@ class _Edit:
         uncreased = torch.maximum(beside, wide * anew)
         fresh = colour.redrawn(of_photo, edited, uncreased, skin * skinny, size) + colour.broad(made, size)
         weight = free * mask.significance(torch.lerp(made, fresh, wide * anew) * free, size) * (1 - 0.75 * eyes)
-        weight = weight * (1 - mask.solid(of_photo, lowness, size) * (1 - eyes))
+        weight = weight * (1 - mask.solid(of_photo, lowness, size) * (1 - eyes)) * plain
         added = torch.lerp(made, fresh, anew) * weight
         seen = free * (1 - inner).square()
-        light = colour.mouth_light(of_photo, edited, seen * (1 - lips), seen * lips, size)
-        return move * (1 - kept), to_edited, added, light, rest
+        on_skin, on_lips = seen * (1 - lips), seen * lips
+        within = colour.mouth_light(of_photo, edited, on_skin, on_lips, size)
+        lights = within, colour.lips_light(of_photo + added, edited, on_skin, on_lips, lips, size) if self.lips_anew else within
+        return move * (1 - kept), to_edited, added, lights, rest
 
     def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor | None]:
         """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays unchanged.
@@ -233,11 +238,17 @@ class _Edit:
         return move * (1 - hold), kept.pixels
 
     def _fill_mouth(
-        self, result: Tensor, photo: Tensor, changed: Tensor, change: mouth.Mouth, to_edited: Tensor, light: Tensor
+        self,
+        result: Tensor,
+        photo: Tensor,
+        changed: Tensor,
+        change: mouth.Mouth,
+        to_edited: Tensor,
+        lights: tuple[Tensor, Tensor],
     ) -> None:
         """Draw the inside of the mouth into `result` [1, 3, h, w], at the photo's own resolution, and mark it in `changed`.
 
-        Both are changed in place.
+        Both are changed in place. `lights` are the factors inside the mouth and around it; see `_fields`.
         """
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner
@@ -247,13 +258,15 @@ class _Edit:
         (rows, columns), box = around, (..., *around)
         corner, extent = np.array([columns.start, rows.start]), (rows.stop - rows.start, columns.stop - columns.start)
         where = self._photo_grid(height, width, np.ones(2))[box] + to_edited[box]
-        drawn = self._sample_crop(self.edited.pixels, where, 1.0) * resize(light, height, width)[box]
+        plain = self._sample_crop(self.edited.pixels, where, 1.0)
+        drawn, drawn_lips = (plain * resize(light, height, width)[box] for light in lights)
         inner = mouth.inside(target - corner, *extent, size)
         skin = (1 - blur(inner, 0.02 * size) > 0.98).float()
         drawn = mouth.textured(drawn, result[box], skin)
         drawn = mouth.not_brighter(drawn, photo[box], skin, inner)
         if self.lips_anew:
-            content, inner = drawn, mouth.whole(target - corner, *extent, size)
+            content = torch.lerp(mouth.textured(drawn_lips, result[box], skin), drawn, inner)
+            inner = mouth.whole(target - corner, *extent, size)
         elif change.opens:
             content = torch.lerp(drawn, result[box], change.own)
         else:

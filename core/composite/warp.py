@@ -40,6 +40,12 @@ class Raster:
         field[:, self.inside] = np.einsum("nc,nck->kn", self._weights, at_corners)
         return torch.from_numpy(field)[None]
 
+    def covered(self, chosen: NDArray[np.bool_]) -> Tensor:
+        """Mask the pixels that lie in a `chosen` triangle, bool [T]: float32 [1, 1, H, W], 0 or 1."""
+        made = np.zeros(self.inside.shape, dtype=np.float32)
+        made[self.inside] = chosen[self._chosen]
+        return torch.from_numpy(made)[None, None]
+
 
 def polygon(points: Points, height: int, width: int) -> Tensor:
     """Mask the inside of the closed polygon through `points` [N, 2], in pixels of the grid: float32 [1, 1, H, W], 0 or 1."""

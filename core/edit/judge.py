@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from core.composite import Original
-from core.composite.mesh import LIPS_OUTLINE, Points
-from core.composite.motion import mouth_gap
+from core.composite.mesh import LIPS_OUTLINE, LIPS_OUTSIDE, Points
+from core.composite.motion import lips_width, mouth_gap
 from core.errors import NotReached, NotWhole, ResultError
 from core.expressions import Expression
 from core.faces.sampling import cut, through
@@ -33,6 +33,8 @@ _STRANGER: Final = 0.015  # in face sizes: lips of a shape so far from the photo
 _PIXEL: Final = 0.15  # pixels by which lips are misplaced in any photo; it weighs in small faces
 _DOUBTFUL_STRANGENESS: Final = 0.5
 _CLEARER: Final = 0.05  # a second way must be so much less strange to be taken for that alone
+_SQUEEZED: Final = 0.85  # width of a mouth over that in the photo, below which its own lips are squeezed out of shape
+_STRETCHED: Final = 1.35  # and above which they are stretched
 _AGAPE: Final = 0.05  # in face sizes: a mouth may be so much further open than it was meant to be
 _ASKED: Final = 0.75  # strength from which the expression has to be seen
 
@@ -47,11 +49,18 @@ class Measured:
     pixels: float  # the face's size
     misfit: float  # mean distance between the photo's and the reconstruction's lips, centred on each other, in face sizes
     score: float  # of the expression, 0..1
+    wider: float = 1.0  # the mouth's width as it was meant to be, over that in the photo
+
+    @property
+    def reshaped(self) -> bool:
+        """Whether the mouth changes so much in width that the photo's lips are too thick, too thin or too bright in it."""
+        return not _SQUEEZED < self.wider < _STRETCHED
 
     @property
     def doubtful(self) -> bool:
         """Whether the result is so close to a bound that putting it into the photo in the second way might be better."""
-        return self.slip > _DOUBTFUL_SLIP or self.strange > _DOUBTFUL_STRANGENESS or self.gap > _AGAPE
+        strayed = self.slip > _DOUBTFUL_SLIP or self.gap > _AGAPE
+        return strayed or self.strange > _DOUBTFUL_STRANGENESS or self.reshaped
 
     def whole(self, *, closing: bool) -> bool:
         """Tell whether lips and teeth are whole. An edit that is `closing` the mouth gets a wider bound."""
@@ -62,6 +71,8 @@ class Measured:
         """Tell whether this result, made in the second way, should replace the `other`."""
         if self.whole(closing=closing) != other.whole(closing=closing):
             return self.whole(closing=closing)
+        if self.reshaped and self.strange < other.strange and self.slip < _DOUBTFUL_SLIP:
+            return True
         return self.strange < other.strange - _CLEARER or (self.strange < other.strange and self.slip < other.slip)
 
 
@@ -86,7 +97,8 @@ def measure_result(
         points[_LIPS] - points[_LIPS].mean(axis=0) for points in (original.points, original.reconstructed_points)
     )
     misfit = np.linalg.norm(of_photo - rebuilt, axis=1).mean() / original.size
-    return Measured(_apart(taps, _around(mouth)), float(slip), gap, original.size, float(misfit), score)
+    wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
+    return Measured(_apart(taps, _around(mouth)), float(slip), gap, original.size, float(misfit), score, wider)
 
 
 def _around(lips: NDArray[np.float64]) -> Image.Image:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from core.composite import Original, Rendered
-from core.composite.mesh import face_size, triangles, with_rim
+from core.composite.mesh import face_size, folded, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
 from core.composite.mouth import Mouth
+from core.composite.original import _FOLDED
 from core.edit import Editor, Models
 from core.expressions import load
 from core.faces import Aligned, Face, FaceFinder, align
@@ -277,6 +278,29 @@ def test_the_mesh_covers_the_face_once(neutral: Scene) -> None:
     assert len(outer) == 36
     assert all(min(edge) >= 468 for edge in outer)
     assert len(with_rim(neutral.points)) == 468 + 36
+
+
+def test_where_the_mesh_folds_over_itself_no_shade_is_taken(smiling: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the far cheek of a turned face: there one picture shows the cheek and the other what is behind it."""
+    person, cheek = smiling.person, [366, 401]
+    far = person.at(-1.5).landmarks.copy()
+    far[cheek] += [0.12 * face_size(far), 0.0]
+    original = Original(smiling.photo, smiling.aligned.matrix, smiling.face.landmarks, person.at(0.0))
+    edited = Rendered(person.at(-1.5).pixels, far)
+    still = replace(edited, pixels=person.at(0.0).pixels)  # another picture moved in the same way
+
+    def shade(folded: float) -> NDArray[np.float64]:
+        monkeypatch.setattr("core.composite.original._FOLDED", folded)
+        change: NDArray[np.float64] = np.abs(original.edit(edited, PARTS) - original.edit(still, PARTS).astype(float)).mean(
+            axis=2
+        )
+        return change
+
+    anywhere, less = shade(0.0), shade(_FOLDED)
+    changed = np.abs(anywhere - less) > 3
+    assert changed.any()
+    assert (less < anywhere)[changed].all()
+    assert folded([with_rim(far), with_rim(person.at(-1.5).landmarks)])[(triangles() == cheek[0]).any(axis=1)].any()
 
 
 def test_a_turned_head_is_no_expression(neutral: Scene) -> None:

@@ -13,7 +13,7 @@ EgaoError
 │                         FaceLost (NoFaceDrawn), FaceRefused, NoSuchStoredFace, NothingStored
 ├── ResultError           NotWhole, NotReached
 ├── WouldOverwrite        a file is there already
-├── SettingsError         BadSetting, BadServerSetting, BadSeeds, ExtraMissing
+├── SettingsError         BadSetting (BadOption), BadServerSetting, BadSeeds, ExtraMissing
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
 ├── JobError              QueueFull (OwnShareFull, ServerShareFull, WaitTooLong), JobCancelled, JobTimedOut, WorkerDied,
 │                         ShuttingDown, StillBusy
@@ -159,6 +159,12 @@ class SettingsError(EgaoError):
 
 class BadSetting(SettingsError):
     sentence = "The setting {name} is not usable ({reason}). Correct it in .env or in the environment."
+
+
+class BadOption(BadSetting):
+    """What stands on a command line is wrong; `name` is the option or the argument."""
+
+    sentence = "{name} is not usable as given ({reason})."
 
 
 class BadServerSetting(SettingsError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.errors import BadSetting
+from core.errors import BadOption
 from core.fast import start_fast
 from core.generator import Generator
 from core.methods import DEFAULT_METHOD, METHODS
@@ -21,11 +21,11 @@ def start_projection(
     """Begin to project `target`, an aligned face uint8 [R, R, 3], and return the projection to run.
 
     `steps` is the number of iterations; None takes the method's own. `start` is "mean", "nearest", a seed such as
-    "seed:303", or "default" for the best of them; the method "fast" ignores it. Raises BadSetting for an unknown method
+    "seed:303", or "default" for the best of them; the method "fast" ignores it. Raises BadOption for an unknown method
     or start.
     """
     if method not in METHODS:
-        raise BadSetting(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")
+        raise BadOption(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")
     if method == "fast":  # its start is learned, and a better one than any that could be named
         return start_fast(generator, features, target, settings, steps)
     begin = find_start(DEFAULT_START if start == "default" else start, generator, features, target, settings)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from core.errors import BadSetting
+from core.errors import BadOption
 from core.generator import Generator
 from core.generator.base import FileGenerator
 from core.generator.families.progan import ProGAN
@@ -31,11 +31,11 @@ _LAYERS, _CRITICAL, _CUTOFF, _STOPBAND, _MARGIN, _TAPS = 14, 2, 2.0, 2**2.1, 10,
 
 
 def random_generator(name: str) -> Generator:
-    """Make the generator of this name, frozen. The same name gives the same weights. Raises BadSetting."""
+    """Make the generator of this name, frozen. The same name gives the same weights. Raises BadOption."""
     found = _NAME.fullmatch(name)
     if found is None or int(found[2]) not in _SIDES:
         known = f"progan, stylegan, stylegan2, stylegan3-t or stylegan3-r, and a side of {', '.join(map(str, _SIDES))}"
-        raise BadSetting(name="generators", reason=f"{name!r} is no name such as stylegan2-1024 ({known})")
+        raise BadOption(name="generators", reason=f"{name!r} is no name such as stylegan2-1024 ({known})")
     generator: Any = _MAKERS[found[1]](int(found[2]))  # a family's whole generator, and a torch module
     random = torch.Generator().manual_seed(0)
     for key, tensor in generator.state_dict().items():

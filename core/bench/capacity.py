@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from core.errors import BadSetting
+from core.errors import BadOption, BadSetting
 
 try:
     import simpy
@@ -167,7 +167,7 @@ def least_workers(per_hour: float, limit: float, work: Work, say: Callable[[str]
     """
     alone = work.look + work.project + work.draw + 3 * work.way
     if alone >= limit:
-        raise BadSetting(name="--wait", reason=f"an upload takes {alone:.1f} s where nobody else asks for anything")
+        raise BadOption(name="--wait", reason=f"an upload takes {alone:.1f} s where nobody else asks for anything")
     low = math.floor(per_hour / 3600 * work.seconds)  # with so few, more comes than is done
     high = low + 1
     while (found := quantile(waits(per_hour, high, work))) > limit:

@@ -14,17 +14,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from core.cli.shared.expression import ExpressionOption
-from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.folder import make_folder
+from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
 from core.directions import Direction, load_direction, names, save_direction
 from core.directions.direction import fitted_folder
 from core.directions.effect import Bench
 from core.emotion import EmotionClassifier
-from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, WeightsMissing
+from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, PartMissing, WeightsMissing
 from core.expressions import Expression
 from core.expressions import named as expression_named
 from core.faces import FaceFinder
-from core.generator import Generator, load_generator
+from core.generator import Generator
 from core.pictures import encode
 from core.rendering import Renderer
 from core.seeds import TRUNCATION, SeedSet, load_labels, load_seed_set, named_seeds, parse_seeds
@@ -69,6 +70,7 @@ def fit_directions(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="folder; if not given, the one that --direction searches")
     ] = None,
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Learn directions from the seed set built on this machine or, if there is none, from the labels that ship.
@@ -86,7 +88,7 @@ def fit_directions(
     for name in method or ():
         if name not in known:
             raise NoSuchDirection(name=name, known=", ".join(known))
-    generator = load_generator(settings)
+    generator = generator_of(settings, label)
     seeds, origin = _seeds(settings, generator, shown, (showing, neutral), shipped=shipped)
     typer.echo(f"{len(seeds.seeds)} seeds, {seeds.showing.sum()} {shown.judged.emotion}, {seeds.neutral.sum()} neutral: {origin}")
     if not (showing or neutral) and (faceless := int(np.isnan(seeds.pose).any(axis=1).sum())) > len(seeds.seeds) / 2:
@@ -121,6 +123,7 @@ def report_directions(
     seeds: Annotated[str, typer.Option(help="faces to try them on; none may have been used to fit them")] = "5000-5039",
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for a sweep picture of each direction")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of tables")] = False,
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Compare directions: how they were learned, how similar they are, what they do to fresh faces; and draw sweeps."""
@@ -128,16 +131,19 @@ def report_directions(
 
     settings = settings_for(named)
     use_threads(settings)
-    generator = load_generator(settings)
+    generator = generator_of(settings, label)
     shown = expression_named(expression)
     directions = [load_direction(name, settings, generator) for name in method or names(settings)]
+    if not directions:
+        raise PartMissing(name=generator.name, part="direction", command="egao directions fit")
     wanted = parse_seeds(seeds)
     _refuse_known(wanted, directions)
     with FaceFinder(settings) as finder, Progress(transient=True, console=Console(stderr=True)) as progress:
         bench = Bench(generator, Renderer(generator), EmotionClassifier(settings), finder, shown)
         task = progress.add_task("directions", total=1.0)
         made = report(directions, bench, wanted, TRUNCATION, lambda share: progress.update(task, completed=share))
-        made["sweeps"] = _draw_sweeps(directions, bench, out)
+        task = progress.add_task("sweeps", total=1.0)
+        made["sweeps"] = _draw_sweeps(directions, bench, out, lambda share: progress.update(task, completed=share))
         task = progress.add_task("at equal gain", total=1.0)
         equal = _at_equal_gain(directions, bench, wanted, settings, lambda share: progress.update(task, completed=share))
     made["equal_gain"] = equal
@@ -178,13 +184,17 @@ def _refuse_known(seeds: list[int], directions: list[Direction]) -> None:
             raise BadSeeds(reason=f"{direction.name} was learned from {first}-{last}; take others, such as 5000-5039")
 
 
-def _draw_sweeps(directions: list[Direction], bench: Bench, out: Path) -> dict[str, Any]:
+def _draw_sweeps(directions: list[Direction], bench: Bench, out: Path, on_progress: Callable[[float], None]) -> dict[str, Any]:
     from core.directions.report import sweep
 
-    out.mkdir(parents=True, exist_ok=True)
-    files = {}
+    make_folder(out)
+    files: dict[str, str] = {}
     for direction in directions:
+
+        def tell(share: float, before: int = len(files)) -> None:
+            on_progress((before + share) / len(directions))
+
         file = out / f"sweep-{direction.name}.png"
-        file.write_bytes(encode(sweep(direction, bench, TRUNCATION), "png", source="generated"))
+        file.write_bytes(encode(sweep(direction, bench, TRUNCATION, on_progress=tell), "png", source="generated"))
         files[direction.name] = str(file)
     return files

@@ -20,7 +20,7 @@ from core.cli.shared.written import OWN, Folder, checked_format, photos_of
 from core.directions import load_direction
 from core.edit import Editor, Models, PhotoEditor
 from core.edit.scale import LIMIT
-from core.errors import BadSetting, EgaoError
+from core.errors import BadOption, EgaoError
 from core.expressions import NEUTRAL, Strength, default, names, names_with_variations
 from core.expressions import named as expression_named
 from core.faces import load_film, read_photo
@@ -86,9 +86,9 @@ def edit(
     usual = tuple(one for one in DEFAULT_STRENGTHS if shown.at(one) is shown)
     strengths: tuple[Strength, ...] = (*own, *(strength or ()), *((NEUTRAL,) if neutral else ())) or usual
     if any(isinstance(one, float) and not abs(one) <= LIMIT for one in strengths):
-        raise BadSetting(name="--strength", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
+        raise BadOption(name="--strength", reason=f"strengths go from {-LIMIT:g} to {LIMIT:g}")
     if (main := shown.at(NEUTRAL)) is not shown and (animated or any(shown.at(one) is main for one in strengths)):
-        raise BadSetting(name="--expression", reason=f"{name} can only be put on a face; to take it off, use {main.name}")
+        raise BadOption(name="--expression", reason=f"{name} can only be put on a face; to take it off, use {main.name}")
     task = Task(strengths, shown.along(direction), face, checked_format(kind), animated, crop)
     if every_frame:
         check_task(task)
@@ -122,12 +122,12 @@ def edit(
 
 
 def _named(expression: str) -> tuple[str, tuple[float, ...]]:
-    """Read `NAME` or `NAME=STRENGTH`. Raises BadSetting if the strength is no number."""
+    """Read `NAME` or `NAME=STRENGTH`. Raises BadOption if the strength is no number."""
     name, sign, strength = expression.partition("=")
     try:
         return name, (float(strength),) if sign else ()
     except ValueError:
-        raise BadSetting(name="--expression", reason=f"{strength!r} is no strength; write, for example, {name}=0.8") from None
+        raise BadOption(name="--expression", reason=f"{strength!r} is no strength; write, for example, {name}=0.8") from None
 
 
 def _say(report: dict[str, Any], task: Task, *, as_json: bool, alone: bool) -> None:

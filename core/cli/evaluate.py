@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.kept import KeptFaces
 from core.edit import Editor, Models, PhotoEditor
-from core.errors import BadSetting, FaceLost, PhotoError
+from core.errors import BadOption, FaceLost, PhotoError
 from core.evaluate.look import Looker
 from core.evaluate.plots import draw_plots
 from core.evaluate.sheets import draw_sheet
@@ -59,13 +60,18 @@ def evaluate(
     """
     asked, surfaces, shown = _strengths(strengths), _surfaces(surface), expression_named(expression)
     if not any(shown.at(one) is shown for one in asked):
-        raise BadSetting(name="--strengths", reason=f"{shown.name} can only be put on a face, which takes one above 0")
+        raise BadOption(name="--strengths", reason=f"{shown.name} can only be put on a face, which takes one above 0")
+    if not photos and seeds is None:
+        raise BadOption(name="PHOTOS", reason="name photos, or generated faces with --seeds")
     settings = settings_for(named)
     editor = Editor(Models(settings))
     trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion, shown), asked, surfaces)
     make_folder(out)
     subjects = _subjects(editor, settings, photos or [], seeds, method)
     rows, refused = _try_all(trial, subjects, [shown.along(one) for one in direction or (None,)], out)
+    if not rows:
+        told = "; ".join(f"{count} of {len(refused)}: {reason}" for reason, count in Counter(refused.values()).items())
+        raise BadOption(name="PHOTOS or --seeds", reason=f"no face of them can be edited; {told}")
     methods = summary(rows, shown)
     made = {"refused": refused, "methods": methods, "edits": [row.as_json() for row in rows]}
     (out / "report.json").write_text(json.dumps(made, indent=1))
@@ -86,16 +92,16 @@ def _strengths(text: str) -> list[float]:
     try:
         values = sorted({float(part) for part in text.split(",")})
     except ValueError:
-        raise BadSetting(name="--strengths", reason=f"{text!r} is not numbers with commas between") from None
+        raise BadOption(name="--strengths", reason=f"{text!r} is not numbers with commas between") from None
     if not values or not all(_LEAST <= value <= _MOST for value in values):
-        raise BadSetting(name="--strengths", reason=f"strengths go from {_LEAST:g} to {_MOST:g}")
+        raise BadOption(name="--strengths", reason=f"strengths go from {_LEAST:g} to {_MOST:g}")
     return values
 
 
 def _surfaces(name: str) -> tuple[Surface, ...]:
     known: dict[str, tuple[Surface, ...]] = {"crop": (CROP,), "photo": (PHOTO,), "both": (CROP, PHOTO)}
     if name not in known:
-        raise BadSetting(name="--surface", reason=f"{name!r} is none of {', '.join(known)}")
+        raise BadOption(name="--surface", reason=f"{name!r} is none of {', '.join(known)}")
     return known[name]
 
 

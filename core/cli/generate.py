@@ -9,10 +9,10 @@ import typer
 from rich.progress import track
 
 from core.cli.shared.folder import make_folder
-from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
-from core.errors import BadSetting
-from core.generator import load_generator, seed_w
+from core.errors import BadOption
+from core.generator import seed_w
 from core.latents import from_npz
 from core.pictures import contact_sheet, encode
 from core.rendering import Renderer
@@ -35,6 +35,7 @@ def generate(
     truncation: Annotated[float, typer.Option(min=0.0, max=2.0, help="psi: 0 the average face, 1 no truncation")] = 0.7,
     sweep: Annotated[str, typer.Option(help="several truncations, also negative ones: -1,-0.5,0,0.5,1; a sheet of all")] = "",
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for seed0600.png and so on")] = Path("out"),
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Draw the faces of some seeds in full precision: z = RandomState(seed).randn(1, 512).
@@ -44,11 +45,13 @@ def generate(
     """
     swept = _numbers(sweep)
     if not seeds and (swept or not latent):
-        raise BadSetting(name="--seeds", reason="name the seeds to draw, or with --latent a file of a projected face")
+        raise BadOption(name="--seeds", reason="name the seeds to draw, or with --latent a file of a projected face")
+    if label is not None and not seeds:
+        raise BadOption(name="--class", reason="it is of seeds, and none are to be drawn")
     settings = settings_for(named)
     use_threads(settings)
     wanted = parse_seeds(seeds) if seeds else []
-    generator = load_generator(settings)
+    generator = generator_of(settings, label)
     renderer = Renderer(generator, "exact")
     faces = {file.stem: from_npz(file, generator) for file in latent or []}  # what can't be read is told before any work
     make_folder(out)
@@ -69,13 +72,13 @@ def generate(
 
 
 def _numbers(text: str) -> list[float]:
-    """Read truncations with commas between. Raises BadSetting."""
+    """Read truncations with commas between. Raises BadOption."""
     try:
         found = [float(part) for part in text.split(",")] if text else []
     except ValueError:
         found = [float("nan")]
     if not all(abs(one) <= _FURTHEST for one in found):
-        raise BadSetting(
+        raise BadOption(
             name="--sweep", reason=f"{text!r} is not numbers from -{_FURTHEST:g} to {_FURTHEST:g} with commas between"
         )
     return found

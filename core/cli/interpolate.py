@@ -14,10 +14,10 @@ from rich.progress import track
 from torch import Tensor
 
 from core.cli.shared.folder import make_folder
-from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
-from core.errors import BadSetting
-from core.generator import Generator, load_generator, seed_w, seed_z, truncate
+from core.errors import BadOption
+from core.generator import Generator, seed_w, seed_z, truncate
 from core.instruments.paths import around
 from core.pictures import animate
 from core.rendering import Renderer
@@ -37,17 +37,18 @@ def interpolate(
     frames: Annotated[int, typer.Option(min=2, max=600, help="from each seed to the next")] = 24,
     truncation: Annotated[float, typer.Option(min=0.0, max=2.0, help="psi: 0 the average face, 1 no truncation")] = 0.7,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for interpolation.webp")] = Path("out"),
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Draw a film that goes from seed to seed and back, as an animated WebP."""
     wanted = parse_seeds(seeds)
     if space not in ("z", "w"):
-        raise BadSetting(name="--space", reason=f"{space!r} is neither z nor w")
+        raise BadOption(name="--space", reason=f"{space!r} is neither z nor w")
     if len(wanted) < 2:
-        raise BadSetting(name="--seeds", reason="a way needs two seeds at least")
+        raise BadOption(name="--seeds", reason="a way needs two seeds at least")
     settings = settings_for(named)
     use_threads(settings)
-    generator = load_generator(settings)
+    generator = generator_of(settings, label)
     way = [*(_in_w if space == "w" else _in_z)(generator, wanted, frames, truncation)]
     renderer = Renderer(generator)
     pictures = [renderer.images(generator.broadcast(w))[0] for w in track(way, "drawing", transient=True)]

@@ -11,12 +11,12 @@ import torch
 import typer
 from rich.progress import track
 
-from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.cli.shared.written import photos_of
 from core.device import use_threads
-from core.errors import BadSetting
+from core.errors import BadOption
 from core.faces import load_photo
-from core.generator import Generator, load_generator, seed_w
+from core.generator import Generator, seed_w
 from core.generator.render import pixels_of
 from core.instruments.frechet import Moments, described, frechet
 from core.instruments.paths import PathLength, Sampling, Space, path_length, path_lengths
@@ -43,14 +43,15 @@ def measure_path_length(
     samples: Samples = 500,
     whole: Annotated[bool, typer.Option("--whole", help="look at whole pictures, not at the middle, where faces are")] = False,
     seed: Annotated[int, typer.Option(min=0, help="of the random latents")] = 0,
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Measure the perceptual path length: how much the picture changes with a tiny step between two latents."""
     if space not in get_args(Space):
-        raise BadSetting(name="--space", reason=f"{space!r} is neither z nor w")
+        raise BadOption(name="--space", reason=f"{space!r} is neither z nor w")
     if sampling not in get_args(Sampling):
-        raise BadSetting(name="--sampling", reason=f"{sampling!r} is neither full nor end")
-    settings, generator, features = _prepare(named)
+        raise BadOption(name="--sampling", reason=f"{sampling!r} is neither full nor end")
+    settings, generator, features = _prepare(named, label)
     how = PathLength(space, sampling, not whole, seed)  # type: ignore[arg-type]  # checked above
     lengths = track(path_lengths(generator, features, samples, how), "samples", total=samples, transient=True)
     told = {"ppl": round(path_length(np.array([*lengths])), 4), "space": space, "sampling": sampling, "samples": samples,
@@ -62,13 +63,14 @@ def measure_frechet(
     pictures: Annotated[Path, typer.Argument(help="a folder of pictures, aligned as those that the generator learned from")],
     samples: Samples = 1000,
     truncation: Annotated[float, typer.Option(min=0.05, max=1.0, help="psi; the papers take 1")] = 1.0,
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Measure the Fréchet distance between the generator's pictures and those of a folder."""
-    settings, generator, features = _prepare(named)
+    settings, generator, features = _prepare(named, label)
     files = photos_of([pictures])
     if min(len(files), samples) < LEAST:
-        raise BadSetting(name="frechet", reason=f"of either kind there must be {LEAST} pictures at least")
+        raise BadOption(name="frechet", reason=f"of either kind there must be {LEAST} pictures at least")
     real = Moments.of(_real(file, features, settings) for file in track(files, "pictures", transient=True))
     drawn = Moments.of(_drawn(seed, generator, features, truncation) for seed in track(range(samples), "drawing", transient=True))
     told = {"frechet": round(frechet(real, drawn), 5), "pictures": real.count, "samples": drawn.count,
@@ -76,10 +78,10 @@ def measure_frechet(
     typer.echo(json.dumps(told))
 
 
-def _prepare(named: str | None) -> tuple[Settings, Generator, Features]:
+def _prepare(named: str | None, label: int | None) -> tuple[Settings, Generator, Features]:
     settings = settings_for(named)
     use_threads(settings)
-    return settings, load_generator(settings), Features.load(settings)
+    return settings, generator_of(settings, label), Features.load(settings)
 
 
 def _real(file: Path, features: Features, settings: Settings) -> np.ndarray:

@@ -11,14 +11,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
 from core.emotion import EMOTIONS, EmotionClassifier
 from core.faces.landmarks import FaceFinder
-from core.generator import load_generator
 from core.rendering import Renderer
-from core.seeds import TRUNCATION, SeedSet, SeedTable, build, load_seed_set, parse_seeds, save_labels
-from core.weights.parts import LABELS, made_folder
+from core.seeds import (
+    TRUNCATION,
+    SeedSet,
+    SeedTable,
+    build,
+    key_of,
+    labels_part,
+    load_seed_set,
+    parse_seeds,
+    save_labels,
+)
+from core.weights.parts import made_folder
 
 Truncation = Annotated[float, typer.Option(min=0.05, max=1.0, help="psi: 0 the average face, 1 no truncation")]
 
@@ -35,18 +44,19 @@ def register(app: typer.Typer) -> None:
 def build_seeds(
     seeds: Annotated[str, typer.Option(help="seeds: 600-2600 (both ends), or 1,5,9")] = "600-2600",
     truncation: Truncation = TRUNCATION,
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Draw, label and store seeds; seeds already stored are skipped."""
     settings = settings_for(named)
     use_threads(settings)
     wanted = parse_seeds(seeds)
-    generator = load_generator(settings)
+    generator = generator_of(settings, label)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     )
     with SeedTable.open(settings) as table, FaceFinder(settings) as finder:
-        todo = table.missing(table.set_id(generator.name, generator.digest, truncation), wanted)
+        todo = table.missing(table.set_id(generator.name, key_of(generator), truncation), wanted)
         if len(todo) < len(wanted):
             typer.echo(f"{len(wanted) - len(todo)} of {len(wanted)} seeds are there already")
         if todo:
@@ -56,13 +66,13 @@ def build_seeds(
                     todo, truncation, generator, Renderer(generator), EmotionClassifier(settings), finder, table,
                     lambda count: bar.advance(task, count),
                 )  # fmt: skip
-    list_seeds(truncation, named)
+    list_seeds(truncation, label, named)
 
 
-def list_seeds(truncation: Truncation = TRUNCATION, named: GeneratorOption = None) -> None:
+def list_seeds(truncation: Truncation = TRUNCATION, label: ClassOption = None, named: GeneratorOption = None) -> None:
     """Count the emotions of the seed set that directions would be learned from."""
     settings = settings_for(named)
-    seeds, origin = load_seed_set(settings, load_generator(settings), truncation)
+    seeds, origin = load_seed_set(settings, generator_of(settings, label), truncation)
     Console().print(_counts(seeds, origin))
 
 
@@ -72,14 +82,15 @@ def export_seeds(
     ] = None,
     seeds: Annotated[str, typer.Option(help="range to write, both ends included")] = "600-2600",
     truncation: Truncation = TRUNCATION,
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Write the labels without latents (which are computed from the seeds), in the form that ships with egao."""
     settings = settings_for(named)
-    wanted, generator = parse_seeds(seeds), load_generator(settings)
+    wanted, generator = parse_seeds(seeds), generator_of(settings, label)
     chosen, _ = load_seed_set(settings, generator, truncation)
     chosen = chosen.within(min(wanted), max(wanted))
-    file = out or made_folder(settings, generator) / LABELS
+    file = out or made_folder(settings, generator) / labels_part(generator)
     save_labels(chosen, generator.name, file)
     typer.echo(f"{len(chosen.seeds)} seeds in {file}")
 

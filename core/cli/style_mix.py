@@ -10,10 +10,10 @@ import torch
 import typer
 
 from core.cli.shared.folder import make_folder
-from core.cli.shared.generator import GeneratorOption, settings_for
+from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
-from core.errors import BadSetting
-from core.generator import load_generator, seed_w
+from core.errors import BadOption
+from core.generator import seed_w
 from core.pictures import contact_sheet, encode
 from core.rendering import Renderer
 from core.seeds import parse_seeds
@@ -34,17 +34,18 @@ def style_mix(
     ] = "4-8",
     truncation: Annotated[float, typer.Option(min=0.0, max=2.0, help="psi: 0 the average face, 1 no truncation")] = 0.7,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for style-mix.png and a picture of each pair")] = Path("out"),
+    label: ClassOption = None,
     named: GeneratorOption = None,
 ) -> None:
     """Draw a grid of mixed faces: pose and shape of one seed with the colours of another, for example."""
     low, high = _sides(sides)
     settings = settings_for(named)
     use_threads(settings)
-    generator = load_generator(settings)
+    generator = generator_of(settings, label)
     taken = torch.tensor([low <= side <= high for side in generator.style_resolutions])
     if not taken.any():
         known = ", ".join(map(str, sorted(set(generator.style_resolutions))))
-        raise BadSetting(name="--sides", reason=f"{sides!r} holds none of the styles, which are of {known} pixels")
+        raise BadOption(name="--sides", reason=f"{sides!r} holds none of the styles, which are of {known} pixels")
     renderer = Renderer(generator, "exact")
     down, across = parse_seeds(rows), parse_seeds(columns)
     ws = {seed: generator.broadcast(seed_w(generator, [seed], truncation)) for seed in {*down, *across}}
@@ -63,9 +64,9 @@ def style_mix(
 
 
 def _sides(text: str) -> tuple[int, int]:
-    """Read `4-8`, `16` or `64-`, which is open above. Raises BadSetting."""
+    """Read `4-8`, `16` or `64-`, which is open above. Raises BadOption."""
     match = re.fullmatch(r"(\d{1,5})(-(\d{1,5})?)?", text.strip())
     if match is None:
-        raise BadSetting(name="--sides", reason=f"{text!r} is not sides in pixels such as 4-8, 16 or 64-")
+        raise BadOption(name="--sides", reason=f"{text!r} is not sides in pixels such as 4-8, 16 or 64-")
     low = int(match[1])
     return low, int(match[3]) if match[3] else (1 << 16 if match[2] else low)

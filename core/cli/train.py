@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -58,6 +59,7 @@ Faces = Annotated[
     int | None, typer.Option("--faces", min=16, help="number of drawn faces; if not given, as many as for the shipped weights")
 ]
 _EVERY = 50  # steps between two lines of output
+_PACE = 10.0  # seconds between two lines about faces
 
 
 def register(app: typer.Typer) -> None:
@@ -118,9 +120,9 @@ def train_the_curvature(folder: Folder = None, out: Out = None, faces: Faces = N
     generator = with_styles(whose)
     features = Features.load(settings).to(choose_device(settings))
     learned_from = SlopeSet(place / "slopes", generator, features, **_given(faces))
+    say = _pace("faces looked at", learned_from.faces)
     for done in learned_from.fill():
-        if done % 200 == 0 or done == learned_from.faces:
-            typer.echo(f"faces looked at: {done} of {learned_from.faces}")
+        say(done)
     curvature = fit_curvature(generator, learned_from.all())
     held_out = CURVATURE_HELD_OUT[: max(8, learned_from.faces // 4)]
     outside = torch.cat([slopes_at(generator, features, number) for number in held_out])
@@ -189,9 +191,9 @@ def learn_maps(folder: Folder = None, out: Out = None, faces: Faces = None, name
 def _measured(place: Path, generator: Generator, settings: Settings, finder: FaceFinder, faces: int | None) -> Drawn:
     """Draw and measure the mixed faces that are missing in the folder `mixed` of `place`, and read them all."""
     drawn = MixedSet(place / "mixed", generator, Renderer(generator), finder, EmotionClassifier(settings), **_given(faces))
+    say = _pace("faces looked at", drawn.faces)
     for done in drawn.fill():
-        if done % 200 == 0 or done == drawn.faces:
-            typer.echo(f"faces looked at: {done} of {drawn.faces}")
+        say(done)
     return drawn.all()
 
 
@@ -208,8 +210,9 @@ def learn_curves(
     models = Models(settings)
     tried = CurveSet(place, Editor(models), chosen, **_given(faces))
     try:
+        say = _pace("faces tried", tried.faces)
         for done in tried.fill():
-            typer.echo(f"faces tried: {done} of {tried.faces}")
+            say(done)
         curves = tried.all()
     finally:
         models.finder.close()
@@ -226,16 +229,23 @@ def make_starts(
     """Compute the features of seeds, so that a projection can begin with the one most like the photo (--start nearest)."""
     settings, wanted = settings_for(named), parse_seeds(seeds)
     generator, _ = _prepare(None, settings)
-    table = fit_table(generator, Features.load(settings).to(choose_device(settings)), wanted, _say_faces(len(wanted)))
+    table = fit_table(
+        generator, Features.load(settings).to(choose_device(settings)), wanted, _pace("faces looked at", len(wanted))
+    )
     file = (out or made_folder(settings, generator)) / STARTS
     save_table(table, file)
     typer.echo(f"{len(wanted)} seeds in {file}")
 
 
-def _say_faces(count: int) -> Callable[[int], None]:
+def _pace(what: str, count: int) -> Callable[[int], None]:
+    """Make what tells how many of `count` are done: the first time, the last time, and between them every _PACE seconds."""
+    told = -_PACE
+
     def say(done: int) -> None:
-        if done % 200 == 0 or done == count:
-            typer.echo(f"faces looked at: {done} of {count}")
+        nonlocal told
+        if done == count or time.monotonic() - told >= _PACE:
+            typer.echo(f"{what}: {done} of {count}")
+            told = time.monotonic()
 
     return say
 
@@ -259,9 +269,9 @@ def _given(faces: int | None) -> dict[str, int]:
 
 
 def _fill(drawn: DrawnSet) -> DrawnSet:
+    say = _pace("faces drawn", drawn.faces)
     for done in drawn.fill():
-        if done % 200 == 0 or done == drawn.faces:
-            typer.echo(f"faces drawn: {done} of {drawn.faces}")
+        say(done)
     return drawn
 
 

@@ -11,7 +11,7 @@ import typer
 from core.cluster.node import own_address, run
 from core.cluster.secret import make_secret
 from core.cluster.surroundings import numeric
-from core.errors import BadSetting
+from core.errors import BadOption
 from core.settings import Settings
 
 
@@ -33,13 +33,13 @@ def worker(
         typer.echo(f"{make_secret(settings)}\nCopy it into EGAO_HOME of every machine; whoever has it is of the cluster.")
         return
     if ip and not _is_address(ip):
-        raise BadSetting(name="--ip", reason=f"{ip} is no IPv4 address")
+        raise BadOption(name="--ip", reason=f"{ip} is no IPv4 address")
     if not head:
         join = join or settings.cluster
         if ":" not in join:
-            raise BadSetting(name="--join", reason="name the head as HOST:PORT, or start one here with --head")
+            raise BadOption(name="--join", reason="name the head as HOST:PORT, or start one here with --head")
         if not workers:
-            raise BadSetting(name="--workers", reason="a node that is no head has at least one")
+            raise BadOption(name="--workers", reason="a node that is no head has at least one")
         join = numeric(join)
     run(settings, ip or own_address("" if head else join), "" if head else join, workers)
 

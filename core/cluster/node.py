@@ -15,7 +15,7 @@ from core.cluster.identity import Identity
 from core.cluster.secret import Secret, read_secret
 from core.cluster.surroundings import surroundings
 from core.cluster.wording import PIECE, RESOURCE
-from core.errors import BadSetting, ClusterExtraMissing, NodeRefused
+from core.errors import BadOption, ClusterExtraMissing, NodeRefused
 from core.executor.devices import devices
 from core.settings import Settings
 
@@ -98,7 +98,7 @@ def own_address(head: str) -> str:
         try:
             probe.connect((host, 9))
         except OSError as error:
-            raise BadSetting(name="--join" if head else "--ip", reason=f"{host} can't be reached: {error.strerror}") from None
+            raise BadOption(name="--join" if head else "--ip", reason=f"{host} can't be reached: {error.strerror}") from None
         return str(probe.getsockname()[0])
 
 

@@ -161,7 +161,7 @@ class Editor:
     def projecting(self, aligned: np.ndarray, method: str, steps: int | None = None, start: str = "default") -> Projecting:
         """Begin to project an aligned face uint8 [R, R, 3]: iterate over the result's `run()`, then read its `latent`.
 
-        `method`, `steps` and `start` are as in `core.projecting.start_projection`. Raises BadSetting for an unknown one.
+        `method`, `steps` and `start` are as in `core.projecting.start_projection`. Raises BadOption for an unknown one.
         """
         models = self.models
         return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start)

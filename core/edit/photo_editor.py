@@ -99,7 +99,7 @@ class PhotoEditor:
     def begin(self, photo: Photo, found: Found, method: str = DEFAULT_METHOD, steps: int | None = None) -> Begun:
         """Begin to project a face that `look` found; run the result's `projecting`.
 
-        Raises BadSetting for an unknown method; MouthHidden, MouthCut, MouthAtEdge.
+        Raises BadOption for an unknown method; MouthHidden, MouthCut, MouthAtEdge.
         """
         aligned = self.editor.align(photo, found)
         self.editor.things(photo, found, aligned)  # raise now, not after seconds of work

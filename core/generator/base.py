@@ -41,6 +41,8 @@ class FileGenerator(nn.Module):
     w_dim: int
     num_ws: int
     style_resolutions: tuple[int, ...]
+    label_dim: int = 0
+    label: int = 0
     w_avg: Tensor
 
     def __init__(self, shape: dict[str, Any], digest: str = "") -> None:

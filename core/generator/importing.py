@@ -17,7 +17,7 @@ from typing import Any, Final
 import torch
 from safetensors.torch import save_file
 
-from core.errors import BadSetting, ModelRefused
+from core.errors import BadOption, ModelRefused
 from core.generator.latent import seed_z, w_statistics
 from core.generator.protocol import Generator
 from core.generator.reading import read_published
@@ -34,12 +34,12 @@ LARGEST_SIDE: Final = 4096  # pixels; a picture of more would take gigabytes
 def import_generator(settings: Settings, file: Path, name: str | None = None) -> Installed:
     """Convert a published generator and keep it under `name`, by default made from the file's name.
 
-    Raises ModelRefused for a file that is no generator or holds more than data, BadSetting for an invalid name or one that
+    Raises ModelRefused for a file that is no generator or holds more than data, BadOption for an invalid name or one that
     another generator has.
     """
     name = name or re.sub(r"[^a-z0-9.-]+", "-", file.stem.lower()).strip("-.")
     if not _NAME.fullmatch(name) or name == DEFAULT:
-        raise BadSetting(name="--name", reason=f"{name!r} is not a name of small letters, digits, dots and dashes of its own")
+        raise BadOption(name="--name", reason=f"{name!r} is not a name of small letters, digits, dots and dashes of its own")
     if not file.is_file():
         raise ModelRefused(reason=f"there is no file {file}")
     kind, converted = recognise(read_published(file))
@@ -50,7 +50,7 @@ def import_generator(settings: Settings, file: Path, name: str | None = None) ->
         generator = write(converted, kind, made)
         about = read_about(folder)
         if about and about["digest"] != generator.digest:
-            raise BadSetting(name="--name", reason=f"{name!r} is another generator's; choose a name for this one with --name")
+            raise BadOption(name="--name", reason=f"{name!r} is another generator's; choose a name for this one with --name")
         folder.mkdir(exist_ok=True)
         shutil.move(made, folder / WEIGHTS)
     write_about(folder, {"name": name, "digest": generator.digest, "source": converted.what})

@@ -48,11 +48,11 @@ class Mapping(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(given, out) for given, out in pairwise(sizes))
         self.embed = nn.Linear(shape.label_dim, shape.embedded) if shape.label_dim else None
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map z [N, z_dim] to w [N, w_dim]. If a generator with labels gets None, the first class is used."""
+    def forward(self, z: Tensor, labels: Tensor | int) -> Tensor:
+        """Map z [N, z_dim] to w [N, w_dim]; a number labels all of them with that class. Without classes, labels are ignored."""
         x = unit(z.float()) if self.shape.apart else z.float()
         if self.embed is not None:
-            y = self.embed(self._first(z) if labels is None else labels.float())
+            y = self.embed(self._of_class(z, labels) if isinstance(labels, int) else labels.float())
             x = torch.cat([x, unit(y) if self.shape.apart else y], dim=1)
         if not self.shape.apart:
             x = unit(x)
@@ -60,9 +60,9 @@ class Mapping(nn.Module):
             x = activated(layer(x), self.shape.activation) * self.shape.gain
         return x
 
-    def _first(self, z: Tensor) -> Tensor:
+    def _of_class(self, z: Tensor, number: int) -> Tensor:
         labels = z.new_zeros(len(z), self.shape.label_dim)
-        labels[:, 0] = 1
+        labels[:, number] = 1
         return labels
 
 

@@ -75,12 +75,25 @@ class HalvingGenerator(Generator, Protocol):
 
 
 @runtime_checkable
+class LabelledGenerator(Generator, Protocol):
+    """A generator that may have been trained with labels, and then draws one class of pictures or another."""
+
+    label_dim: int  # classes; 0 for a generator trained without labels
+    label: int  # the class that `mapping` draws, from 0
+
+
+@runtime_checkable
 class StyledGenerator(Generator, Protocol):
     """A generator that tells how its styles are computed from w."""
 
     def style_weights(self) -> list[Tensor]:
         """List for each style the weights [channels, w_dim] of the linear layer from w to that style's factors."""
         ...
+
+
+def class_of(generator: Generator) -> int:
+    """Return the class that the generator draws; 0 also for one without labels."""
+    return generator.label if isinstance(generator, LabelledGenerator) else 0
 
 
 def with_features(generator: Generator) -> FeatureGenerator:

@@ -36,10 +36,7 @@ class PathLength:
 
 
 def path_lengths(generator: Generator, features: Features, samples: int, how: PathLength) -> Iterator[float]:
-    """Yield the squared distance over EPSILON squared, one sample after the other; noise is drawn anew for each sample.
-
-    A generator with labels draws its first class.
-    """
+    """Yield the squared distance over EPSILON squared, one sample after the other; noise is drawn anew for each sample."""
     random = torch.Generator().manual_seed(how.seed)
     with torch.inference_mode():
         for _ in range(samples):

@@ -20,7 +20,7 @@ from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.edit.scale import LIMIT
-from core.errors import BadSetting, EgaoError
+from core.errors import BadOption, EgaoError
 from core.expressions import named as expression_named
 from core.expressions import names
 from core.languages import translation
@@ -83,7 +83,7 @@ class PlayServer:
             await web.TCPSite(self._runner, HOST, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise BadSetting(name="--port", reason=f"{self._port}: {error.strerror}") from None
+            raise BadOption(name="--port", reason=f"{self._port}: {error.strerror}") from None
         self.guard.port = int(self._runner.addresses[0][1])
         return self
 

@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from core.device import fast_dtype
-from core.errors import BadSetting, PartMissing, WeightsUnfit
+from core.errors import BadOption, PartMissing, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
 from core.projection.features import Features, feature_input
@@ -53,7 +53,7 @@ class Table:
 def find_start(start: str, generator: Generator, features: Features, target: np.ndarray, settings: Settings) -> Tensor:
     """Return the w [w_dim] to start from, for a target uint8 [R, R, 3].
 
-    `start` is "mean", "nearest" or "seed:N". Raises BadSetting for anything else, PartMissing if this generator has no table
+    `start` is "mean", "nearest" or "seed:N". Raises BadOption for anything else, PartMissing if this generator has no table
     of starts.
     """
     kind, _, number = start.partition(":")
@@ -65,7 +65,7 @@ def find_start(start: str, generator: Generator, features: Features, target: np.
         return seed_w(generator, [seed], TRUNCATION)[0]
     if kind == "seed" and number.isdecimal() and int(number) < 2**32:
         return seed_w(generator, [int(number)], TRUNCATION)[0]
-    raise BadSetting(name="--start", reason=f"{start!r} is none of mean, nearest, seed:N")
+    raise BadOption(name="--start", reason=f"{start!r} is none of mean, nearest, seed:N")
 
 
 def pooled(features: Features, images: Tensor) -> Tensor:

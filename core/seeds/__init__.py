@@ -8,9 +8,9 @@ direction needs no drawing.
 from __future__ import annotations
 
 from core.seeds.build import build, parse_seeds
-from core.seeds.labels import TRUNCATION, SeedSet, load_labels, load_seed_set, named_seeds, save_labels
+from core.seeds.labels import TRUNCATION, SeedSet, labels_part, load_labels, load_seed_set, named_seeds, save_labels
 from core.seeds.measure import MEASURES
-from core.seeds.table import SeedTable
+from core.seeds.table import SeedTable, key_of
 
 __all__ = [
     "MEASURES",
@@ -18,6 +18,8 @@ __all__ = [
     "SeedSet",
     "SeedTable",
     "build",
+    "key_of",
+    "labels_part",
     "load_labels",
     "load_seed_set",
     "named_seeds",

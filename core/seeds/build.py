@@ -12,7 +12,7 @@ from core.emotion import EmotionClassifier
 from core.errors import BadSeeds
 from core.generator import Generator, seed_w
 from core.seeds.measure import measure
-from core.seeds.table import SeedTable
+from core.seeds.table import SeedTable, key_of
 
 if TYPE_CHECKING:
     from core.faces.landmarks import FaceFinder
@@ -51,7 +51,7 @@ def build(
 
     `on_progress` is called after each stored batch with its number of faces. If it is interrupted, stored batches remain.
     """
-    set_id = table.set_id(generator.name, generator.digest, truncation)
+    set_id = table.set_id(generator.name, key_of(generator), truncation)
     todo = table.missing(set_id, seeds)
     for start in range(0, len(todo), BATCH):
         batch = todo[start : start + BATCH]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from core.emotion import EMOTIONS, NEUTRAL
 from core.errors import BadSeeds, PartMissing, WeightsUnfit
 from core.expressions import Expression, default
 from core.generator import Generator, seed_w
+from core.generator.protocol import class_of
 from core.seeds.measure import MEASURES
-from core.seeds.table import FILE, SeedTable
+from core.seeds.table import FILE, SeedTable, key_of
 from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.parts import LABELS, find_part
@@ -45,6 +46,7 @@ class SeedSet:
     pose: NDArray[np.float32]  # [N,3], degrees: yaw, pitch, roll
     measures: NDArray[np.float32]  # [N,6], order of MEASURES
     expression: Expression
+    label: int = 0  # the class that was drawn, of a generator with labels
 
     @property
     def emotions(self) -> NDArray[np.intp]:
@@ -70,7 +72,8 @@ class SeedSet:
     @property
     def digest(self) -> str:
         """sha256 over seeds and labels, kept with a direction to tell which set it was fitted to."""
-        whole = hashlib.sha256(f"{self.generator} {self.truncation}".encode())
+        drawn = f"{self.generator} {self.truncation}" + (f" {self.label}" if self.label else "")
+        whole = hashlib.sha256(drawn.encode())
         for name in _LABELS:
             whole.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return whole.hexdigest()
@@ -79,7 +82,7 @@ class SeedSet:
         """Keep the seeds from `first` to `last`, both included."""
         chosen = (self.seeds >= first) & (self.seeds <= last)
         arrays = {name: getattr(self, name)[chosen] for name in (*_LABELS, "w")}
-        return SeedSet(self.generator, self.truncation, expression=self.expression, **arrays)
+        return replace(self, **arrays)
 
 
 def load_seed_set(
@@ -92,9 +95,10 @@ def load_seed_set(
     """
     expression = expression or default()
     with SeedTable.open(settings) as table:
-        columns = table.columns(generator.digest, truncation, expression)
+        columns = table.columns(key_of(generator), truncation, expression)
     if columns is not None:
-        return SeedSet(generator.digest, truncation, expression=expression, **columns), f"the built set in {settings.home / FILE}"
+        built = SeedSet(generator.digest, truncation, expression=expression, label=class_of(generator), **columns)
+        return built, f"the built set in {settings.home / FILE}"
     return load_labels(settings, generator, truncation, expression), "the labels that ship or were exported"
 
 
@@ -116,8 +120,14 @@ def named_seeds(
         generator.digest, truncation, seeds, seed_w(generator, seeds.tolist(), truncation).numpy(),
         probabilities=np.eye(len(EMOTIONS), dtype=np.float32)[kinds], score=shows.astype(np.float32),
         pose=np.full((len(seeds), 3), np.nan, np.float32), measures=np.full((len(seeds), len(MEASURES)), np.nan, np.float32),
-        expression=expression,
+        expression=expression, label=class_of(generator),
     )  # fmt: skip
+
+
+def labels_part(generator: Generator) -> str:
+    """Name the file of labels of the class that the generator draws, a part as in core.weights.parts."""
+    label = class_of(generator)
+    return LABELS.replace(".", f"-{label}.") if label else LABELS
 
 
 def load_labels(
@@ -129,23 +139,26 @@ def load_labels(
     Raises PartMissing if there are none, WeightsUnfit if they are of another truncation, ModelUnreadable.
     """
     expression = expression or default()
-    file = find_part(settings, generator, LABELS)
+    label, part = class_of(generator), labels_part(generator)
+    file = find_part(settings, generator, part)
     if file is None:
-        raise PartMissing(name=generator.name, part="set of labelled seeds", command="egao seeds build")
+        of_class = f" --class {label}" if label else ""
+        raise PartMissing(name=generator.name, part="set of labelled seeds", command=f"egao seeds build{of_class}")
     with read_as_data(file.name), np.load(file, allow_pickle=False) as archive:
         about = json.loads(str(archive["about"]))
         unscored = np.full(len(archive["seeds"]), np.nan, dtype=np.float32)
         labels: dict[str, NDArray[Any]] = {name: archive.get(_in_file(name, expression), unscored) for name in _LABELS}
-    if about["digest"] != generator.digest or about["truncation"] != truncation:
+    if about["digest"] != generator.digest or about["truncation"] != truncation or about.get("class", 0) != label:
         found = f"{about['digest'][:12]} at truncation {about['truncation']}"
-        raise WeightsUnfit(name=LABELS, found=found, expected=f"{generator.digest[:12]} at {truncation}")
+        raise WeightsUnfit(name=part, found=found, expected=f"{generator.digest[:12]} at {truncation}")
     w = seed_w(generator, labels["seeds"].tolist(), truncation).numpy()
-    return SeedSet(generator.digest, truncation, w=w, expression=expression, **labels)
+    return SeedSet(generator.digest, truncation, w=w, expression=expression, label=label, **labels)
 
 
 def save_labels(seeds: SeedSet, name: str, path: Path) -> None:
     """Write a set without its latents to `path`; `name` is the generator's. The same set gives the same bytes."""
     about = {"generator": name, "digest": seeds.generator, "truncation": seeds.truncation, "labels": seeds.digest}
+    about |= {"class": seeds.label} if seeds.label else {}
     arrays: dict[str, NDArray[Any]] = {_in_file(label, seeds.expression): getattr(seeds, label) for label in _LABELS}
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)

@@ -1,7 +1,7 @@
 """The table of labelled seeds: SQLite in WAL mode with numbered migrations.
 
-A set belongs to one generator at one truncation; a seed appears once in a set. Rows are only added, a batch at a time in one
-transaction, so an interrupted build is continued by the next one.
+A set belongs to one generator at one truncation, and to one class of a generator with labels; a seed appears once in a set.
+Rows are only added, a batch at a time in one transaction, so an interrupted build is continued by the next one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlite_utils import Database, Migrations
 
 from core.emotion import EMOTIONS
 from core.expressions import Expression
+from core.generator.protocol import Generator, class_of
 from core.seeds.measure import MEASURES, Measured, score_of
 from core.settings import Settings
 
@@ -31,7 +32,7 @@ migrations = Migrations("seeds")
 def _sets_and_seeds(db: Database) -> None:
     """Create the tables of sets and of seeds: latents, probabilities, pose, measures and blendshapes.
 
-    `w` is little-endian float32.
+    `w` is little-endian float32; `digest` is what `key_of` tells.
 
     The column `smile` is left from versions with one expression; nothing reads it, since blendshapes give every score.
     """
@@ -46,6 +47,12 @@ def _sets_and_seeds(db: Database) -> None:
         foreign_keys=[("set_id", "sets", "id")],
         not_null={"set_id", "seed", "w", *EMOTIONS},
     )
+
+
+def key_of(generator: Generator) -> str:
+    """Name what a generator's seeds belong to: its digest, with the class that it draws unless that is the first."""
+    label = class_of(generator)
+    return f"{generator.digest}-{label}" if label else generator.digest
 
 
 class SeedTable:
@@ -69,16 +76,16 @@ class SeedTable:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._db.close()
 
-    def set_id(self, name: str, digest: str, truncation: float) -> int:
-        """Return the id of the set of a generator (name, sha256 of its weights) at a truncation, created if it is new."""
-        row = {"generator": name, "digest": digest, "truncation": truncation}
+    def set_id(self, name: str, key: str, truncation: float) -> int:
+        """Return the id of the set of a generator (its name, its `key_of`) at a truncation, created if it is new."""
+        row = {"generator": name, "digest": key, "truncation": truncation}
         self._db.table("sets").insert(row, ignore=True)
-        found = self._find(digest, truncation)
+        found = self._find(key, truncation)
         assert found is not None
         return found
 
-    def _find(self, digest: str, truncation: float) -> int | None:
-        rows = self._db.query("select id from sets where digest = ? and truncation = ?", [digest, truncation])
+    def _find(self, key: str, truncation: float) -> int | None:
+        rows = self._db.query("select id from sets where digest = ? and truncation = ?", [key, truncation])
         return next((int(row["id"]) for row in rows), None)
 
     def missing(self, set_id: int, seeds: Iterable[int]) -> list[int]:
@@ -92,7 +99,7 @@ class SeedTable:
         records = [_record(set_id, row, w) for row, w in zip(rows, ws, strict=True)]
         self._db.table("seeds").insert_all(records, replace=True)
 
-    def columns(self, digest: str, truncation: float, expression: Expression) -> dict[str, NDArray[Any]] | None:
+    def columns(self, key: str, truncation: float, expression: Expression) -> dict[str, NDArray[Any]] | None:
         """Read all labels of a set as arrays, ordered by seed; None if it has no seeds.
 
         Keys: `seeds` int64 [N], `w` float32 [N,w_dim], `probabilities` float32 [N,7], `score` of the expression float32 [N],
@@ -101,7 +108,7 @@ class SeedTable:
         names = (*EMOTIONS, *POSE, *MEASURES)
         listed = ", ".join(names)
         sql = f"select seed, w, blendshapes, {listed} from seeds where set_id = ? order by seed"  # noqa: S608  # our own names
-        rows = list(self._db.query(sql, [self._find(digest, truncation)]))
+        rows = list(self._db.query(sql, [self._find(key, truncation)]))
         if not rows:
             return None
         values = np.array([[row[name] for name in names] for row in rows], dtype=np.float32)

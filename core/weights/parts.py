@@ -5,7 +5,7 @@ parts that ship in data/generators/NAME. Parts made on the machine take preceden
 whose parts it holds:
 
     directions/NAME.safetensors    egao directions fit
-    seeds/labels.npz               egao seeds export
+    seeds/labels.npz               egao seeds export; with --class 3: seeds/labels-3.npz
     starts/seeds.safetensors       egao train starts
     starts/average.safetensors     comes with egao: what `w_statistics` computes in a second
     fast/preview-head.safetensors  egao train preview-head

@@ -15,7 +15,7 @@ from core.cli.shared.kept import KeptFaces
 from core.cli.shared.written import Folder, kind_for
 from core.composite import Original
 from core.edit import Editor, PhotoEditor, Scale, Variant
-from core.errors import BadSetting
+from core.errors import BadOption
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Face, Photo
 from core.generator.latent import Latent
@@ -61,7 +61,7 @@ class Bench:
     def edit(self, file: Path, task: Task) -> dict[str, Any]:
         """Edit one photo, write its pictures, and return the report as JSON data.
 
-        Raises PhotoError, WouldOverwrite, BadSetting and what an edit raises.
+        Raises PhotoError, WouldOverwrite, BadOption and what an edit raises.
         """
         photo, found = self.editor.editor.look(file)
         chosen = chosen_of(found, photo, task.face)
@@ -78,13 +78,13 @@ class Bench:
 
 
 def chosen_of(faces: Sequence[Face], photo: Photo, which: str) -> list[Face]:
-    """Choose faces: one by its number from the left, all, or the most prominent one. Raises NoSuchFace, BadSetting."""
+    """Choose faces: one by its number from the left, all, or the most prominent one. Raises NoSuchFace, BadOption."""
     if which == ALL:
         return list(faces)
     if which == PROMINENT:
         return [max(faces, key=lambda face: _prominence(face, photo))]
     if not which.isdecimal():
-        raise BadSetting(name="--face", reason=f"{which!r} is neither a number nor all")
+        raise BadOption(name="--face", reason=f"{which!r} is neither a number nor all")
     return [Editor.pick(faces, int(which))]
 
 

@@ -12,31 +12,31 @@ import numpy as np
 from core.cli.shared.editing import Bench, Task, chosen_of
 from core.cli.shared.written import OWN
 from core.edit import FilmEdit, KnownFace, Take
-from core.errors import BadSetting
+from core.errors import BadOption
 from core.faces import Face, Film, Photo
 from core.pictures import FILM_KINDS, FilmKind, Playing, encode_film
 
 
 def film_kind(film: Film, asked: str) -> FilmKind:
-    """Choose the kind of an animation's results for a checked value of `--format`. Raises BadSetting for one that is still."""
+    """Choose the kind of an animation's results for a checked value of `--format`. Raises BadOption for one that is still."""
     wanted = film.manner.kind if asked == OWN else asked
     for kind in FILM_KINDS:
         if kind == wanted:
             return kind
-    raise BadSetting(name="--format", reason=f"no animation can be written as {asked}: {OWN}, png, webp or avif")
+    raise BadOption(name="--format", reason=f"no animation can be written as {asked}: {OWN}, png, webp or avif")
 
 
 def check_task(task: Task) -> None:
-    """Check that the options fit an animation. Raises BadSetting."""
+    """Check that the options fit an animation. Raises BadOption."""
     for name, given in (("--crop", task.crop), ("--animate", task.animation)):
         if given:
-            raise BadSetting(name=name, reason="it does not go with --every-frame, which keeps each frame whole")
+            raise BadOption(name=name, reason="it does not go with --every-frame, which keeps each frame whole")
 
 
 def edit_film(bench: Bench, file: Path, film: Film, task: Task) -> dict[str, Any]:
     """Edit one animation, write its results, and return the report as JSON data, laid out as `Bench.edit` does.
 
-    Raises PhotoError, WouldOverwrite, BadSetting and what an edit raises.
+    Raises PhotoError, WouldOverwrite, BadOption and what an edit raises.
     """
     kind, stem, began = film_kind(film, task.kind), bench.folder.stem(file), time.perf_counter()
     chosen: list[Face] = []

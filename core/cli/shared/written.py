@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from core.cli.shared.folder import make_folder
-from core.errors import BadSetting, WouldOverwrite
+from core.errors import BadOption, WouldOverwrite
 from core.faces import Photo
 from core.photo_names import is_photo_name
 from core.pictures import SUFFIXES, Credentials, PictureKind, encode
@@ -21,13 +21,13 @@ OWN: Final = "own"  # the kind that the photo is of
 def photos_of(given: Iterable[Path]) -> list[Path]:
     """List the given files, and the photos in the given folders, each once; those of a folder are sorted by path.
 
-    Raises BadSetting for a folder without any.
+    Raises BadOption for a folder without any.
     """
     found: dict[Path, None] = {}
     for one in given:
         inside = [one] if not one.is_dir() else sorted(file for file in one.rglob("*") if _is_photo(file, one))
         if not inside:
-            raise BadSetting(name="PHOTOS", reason=f"no photo is in the folder {one}")
+            raise BadOption(name="PHOTOS", reason=f"no photo is in the folder {one}")
         found |= dict.fromkeys(inside)
     return list(found)
 
@@ -38,12 +38,12 @@ def _is_photo(file: Path, folder: Path) -> bool:
 
 
 def checked_format(name: str) -> str:
-    """Check the value of `--format` and return its kind. Raises BadSetting."""
+    """Check the value of `--format` and return its kind. Raises BadOption."""
     for kind, suffix in SUFFIXES.items():
         if name.lower() in (kind, suffix):
             return kind
     if name.lower() != OWN:
-        raise BadSetting(name="--format", reason=f"{name!r} is none of {OWN}, {', '.join(SUFFIXES)}")
+        raise BadOption(name="--format", reason=f"{name!r} is none of {OWN}, {', '.join(SUFFIXES)}")
     return OWN
 
 

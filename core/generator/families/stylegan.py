@@ -88,7 +88,7 @@ class StyleGAN(FileGenerator):
         self.register_buffer("w_avg", torch.empty(self.w_dim))
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.mapping_network(z.to(self.w_avg.device), labels)  # type: ignore[no-any-return]
+        return self.mapping_network(z.to(self.w_avg.device), self.label if labels is None else labels)  # type: ignore[no-any-return]
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]

@@ -12,7 +12,7 @@ from PIL import Image
 from core.evaluate.identity import Identity, extra
 from core.generator import Generator
 from core.generator.latent import AnyLatent, latent_of
-from core.projection.features import Features, area_downsample, distance
+from core.projection.features import Features, distance, feature_input
 from core.rendering import Renderer
 from core.settings import Settings
 from core.weights import weight_path
@@ -64,7 +64,7 @@ class Judge:
     def unit(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
         """Convert uint8 [R, R, 3] to [1, 3, 256, 256] of -1..1."""
         image = torch.tensor(pixels, device=self.renderer.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-        return area_downsample(image).contiguous(memory_format=torch.channels_last)
+        return feature_input(image)
 
 
 class Comparison:

@@ -1,4 +1,4 @@
-"""Times one 1024-pixel picture, and four strengths of a face, by every way of drawing."""
+"""Times one picture, and four strengths of a face, by every way of drawing."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from core.rendering import Renderer
 from core.settings import Settings
 from core.timing import spread, take_turns
 from core.weights import weight_path
+from core.weights.installed import DEFAULT
 from core.workbench import EditorWorkbench
 
 SEED = 5000
@@ -37,20 +38,27 @@ Draw = Callable[[Tensor], np.ndarray]  # ws [1, num_ws, w_dim] -> [1, 3, R, R] o
 def bench_rendering(settings: Settings, editor: Editor, rounds: int) -> dict[str, Any]:
     """Measure seconds, ratios to OpenVINO in float32, and decibels against this generator in float32, as data for JSON.
 
+    OpenVINO draws what is published for it, the default generator; with another the ratios are to torch in float32.
     Compiled code takes part if there is some (`egao models compile`). Raises ExtraMissing.
     """
     generator = editor.models.generator
     ws = generator.broadcast(seed_w(generator, [SEED])).contiguous()
-    ways = {**dict(_torch_ways(generator)), **_compiled_way(settings, generator, ws), **openvino_ways(settings)}
+    ways = {**dict(_torch_ways(generator)), **_compiled_way(settings, generator, ws), **_published(settings, generator)}
     exact = torch_way(generator, torch.float32)(ws)
     seconds = take_turns({name: _call(draw, ws) for name, draw in ways.items()}, rounds)
-    reference = spread(seconds["openvino float32"])["median"]
+    peer, ratio = ("openvino float32", "of_openvino_f32") if "openvino float32" in ways else ("eager float32", "of_eager_f32")
+    reference = spread(seconds[peer])["median"]
     peers = {
-        name: {**spread(seconds[name]), "of_openvino_f32": spread(seconds[name])["median"] / reference,
+        name: {**spread(seconds[name]), ratio: spread(seconds[name])["median"] / reference,
                "decibels": decibels(draw(ws), exact)}
         for name, draw in ways.items()
     }  # fmt: skip
-    return {"picture": peers, "strengths": _strengths(editor, ws.numpy(), rounds), "layers": _layers(generator, ws, rounds)}
+    return {
+        "side": generator.resolution,
+        "picture": peers,
+        "strengths": _strengths(editor, ws.numpy(), rounds),
+        "layers": _layers(generator, ws, rounds),
+    }
 
 
 def _call(draw: Draw, ws: Tensor) -> Callable[[], object]:
@@ -92,6 +100,10 @@ def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[
     return {f"compiled ahead {_name(dtype)}": draw} if there else {}
 
 
+def _published(settings: Settings, generator: Generator) -> dict[str, Draw]:
+    return openvino_ways(settings) if generator.name == DEFAULT else {}
+
+
 def openvino_ways(settings: Settings) -> dict[str, Draw]:
     """Return the ways of drawing with the published files in the published runtime. They use one w [1, w_dim]."""
     core, file = extra("openvino").Core(), str(weight_path(settings, "generator-ir") / "SynthesisNetwork.xml")
@@ -113,7 +125,8 @@ def decibels(image: np.ndarray, exact: np.ndarray) -> float:
 def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
     """Time four strengths against one: drawn as the editor draws them, in one batch, and in their photo.
 
-    The last is all that a member waits for: from the photo's file to the edited files, with nothing kept from before.
+    The last is all that a member waits for: from the photo's file to the edited files, with nothing kept from before. It is
+    left out for a generator that draws no faces.
     """
     renderer = editor.models.renderer
     four = np.repeat(ws, len(STRENGTHS), axis=0)
@@ -126,20 +139,19 @@ def _strengths(editor: Editor, ws: np.ndarray, rounds: int) -> dict[str, float]:
         if isinstance(made, EgaoError):
             raise made
 
-    seconds = take_turns(
-        {
-            "one": lambda: editor.draw(ws, STRENGTHS[:1], default()),
-            "four": lambda: editor.draw(ws, STRENGTHS, default()),
-            "batch": lambda: _batch(renderer, four),
-            "one in its photo": lambda: in_photo(STRENGTHS[:1]),
-            "four in its photo": lambda: in_photo(STRENGTHS),
-        },
-        rounds,
-    )
+    ways: dict[str, Callable[[], object]] = {
+        "one": lambda: editor.draw(ws, STRENGTHS[:1], default()),
+        "four": lambda: editor.draw(ws, STRENGTHS, default()),
+        "batch": lambda: _batch(renderer, four),
+    }
+    if editor.models.draws_faces:
+        ways["one in its photo"] = lambda: in_photo(STRENGTHS[:1])
+        ways["four in its photo"] = lambda: in_photo(STRENGTHS)
+    seconds = take_turns(ways, rounds)
     made = {name: spread(times)["median"] for name, times in seconds.items()}
     ratios = {"four over one": ("four", "one"), "batch over one": ("batch", "one")}
     ratios["four over one, in the photo"] = ("four in its photo", "one in its photo")
-    return made | {name: made[above] / made[below] for name, (above, below) in ratios.items()}
+    return made | {name: made[above] / made[below] for name, (above, below) in ratios.items() if above in made}
 
 
 def _batch(renderer: Renderer, ws: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from rich.table import Table
 from core.bench.quality import MEASURES
 from core.evaluate.identity import extra
 
+_RATIOS = {"of_openvino_f32": "of OpenVINO f32", "of_eager_f32": "of eager f32"}
 _LABELS = {
     "squared_error": "squared error at 256 pixels (0..1)",
     "perceptual": "perceptual distance (optimised)",
@@ -69,10 +70,12 @@ def _rows(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]])
 
 
 def _rendering(render: dict[str, Any]) -> Iterator[Table]:
+    pictures = render["picture"]
+    ratio, title = next((key, title) for key, title in _RATIOS.items() if key in next(iter(pictures.values())))
     yield _rows(
-        "one 1024x1024 picture", ("by", "median s", "fastest s", "of OpenVINO f32", "dB"),
-        [(name, f"{of['median']:.3f}", f"{of['fastest']:.3f}", f"{of['of_openvino_f32']:.2f}", f"{of['decibels']:.1f}")
-         for name, of in render["picture"].items()],
+        "one {0}x{0} picture".format(render["side"]), ("by", "median s", "fastest s", title, "dB"),
+        [(name, f"{of['median']:.3f}", f"{of['fastest']:.3f}", f"{of[ratio]:.2f}", f"{of['decibels']:.1f}")
+         for name, of in pictures.items()],
     )  # fmt: skip
     yield _rows("strengths of one face", ("", "s, or ratio"), [(name, f"{v:.3f}") for name, v in render["strengths"].items()])
     yield _rows("until the features of a side", ("pixels", "s"), [(side, f"{v:.4f}") for side, v in render["layers"].items()])
@@ -136,7 +139,7 @@ def draw_rendering(render: dict[str, Any], file: Path) -> Path:
     names = list(render["picture"])
     bars = axis.barh(names, [render["picture"][name]["median"] for name in names])
     axis.bar_label(bars, [f"{render['picture'][name]['decibels']:.0f} dB" for name in names], padding=3)
-    axis.set_xlabel("seconds for one 1024x1024 picture, median")
+    axis.set_xlabel("seconds for one {0}x{0} picture, median".format(render["side"]))
     axis.margins(x=0.12)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=100)

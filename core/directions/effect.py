@@ -5,7 +5,7 @@ Neutral faces are moved towards the expression, faces that show it away from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -68,12 +68,13 @@ class Bench:
         self.generator, self.renderer, self.classifier, self.finder = generator, renderer, classifier, finder
         self.expression, self.emotion = expression, EMOTIONS.index(expression.judged.emotion)
 
-    def look(self, ws: Tensor) -> Looks:
-        """Draw ws [N,num_ws,w_dim] and judge each face."""
+    def look(self, ws: Tensor, on_faces: Callable[[int], None] = lambda count: None) -> Looks:
+        """Draw ws [N,num_ws,w_dim] and judge each face. `on_faces` is called with the number of faces of each batch."""
         rows, borders = [], []
         for images in self.renderer.batches(ws):
             rows.extend(measure(list(range(len(images))), images, self.classifier, self.finder))
             borders.append(images[:, : round(BORDER_ROWS * images.shape[1])].astype(np.float32))
+            on_faces(len(images))
         return Looks(
             emotions=np.array([row.probabilities.argmax() for row in rows]),
             score=np.array([row.score(self.expression) for row in rows]),
@@ -91,10 +92,12 @@ class Subjects:
     looks: Looks
 
 
-def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Subjects, Subjects]:
+def subjects(
+    bench: Bench, seeds: Sequence[int], truncation: float, on_faces: Callable[[int], None] = lambda count: None
+) -> tuple[Subjects, Subjects]:
     """Draw the seeds and return the neutral faces and those that show the expression; other faces are left out."""
     ws = bench.generator.broadcast(seed_w(bench.generator, seeds, truncation))
-    looks = bench.look(ws)
+    looks = bench.look(ws, on_faces)
     parts = [
         Subjects(ws[torch.from_numpy(chosen)], looks.part(chosen))
         for chosen in (looks.emotions == NEUTRAL, looks.emotions == bench.emotion)
@@ -102,12 +105,15 @@ def subjects(bench: Bench, seeds: Sequence[int], truncation: float) -> tuple[Sub
     return parts[0], parts[1]
 
 
-def effect(bench: Bench, direction: Direction, before: Subjects, strength: float) -> Effect:
+def effect(
+    bench: Bench, direction: Direction, before: Subjects, strength: float,
+    on_faces: Callable[[int], None] = lambda count: None,
+) -> Effect:  # fmt: skip
     """Move every subject by `strength` units and measure the effect. Without subjects all means are NaN."""
     if not len(before.ws):
         unknown = float("nan")
         return Effect(strength, share(0, 0), unknown, unknown, unknown, unknown, {})
-    after = bench.look(apply(direction, before.ws, strength))
+    after = bench.look(apply(direction, before.ws, strength), on_faces)
     showing = after.emotions == bench.emotion
     hits = int(showing.sum() if strength > 0 else (~showing).sum())
     return Effect(

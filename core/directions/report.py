@@ -42,12 +42,15 @@ def report(
     `seeds` must not be among those that the directions were fitted to. Neutral faces are moved by the positive STRENGTHS,
     those that show the expression by the negative ones. `on_progress` is called with the share (0..1) that is done.
     """
-    neutral, showing = subjects(bench, seeds, truncation)
+    drawn = _Drawn(len(seeds) * (1 + len(directions) * len(STRENGTHS)), on_progress)
+    neutral, showing = subjects(bench, seeds, truncation, drawn)
+    moved = [neutral if strength > 0 else showing for strength in STRENGTHS]
+    drawn.total = len(seeds) + len(directions) * sum(len(faces.ws) for faces in moved)
     rows = []
-    for index, direction in enumerate(directions):
-        effects = [effect(bench, direction, neutral if s > 0 else showing, s) for s in STRENGTHS]
+    for direction in directions:
+        effects = [effect(bench, direction, faces, s, drawn) for faces, s in zip(moved, STRENGTHS, strict=True)]
         rows.append({"name": direction.name, **direction.provenance, "effects": [asdict(e) for e in effects]})
-        on_progress((index + 1) / len(directions))
+    drawn(0)
     return {
         "expression": bench.expression.name,
         "emotion": bench.expression.judged.emotion,
@@ -62,9 +65,22 @@ def report(
     }
 
 
+class _Drawn:
+    """Counts drawn faces, and tells the share (0..1) of `total` after each call."""
+
+    def __init__(self, total: int, on_progress: Callable[[float], None]) -> None:
+        self.total, self._done, self._on_progress = total, 0, on_progress
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        self._on_progress(self._done / self.total)
+
+
 def _start(faces: Subjects) -> dict[str, Any]:
+    """Count the faces, and average the scores of those that the landmarker found; None if it found none."""
     score = faces.looks.score
-    return {"count": len(score), "score": round(float(np.nanmean(score)), 3) if len(score) else None}
+    known = score[~np.isnan(score)]
+    return {"count": len(score), "score": round(float(known.mean()), 3) if len(known) else None}
 
 
 def tables(made: dict[str, Any]) -> list[Table]:
@@ -132,14 +148,18 @@ def _cosines(made: dict[str, Any]) -> Table:
 
 
 def sweep(
-    direction: Direction, bench: Bench, truncation: float, seeds: Sequence[int] = SWEEP_SEEDS, size: int = 256
-) -> NDArray[np.uint8]:
+    direction: Direction, bench: Bench, truncation: float, seeds: Sequence[int] = SWEEP_SEEDS, size: int = 256,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> NDArray[np.uint8]:  # fmt: skip
     """Draw a sheet uint8 [H,W,3]: a row for each seed, a column for each strength of SWEEP, `size` pixels a face."""
     strengths = torch.tensor(SWEEP, dtype=torch.float32)
-    rows = []
+    rows, drawn = [], _Drawn(len(seeds) * len(SWEEP), on_progress)
     for seed, w in zip(seeds, seed_w(bench.generator, seeds, truncation), strict=True):
         ws = apply(direction, bench.generator.broadcast(w.expand(len(SWEEP), -1)), strengths)
-        faces = [_small(image, size) for batch in bench.renderer.batches(ws) for image in batch]
+        faces = []
+        for batch in bench.renderer.batches(ws):
+            faces += [_small(image, size) for image in batch]
+            drawn(len(batch))
         labels = [f"{seed}: {strength:+d}" for strength in SWEEP]
         rows.append(list(zip(labels, faces, strict=True)))
     return contact_sheet(rows, side=size)

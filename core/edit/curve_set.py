@@ -55,7 +55,7 @@ class CurveSet:
         seen = ~np.isnan(scores).any(axis=1)
         if not seen.any():
             name = self.editor.models.generator.name
-            raise GeneratorLacks(name=name, what="faces in its pictures, which are what the curves are learned from")
+            raise GeneratorLacks(name=name, what="faces in its pictures")
         return Curves(self.editor.models.generator.digest, self._moved_by, scores[seen])
 
     @property

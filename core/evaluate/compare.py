@@ -27,14 +27,17 @@ def compare(
     `on_progress` is called with the share (0..1) that is done. `truncation` is that of the seeds.
     """
     rows: list[Row] = []
+    total = len(seeds) * (1 + len(directions) * len(STRENGTHS))
     for index, w in enumerate(seed_w(generator, seeds, truncation)):
         ws = generator.broadcast(w[None])
-        before = looker.look(renderer.images(ws)[0])
+        before, drawn = looker.look(renderer.images(ws)[0]), 1
         for direction in directions:
-            pictures = renderer.images(apply(direction, ws.expand(len(STRENGTHS), -1, -1), torch.tensor(STRENGTHS)))
-            looks = [looker.look(picture, before.box) for picture in pictures]
+            looks: list[Look] = []
+            for batch in renderer.batches(apply(direction, ws.expand(len(STRENGTHS), -1, -1), torch.tensor(STRENGTHS))):
+                looks += [looker.look(picture, before.box) for picture in batch]
+                on_progress((index * total / len(seeds) + drawn + len(looks)) / total)
+            drawn += len(STRENGTHS)
             rows += [_row(seeds[index], direction, *one, before) for one in zip(STRENGTHS, looks, strict=True)]
-        on_progress((index + 1) / len(seeds))
     return rows
 
 

@@ -13,14 +13,15 @@ from core.faces import Aligned, Photo
 from core.generator import seed_w
 
 
-def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterator[Subject]:
-    """Yield a subject for each seed, except seeds in whose picture no face is found."""
+def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterator[Subject | tuple[str, str]]:
+    """Yield a subject for each seed or, for a seed in whose picture no face is found, its name and what is told of it."""
     generator = editor.models.generator
     for seed in seeds:
         ws = generator.broadcast(seed_w(generator, [seed], truncation)).numpy()
         pixels = editor.reconstructed(ws)
         faces = editor.models.finder.find(pixels)
         if not faces:
+            yield f"seed-{seed}", "no face is found in its picture"
             continue
         side = len(pixels)
         corners = np.array([[0, 0], [0, side], [side, side], [side, 0]], dtype=np.float64)

@@ -125,7 +125,7 @@ def _of_method(method: dict[str, Any], by: Expression) -> Table:
     rising = method["rising"]
     table = Table(
         title=f"{method['direction']} in the {method['surface']}, {method['faces']} faces",
-        caption=f"the {by.name} rises in {rising['share']:.1%} of {rising['of']} steps; {_show(method['seconds'])} s an edit",
+        caption=f"{_risen(rising, by)}; {_show(method['seconds'])} s an edit",
     )
     for column in ("strength", by.name, by.judged.emotion, f"at rest -> {by.judged.shown:g}", "identity", "worst", "turned",
                    "eyes", "skin ΔE", "other emotions", "glasses +/-", "outside", "seam", "worst"):  # fmt: skip
@@ -140,6 +140,12 @@ def _of_method(method: dict[str, Any], by: Expression) -> Table:
             str(at["outside"]) if method["surface"] == PHOTO else "-", _show(at["seam"]), _show(at["worst_seam"]),
         )  # fmt: skip
     return table
+
+
+def _risen(rising: dict[str, Any], by: Expression) -> str:
+    if not rising["of"]:
+        return f"no face has two strengths between which the {by.name} could rise"
+    return f"the {by.name} rises in {rising['share']:.1%} of {rising['of']} steps"
 
 
 def equal_gain(made: list[dict[str, Any]], expression: Expression) -> Table:

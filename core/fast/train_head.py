@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.device import fast_dtype
+from core.errors import GeneratorLacks
 from core.fast.data import DrawnSet, training_ws
 from core.fast.preview import BANDS, FEATURE_SIDE, Preview
 from core.fast.train import Loss, Schedule, Training
@@ -24,7 +25,12 @@ _LEAST_SQUARES_FACES = 128
 
 
 def head_set(generator: FeatureGenerator, folder: Path, faces: int = FACES) -> DrawnSet:
-    """Make the set of whole pictures, averaged down to 256 pixels as the loss of a projection sees them."""
+    """Make the set of whole pictures, averaged down to 256 pixels as the loss of a projection sees them.
+
+    Raises GeneratorLacks if they are smaller.
+    """
+    if generator.resolution < SIDE:
+        raise GeneratorLacks(name=generator.name, what=f"pictures of {SIDE} pixels")
     network = network_in(generator, fast_dtype(generator.w_average().device))
 
     def draw(ws: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class MixedSet:
             faces.append(self.finder.aligned(small))
         names = tuple(next((face.blendshapes for face in faces if face is not None), ()))
         if not names:
-            raise GeneratorLacks(name=self.generator.name, what="faces in its pictures, which are what the maps are learned from")
+            raise GeneratorLacks(name=self.generator.name, what="faces in its pictures")
         return {
             "rest": both[:, 0].numpy().astype(np.float16),
             "moved": both[:, 1].numpy().astype(np.float16),

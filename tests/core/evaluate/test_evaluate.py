@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.edit import NEUTRAL, Editor, Models
-from core.errors import BadSetting, ExtraMissing
+from core.errors import BadOption, BadSetting, ExtraMissing
 from core.evaluate.glasses import LIMIT, changed, glasses_score
 from core.evaluate.identity import extra
 from core.evaluate.look import Looker, difference
@@ -44,6 +44,7 @@ def looker(editor: Editor, settings: Settings) -> Looker:
 @pytest.fixture(scope="module")
 def subject(editor: Editor) -> Subject:
     (made,) = generated(editor, [SEED], 0.7)
+    assert isinstance(made, Subject)
     return made
 
 
@@ -94,6 +95,7 @@ def test_each_measure_answers_to_its_own_change(looker: Looker, editor: Editor, 
     tilted = Image.fromarray(subject.photo.pixels).rotate(8, Image.Resampling.BILINEAR)
     assert difference(before, looker.look(np.array(tilted), before.box))["roll"] == pytest.approx(-8, abs=1.5)
     (stranger,) = generated(editor, [SEED + 1], 0.7)
+    assert isinstance(stranger, Subject)
     other = difference(before, looker.look(stranger.photo.pixels))
     assert other["identity"] > 0.5 > tinted["identity"]
 
@@ -195,6 +197,11 @@ def test_what_is_not_installed_is_a_sentence() -> None:
 def test_bad_options_are_sentences(options: list[str], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=sentence):
         CliRunner().invoke(app, ["evaluate", "--seeds", "5003", *options, "-o", str(tmp_path)], catch_exceptions=False)
+
+
+def test_an_evaluation_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="name photos"):
+        CliRunner().invoke(app, ["evaluate", "-o", str(tmp_path)], catch_exceptions=False)
 
 
 def test_a_variation_is_tried_where_it_is_drawn_itself(looker: Looker, editor: Editor, subject: Subject) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from core.cli import app
 from core.directions import apply, load_direction
-from core.errors import BadSeeds, PartMissing
+from core.errors import BadOption, BadSeeds, GeneratorLacks, PartMissing
 from core.fast import Curvature
 from core.fast.trained import CURVATURE, FOLDER, save_trained
 from core.generator import Generator, load_generator, seed_w
@@ -185,3 +185,36 @@ def test_a_curvature_of_few_faces_is_learned_as_far_as_they_tell(own: Settings, 
     moved = learned(torch.ones(1, small.num_ws, small.w_dim))
     assert moved.isfinite().all()
     assert learned.directions.abs().sum(dim=0).count_nonzero() == min(32, learned.directions.shape[1])
+
+
+def test_a_report_of_no_directions_names_the_command_that_makes_one(own: Settings, tmp_path: Path) -> None:
+    import_generator(own, write_case("stylegan2-skip", tmp_path), "new")
+    with pytest.raises(PartMissing, match=r"no direction yet.*egao directions fit --generator new"):
+        run(own, "directions", "report", "-o", str(tmp_path), "--generator", "new")
+
+
+@pytest.mark.long
+def test_what_draws_no_faces_is_not_evaluated_in_silence(own: Settings, tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="no face of them can be edited; 1 of 1: no face is found in its picture"):
+        run(own, "evaluate", "--seeds", "5000", "--strengths", "1", "-o", str(tmp_path), "--generator", "small")
+
+
+def test_pictures_too_small_for_a_preview_head_are_told(own: Settings, tmp_path: Path) -> None:
+    with pytest.raises(GeneratorLacks, match="has no pictures of 256 pixels"):
+        run(own, "train", "preview-head", "--faces", "16", "--folder", str(tmp_path), "--generator", "small")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", ["stylegan2-kernel5", "progan-genforce", "stylegan3-t"])
+def test_drawing_and_projecting_are_measured_with_any_generator(
+    own: Settings, astronaut_path: Path, tmp_path: Path, case: str
+) -> None:
+    import_generator(own, write_case(case, tmp_path), case)
+    for part in (("train", "starts", "--seeds", "0-9"), ("train", "curvature", "--faces", "16", "--folder", str(tmp_path)),
+                 ("directions", "fit", "--method", "smile", "--showing", "0-39", "--neutral", "40-79")):  # fmt: skip
+        run(own, *part, "--generator", case)
+    out = ("-o", str(tmp_path), "--generator", case)
+    drawn = run(own, "bench", "render", "--rounds", "1", *out)
+    assert "of eager f32" in drawn.output, "no published runtime draws it"
+    run(own, "bench", "project", str(astronaut_path), "--w-steps", "4", *out)
+    (tmp_path / "bench.json").read_text()

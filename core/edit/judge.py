@@ -71,7 +71,7 @@ class Measured:
         """Tell whether this result, made in the second way, should replace the `other`."""
         if self.whole(closing=closing) != other.whole(closing=closing):
             return self.whole(closing=closing)
-        if self.reshaped and self.strange < other.strange and self.slip < _DOUBTFUL_SLIP:
+        if self.wider < _SQUEEZED and self.strange < other.strange and self.slip < _DOUBTFUL_SLIP:
             return True
         return self.strange < other.strange - _CLEARER or (self.strange < other.strange and self.slip < other.slip)
 

@@ -37,14 +37,19 @@ class CurveSet:
     faces: int = FACES
 
     def fill(self) -> Iterator[int]:
-        """Draw and try the faces that are missing; yields the number of faces done after every file."""
+        """Draw and try the faces that are missing; yields the number of faces done after each; what is kept are whole files."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for first in range(0, self.faces, _CHUNK):
             file, numbers = self._file(first), range(first, min(first + _CHUNK, self.faces))
             if not file.exists():
+                curves: list[NDArray[np.float32]] = []
+                for number in numbers:
+                    if curves:
+                        yield number
+                    curves.append(self._curve(number))
                 part = file.with_suffix(".part")
                 with part.open("wb") as opened:
-                    np.save(opened, np.stack([self._curve(number) for number in numbers]), allow_pickle=False)
+                    np.save(opened, np.stack(curves), allow_pickle=False)
                 part.replace(file)
             yield numbers.stop
 

@@ -43,13 +43,17 @@ class SlopeSet:
     first: int = FIRST
 
     def fill(self) -> Iterator[int]:
-        """Make the missing samples, yielding the number of faces done after every file."""
+        """Make the missing samples, yielding the number of faces done after each face; what is kept are whole files."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for done in range(0, self.faces, _CHUNK):
             file, numbers = self._file(done), self._numbers(done)
             if not file.exists():
-                slopes = torch.cat([slopes_at(self.generator, self.features, number) for number in numbers])
-                save_file({"slopes": slopes.cpu()}, file.with_suffix(".part"))
+                slopes: list[Tensor] = []
+                for number in numbers:
+                    if slopes:
+                        yield number - self.first
+                    slopes.append(slopes_at(self.generator, self.features, number))
+                save_file({"slopes": torch.cat(slopes).cpu()}, file.with_suffix(".part"))
                 file.with_suffix(".part").replace(file)
             yield numbers.stop - self.first
 

@@ -21,8 +21,9 @@ from core.compiled.kept import CodeCache, Unfit, key_of, usable
 from core.errors import EgaoError
 from core.executor.sandbox.wall import lacks
 from core.settings import Settings
-from core.weights import check, load_manifest, weights_folder
+from core.weights.cache import check, weights_folder
 from core.weights.installed import DEFAULT, chosen_digest
+from core.weights.manifest import load_manifest
 from core.weights.parts import find_made, shipped_folder
 
 LEAST_FREE: Final = 500 * 10**6  # bytes: the weights in the making take 250 MB at their peak, a vacuum twice the store

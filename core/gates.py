@@ -28,7 +28,7 @@ from PIL import Image
 from core.errors import LooksExplicit
 from core.faces import Face, align
 from core.settings import Settings
-from core.weights import weight_bytes
+from core.weights.cache import weight_bytes
 
 ADULT: Final = 18  # years
 

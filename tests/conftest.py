@@ -21,7 +21,7 @@ from core.generator.registry import load_file
 from core.projection.features import Features
 from core.pull import pull
 from core.settings import Settings
-from core.weights import load_manifest
+from core.weights.manifest import load_manifest
 from tests.bot.kit import World, running
 
 Network = TypeVar("Network")

@@ -15,7 +15,7 @@ from core.generator.latent import AnyLatent, latent_of
 from core.projection.features import Features, distance, feature_input
 from core.rendering import Renderer
 from core.settings import Settings
-from core.weights import weight_path
+from core.weights.cache import weight_path
 
 MEASURES = ("squared_error", "perceptual", "second_perceptual", "identity")
 _SIDE = 224  # of the second network's input

@@ -24,7 +24,7 @@ from core.pictures import encode
 from core.rendering import Renderer
 from core.settings import Settings
 from core.timing import spread, take_turns
-from core.weights import weight_path
+from core.weights.cache import weight_path
 from core.weights.installed import DEFAULT
 from core.workbench import EditorWorkbench
 

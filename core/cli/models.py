@@ -16,9 +16,9 @@ from core.errors import BadSetting, NotCompiled, WeightsError
 from core.executor.devices import devices
 from core.pull import pull
 from core.settings import Settings
-from core.weights import check, load_manifest, state, weights_folder
+from core.weights.cache import check, state, weights_folder
 from core.weights.installed import chosen, installed
-from core.weights.manifest import GROUPS, Group
+from core.weights.manifest import GROUPS, Group, load_manifest
 
 Groups = Annotated[Group, typer.Option("--group", help="core: weights for edits; eval: also those for measurements and tests")]
 INTERRUPTED = "egao: interrupted. Every file that is there is whole; to go on, run: egao models pull"

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from core.settings import Settings
-from core.weights import check, load_manifest
+from core.weights.cache import check
 from core.weights.installed import chosen
+from core.weights.manifest import load_manifest
 from core.weights.parts import find_made, shipped_folder
 
 _LETTERS = 63  # of a label's value, at most

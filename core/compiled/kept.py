@@ -22,11 +22,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from core.compiled.signing import sign, signed
-from core.settings import Settings
 from core.weights.cache import sha256_of
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 BUILDING: Final = ".building-"  # prefix of temporary folders; whoever holds the lock may remove them all
 # sources of a library: if one of these files changes, older libraries don't fit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,8 +18,10 @@ from core.generator import seed_w
 from core.generator.protocol import Generator, with_styles
 from core.projection.features import Features, feature_input
 from core.projection.start import TRUNCATION, load_table, pooled, table_file
-from core.settings import Settings
 from core.weights.parts import find_part
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 __all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "encoded", "fast_parts", "start_fast"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -13,12 +13,14 @@ from torch import nn
 
 from core.errors import PartMissing, WeightsMissing, WeightsUnfit
 from core.generator.protocol import Generator
-from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.parts import CURVATURE as CURVATURE
 from core.weights.parts import ENCODER as ENCODER
 from core.weights.parts import FAST, find_part
 from core.weights.parts import PREVIEW as PREVIEW
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 FOLDER = FAST
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.device import keep_memory
 from core.generator.latent import AnyLatent, Latent, Noise, latent_of, mix_styles, seed_w, seed_z, truncate
 from core.generator.protocol import Generator
 from core.generator.registry import load_file
-from core.settings import Settings
-from core.weights.installed import chosen
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 __all__ = [
     "AnyLatent",
@@ -28,6 +31,8 @@ def load_generator(settings: Settings) -> Generator:
 
     Raises NoSuchGenerator, WeightsMissing, WeightsCorrupt, ModelUnreadable.
     """
+    from core.weights.installed import chosen  # by settings; `core.bench.gpu` has none
+
     keep_memory()
     entry = chosen(settings)
     generator = load_file(entry.file)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.settings import Settings
 from core.untrusted import read_as_data
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 SIDE = 256  # pixels; the published projector compares at 256 too
 _EPSILON = 1e-3  # of this network's batch normalisation

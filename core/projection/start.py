@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,9 +25,11 @@ from core.errors import BadOption, PartMissing, WeightsUnfit
 from core.generator import Generator, seed_w
 from core.generator.render import network_in
 from core.projection.features import Features, feature_input
-from core.settings import Settings
 from core.untrusted import read_as_data
 from core.weights.parts import STARTS, find_part
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 DEFAULT_START = "mean"
 TRUNCATION = 0.7  # of the table's seeds, as in the seed set

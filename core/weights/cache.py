@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import WeightsCorrupt, WeightsMissing
-from core.settings import Settings
 from core.weights.manifest import Weight, load_manifest
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 CHUNK = 1 << 20
 

@@ -20,10 +20,12 @@ from __future__ import annotations
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from core.settings import Settings
 from core.untrusted import read_as_data
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 SHIPPED: Final = Path(str(files("data"))) / "generators"
 ABOUT: Final = "generator.toml"

@@ -15,7 +15,7 @@ from core.faces import FaceFinder, align
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
 from core.settings import Settings
-from core.weights import weight_path
+from core.weights.cache import weight_path
 
 # 618 is not among them: happy and neutral are 0.003 apart there, less than the quantisation moves
 SEEDS = (600, 601, 603, 605, 611, 699, 622, 640, 651, 662, 673, 684)

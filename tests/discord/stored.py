@@ -24,7 +24,7 @@ from core.methods import DEFAULT_METHOD
 from core.pictures import encode
 from core.settings import Settings
 from core.store import Owner, Store
-from core.weights import load_manifest
+from core.weights.manifest import load_manifest
 from tests.discord.fake import Channel, Member
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from core.weights import load_manifest
+from core.weights.manifest import load_manifest
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ from core.faces.align import EYE_LEFT, EYE_RIGHT, EYES_LOWER, MOUTH_LEFT, MOUTH_
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
 from core.settings import Settings
-from core.weights import weight_path
+from core.weights.cache import weight_path
 
 Pixels = NDArray[np.uint8]
 

@@ -21,7 +21,7 @@ from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in, to_pixels
 from core.rendering import Renderer
 from core.settings import Settings
-from core.weights import weight_path
+from core.weights.cache import weight_path
 
 pytestmark = pytest.mark.slow
 

@@ -31,7 +31,7 @@ from core.projection.start import load_table
 from core.pull.convert import convert
 from core.settings import Settings
 from core.store import Store, database_file
-from core.weights import load_manifest
+from core.weights.manifest import load_manifest
 from tests.bot.hostile_kit import LIES, RUNS, XMLS, field, onnx_with_data_in
 
 

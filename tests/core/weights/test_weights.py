@@ -22,8 +22,8 @@ from core.pull import pull
 from core.pull.convert import convert
 from core.pull.pull import extract
 from core.settings import Settings
-from core.weights import Member, State, check, load_manifest, state, weight_path, weights_folder
-from core.weights.cache import sha256_of
+from core.weights.cache import State, check, sha256_of, state, weight_path, weights_folder
+from core.weights.manifest import Member, load_manifest
 from tests.core.weights.small_index import entry, manifest_file, wheel
 
 CORE = {"generator", "features", "landmarks", "person", "emotion", "explicit", "age"}

@@ -16,7 +16,8 @@ import pytest
 from core.errors import BadSetting, DiskFull, WeightsCorrupt, WeightsOffline
 from core.pull import pull
 from core.settings import Settings
-from core.weights import Manifest, load_manifest, weights_folder
+from core.weights.cache import weights_folder
+from core.weights.manifest import Manifest, load_manifest
 from tests.core.weights.small_index import SmallIndex, entry, manifest_file, serve, source, wheel
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,7 @@ ONE, TWO, THREE = b"first" * 1000, os.urandom(40_000), b"third" * 2000
 EGAO = """
 import sys, core.cli.models
 from core.cli import main
-from core.weights import load_manifest
+from core.weights.manifest import load_manifest
 manifest = load_manifest(__import__("pathlib").Path(sys.argv.pop(1)))
 core.cli.models.load_manifest = lambda: manifest
 main()

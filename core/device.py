@@ -76,5 +76,12 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.backends.cpu.get_cpu_capability() == "AVX512" and _has_bf16() else torch.float32
 
 
+def gradient_dtype(device: torch.device) -> torch.dtype:
+    """Choose the fast precision for gradients: bfloat16 on a GPU that has it, where float16 would lose the small ones to zero."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
+    return fast_dtype(device)
+
+
 def _has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

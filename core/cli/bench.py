@@ -15,6 +15,7 @@ from rich.console import Console
 
 from core.bench.capacity import Work, least_workers
 from core.bench.generators import NAMES, bench_generators
+from core.bench.gpu import main as bench_gpu_main
 from core.bench.hostile import bench_hostile
 from core.bench.machine import machine
 from core.bench.processes import bench_processes
@@ -28,6 +29,7 @@ from core.cluster.node import need_ray
 from core.edit import Editor, Models
 from core.errors import BadSetting
 from core.settings import Settings
+from core.weights.cache import weights_folder
 
 ROOT = Path(__file__).parent.parent.parent
 BOT, CHAT = "tests.discord.bench", "tests.discord.chat"  # the Discord that they talk to is a part of the tests
@@ -45,7 +47,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory, and quality over time. Needs the extra `eval`.")
-    for command in (render, project, process, generators, hostile, store, capacity, bot, chat, cluster):
+    for command in (render, project, gpu, process, generators, hostile, store, capacity, bot, chat, cluster):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -61,6 +63,18 @@ def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named:
     """Measure quality beside time: fast, w, w+ in as many steps, w+ in ten times the seconds."""
     settings, editor = _prepare(named)
     _report({"project": bench_projecting(settings, editor, photos, w_steps, _say)}, out)
+
+
+def gpu(
+    weights: Annotated[
+        Path | None, typer.Option(help="folder of the weights; the one of `egao models pull` if not given")
+    ] = None,
+    faces: Annotated[int, typer.Option(min=1, help="how many faces are projected")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, and what is being done to standard error")] = False,
+) -> None:
+    """Measure a GPU: its pictures and latents beside the CPU's, seconds of a face, pictures and faces a second."""
+    folder = weights or weights_folder(Settings.load())
+    raise typer.Exit(bench_gpu_main(["--weights", str(folder), "--faces", str(faces), *(["--json"] if as_json else [])]))
 
 
 def process(

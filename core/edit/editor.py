@@ -164,7 +164,8 @@ class Editor:
         `method`, `steps` and `start` are as in `core.projecting.start_projection`. Raises BadOption for an unknown one.
         """
         models = self.models
-        return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start)
+        many = models.many if method == "fast" else None
+        return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start, many)
 
     def variants(
         self,

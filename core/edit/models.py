@@ -12,6 +12,7 @@ from core.edit.curves import Curves
 from core.emotion import EmotionClassifier
 from core.expressions import Expression
 from core.faces import FaceFinder
+from core.fast import ManyFaces, fast_parts
 from core.fast.preview import Preview
 from core.fast.trained import FOLDER, PREVIEW, load_trained
 from core.gates import Gates
@@ -69,6 +70,16 @@ class Models:
     @cached_property
     def features(self) -> Features:
         return Features.load(self.settings).to(self.device)
+
+    @cached_property
+    def many(self) -> ManyFaces | None:
+        """What projects several members' faces at once by the method "fast"; None on a CPU, which one keeps busy.
+
+        Raises PartMissing, GeneratorLacks, WeightsUnfit.
+        """
+        if self.device.type == "cpu":
+            return None
+        return ManyFaces(self.generator, self.features, fast_parts(self.generator, self.settings)[1])
 
     @cached_property
     def things(self) -> ThingFinder:

@@ -233,13 +233,19 @@ class Executor:
             for worker in self._workers:
                 worker.hold(self._precedence.waits)
             for lane in Lane:
-                for worker in sorted(self._workers, key=lambda worker: len(worker.items)):
-                    if worker.free(lane) and (batch := self._schedule.take(lane, partial(self._may, worker))):
-                        worker.assign(lane, batch)
+                while any(self._assign(lane, worker) for worker in sorted(self._workers, key=lambda one: len(one.items))):
+                    pass
                 if not any(worker.lanes[lane] for worker in self._workers):
                     self._schedule.rest(lane)
             self._look_again()
         self._tell_soon()
+
+    def _assign(self, lane: Lane, worker: Supervisor) -> bool:
+        """Give a worker the next item or batch of a lane, if it is free and there is one for it."""
+        if not worker.free(lane) or not (batch := self._schedule.take(lane, partial(self._may, worker))):
+            return False
+        worker.assign(lane, batch)
+        return True
 
     def _may(self, worker: Supervisor, item: WorkItem) -> bool:
         """Tell whether this worker should begin this item now."""

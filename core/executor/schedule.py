@@ -96,10 +96,13 @@ class Schedule:
         places: dict[WorkItem, Place] = {}
         free: list[float] = []  # when each worker will have room in this lane
         for worker in workers:
-            running = worker.going(lane)
-            left = self._remaining(running) if running else 0.0 if worker.state == "ready" else _until_ready(worker)
-            places.update((item, Place(0, left)) for item in running)
-            free.append(left)
+            running, rooms = worker.going(lane), worker.at_once(lane)
+            groups = [[item] for item in running] if rooms > 1 else [running] if running else []
+            places.update((item, Place(0, self._remaining(group))) for group in groups for item in group)
+            begins = 0.0 if worker.state == "ready" else _until_ready(worker)
+            rest = [self._remaining(group) for group in groups] + [begins] * (rooms - len(groups))
+            free += rest
+            left = min(rest)
             held = [item for item in worker.lanes[lane].values() if item not in running]  # these go on when it is free
             places.update((item, Place(0, left + self._remaining([item]))) for item in held)
         if not free:  # no site of a fleet is here

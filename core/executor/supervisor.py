@@ -37,7 +37,8 @@ from core.executor.stats import WorkerStats
 log = logging.getLogger(__name__)
 WorkerState = Literal["down", "starting", "ready"]
 
-IN_LANE = 2  # stepwise requests that a worker has in one lane: one on hold, and the one that has precedence
+ON_HOLD = 1  # stepwise requests that a worker has in one lane beside those that it works on
+TOGETHER = 8  # projections that a GPU does at once: one alone leaves most of it idle (core.fast.many); each holds a photo
 LOOKS = 4  # the same of first looks: three on hold, and one that has precedence; each holds a photo in memory
 HOPELESS = 3  # failed starts in a row after which a worker is not waited for
 _HUNG = "it hung"
@@ -136,7 +137,13 @@ class Supervisor:
 
     def free(self, lane: Lane) -> bool:
         able = lane in self.serves | self.relieves and self.state == "ready" and not self._closing.is_set()
-        return able and not self.going(lane) and len(self.lanes[lane]) < (LOOKS if lane is Lane.LOOK else IN_LANE)
+        at_once = self.at_once(lane)
+        most = LOOKS if lane is Lane.LOOK else at_once + ON_HOLD
+        return able and len(self.going(lane)) < at_once and len(self.lanes[lane]) < most
+
+    def at_once(self, lane: Lane) -> int:
+        """Tell how many items, or batches of items, of a lane it works on at the same time."""
+        return TOGETHER if lane is Lane.LONG and self.device.startswith("cuda") else 1
 
     def going(self, lane: Lane) -> list[WorkItem]:
         """List the items of a lane that it works on, without those on hold."""

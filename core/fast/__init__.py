@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from core.errors import GeneratorLacks, PartMissing
 from core.fast.curvature import Curvature
 from core.fast.encoder import Encoder
-from core.fast.project import FastOptions, FastProjection, Start
+from core.fast.many import ManyFaces, OneOfMany
+from core.fast.objective import FastOptions, Start
+from core.fast.project import FastProjection
 from core.fast.trained import CURVATURE, ENCODER, FOLDER, trained_file
 from core.generator import seed_w
 from core.generator.protocol import Generator, with_styles
@@ -23,7 +25,7 @@ from core.weights.parts import find_part
 if TYPE_CHECKING:
     from core.settings import Settings
 
-__all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "encoded", "fast_parts", "start_fast"]
+__all__ = ["Curvature", "Encoder", "FastOptions", "FastProjection", "ManyFaces", "encoded", "fast_parts", "start_fast"]
 
 _loaded: WeakKeyDictionary[nn.Module, tuple[Encoder | None, Curvature]] = WeakKeyDictionary()  # gone with their generator
 
@@ -56,14 +58,22 @@ def nearest_seed(generator: Generator, features: Features, settings: Settings) -
 
 
 def start_fast(
-    generator: Generator, features: Features, target: np.ndarray, settings: Settings, steps: int | None = None
-) -> FastProjection:
+    generator: Generator,
+    features: Features,
+    target: np.ndarray,
+    settings: Settings,
+    steps: int | None = None,
+    many: ManyFaces | None = None,
+) -> FastProjection | OneOfMany:
     """Begin to project `target`, an aligned face uint8 [R, R, 3], in at most `steps` steps; None stops when they gain little.
 
-    Raises PartMissing, GeneratorLacks, WeightsUnfit.
+    With `many`, which must be of this generator, it is projected together with the others there are. Raises PartMissing,
+    GeneratorLacks, WeightsUnfit.
     """
     encoder, curvature = fast_parts(generator, settings)
     start = encoder if encoder is not None else nearest_seed(generator, features, settings)
+    if many is not None:
+        return many.begin(start, target, FastOptions.of(steps))
     return FastProjection(generator, features, start, curvature, target, FastOptions.of(steps))
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 Evaluate = Callable[[Tensor], tuple[float, Tensor]]  # x -> (loss, gradient of x's shape)
 
-_HISTORY = 20
-_DECREASE = 1e-4  # Armijo's constant
-_TRIALS = 4
+HISTORY = 20
+DECREASE = 1e-4  # Armijo's constant
+TRIALS = 4
 
 
 @dataclass
@@ -48,15 +48,15 @@ class Lbfgs:
         return self._try(self._direction(), evaluate)
 
     def _try(self, direction: Tensor, evaluate: Evaluate) -> bool:
-        """Search along `direction`, halving or more, until the loss meets Armijo's condition; False after `_TRIALS` trials."""
+        """Search along `direction`, halving or more, until the loss meets Armijo's condition; False after `TRIALS` trials."""
         slope = float((direction * self.gradient).sum())
         if slope >= 0:
             return False
         length = 1.0
-        for _ in range(_TRIALS):
+        for _ in range(TRIALS):
             x = self.x + length * direction
             loss, gradient = evaluate(x)
-            if loss <= self.loss + _DECREASE * length * slope + self.noise * abs(self.loss):
+            if loss <= self.loss + DECREASE * length * slope + self.noise * abs(self.loss):
                 self._accept(x, loss, gradient)
                 return True
             bend = loss - self.loss - slope * length
@@ -67,8 +67,8 @@ class Lbfgs:
     def _accept(self, x: Tensor, loss: float, gradient: Tensor) -> None:
         move, bend = x - self.x, gradient - self.gradient
         if float((move * bend).sum()) > 1e-10 * float(bend.square().sum()):  # else the curvature is not positive
-            self.moves = [*self.moves, move][-_HISTORY:]
-            self.bends = [*self.bends, bend][-_HISTORY:]
+            self.moves = [*self.moves, move][-HISTORY:]
+            self.bends = [*self.bends, bend][-HISTORY:]
         self.x, self.loss, self.gradient = x, loss, gradient
 
     def _direction(self) -> Tensor:

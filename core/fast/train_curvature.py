@@ -18,7 +18,7 @@ from torch import Tensor
 from core.device import fast_dtype
 from core.fast.curvature import DIRECTIONS, Curvature
 from core.fast.data import training_ws
-from core.fast.project import FastOptions, face_weight, seen
+from core.fast.objective import FastOptions, face_weight, seen
 from core.generator.protocol import StyledGenerator
 from core.generator.render import network_in
 from core.projection.features import Features, area_downsample

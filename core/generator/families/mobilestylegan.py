@@ -109,7 +109,9 @@ class Separable(Modulation):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        if len(x) == 1:  # one image's style can be multiplied into the weights, which are a thousand times smaller
+        # one image's style can be multiplied into the weights, which are a thousand times smaller;
+        # their gradient costs a GPU much
+        if len(x) == 1 and not x.is_cuda:
             x = F.conv2d(x, self.depthwise * self.style(w)[0, :, None, None, None], padding=1, groups=x.shape[1])
         else:
             x = F.conv2d(self.modulate(x, w), self.depthwise, padding=1, groups=x.shape[1])

@@ -49,12 +49,13 @@ async def executor(
     patience: Patience = QUICKLY,
     workers: int = 1,
     split: bool = False,
+    device: str = "cpu",
     **settings: Any,
 ) -> AsyncIterator[Executor]:
     ours = Executor(
         Settings.load({}).model_copy(update=settings),
         workbench,
-        devices=["cpu"] * workers,
+        devices=[device] * workers,
         capacity=capacity,
         patience=patience,
         costs=COSTS,

@@ -16,7 +16,9 @@ import pytest
 
 from core.errors import JobCancelled, ShuttingDown, WorkerDied
 from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, Tenant, WorkItem
+from core.executor.item import OnProgress
 from core.executor.starved import Starved
+from core.executor.supervisor import TOGETHER
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, Someone, executor, pid_of, place, until
 
 pytestmark = pytest.mark.usefixtures("either_link")
@@ -136,6 +138,39 @@ async def test_two_workers_share_the_work() -> None:
         jobs = [ours.enqueue(Project(b"steps 0.02", steps=5), owner) for owner in (ANN, BEN)]
         await asyncio.sleep(0)
         assert [worker.running for worker in ours.stats().workers] == [1, 1]
+        for job in jobs:
+            await job.result()
+
+
+async def test_a_gpu_projects_several_faces_at_once_and_a_cpu_one() -> None:
+    """What is one step of the GPU for all of them (core.fast.many) must be asked for by all of them."""
+    seen: list[int] = []
+
+    def noting(member: int) -> OnProgress:
+        return lambda progress: seen.append(member) if isinstance(progress, Progress) else None
+
+    async with executor(device="cuda:0") as ours:
+        owners = (ANN, BEN, CAT)
+        jobs = [ours.enqueue(Project(b"steps 0.01", steps=8), owner, noting(owner.member_id)) for owner in owners]
+        await until(lambda: ours.stats().running == 3)
+        for job in jobs:
+            await job.result()
+    middle = seen[6:-6]
+    assert len(set(middle)) == 3, f"one after the other: {seen}"
+    async with executor() as ours:
+        jobs = [ours.enqueue(Project(b"steps 0.02", steps=5), owner) for owner in (ANN, BEN)]
+        await until(lambda: ours.stats().running == 1)
+        await asyncio.sleep(0.05)
+        assert ours.stats().running == 1
+        for job in jobs:
+            await job.result()
+
+
+async def test_a_gpu_begins_no_more_at_once_than_it_has_room_for() -> None:
+    async with executor(device="cuda:0") as ours:
+        jobs = [ours.enqueue(Project(b"steps 0.02", steps=6), Someone(1, 100 + number)) for number in range(TOGETHER + 3)]
+        await until(lambda: ours.stats().running >= TOGETHER)
+        assert ours.stats().running == TOGETHER
         for job in jobs:
             await job.result()
 

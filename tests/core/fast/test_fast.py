@@ -22,8 +22,9 @@ from core.fast.curvature import Curvature
 from core.fast.data import DrawnSet, training_ws
 from core.fast.encoder import SIDE, Encoder
 from core.fast.lbfgs import Lbfgs
+from core.fast.objective import FastOptions
 from core.fast.preview import FEATURE_SIDE, Preview
-from core.fast.project import FastOptions, FastProjection
+from core.fast.project import FastProjection
 from core.fast.train import Schedule, Training
 from core.fast.train_encoder import train_encoder
 from core.fast.train_head import head_set, score_head, train_head

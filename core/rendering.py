@@ -129,8 +129,9 @@ class InBatches:
 
     def _prepared(self, size: int) -> tuple[Captured, Tensor, Tensor]:
         network, side = self._network, self._network.resolution
-        held = torch.zeros(size, network.num_ws, network.w_dim, device=self._device)
-        pixels = torch.zeros(size, side, side, 3, dtype=torch.uint8, device=self._device)
+        with torch.inference_mode(False):  # whoever asks first may need no gradients: what is kept is written to later, too
+            held = torch.zeros(size, network.num_ws, network.w_dim, device=self._device)
+            pixels = torch.zeros(size, side, side, 3, dtype=torch.uint8, device=self._device)
 
         def draw() -> None:
             with torch.no_grad():

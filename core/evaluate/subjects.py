@@ -17,7 +17,7 @@ def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterat
     """Yield a subject for each seed or, for a seed in whose picture no face is found, its name and what is told of it."""
     generator = editor.models.generator
     for seed in seeds:
-        ws = generator.broadcast(seed_w(generator, [seed], truncation)).numpy()
+        ws = generator.broadcast(seed_w(generator, [seed], truncation)).cpu().numpy()
         pixels = editor.reconstructed(ws)
         faces = editor.models.finder.find(pixels)
         if not faces:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.generator.protocol import Generator
 
@@ -51,10 +51,11 @@ def truncate(w: Tensor, w_average: Tensor, psi: float) -> Tensor:
 
 
 def seed_w(generator: Generator, seeds: Sequence[int], truncation: float = 0.7) -> Tensor:
-    """Compute w [N, w_dim] of N seeds at the given truncation (psi)."""
+    """Compute w [N, w_dim] of N seeds at the given truncation (psi), on the generator's device."""
+    average = generator.w_average()
     with torch.inference_mode():
-        w = generator.mapping(torch.from_numpy(seed_z(seeds, generator.z_dim)))
-    return truncate(w, generator.w_average(), truncation).clone()
+        w = generator.mapping(torch.from_numpy(seed_z(seeds, generator.z_dim)).to(average.device))
+    return truncate(w, average, truncation).clone()
 
 
 def mix_styles(generator: Generator, coarse: Tensor, fine: Tensor, from_resolution: int) -> Tensor:
@@ -69,8 +70,10 @@ def w_statistics(mapping_owner: Generator) -> tuple[Tensor, float]:
     The deviation is the root of the mean squared distance from the mean.
     """
     z = np.random.RandomState(AVERAGE_SEED).randn(AVERAGE_SAMPLES, mapping_owner.z_dim).astype(np.float32)
+    assert isinstance(mapping_owner, nn.Module)
+    device = next(mapping_owner.parameters()).device
     with torch.inference_mode():
-        w = mapping_owner.mapping(torch.from_numpy(z)).double()
+        w = mapping_owner.mapping(torch.from_numpy(z).to(device)).cpu().double()
         mean = w.mean(dim=0)
         deviation = float(((w - mean).square().sum() / AVERAGE_SAMPLES).sqrt())
     return mean.float().clone(), deviation

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from core.device import fast_dtype
+from core.device import gradient_dtype
 from core.errors import LatentUnreadable
 from core.generator.latent import Latent
 from core.generator.protocol import Generator, NoisyGenerator
@@ -88,7 +88,7 @@ class Projection:
         with torch.inference_mode():
             self._wanted = [tap.clone() for tap in self.features(self._image)]
         self._wanted = [tap.detach().clone() for tap in self._wanted]
-        dtype = torch.float32 if self.options.exact else fast_dtype(torch_device)
+        dtype = torch.float32 if self.options.exact else gradient_dtype(torch_device)
         self._dtype, self._network = dtype, network_in(self.generator, dtype)
         ws = self.start.detach().to(torch_device, torch.float32)
         per_style = ws.ndim == 2

@@ -57,6 +57,6 @@ def build(
         batch = todo[start : start + BATCH]
         w = seed_w(generator, batch, truncation)
         images = renderer.images(generator.broadcast(w))
-        table.add(set_id, measure(batch, images, classifier, finder), w.numpy().astype(np.float32))
+        table.add(set_id, measure(batch, images, classifier, finder), w.cpu().numpy().astype(np.float32))
         on_progress(len(batch))
     return len(todo)

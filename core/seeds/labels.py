@@ -117,7 +117,7 @@ def named_seeds(
     shows = np.isin(seeds, list(showing))
     kinds = np.where(shows, EMOTIONS.index(expression.judged.emotion), NEUTRAL)
     return SeedSet(
-        generator.digest, truncation, seeds, seed_w(generator, seeds.tolist(), truncation).numpy(),
+        generator.digest, truncation, seeds, seed_w(generator, seeds.tolist(), truncation).cpu().numpy(),
         probabilities=np.eye(len(EMOTIONS), dtype=np.float32)[kinds], score=shows.astype(np.float32),
         pose=np.full((len(seeds), 3), np.nan, np.float32), measures=np.full((len(seeds), len(MEASURES)), np.nan, np.float32),
         expression=expression, label=class_of(generator),
@@ -151,7 +151,7 @@ def load_labels(
     if about["digest"] != generator.digest or about["truncation"] != truncation or about.get("class", 0) != label:
         found = f"{about['digest'][:12]} at truncation {about['truncation']}"
         raise WeightsUnfit(name=part, found=found, expected=f"{generator.digest[:12]} at {truncation}")
-    w = seed_w(generator, labels["seeds"].tolist(), truncation).numpy()
+    w = seed_w(generator, labels["seeds"].tolist(), truncation).cpu().numpy()
     return SeedSet(generator.digest, truncation, w=w, expression=expression, label=label, **labels)
 
 

@@ -21,7 +21,7 @@ from core.generator.render import network_in, pixels_of, to_pixels
 if TYPE_CHECKING:
     from core.compiled.kept import CodeCache
 
-MOST = 16  # pictures in a batch on a GPU: larger ones gain nothing there
+MOST = 16  # pictures in a batch, however large the GPU
 
 
 class Renderer:

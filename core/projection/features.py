@@ -159,7 +159,7 @@ def area_downsample(images: Tensor, side: int = SIDE) -> Tensor:
     """Resize [N, 3, R, R] to [N, 3, side, side] by averaging areas, as the published projector does; smaller images are kept."""
     if images.shape[-1] <= side:
         return images
-    if images.is_cuda and images.shape[-1] % side == 0:  # the same, by a kernel that is quicker there
+    if images.is_cuda and images.shape[-1] % side == 0:  # the same: windows of one size need no adaptive ones
         return F.avg_pool2d(images, images.shape[-1] // side)
     return F.interpolate(images, size=(side, side), mode="area")
 

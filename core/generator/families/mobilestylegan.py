@@ -110,7 +110,7 @@ class Separable(Modulation):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         # one image's style can be multiplied into the weights, which are a thousand times smaller;
-        # their gradient costs a GPU much
+        # on a GPU it is not, so that no weight needs a gradient
         if len(x) == 1 and not x.is_cuda:
             x = F.conv2d(x, self.depthwise * self.style(w)[0, :, None, None, None], padding=1, groups=x.shape[1])
         else:

@@ -233,19 +233,20 @@ class Executor:
             for worker in self._workers:
                 worker.hold(self._precedence.waits)
             for lane in Lane:
-                while any(self._assign(lane, worker) for worker in sorted(self._workers, key=lambda one: len(one.items))):
+                while self._schedule.waiting(lane) and self._give(lane):
                     pass
                 if not any(worker.lanes[lane] for worker in self._workers):
                     self._schedule.rest(lane)
             self._look_again()
         self._tell_soon()
 
-    def _assign(self, lane: Lane, worker: Supervisor) -> bool:
-        """Give a worker the next item or batch of a lane, if it is free and there is one for it."""
-        if not worker.free(lane) or not (batch := self._schedule.take(lane, partial(self._may, worker))):
-            return False
-        worker.assign(lane, batch)
-        return True
+    def _give(self, lane: Lane) -> bool:
+        """Give the next item or batch of a lane to the least busy worker that is free for it; False if there is none."""
+        for worker in sorted((one for one in self._workers if one.free(lane)), key=lambda one: len(one.items)):
+            if batch := self._schedule.take(lane, partial(self._may, worker)):
+                worker.assign(lane, batch)
+                return True
+        return False
 
     def _may(self, worker: Supervisor, item: WorkItem) -> bool:
         """Tell whether this worker should begin this item now."""

@@ -313,8 +313,13 @@ async def longest_hold() -> float:
     watcher = asyncio.create_task(watch())
     photo = b"x" * (24 * 2**20)
     async with executor(capacity=Capacity(per_member=100)) as ours:
-        jobs = [ours.enqueue(Render(b"x", (1.0,)), Someone(n % 5, n)) for n in range(200)]
-        found = [ours.enqueue(FindFaces(photo), Someone(7, n)) for n in range(3)]
+        jobs, found = [], []
+        for n in range(200):  # each a task of its own, as members' commands are: the row of them would be this test's hold
+            jobs.append(ours.enqueue(Render(b"x", (1.0,)), Someone(n % 5, n)))
+            await asyncio.sleep(0)
+        for n in range(3):
+            found.append(ours.enqueue(FindFaces(photo), Someone(7, n)))
+            await asyncio.sleep(0)
         bad = ours.enqueue(Project(b"steps 0 crash", steps=2), CAT)
         await asyncio.gather(*(job.result() for job in (*jobs, *found, bad)), return_exceptions=True)
         for job in found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from core.compiled.kept import CodeCache, Kept, key_of, publish
 from core.compiled.layout import layout_of, weights_of
 from core.device import fast_dtype
 from core.generator import Generator, seed_w
-from core.generator.render import network_in, pixels_of
+from core.generator.render import decibels, network_in, pixels_of
 from core.system import usable_cores
 from core.timing import spread, take_turns
 from core.weights.cache import sha256_of
@@ -27,7 +26,6 @@ LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 48 from itself 
 LARGEST_RATIO: Final = 0.97  # of eager's time; a smaller gain is not worth code that can break
 SEEDS: Final = (1, 2)
 ROUNDS: Final = 15  # of timing
-FULL_RANGE: Final = 255.0  # of pixels
 OPTIONS: Final = {
     "cpp.dynamic_threads": True,  # one library for any number of threads
     "aot_inductor.package_constants_in_so": False,  # the weights stay where eager has them
@@ -102,12 +100,6 @@ def beside_eager(library: Library, network: Generator, ws: Tensor, threads: int)
         fastest = {name: spread(seconds)["fastest"] for name, seconds in take_turns(ways, ROUNDS).items()}
     torch.set_num_threads(1)
     return fastest["compiled"] / fastest["eager"], min(apart)
-
-
-def decibels(pixels: Tensor, eager: Tensor) -> float:
-    """Compute the peak signal-to-noise ratio of two pictures, both uint8, in dB; 200 for equal ones."""
-    error = float((pixels.double() - eager.double()).square().mean())
-    return 200.0 if error == 0 else 10 * math.log10(FULL_RANGE**2 / error)
 
 
 def verdict(ratio: float, decibels: float) -> str:

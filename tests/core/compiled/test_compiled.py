@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.compiled import drawing, kept, making
 from core.compiled.background import build, kept_for
 from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, told_in
-from core.generator import seed_w
+from core.generator import render, seed_w
 from core.rendering import Renderer
 from core.settings import Settings
 from core.weights.cache import sha256_of
@@ -74,7 +74,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def decibels(one: Pixels, other: Pixels) -> float:
-    return making.decibels(torch.from_numpy(one), torch.from_numpy(other))
+    return render.decibels(torch.from_numpy(one), torch.from_numpy(other))
 
 
 def test_it_draws_what_eager_draws(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:

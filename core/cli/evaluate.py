@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,8 @@ from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.kept import KeptFaces
 from core.edit import Editor, Models, PhotoEditor
 from core.errors import BadOption, FaceLost, PhotoError
+from core.evaluate.groups import by_group, group_table, read_groups
+from core.evaluate.judging import judging_table, self_judgement
 from core.evaluate.look import Looker
 from core.evaluate.plots import draw_plots
 from core.evaluate.sheets import draw_sheet
@@ -31,7 +35,7 @@ from core.store import Store
 
 STRENGTHS = "-3,-2,-1.5,-1,-0.5,0,0.5,1,1.5,2,3"
 _LEAST, _MOST = -5.0, 5.0
-_WIDE = 210  # characters of the tables in report.txt
+_WIDE = 230  # characters of the tables in report.txt
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +52,13 @@ def evaluate(
     direction: Annotated[list[str] | None, typer.Option(help="may be repeated; see: egao directions list")] = None,
     strengths: Annotated[str, typer.Option(help="separated by commas; neutral is tried too")] = STRENGTHS,
     surface: Annotated[str, typer.Option(help="crop: the generator's picture; photo: put back into the photo; both")] = "both",
+    things: Annotated[bool, typer.Option("--things", help="paint things in front of the generated faces")] = False,
+    spoil: Annotated[
+        bool, typer.Option("--spoil", help="spoil good edits in photos too, and count how many of them its judge finds")
+    ] = False,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV file with the column photo and one for each kind of group, such as age")
+    ] = None,
     method: Annotated[str, typer.Option(help="method of the projection: fast, w, w+")] = DEFAULT_METHOD,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as one JSON object")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="folder for report.json, tables, plots and sheets")] = Path("out"),
@@ -63,21 +74,31 @@ def evaluate(
         raise BadOption(name="--strengths", reason=f"{shown.name} can only be put on a face, which takes one above 0")
     if not photos and seeds is None:
         raise BadOption(name="PHOTOS", reason="name photos, or generated faces with --seeds")
+    if things and seeds is None:
+        raise BadOption(name="--things", reason="things are painted in front of generated faces: name some with --seeds")
+    known = {} if groups is None else read_groups(groups)
     settings = settings_for(named)
     editor = Editor(Models(settings))
-    trial = Trial(editor, Looker(settings, editor.models.finder, editor.models.emotion, shown), asked, surfaces)
+    looker = Looker(settings, editor.models.finder, editor.models.emotion, shown)
+    trial = Trial(editor, looker, asked, surfaces, spoils=spoil)
     make_folder(out)
-    subjects = _subjects(editor, settings, photos or [], seeds, method)
+    subjects = _subjects(editor, settings, photos or [], known, method)
+    if seeds is not None:
+        subjects = chain(subjects, generated(editor, parse_seeds(seeds), TRUNCATION, things=things))
     rows, refused = _try_all(trial, subjects, [shown.along(one) for one in direction or (None,)], out)
     if not rows:
         told = "; ".join(f"{count} of {len(refused)}: {reason}" for reason, count in Counter(refused.values()).items())
         raise BadOption(name="PHOTOS or --seeds", reason=f"no face of them can be edited; {told}")
-    methods = summary(rows, shown)
-    made = {"refused": refused, "methods": methods, "edits": [row.as_json() for row in rows]}
+    methods, people, judged = summary(rows, shown), by_group(rows), self_judgement(rows)
+    made = {
+        "refused": refused, "methods": methods, "groups": people, "self_judgement": judged,
+        "edits": [row.as_json() for row in rows],
+    }  # fmt: skip
     (out / "report.json").write_text(json.dumps(made, indent=1))
     draw_plots(methods, out)
     with (out / "report.txt").open("w") as file:
-        for table in tables(methods, shown):
+        more = [*([group_table(people)] if people else []), *([judging_table(judged)] if judged else [])]
+        for table in (*tables(methods, shown), *more):
             Console(file=file, width=_WIDE).print(table)
     if as_json:
         typer.echo(json.dumps(made, indent=1))
@@ -106,18 +127,16 @@ def _surfaces(name: str) -> tuple[Surface, ...]:
 
 
 def _subjects(
-    editor: Editor, settings: Settings, photos: list[Path], seeds: str | None, method: str
+    editor: Editor, settings: Settings, photos: list[Path], groups: Mapping[str, Mapping[str, str]], method: str
 ) -> Iterator[Subject | tuple[str, str]]:
-    """Yield the subjects, and for each refused photo its name and the reason."""
+    """Yield the subjects of photos, and for each refused photo its name and the reason. `groups` are those of `read_groups`."""
     with Store.open(settings) as store:
         faces = KeptFaces(PhotoEditor(editor), lambda: store, method)
         for path in photos:
             try:
-                yield _from_photo(editor, faces, path)
+                yield replace(_from_photo(editor, faces, path), groups=groups.get(path.stem, {}))
             except PhotoError as refusal:
                 yield path.name, str(refusal)
-    if seeds is not None:
-        yield from generated(editor, parse_seeds(seeds), TRUNCATION)
 
 
 def _from_photo(editor: Editor, faces: KeptFaces, path: Path) -> Subject:

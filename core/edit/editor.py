@@ -274,9 +274,9 @@ class Editor:
         if variant.untouched:
             return self.into_photo(original, variant)
         edited = self.edited(original, variant)
-        best, known = self._measured(original, variant, edited)
+        best, known = self.measured(original, variant, edited)
         if not variant.expression.parts.lips and (known is None or known.doubtful):
-            second, measured = self._measured(original, replace(variant, lips_anew=True), edited)
+            second, measured = self.measured(original, replace(variant, lips_anew=True), edited)
             if measured is not None and (known is None or measured.better_than(known, closing=variant.strength < 0)):
                 best, known = second, measured
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
@@ -285,7 +285,7 @@ class Editor:
         """Put the variant into the photo in its own way (`Variant.lips_anew`) and judge the result; else as `judged`."""
         if variant.untouched:
             return self.into_photo(original, variant)
-        laid, known = self._measured(original, variant, self.edited(original, variant))
+        laid, known = self.measured(original, variant, self.edited(original, variant))
         return replace(laid, told=verdict(known, variant.expression, variant.strength, before))
 
     def laid_on(
@@ -302,10 +302,12 @@ class Editor:
             return alone, onto
         return alone, self.into_photo(original, replace(drawn, lips_anew=alone.lips_anew), onto, judge=False).pixels
 
-    def _measured(self, original: Original, variant: Variant, edited: Rendered) -> tuple[Variant, Measured | None]:
-        """Put the variant into the photo, and measure the result: None if no face is found in it."""
+    def measured(
+        self, original: Original, variant: Variant, edited: Rendered, pixels: np.ndarray | None = None
+    ) -> tuple[Variant, Measured | None]:
+        """Put the variant into the photo, unless that was done (`pixels`), and measure it: None if no face is found in it."""
         expression, parts = variant.expression, self.parts(variant.expression, variant.pull)
-        pixels = original.edit(edited, parts, lips_anew=variant.lips_anew)
+        pixels = original.edit(edited, parts, lips_anew=variant.lips_anew) if pixels is None else pixels
         face = self.models.finder.beside(pixels, original.points)
         if face is None:
             return replace(variant, pixels=pixels, score=float("nan")), None

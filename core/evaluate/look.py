@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from core.faces.landmarks import FaceFinder
 
 SIDE = 512
+# Individual typology angle, in degrees (Chardon et al., 1991), from which skin is called so; the dark ones lie below
+_TONES = ((41.0, "light"), (10.0, "medium"))
 # Patches of skin that no expression folds: the cheekbones below the eyes, and the middle of the forehead
 _SKIN = (117, 346, 151)
 _PATCH = 0.035  # half the side of a patch, of the picture's
@@ -41,6 +43,11 @@ class Look:
     descriptor: NDArray[np.float64]  # [128], of dlib
     box: Any  # of dlib
     emotion: int  # the expression's, an index into EMOTIONS
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Tell which group of people the picture alone shows its person to be of: {} if no face was found."""
+        return {} if np.isnan(self.skin).any() else {"skin": tone(self.skin)}
 
     @property
     def showing(self) -> bool:
@@ -88,6 +95,12 @@ class Looker:
             pixels.append(picture[y - half : y + half, x - half : x + half].reshape(-1, 3))
         tone: NDArray[np.float64] = self._lab(np.median(np.concatenate(pixels), axis=0)[None, None] / 255)[0, 0]
         return tone
+
+
+def tone(lab: NDArray[np.floating]) -> str:
+    """Name the tone of a skin whose colour in L*a*b* is `lab` [3], by its individual typology angle atan((L - 50) / b)."""
+    angle = np.degrees(np.arctan2(lab[0] - 50, lab[2]))
+    return next((name for least, name in _TONES if angle > least), "dark")
 
 
 def difference(before: Look, after: Look) -> dict[str, float]:

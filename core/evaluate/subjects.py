@@ -6,19 +6,30 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.edit import Editor
 from core.evaluate.trial import Subject
 from core.faces import Aligned, Photo
 from core.generator import seed_w
+from core.occlusion.things import paint
+
+_WHOLLY = 0.999  # share of a pixel that a thing covers
 
 
-def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterator[Subject | tuple[str, str]]:
-    """Yield a subject for each seed or, for a seed in whose picture no face is found, its name and what is told of it."""
+def generated(
+    editor: Editor, seeds: Sequence[int], truncation: float, *, things: bool = False
+) -> Iterator[Subject | tuple[str, str]]:
+    """Yield a subject for each seed or, for a seed in whose picture no face is found, its name and what is told of it.
+
+    With `things`, one to three are painted in front of each face, others for each seed.
+    """
     generator = editor.models.generator
     for seed in seeds:
         ws = generator.broadcast(seed_w(generator, [seed], truncation)).cpu().numpy()
-        pixels = editor.reconstructed(ws)
+        pixels, thing = editor.reconstructed(ws), None
+        if things:
+            pixels, thing = _behind_things(pixels, seed)
         faces = editor.models.finder.find(pixels)
         if not faces:
             yield f"seed-{seed}", "no face is found in its picture"
@@ -27,4 +38,11 @@ def generated(editor: Editor, seeds: Sequence[int], truncation: float) -> Iterat
         corners = np.array([[0, 0], [0, side], [side, side], [side, 0]], dtype=np.float64)
         photo = Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest())
         face = max(faces, key=lambda one: one.width)
-        yield Subject(f"seed-{seed}", photo, face, Aligned(pixels, corners, np.eye(3)), ws)
+        yield Subject(f"seed-{seed}", photo, face, Aligned(pixels, corners, np.eye(3)), ws, thing)
+
+
+def _behind_things(face: NDArray[np.uint8], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Paint things in front of a face uint8 [R, R, 3]: the picture, and where nothing but a thing is to be seen, bool [R, R]."""
+    painted, covered = paint(face, face[:, ::-1], np.random.RandomState(seed))
+    share = covered[..., None]
+    return (face + share * (painted.astype(np.float32) - face)).round().astype(np.uint8), covered >= _WHOLLY

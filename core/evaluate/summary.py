@@ -72,6 +72,8 @@ def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
     made["emotions"] = {name: _mean(row.changes[name] for row in rows) for name in EMOTIONS if name != by.judged.emotion}
     made["glasses"] = {"on": sum(row.glasses > 0 for row in rows), "off": sum(row.glasses < 0 for row in rows)}
     made["lost"] = int(sum(np.isnan(row.after) for row in rows))
+    made["told"] = sum(bool(row.told) for row in rows)
+    made["things"] = max((row.thing for row in rows if row.thing is not None and not row.told), default=None)
     made["outside"] = max((row.outside for row in rows), default=0)
     made["seam"] = _mean(row.seam for row in rows)
     made["worst_seam"] = _worst(row.seam for row in rows)
@@ -122,13 +124,13 @@ def tables(made: list[dict[str, Any]], expression: Expression) -> list[Table]:
 
 
 def _of_method(method: dict[str, Any], by: Expression) -> Table:
-    rising = method["rising"]
+    rising, photo = method["rising"], method["surface"] == PHOTO
     table = Table(
         title=f"{method['direction']} in the {method['surface']}, {method['faces']} faces",
         caption=f"{_risen(rising, by)}; {_show(method['seconds'])} s an edit",
     )
     for column in ("strength", by.name, by.judged.emotion, f"at rest -> {by.judged.shown:g}", "identity", "worst", "turned",
-                   "eyes", "skin ΔE", "other emotions", "glasses +/-", "outside", "seam", "worst"):  # fmt: skip
+                   "eyes", "skin ΔE", "other emotions", "glasses +/-", "outside", "things", "seam", "worst", "told"):  # fmt: skip
         table.add_column(column)
     for at in (*method["strengths"], {**method["neutral"], "strength": NEUTRAL}):
         table.add_row(
@@ -137,7 +139,8 @@ def _of_method(method: dict[str, Any], by: Expression) -> Table:
             _show(at["identity"]), _show(at["worst_identity"]), f"{_show(at['turned'])}°", _show(at["eyes"], 3),
             _show(at["skin"], 1), _show(None if None in at["emotions"].values() else _others(at)),
             f"{at['glasses']['on']}/{at['glasses']['off']}",
-            str(at["outside"]) if method["surface"] == PHOTO else "-", _show(at["seam"]), _show(at["worst_seam"]),
+            str(at["outside"]) if photo else "-", "-" if at["things"] is None else str(at["things"]),
+            _show(at["seam"]), _show(at["worst_seam"]), str(at["told"]) if photo else "-",
         )  # fmt: skip
     return table
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.composite import Original
 from core.edit import Editor, Variant
-from core.errors import FaceLost
+from core.edit.judge import verdict
+from core.errors import FaceLost, NotWhole
 from core.evaluate.glasses import changed
 from core.evaluate.look import Look, Looker, difference
 from core.evaluate.seam import outside, seam
+from core.evaluate.spoiled import spoil
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo, align
 from core.generator.latent import AnyLatent
@@ -36,6 +39,8 @@ class Subject:
     face: Face
     aligned: Aligned
     ws: AnyLatent  # [1, num_ws, w_dim], or a Latent where the projection moved the noise
+    thing: NDArray[np.bool_] | None = None  # [H, W], where a thing was painted in front of the face
+    groups: Mapping[str, str] = field(default_factory=dict)  # what is known of the person, such as {"age": "old"}
 
     def crop(self, photo: Picture) -> Picture:
         """Cut the aligned square of the face, as `aligned` is, out of an edited photo uint8 [H, W, 3]: uint8 [R, R, 3]."""
@@ -64,6 +69,10 @@ class Row:
     seam: float  # see `seam.seam`; of a photo alone, else NaN
     seconds: float  # measuring the face's scale (its share), drawing and, for a photo, putting it back
     picture: Picture = field(repr=False)  # the aligned face, small
+    told: str = ""  # the ResultError by which the product holds the edit back; of a photo alone
+    thing: int | None = None  # pixels changed of the thing in front of the face; of a photo alone
+    groups: Mapping[str, str] = field(default_factory=dict)  # the subject's, and the tone of the skin
+    spoiled: Mapping[str, bool] = field(default_factory=dict)  # by way: whether the judge found the edit, so spoiled, broken
 
     def as_json(self) -> dict[str, Any]:
         """Return all but the picture as plain data, with NaN as None."""
@@ -80,9 +89,14 @@ def _number(value: Any) -> Any:
 class Trial:
     """Tries directions on one subject after another."""
 
-    def __init__(self, editor: Editor, looker: Looker, strengths: Sequence[float], surfaces: Sequence[Surface]) -> None:
-        """Keep what to try: `strengths` in rising order, with "neutral" added, on each of the surfaces."""
-        self.editor, self.looker, self.surfaces = editor, looker, surfaces
+    def __init__(
+        self, editor: Editor, looker: Looker, strengths: Sequence[float], surfaces: Sequence[Surface], *, spoils: bool = False
+    ) -> None:
+        """Keep what to try: `strengths` in rising order, with "neutral" added, on each of the surfaces.
+
+        With `spoils`, good edits in photos are spoiled too, and shown to the product's judge.
+        """
+        self.editor, self.looker, self.surfaces, self.spoils = editor, looker, surfaces, spoils
         self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
 
     def run(self, subject: Subject, expression: Expression) -> Iterator[Row]:
@@ -100,18 +114,40 @@ class Trial:
             for variant in variants:
                 yield self._judged(subject, CROP, before, variant, variant.pixels, drawing)
         if PHOTO in self.surfaces:
-            yield from self._in_photo(subject, before, variants, drawing)
+            yield from self._in_photo(subject, before, variants, drawing, scale.score(0.0))
 
-    def _in_photo(self, subject: Subject, before: Look, variants: Sequence[Variant], drawing: float) -> Iterator[Row]:
+    def _in_photo(
+        self, subject: Subject, before: Look, variants: Sequence[Variant], drawing: float, score: float
+    ) -> Iterator[Row]:
+        """Yield the edits as members get them: each is judged, and made in the second way where that is better."""
         original = self.editor.original(subject.photo, self.editor.found(subject.face), subject.ws)
         for variant in variants:
             began = time.perf_counter()
             try:
-                placed = self.editor.into_photo(original, variant, judge=False)
+                placed = self.editor.judged(original, variant, score)
             except FaceLost:
                 continue
             seconds = drawing + time.perf_counter() - began
-            yield self._judged(subject, PHOTO, before, variant, subject.crop(placed.pixels), seconds, placed.pixels)
+            row = self._judged(subject, PHOTO, before, variant, subject.crop(placed.pixels), seconds, placed.pixels)
+            changed_at = (subject.photo.pixels != placed.pixels).any(axis=2)
+            thing = None if subject.thing is None else int(changed_at[subject.thing].sum())
+            found = self._spoiled(original, variant, placed, score) if self.spoils else {}
+            yield replace(row, told="" if placed.told is None else type(placed.told).__name__, thing=thing, spoiled=found)
+
+    def _spoiled(self, original: Original, variant: Variant, placed: Variant, score: float) -> dict[str, bool]:
+        """Spoil a good edit in every way, and tell of each whether the judge calls it broken; nothing for no edit or a bad one.
+
+        `variant` is as it was drawn, `placed` as it was laid into the photo.
+        """
+        if variant.untouched or placed.told is not None:
+            return {}
+        edited = self.editor.edited(original, variant)
+        lips = original.meant(edited, self.editor.parts(variant.expression, variant.pull))
+        found = {}
+        for way, pixels in spoil(placed.pixels, lips, original.size):
+            _, measured = self.editor.measured(original, variant, edited, pixels)
+            found[way] = isinstance(verdict(measured, variant.expression, variant.strength, score), NotWhole)
+        return found
 
     def _judged(
         self, subject: Subject, surface: Surface, before: Look, variant: Variant, crop: Picture,
@@ -127,4 +163,5 @@ class Trial:
             outside=0 if whole is None else outside(photo, whole, subject.face.landmarks),
             seam=float("nan") if whole is None else seam(photo, whole),
             seconds=seconds, picture=self.editor.resized(crop, _SHOWN),
+            groups={**subject.groups, **before.groups},
         )  # fmt: skip

@@ -191,6 +191,7 @@ def test_what_is_not_installed_is_a_sentence() -> None:
         (["--strengths", "1,two"], "numbers with commas"),
         (["--strengths", "9"], "-5 to 5"),
         (["--surface", "moon"], "none of"),
+        (["--groups", "pyproject.toml"], "not a readable CSV file with the column 'photo'"),
         (["--expression", "smile-closed", "--strengths", "-1,0"], "can only be put on a face"),
     ],
 )
@@ -213,7 +214,7 @@ def test_a_variation_is_tried_where_it_is_drawn_itself(looker: Looker, editor: E
 @pytest.mark.long
 def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> None:
     run = CliRunner(env={"EGAO_HOME": str(tmp_path / "home"), "EGAO_CACHE": str(settings.cache)})
-    options = ["--seeds", str(SEED), "--direction", "smile", "--direction", "svm", "--strengths", "-1,0,1", "--json"]
+    options = ["--seeds", str(SEED), "--direction", "smile", "--direction", "svm", "--strengths", "-1,0,1", "--spoil", "--json"]
     done = run.invoke(app, ["evaluate", *options, "-o", str(tmp_path)], catch_exceptions=False)
     made = json.loads((tmp_path / "report.json").read_text())
     assert json.loads(done.stdout) == made
@@ -228,5 +229,9 @@ def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> Non
     assert 0 < photo["strengths"][2]["identity"] < 0.5
     assert photo["strengths"][2]["outside"] == 0
     assert len(made["edits"]) == 16
+    judged = made["self_judgement"]
+    assert judged["recall"] == 1, "each way of spoiling a mouth is found"
+    assert judged["unspoiled"]["hits"] == 0
+    assert {one["group"] for one in made["groups"]} <= {"light", "medium", "dark"}
     for name in ("report.txt", "curves.png", "gain.png", f"seed-{SEED}.png"):
         assert (tmp_path / name).stat().st_size > 1000

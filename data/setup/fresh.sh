@@ -2,7 +2,7 @@
 # Run README's commands on bare Debian systems, as a new user of each would: `make fresh`, as root.
 #
 # FRESH=demo|test        the command to try (demo)
-# FRESH_SYSTEMS="..."    Debian's names of the systems (bookworm trixie)
+# FRESH_SYSTEMS="..."    Debian's names of the systems (bookworm trixie; forky for Python 3.14)
 # FRESH_CACHE=folder     where the bare systems and the logs are kept
 # DEBIAN_MIRROR=address  where Debian's packages come from (the mirror of this machine's own apt)
 # TORCH_INDEX=address    passed on to make there
@@ -40,10 +40,12 @@ step() { # step NAME COMMAND...: run, print how long it took, keep what it print
 }
 
 bare_system() {
-  mkdir -p "$cache"
   [ -e "$cache/$system.tar" ] && return
   rm -rf "$cache/$system.new"
-  debootstrap --variant=minbase --include=ca-certificates "$system" "$cache/$system.new" "$mirror"
+  # An older debootstrap does not know the newest system's name; sid's steps are those of every system of today.
+  local script=/usr/share/debootstrap/scripts/$system
+  [ -e "$script" ] || script=${script%/*}/sid
+  debootstrap --variant=minbase --include=ca-certificates "$system" "$cache/$system.new" "$mirror" "$script"
   tar -C "$cache/$system.new" -cf "$cache/$system.tar.part" . && mv "$cache/$system.tar.part" "$cache/$system.tar"
   rm -rf "$cache/$system.new"
 }
@@ -56,7 +58,9 @@ unpack() {
   mount --rbind /dev "$root/dev"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
   cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-  printf 'APT::Install-Recommends "1";\nAPT::Sandbox::User "root";\n' > "$root/etc/apt/apt.conf.d/90fresh"
+  # The mirror may be a snapshot, whose lists of packages have expired.
+  printf 'APT::Install-Recommends "1";\nAPT::Sandbox::User "root";\nAcquire::Check-Valid-Until "0";\n' \
+    > "$root/etc/apt/apt.conf.d/90fresh"
   chroot "$root" useradd --create-home --shell /bin/bash newcomer
   git -C "$here" bundle create -q "$root/home/newcomer/egao.bundle" HEAD
 }
@@ -70,6 +74,7 @@ as_newcomer() {
 
 try_system() {
   root=$cache/$system log=$cache/$system-$command.log
+  mkdir -p "$cache"
   : > "$log"
   step "bare system" bare_system \
     && step "unpacked" unpack \

@@ -73,7 +73,7 @@ class Bench:
         rows, borders = [], []
         for images in self.renderer.batches(ws):
             rows.extend(measure(list(range(len(images))), images, self.classifier, self.finder))
-            borders.append(images[:, : round(BORDER_ROWS * images.shape[1])].astype(np.float32))
+            borders.append(images[:, : max(1, round(BORDER_ROWS * images.shape[1]))].astype(np.float32))
             on_faces(len(images))
         return Looks(
             emotions=np.array([row.probabilities.argmax() for row in rows]),
@@ -119,14 +119,22 @@ def effect(
     return Effect(
         strength=strength,
         reached=share(hits, len(showing)),
-        score=float(np.nanmean(after.score)),
-        change=float(np.nanmean(after.score - before.looks.score)),
-        turned=float(np.nanmean(np.linalg.norm(after.pose - before.looks.pose, axis=1))),
+        score=_mean(after.score),
+        change=_mean(after.score - before.looks.score),
+        turned=_mean(np.linalg.norm(after.pose - before.looks.pose, axis=1)),
         border=float(np.abs(after.border - before.looks.border).mean()),
-        blendshapes=_most(np.nanmean(after.blendshapes - before.looks.blendshapes, axis=0)),
+        blendshapes=_most(after.blendshapes - before.looks.blendshapes),
     )
 
 
+def _mean(values: NDArray[np.float64]) -> float:
+    """Average the values that are known, [N] without those that are NaN; NaN if there are none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def _most(changes: NDArray[np.float64]) -> dict[str, float]:
-    """Pick the MOST blendshapes with the largest changes, up or down, from the changes [len(NAMES)]."""
-    return {NAMES[index]: round(float(changes[index]), 3) for index in np.argsort(-np.abs(changes))[:MOST]}
+    """Pick the MOST blendshapes with the largest mean changes, up or down, from [N, len(NAMES)]; {} if no face was found."""
+    means = {name: _mean(column) for name, column in zip(NAMES, changes.T, strict=True)}
+    known = [name for name in means if not np.isnan(means[name])]
+    return {name: round(means[name], 3) for name in sorted(known, key=lambda name: -abs(means[name]))[:MOST]}

@@ -49,7 +49,7 @@ def report(
     rows = []
     for direction in directions:
         effects = [effect(bench, direction, faces, s, drawn) for faces, s in zip(moved, STRENGTHS, strict=True)]
-        rows.append({"name": direction.name, **direction.provenance, "effects": [asdict(e) for e in effects]})
+        rows.append({"name": direction.name, **direction.provenance, "effects": [_known(asdict(one)) for one in effects]})
     drawn(0)
     return {
         "expression": bench.expression.name,
@@ -63,6 +63,11 @@ def report(
             for a, values in zip(directions, cosines(directions), strict=True)
         },
     }
+
+
+def _known(effect: dict[str, Any]) -> dict[str, Any]:
+    """Replace the means of faces that the landmarker did not find, NaN, by None."""
+    return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in effect.items()}
 
 
 class _Drawn:
@@ -120,10 +125,9 @@ def _effects(made: dict[str, Any]) -> Table:
         ends = effects[0], effects[-1]
         table.add_row(
             row["name"],
-            *(f"{one['change']:+.2f}" for one in effects),
+            *(_told(one["change"], "+.2f") for one in effects),
             *(f"{one['reached']['hits']}/{one['reached']['of']}" for one in ends),
-            f"{np.mean([one['turned'] for one in ends]):.1f}°",
-            f"{np.mean([one['border'] for one in ends]):.1f}",
+            *(_told(_mean([one[key] for one in ends]), ".1f", unit) for key, unit in (("turned", "°"), ("border", ""))),
         )
     return table
 
@@ -134,8 +138,17 @@ def _blendshapes(made: dict[str, Any]) -> Table:
     for column in ("direction", "and by how much"):
         table.add_column(column)
     for row in made["directions"]:
-        table.add_row(row["name"], ", ".join(f"{name} {value:+.2f}" for name, value in row["effects"][-1]["blendshapes"].items()))
+        moved = row["effects"][-1]["blendshapes"]
+        table.add_row(row["name"], ", ".join(f"{name} {value:+.2f}" for name, value in moved.items()) or "-")
     return table
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    return None if None in values else float(np.mean(values))  # type: ignore[arg-type]
+
+
+def _told(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"
 
 
 def _cosines(made: dict[str, Any]) -> Table:

@@ -38,7 +38,8 @@ def _curves(pyplot: Any, made: list[dict[str, Any]], file: Path) -> Path:
         axis.set_xlabel("strength")
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
-    axes[0].legend()
+    if axes[0].get_legend_handles_labels()[0]:  # none where the landmarker found no face
+        axes[0].legend()
     return _save(pyplot, figure, file)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from core.cli import app
-from core.directions import apply, load_direction
+from core.directions import Direction, apply, load_direction
+from core.directions.effect import Bench
+from core.directions.report import report, tables
+from core.emotion import EmotionClassifier
 from core.errors import BadOption, BadSeeds, GeneratorLacks, PartMissing
+from core.expressions import default
+from core.faces import FaceFinder
 from core.fast import Curvature
 from core.fast.trained import CURVATURE, FOLDER, save_trained
 from core.generator import Generator, load_generator, seed_w
@@ -36,6 +43,10 @@ from core.weights.parts import STARTS, find_part, made_folder
 from tests.core.generator.published_kit import write_case
 
 SEEDS = [3, 4, 5, 6]
+LEARNED: dict[str, Any] = {  # as a file of a direction tells
+    "task": "", "C": None, "fitted_on": {}, "unit": 1.0, "validation": {"share": 0.0},
+    "test": {"share": 0.0, "of": 0, "interval": [0.0, 1.0]},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +103,19 @@ def test_the_other_methods_come_closer_and_leave_the_generator_as_it_was(
 
 
 def run(own: Settings, *call: str) -> Result:
-    environment = {"EGAO_HOME": str(own.home), "EGAO_CACHE": str(own.cache), "EGAO_DEVICE": "cpu", "COLUMNS": "160"}
+    """What a call says, to a terminal: `stderr` has what its bars said meanwhile."""
+    environment = {
+        "EGAO_HOME": str(own.home), "EGAO_CACHE": str(own.cache), "EGAO_DEVICE": "cpu", "COLUMNS": "160",
+        "TTY_COMPATIBLE": "1", "NO_COLOR": "1",
+    }  # fmt: skip
     return CliRunner(env=environment).invoke(app, [*call], catch_exceptions=False)
 
 
 def test_what_is_missing_is_told_with_the_command_that_makes_it_for_this_generator(own: Settings, astronaut_path: Path) -> None:
     with pytest.raises(PartMissing, match=r"no direction smile yet.*egao directions fit .*--method smile --generator small"):
         run(own, "edit", str(astronaut_path), "--generator", "small")
+    with pytest.raises(PartMissing, match=r"no direction smile yet.*--generator small"):
+        run(own, "evaluate", str(astronaut_path), "--generator", "small")
     with pytest.raises(PartMissing, match="egao seeds build --generator small"):
         run(own, "directions", "fit", "--generator", "small")
     with pytest.raises(BadSeeds, match="together"):
@@ -132,7 +149,7 @@ def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_d
 ) -> None:
     """An imported generator of no faces edits its own picture, and says so; a face kept for the default one is still there.
 
-    `beside`: whether there is such a face. That the two are apart in a worker is asked in test_worker.
+    `beside`: whether there is such a face, and an animation is made. That the two are apart in a worker is asked in test_worker.
     """
     usual = ["edit", str(astronaut_path), "--json", "--force", "--steps", "3", "--smile", "1", "-o", str(tmp_path)]
     first = json.loads(run(own, *usual, "--crop").stdout)["faces"][0] if beside else None
@@ -150,7 +167,11 @@ def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_d
         assert one["told"] is None
         assert np.array_equal(np.asarray(Image.open(one["file"])), picture)
     assert np.abs(wanted[1].astype(int) - wanted[2]).mean() > np.abs(wanted[0].astype(int) - wanted[2]).mean() > 0
-    kept = json.loads(run(own, *usual, "--smile", "2", "--neutral", "--method", "w", "--generator", "small").stdout)["faces"][0]
+    sweep = ("--animate",) if beside else ()
+    again = run(own, *usual, "--smile", "2", "--neutral", *sweep, "--method", "w", "--generator", "small")
+    said = ("looking for faces", "drawing face 1", *("frames of the sweep" for _ in sweep))
+    assert [one for one in said if one not in again.stderr] == []
+    kept = json.loads(again.stdout)["faces"][0]
     assert kept["stored"]
     for one, picture in zip(kept["variants"], wanted, strict=True):
         assert np.array_equal(np.asarray(Image.open(one["file"])), picture), "the noise was not kept with the face"
@@ -160,10 +181,10 @@ def test_an_edit_moves_the_picture_along_the_direction_and_leaves_faces_of_the_d
     for one, picture in zip(old["variants"], Renderer(small).images(moved), strict=True):
         assert np.array_equal(np.asarray(Image.open(one["file"])), picture), "a face kept earlier has no noise of its own"
     if first is not None:
-        again = json.loads(run(own, *usual, "--crop").stdout)["faces"][0]
-        assert again["stored"]
-        assert again["note"] is None
-        assert again["variants"][0]["smile_after"] == first["variants"][0]["smile_after"]
+        second = json.loads(run(own, *usual, "--crop").stdout)["faces"][0]
+        assert second["stored"]
+        assert second["note"] is None
+        assert second["variants"][0]["smile_after"] == first["variants"][0]["smile_after"]
 
 
 def test_a_generator_of_one_style_gets_a_direction_that_moves_its_picture(own: Settings, tmp_path: Path) -> None:
@@ -191,6 +212,21 @@ def test_a_report_of_no_directions_names_the_command_that_makes_one(own: Setting
     import_generator(own, write_case("stylegan2-skip", tmp_path), "new")
     with pytest.raises(PartMissing, match=r"no direction yet.*egao directions fit --generator new"):
         run(own, "directions", "report", "-o", str(tmp_path), "--generator", "new")
+
+
+def test_a_report_on_what_draws_no_faces_says_no_number(own: Settings, small: Generator) -> None:
+    """A classifier always names an emotion, so that there are faces to move; the landmarker finds none of them."""
+    unit = np.ones(small.w_dim, np.float32)
+    direction = Direction("up", unit, np.ones(small.num_ws, np.float32), small.digest, LEARNED)
+    with FaceFinder(own) as finder:
+        bench = Bench(small, Renderer(small), EmotionClassifier(own), finder, default())
+        made = report([direction], bench, range(8), TRUNCATION)
+    assert made["neutral"]["count"] + made["showing"]["count"] > 0
+    json.dumps(made, allow_nan=False)
+    told = StringIO()
+    for table in tables(made):
+        Console(file=told, width=160).print(table)
+    assert "nan" not in told.getvalue()
 
 
 @pytest.mark.long

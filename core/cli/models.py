@@ -21,6 +21,10 @@ from core.weights.installed import chosen, installed
 from core.weights.manifest import GROUPS, Group, load_manifest
 
 Groups = Annotated[Group, typer.Option("--group", help="core: weights for edits; eval: also those for measurements and tests")]
+TERMS = (
+    "Whose weights these are egao can't tell; their publisher's terms go on. NVIDIA's, and any trained on FFHQ, are not for "
+    "commercial use: data/WEIGHTS.md says where that stands."
+)
 INTERRUPTED = "egao: interrupted. Every file that is there is whole; to go on, run: egao models pull"
 
 
@@ -62,6 +66,7 @@ def import_model(
 
     made = import_generator(Settings.load(), file, name)
     typer.echo(f"{made.source} is kept as {made.name} in {made.file.parent}. To use it: --generator {made.name}")
+    typer.echo(TERMS)
 
 
 def pull_models(
@@ -96,9 +101,14 @@ def verify_models(group: Groups = "core") -> None:
 
 def compile_models(
     force: Annotated[bool, typer.Option("--force", help="compile again, even if compiled code did not help before")] = False,
+    named: Annotated[  # as that of other commands, whose module imports torch
+        str | None, typer.Option("--generator", help="a generator's name, see: egao models list; EGAO_GENERATOR if not given")
+    ] = None,
 ) -> None:
     """Compile the generator for this processor, to draw pictures faster. Needs a C++ compiler and about a minute."""
     settings = Settings.load(operator=True)
+    if named is not None:
+        settings = settings.model_copy(update={"generator": named})
     if settings.compile == "off":
         raise BadSetting(name="EGAO_COMPILE", reason="it is off, so what is compiled would not be used")
     chosen(settings)

@@ -21,9 +21,11 @@ from core.compiled import background, making
 from core.compiled.background import build, keep_compiled, kept_for
 from core.compiled.building import building_lock
 from core.compiled.kept import BUILDING, CodeCache, Kept, compiled_folder, key_of, make_folder, publish, read
-from core.errors import NotCompiled
+from core.errors import NoSuchGenerator, NotCompiled
+from core.generator.importing import import_generator
 from core.settings import Settings
 from tests.core.compiled.kit import STUCK, TINY, tiny
+from tests.core.generator.published_kit import write_case
 from tests.discord.fake import FakeDiscord
 from tests.discord.process import BotProcess, alive
 
@@ -223,6 +225,23 @@ def test_the_command_says_what_is_missing(own: Settings, settings: Settings, tmp
     assert "EGAO_COMPILE" in refused["off"]
     assert "egao models pull" in refused["auto"]
     assert "apt-get install g++" in refused[str(tmp_path / "weighty")]
+
+
+def test_the_command_compiles_the_generator_that_is_named(own: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import_generator(own, write_case("stylegan2-skip", tmp_path), "mine")
+    environ = {"EGAO_CACHE": str(own.cache), "EGAO_HOME": str(own.home), "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "auto"}
+    asked = []
+
+    async def build(settings: Settings, nice: int) -> Kept:
+        asked.append((settings.generator, nice))
+        return Kept("", "", "", 1.1, 50.0, 1.0, "it is no gain")
+
+    monkeypatch.setattr("core.cli.models.build", build)
+    done = CliRunner().invoke(app, ["models", "compile", "--generator", "mine"], env=environ, catch_exceptions=False)
+    assert "it is no gain" in done.output
+    assert asked == [("mine", 0)]
+    with pytest.raises(NoSuchGenerator, match="another"):
+        CliRunner().invoke(app, ["models", "compile", "--generator", "another"], env=environ, catch_exceptions=False)
 
 
 def builders(bot: BotProcess) -> list[int]:

@@ -68,6 +68,7 @@ def test_the_command_imports_and_generate_draws_with_it(own: Settings, tmp_path:
     run, file = CliRunner(), write_case("stylegan2-resnet-labels", tmp_path)
     told = run.invoke(app, ["models", "import", str(file), "--name", "mine"], catch_exceptions=False).output
     assert "StyleGAN2 (PyTorch), 16 pixels" in told
+    assert "not for commercial use: data/WEIGHTS.md" in told
     run.invoke(app, ["generate", "--generator", "mine", "--seeds", "1-2", "-o", str(tmp_path / "out")], catch_exceptions=False)
     assert len(list((tmp_path / "out").iterdir())) == 2
     assert "generator mine" in run.invoke(app, ["models", "list"], catch_exceptions=False).output

@@ -50,12 +50,12 @@ def bench_projecting(
     """
     judge = Judge(settings, editor.models.generator, editor.models.features)
     rows = []
-    _run(editor, _portrait(editor, photos[0]), "fast", fast_steps, ())  # loads and warms up what all use
+    say("loading and warming up what all methods use")
+    _run(editor, _portrait(editor, photos[0]), "fast", fast_steps, ())
     for path in photos:
         portrait = _portrait(editor, path)
         compare = judge.of(portrait.aligned.image, _landmarks(portrait))
-        rows += _project_all(editor, portrait, compare, w_steps, fast_steps)
-        say(f"{portrait.name}: " + ", ".join(f"{row['method']} {row['seconds']:.1f} s" for row in rows[-4:]))
+        rows += _project_all(editor, portrait, compare, w_steps, fast_steps, say)
     return {"photos": len(photos), "w_steps": w_steps, "rows": rows, "methods": _medians(rows), "goals": _goals(rows)}
 
 
@@ -70,13 +70,15 @@ def _landmarks(portrait: Portrait) -> NDArray[np.float64]:
 
 
 def _project_all(
-    editor: Editor, portrait: Portrait, compare: Comparison, w_steps: int, fast_steps: int | None
+    editor: Editor, portrait: Portrait, compare: Comparison, w_steps: int, fast_steps: int | None, say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     def measured(name: str, method: str, steps: int | None) -> dict[str, Any]:
+        say(f"{portrait.name}: {name}")
         kept = _run(editor, portrait, method, steps, _stops(steps or 100))
         curve = [{"step": step, "seconds": seconds, **compare(latent)} for step, seconds, latent in kept]
         # the first step of a run still warms up; the others cost the same
         each = (kept[-1][1] - kept[0][1]) / max(1, kept[-1][0] - kept[0][0])
+        say(f"{portrait.name}: {name} took {kept[-1][1]:.1f} s")
         return {"photo": portrait.name, "method": name, "steps": kept[-1][0], "seconds_per_step": each,
                 "first": kept[0][1], "curve": curve, **curve[-1]}  # fmt: skip
 

@@ -12,10 +12,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import GeneratorOption, settings_for
 from core.cli.shared.kept import KeptFaces
+from core.cli.shared.projecting import progress_bars, shown
+from core.directions import load_direction
 from core.edit import Editor, Models, PhotoEditor
 from core.errors import BadOption, FaceLost, PhotoError
 from core.evaluate.groups import by_group, group_table, read_groups
@@ -69,27 +72,31 @@ def evaluate(
     Two judges tell whether a face shows the expression (landmarks and the emotion classifier), dlib tells whether it is still
     the same person. Latents are kept as `egao edit` keeps them. Needs the extra `eval`.
     """
-    asked, surfaces, shown = _strengths(strengths), _surfaces(surface), expression_named(expression)
-    if not any(shown.at(one) is shown for one in asked):
-        raise BadOption(name="--strengths", reason=f"{shown.name} can only be put on a face, which takes one above 0")
+    asked, surfaces, wanted = _strengths(strengths), _surfaces(surface), expression_named(expression)
+    if not any(wanted.at(one) is wanted for one in asked):
+        raise BadOption(name="--strengths", reason=f"{wanted.name} can only be put on a face, which takes one above 0")
     if not photos and seeds is None:
         raise BadOption(name="PHOTOS", reason="name photos, or generated faces with --seeds")
     if things and seeds is None:
         raise BadOption(name="--things", reason="things are painted in front of generated faces: name some with --seeds")
     known = {} if groups is None else read_groups(groups)
-    settings = settings_for(named)
-    editor = Editor(Models(settings))
-    looker = Looker(settings, editor.models.finder, editor.models.emotion, shown)
-    trial = Trial(editor, looker, asked, surfaces, spoils=spoil)
+    settings, drawn = settings_for(named), [] if seeds is None else parse_seeds(seeds)
+    expressions = [wanted.along(one) for one in direction or (None,)]
+    for one in expressions:
+        load_direction(one.move.direction, settings)  # what is missing is told before any work
     make_folder(out)
-    subjects = _subjects(editor, settings, photos or [], known, method)
-    if seeds is not None:
-        subjects = chain(subjects, generated(editor, parse_seeds(seeds), TRUNCATION, things=things))
-    rows, refused = _try_all(trial, subjects, [shown.along(one) for one in direction or (None,)], out)
+    with progress_bars() as bars:
+        every = bars.add_task("faces: preparing", total=len(photos or ()) + len(drawn))
+        editor = Editor(Models(settings))
+        looker = Looker(settings, editor.models.finder, editor.models.emotion, wanted)
+        trial = Trial(editor, looker, asked, surfaces, spoils=spoil)
+        of_photos = _subjects(editor, settings, photos or [], known, method, bars)
+        subjects = chain(of_photos, generated(editor, drawn, TRUNCATION, things=things))
+        rows, refused = _try_all(trial, subjects, expressions, out, (bars, every))
     if not rows:
         told = "; ".join(f"{count} of {len(refused)}: {reason}" for reason, count in Counter(refused.values()).items())
         raise BadOption(name="PHOTOS or --seeds", reason=f"no face of them can be edited; {told}")
-    methods, people, judged = summary(rows, shown), by_group(rows), self_judgement(rows)
+    methods, people, judged = summary(rows, wanted), by_group(rows), self_judgement(rows)
     made = {
         "refused": refused, "methods": methods, "groups": people, "self_judgement": judged,
         "edits": [row.as_json() for row in rows],
@@ -98,7 +105,7 @@ def evaluate(
     draw_plots(methods, out)
     with (out / "report.txt").open("w") as file:
         more = [*([group_table(people)] if people else []), *([judging_table(judged)] if judged else [])]
-        for table in (*tables(methods, shown), *more):
+        for table in (*tables(methods, wanted), *more):
             Console(file=file, width=_WIDE).print(table)
     if as_json:
         typer.echo(json.dumps(made, indent=1))
@@ -127,48 +134,47 @@ def _surfaces(name: str) -> tuple[Surface, ...]:
 
 
 def _subjects(
-    editor: Editor, settings: Settings, photos: list[Path], groups: Mapping[str, Mapping[str, str]], method: str
+    editor: Editor, settings: Settings, photos: list[Path], groups: Mapping[str, Mapping[str, str]], method: str, bars: Progress
 ) -> Iterator[Subject | tuple[str, str]]:
     """Yield the subjects of photos, and for each refused photo its name and the reason. `groups` are those of `read_groups`."""
     with Store.open(settings) as store:
         faces = KeptFaces(PhotoEditor(editor), lambda: store, method)
         for path in photos:
             try:
-                yield replace(_from_photo(editor, faces, path), groups=groups.get(path.stem, {}))
+                yield replace(_from_photo(editor, faces, path, bars), groups=groups.get(path.stem, {}))
             except PhotoError as refusal:
                 yield path.name, str(refusal)
 
 
-def _from_photo(editor: Editor, faces: KeptFaces, path: Path) -> Subject:
+def _from_photo(editor: Editor, faces: KeptFaces, path: Path, bars: Progress) -> Subject:
     photo, found = editor.look(path)
-    known = faces.face(photo, found[0], f"projecting {path.name}").face
+    known = faces.face(photo, found[0], f"projecting {path.name}", bars=bars).face
     return Subject(path.stem, photo, found[0], editor.align(photo, found[0]), known.latent)
 
 
 def _try_all(
-    trial: Trial, subjects: Iterator[Subject | tuple[str, str]], expressions: list[Expression], out: Path
-) -> tuple[list[Row], dict[str, str]]:
+    trial: Trial, subjects: Iterator[Subject | tuple[str, str]], expressions: list[Expression], out: Path,
+    progress: tuple[Progress, TaskID],
+) -> tuple[list[Row], dict[str, str]]:  # fmt: skip
     """Try every expression (one for each direction) on every subject, and draw a sheet of each subject.
 
-    Returns the rows, and the reasons of refusals by name.
+    The bar `progress` counts the subjects. Returns the rows, and the reasons of refusals by name.
     """
     rows: list[Row] = []
     refused: dict[str, str] = {}
-    for subject in subjects:
+    bars, every = progress
+    for tried, subject in enumerate(subjects):
+        bars.update(every, description="faces", completed=tried)
         if isinstance(subject, tuple):
             refused[subject[0]] = subject[1]
             continue
         try:
-            of = [row for expression in expressions for row in trial.run(subject, expression)]
+            with shown(bars, f"drawing and judging {subject.name}"):
+                of = [row for expression in expressions for row in trial.run(subject, expression)]
         except (FaceLost, PhotoError) as refusal:  # the generator can't draw this face at all, or its mouth is not to be seen
             refused[subject.name] = str(refusal)
             continue
         draw_sheet(subject, of, out)
         rows.extend(of)
-        _say(f"{subject.name}: {len(of)} edits")
+        bars.console.print(f"{subject.name}: {len(of)} edits", markup=False, highlight=False, soft_wrap=True)
     return rows, refused
-
-
-def _say(text: str) -> None:
-    """Print progress on stderr, so that it does not mix with --json."""
-    typer.echo(text, err=True)

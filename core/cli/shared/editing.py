@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from core.cli.shared.kept import KeptFaces
+from core.cli.shared.kept import KeptFace, KeptFaces
+from core.cli.shared.projecting import shown
 from core.cli.shared.written import Folder, kind_for
 from core.composite import Original
 from core.edit import Editor, PhotoEditor, Scale, Variant
 from core.errors import BadOption
 from core.expressions import NEUTRAL, Expression, Strength
-from core.faces import Face, Photo
+from core.faces import Aligned, Face, Photo
 from core.generator.latent import Latent
 from core.latents import to_npz
 from core.pictures import SUFFIXES, PictureKind, animate, contact_sheet, encode
@@ -63,7 +64,8 @@ class Bench:
 
         Raises PhotoError, WouldOverwrite, BadOption and what an edit raises.
         """
-        photo, found = self.editor.editor.look(file)
+        with shown(self.bars, "looking for faces"):
+            photo, found = self.editor.editor.look(file)
         chosen = chosen_of(found, photo, task.face)
         kind: PictureKind = "png" if task.crop else kind_for(photo, task.kind)
         edit = _Edit(self, task, photo, kind, self.folder.stem(file), together={} if len(chosen) > 1 and not task.crop else None)
@@ -125,12 +127,17 @@ class _Edit:
         Returns the report, as JSON data; a variant that is no good has no file, and its reason under "told". Raises as
         `KeptFaces.face` does, FaceLost, StoreError.
         """
-        basic, task, folder = self.bench.editor.editor, self.task, self.bench.folder
         began = time.perf_counter()
-        aligned = basic.align(self.photo, face)
+        aligned = self.bench.editor.editor.align(self.photo, face)
         seconds = {"align": time.perf_counter() - began}
-        checkpoint = folder.out / self._name(face, "projection.checkpoint")
+        checkpoint = self.bench.folder.out / self._name(face, "projection.checkpoint")
         kept = self.bench.faces.face(self.photo, face, f"projecting face {face.index + 1}", checkpoint, bars=self.bench.bars)
+        with shown(self.bench.bars, f"drawing face {face.index + 1}"):
+            return self._drawn(face, aligned, kept, seconds)
+
+    def _drawn(self, face: Face, aligned: Aligned, kept: KeptFace, seconds: dict[str, float]) -> dict[str, Any]:
+        """Draw the edits of a face whose latent is known, judge and write them; `seconds` of what came before. As `face`."""
+        basic, task, folder = self.bench.editor.editor, self.task, self.bench.folder
         began, latent = time.perf_counter(), kept.face.latent
         picture = basic.reconstructed(latent)
         projected = basic.face_in(picture) if basic.models.draws_faces else None
@@ -201,12 +208,16 @@ class _Edit:
         """Write a sweep over the strengths as WebP and GIF: in the photo made smaller, or of the face alone with --crop."""
         basic, task = self.bench.editor.editor, self.task
         drawn = basic.variants(latent, [float(one) for one in SWEEP], task.expression, scale, judge=False)
-        if crop:
-            frames = [basic.resized(one.pixels, SWEEP_SIDE) for one in drawn]
-        else:
+        frames = []
+        with shown(self.bench.bars, "frames of the sweep", len(drawn)) as count:
             small = self.photo.at_most(SWEEP_SIDE)
-            original = basic.original(self.photo, basic.found(face), latent, small)
-            frames = [small.in_srgb(basic.into_photo(original, one, judge=False).pixels) for one in drawn]
+            original = None if crop else basic.original(self.photo, basic.found(face), latent, small)
+            for one in drawn:
+                if original is None:
+                    frames.append(basic.resized(one.pixels, SWEEP_SIDE))
+                else:
+                    frames.append(small.in_srgb(basic.into_photo(original, one, judge=False).pixels))
+                count()
         files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]
         signs = self.bench.folder.credentials
         files[0].write_bytes(animate(frames, "webp", fps=12, credentials=signs))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from core.errors import LatentUnreadable
 from core.generator.latent import Latent
@@ -16,10 +17,27 @@ from core.projection import Projecting
 CHECKPOINT_EVERY = 10  # steps: Ctrl-C loses at most so many
 
 
+class _Count(MofNCompleteColumn):
+    """The steps done and their number; nothing where that is not known."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
+
+
 def progress_bars() -> Progress:
     """Make progress bars for stderr, shown on a terminal only, that vanish at the end and don't redirect other output."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Count(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
+
+
+@contextlib.contextmanager
+def shown(bars: Progress, what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """Show a bar that says `what` is being done, and yield what counts one of `total` as done; without a number it only moves."""
+    task = bars.add_task(what, total=total)
+    try:
+        yield lambda: bars.advance(task)
+    finally:
+        bars.remove_task(task)
 
 
 def project_with_progress(

@@ -80,9 +80,11 @@ def test_projections_are_compared_on_one_photo(
 ) -> None:
     monkeypatch.setattr(projecting, "TIMES", 1)
     monkeypatch.setattr(projecting, "Judge", lambda *_: judge)
-    report = bench_projecting(settings, editor, [astronaut_path], w_steps, lambda text: None, fast_steps=fast_steps)
+    said: list[str] = []
+    report = bench_projecting(settings, editor, [astronaut_path], w_steps, said.append, fast_steps=fast_steps)
     rows = {row["method"]: row for row in report["rows"]}
     assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
+    assert [line.partition(": ")[2] for line in said[1::2]] == list(rows), "each is told before it begins"
     assert rows["w"]["steps"] == w_steps
     assert rows["w+ equal steps"]["steps"] == rows["fast"]["steps"]
     for row in rows.values():

@@ -213,11 +213,14 @@ def test_a_variation_is_tried_where_it_is_drawn_itself(looker: Looker, editor: E
 @pytest.mark.slow
 @pytest.mark.long
 def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> None:
-    run = CliRunner(env={"EGAO_HOME": str(tmp_path / "home"), "EGAO_CACHE": str(settings.cache)})
+    terminal = {"TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
+    run = CliRunner(env={"EGAO_HOME": str(tmp_path / "home"), "EGAO_CACHE": str(settings.cache), **terminal})
     options = ["--seeds", str(SEED), "--direction", "smile", "--direction", "svm", "--strengths", "-1,0,1", "--spoil", "--json"]
     done = run.invoke(app, ["evaluate", *options, "-o", str(tmp_path)], catch_exceptions=False)
     made = json.loads((tmp_path / "report.json").read_text())
     assert json.loads(done.stdout) == made
+    said = ("faces: preparing", f"drawing and judging seed-{SEED}", f"seed-{SEED}: {len(made['edits'])} edits")
+    assert [one for one in said if one not in done.stderr] == []
     assert [(one["direction"], one["surface"]) for one in made["methods"]] == [
         ("smile", CROP), ("smile", PHOTO), ("svm", CROP), ("svm", PHOTO),
     ]  # fmt: skip

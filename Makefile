@@ -57,7 +57,7 @@ test-long: check
 	@$(BIN)/python -m pytest -m long $(SIDE_BY_SIDE)
 
 check: setup
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .
 	@$(BIN)/mypy & types=$$!; \
 	  $(BIN)/lint-imports --no-cache --no-logo && $(BIN)/deptry . --no-ansi; others=$$?; wait $$types && exit $$others
 

@@ -18,7 +18,7 @@ from bot.transport.error_replies import answer, told
 from bot.transport.identity import owner_of
 from bot.ui.components import Press, button, row
 from bot.ui.pages import Page, link_to, notice
-from cogs.settings import panel
+from bot.ui.settings_panel import panel
 
 DAY = 86_400.0
 LISTED = 5  # reports shown in the status

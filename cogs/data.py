@@ -12,7 +12,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import EgaoBot
-from bot.requests.sparing import Sparing
+from bot.requests.rate_limit import RateLimit
 from bot.transport.error_replies import answer, told
 from bot.transport.identity import is_away
 from bot.ui.components import Outdated, Press, button, row
@@ -30,7 +30,7 @@ class DataCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
-        self._lately = Sparing(1, EXPORT_SECONDS)
+        self._lately = RateLimit(1, EXPORT_SECONDS)
         self._at_once = asyncio.Semaphore(2)  # exports under way, with two parts in memory each
         bot.presses.on("forgetall", self.forget_all)
         bot.presses.on("forgetnot", self.keep)

@@ -15,7 +15,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import check_strength
 from bot.requests.ask import USUAL, Ask, Kind, ask_about
-from bot.text.command_names import WHICH, shared
+from bot.text.command_names import SHOW, WHICH, shared
 from bot.text.refusals import Refused
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
@@ -28,7 +28,6 @@ from core.errors import NoPhoto, NothingStored
 from core.expressions import NEUTRAL, Expression, Strength, default, load, names, names_with_variations, variations
 from core.store import StoredFace
 
-SHOW = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
 MOST_FACES = 10_000  # no photo shows more; somebody may type a number of thousands of digits
 LISTED = 25  # Discord shows no more choices
 Interaction = discord.Interaction[EgaoBot]

@@ -9,13 +9,13 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.ask import WORDS
+from bot.text.command_names import SHOW
 from bot.text.privacy import privacy
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
 from bot.transport.identity import actor_of, home_of
 from bot.ui.components import button, row
 from bot.ui.pages import notice
-from cogs.edit import SHOW
 from core.expressions import load, names
 from core.languages import ENGLISH
 from core.store import Job

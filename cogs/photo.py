@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.ask import USUAL, ask_about
-from bot.requests.sparing import Few, Sparing
+from bot.requests.rate_limit import BoundedSet, RateLimit
 from bot.text.speaker import Speaker
 from bot.transport.asker import Asker
 from bot.transport.callers import MessageCaller
@@ -35,9 +35,10 @@ class PhotoCog(commands.Cog):
 
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
-        self._known = Few[int](REMEMBERED)  # channels that were open when last asked for; of a thread the channel that it is in
-        self._explained = Few[int](REMEMBERED)  # open channels that were told that photos can't be seen
-        self._words = Sparing(WORDS, WORD_SECONDS)
+        # Channels that were open when last asked for; of a thread the channel that it is in
+        self._known = BoundedSet[int](REMEMBERED)
+        self._explained = BoundedSet[int](REMEMBERED)  # open channels that were told that photos can't be seen
+        self._words = RateLimit(WORDS, WORD_SECONDS)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:

@@ -20,10 +20,9 @@ def start_projection(
 ) -> Projecting:  # fmt: skip
     """Begin to project `target`, an aligned face uint8 [R, R, 3], and return the projection to run.
 
-        `steps` is the number of iterations; None takes the method's own. `start` is "mean", "nearest", a seed such as
-    from core.errors import BadOption
-    from core.fast import ManyFaces, start_fast
-        or start.
+    `steps` is the number of iterations; None takes the method's own. `start` is "mean", "nearest", a seed such as
+    "seed:303", or "default" for the best of them; the method "fast" ignores it. `many` takes the face into its batch, if
+    the method is "fast". Raises BadOption for an unknown method or start.
     """
     if method not in METHODS:
         raise BadOption(name="--method", reason=f"{method!r} is none of {', '.join(METHODS)}")

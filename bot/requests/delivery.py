@@ -41,4 +41,4 @@ async def deliver(run: Run, work: Work, page: Page) -> None:
             page = await work.draw(run)
         await run.answer.show(page)
 
-    await insist(show, f"answer of job {run.job_id}")
+    await insist(show, f"answer of request R{run.job_id}")

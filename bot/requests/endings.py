@@ -92,7 +92,7 @@ class Ends:
             try:
                 await deliver(run, self._work, page)
             except (discord.HTTPException, OSError, aiohttp.ClientError) as failure:
-                log.warning("the end of job %d could not be told: %s", run.job_id, failure)
+                log.warning("the end of request R%d could not be told: %s", run.job_id, failure)
                 if will_pass(failure) or (isinstance(failure, discord.HTTPException) and failure.status == TOKEN_REFUSED):
                     return
         await self._store.run(self._store.jobs.told, run.job_id)
@@ -112,7 +112,7 @@ class Ends:
         try:
             await self.tell(run, page)
         except EgaoError as error:  # the store's: not noted, so told once more later; the member sees no difference
-            log.warning("that the end of job %d was told could not be noted: %s", run.job_id, error.code)
+            log.warning("that the end of request R%d was told could not be noted: %s", run.job_id, error.code)
 
     async def close(self) -> None:
         """Stop telling; what is untold is told at the next start."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.requests.generators import Generators
-from bot.requests.hard import HardPhotos
+from bot.requests.quarantine import Quarantine
 from bot.requests.run import Follow, Run
 from bot.transport.photo_source import PhotoReader, PhotoRef, digest
 from core.errors import GeneratorChanged, JobTimedOut, PhotoError, WorkerDied
@@ -25,14 +25,14 @@ class Keeper:
         self._store, self._executor, self._photos = store, executor, photos
         self._generators, self._method = generators, method_key(DEFAULT_METHOD, steps)
         self._steps = steps
-        self._hard = HardPhotos()
+        self._quarantine = Quarantine()
 
     async def fetch(self, run: Run, ref: PhotoRef) -> bytes:
         """Fetch a photo, which the request then has in memory in the place of an earlier one. Raises PhotoError."""
         self.let_go(run)
         data = run.photo = await self._photos.fetch(ref)
         run.photo_sha256 = await asyncio.to_thread(digest, data)
-        self._hard.check(run.photo_sha256)
+        self._quarantine.check(run.photo_sha256)
         return data
 
     def let_go(self, run: Run) -> None:
@@ -122,7 +122,7 @@ class Keeper:
             if (data := await self._photos.of_face(face, wait=True)) is None:
                 return None
             run.photo, run.photo_sha256 = data, face.photo_sha256
-            self._hard.check(run.photo_sha256)
+            self._quarantine.check(run.photo_sha256)
         return run.photo
 
     async def _from_drawn(self, run: Run, face: FaceAndLatent) -> Projected:
@@ -148,5 +148,5 @@ class Keeper:
         try:
             yield
         except (JobTimedOut, WorkerDied) as error:
-            run.spent = self._hard.note(run.photo_sha256, error)
+            run.spent = self._quarantine.note(run.photo_sha256, error)
             raise

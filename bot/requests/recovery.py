@@ -156,7 +156,7 @@ async def _run(bot: discord.Client, store: Store, job: Job) -> Run | None:
     try:
         ask = Ask.load(job.request)
     except (ValueError, TypeError, KeyError):
-        log.warning("job %d can't be read and is given up", job.id)
+        log.warning("request R%d can't be read and is given up", job.id)
         return None
     expires = datetime.fromtimestamp(job.token_expires, UTC) if job.token_expires is not None else None
     answer = Answer(

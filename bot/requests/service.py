@@ -270,7 +270,7 @@ class Service:
         try:
             outcome = await self._to_its_end(run)
         except EgaoError as error:  # the store could not note the end: `recovery.take_up` tries again
-            log.warning("the end of job %d could not be noted: %s", run.job_id, error.code)
+            log.warning("the end of request R%d could not be noted: %s", run.job_id, error.code)
             self.unnoted[run.job_id] = run
         finally:
             self.runs.pop(run.job_id, None)

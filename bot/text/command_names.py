@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from discord.app_commands import ContextMenu, TranslationContextTypes
+from discord.app_commands import Choice, ContextMenu, TranslationContextTypes
 from discord.app_commands import TranslationContextLocation as Place
 
 from core.expressions import default, load, names
 from core.languages import ENGLISH, translation
 
+# Who sees a result: the choices of an option `show`
+SHOW: Final = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
 CONTEXT: Final = "command"  # the key of all of them in the catalogues
 OWN: Final = (
     "neutral",

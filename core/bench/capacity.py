@@ -62,8 +62,8 @@ class _Worker:
     wake: Any = None
 
 
-class Model:
-    """Workers and what waits for them, as SimPy processes."""
+class Simulation:
+    """Simulates workers with their lanes serving uploads and presses (SimPy): how long each upload waits, in seconds."""
 
     def __init__(self, workers: int, work: Work, dice: random.Random) -> None:
         """Prepare a run. Raises BadSetting without SimPy."""
@@ -156,7 +156,7 @@ def waits(per_hour: float, workers: int, work: Work, *, count: int = 0, seed: in
     """
     dice = random.Random(seed)  # noqa: S311 - the same each time
     count = count or max(2000, round(per_hour))
-    found = Model(workers, work, random.Random(seed + 1)).run(arrivals(per_hour, count, dice))  # noqa: S311
+    found = Simulation(workers, work, random.Random(seed + 1)).run(arrivals(per_hour, count, dice))  # noqa: S311
     return found[round(count * WARM) :]
 
 

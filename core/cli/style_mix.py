@@ -6,14 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
 from core.errors import BadOption
-from core.generator import seed_w
+from core.generator import mix_styles, seed_w
 from core.pictures import contact_sheet, encode
 from core.rendering import Renderer
 from core.seeds import parse_seeds
@@ -42,8 +41,7 @@ def style_mix(
     settings = settings_for(named)
     use_threads(settings)
     generator = generator_of(settings, label)
-    taken = torch.tensor([low <= side <= high for side in generator.style_resolutions])
-    if not taken.any():
+    if not any(low <= side <= high for side in generator.style_resolutions):
         known = ", ".join(map(str, sorted(set(generator.style_resolutions))))
         raise BadOption(name="--sides", reason=f"{sides!r} holds none of the styles, which are of {known} pixels")
     renderer = Renderer(generator, "exact")
@@ -55,7 +53,7 @@ def style_mix(
     for row in down:
         line = [(f"seed {row}", pure[row])]
         for column in across:
-            picture = renderer.images(torch.where(taken[None, :, None], ws[column], ws[row]))[0]
+            picture = renderer.images(mix_styles(generator, ws[row], ws[column], low, high))[0]
             (out / f"{row}-{column}.png").write_bytes(encode(picture, "png", source="generated"))
             line.append(("", picture))
         grid.append(line)

@@ -47,7 +47,6 @@ class Ports:
 
 
 PORTS: Final = Ports()
-ANY_PORTS: Final = Ports(0, 0, 0, 0, 0, 0)
 
 
 def need_ray() -> None:

@@ -52,7 +52,7 @@ class Door(Protocol):
     def emotions(self, picture: Pixels) -> Mapping[str, float]:
         """Classify the emotion of an aligned face uint8 [R, R, 3]: the probability of each of seven by its name, together 1.
 
-        Raises WeightsMissing if the classifier was not downloaded: `egao models pull --group eval`.
+        Raises WeightsMissing if the classifier was not downloaded: `egao models pull`.
         """
         ...
 

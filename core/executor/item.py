@@ -115,7 +115,7 @@ class WorkItem:
         try:
             self._on_progress(progress)
         except Exception:
-            log.exception("a progress callback of request %d failed", self.id)
+            log.exception("a progress callback of work item %d failed", self.id)
 
     def remaining(self, usual: float) -> float:
         """Estimate the seconds until a begun request is done: from its own pace if known, else from the `usual` seconds."""

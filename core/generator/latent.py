@@ -58,10 +58,10 @@ def seed_w(generator: Generator, seeds: Sequence[int], truncation: float = 0.7) 
     return truncate(w, average, truncation).clone()
 
 
-def mix_styles(generator: Generator, coarse: Tensor, fine: Tensor, from_resolution: int) -> Tensor:
-    """Mix two ws [N, num_ws, w_dim]: styles below `from_resolution` pixels from `coarse`, the others from `fine`."""
-    takes_fine = torch.tensor([side >= from_resolution for side in generator.style_resolutions], device=coarse.device)
-    return torch.where(takes_fine[None, :, None], fine, coarse)
+def mix_styles(generator: Generator, ws: Tensor, other: Tensor, low: int, high: int) -> Tensor:
+    """Mix two ws [N, num_ws, w_dim]: the styles of `low` to `high` pixels are of the `other`, all others of `ws`."""
+    taken = torch.tensor([low <= side <= high for side in generator.style_resolutions], device=ws.device)
+    return torch.where(taken[None, :, None], other, ws)
 
 
 def w_statistics(mapping_owner: Generator) -> tuple[Tensor, float]:

@@ -27,7 +27,10 @@ class Generator(Protocol):
         ...
 
     def w_average(self) -> Tensor:
-        """Return the mean w [w_dim] of 10,000 z of RandomState(123), the centre of truncation and of projection."""
+        """Return the mean w [w_dim], the centre of truncation and of projection.
+
+        It is the running mean that the generator's file keeps, or else the mean of 10,000 z of RandomState(123).
+        """
         ...
 
     def w_deviation(self) -> float:

@@ -322,7 +322,7 @@ class Jobs(Part):
         try:
             return None if row[column] is None else self._open(row[column], "jobs", column, row)
         except StoreDamaged as error:
-            log.error("the %s of job %d is left out: %s", column, row["id"], error)
+            log.error("the %s of request R%d is left out: %s", column, row["id"], error)
             return None
 
 

@@ -122,7 +122,10 @@ def tags(system: str, machine: str, oldest: tuple[int, int], python: tuple[int, 
 
 
 def cpu_hashes(version: str, index: str) -> list[str]:
-    """Hashes of torch's CPU builds for Linux, from PyTorch's index, or those known if it does not answer."""
+    """Fetch the hashes (SHA-256, hex) of torch's CPU builds of this version for Linux from the `index`, and keep them in KNOWN.
+
+    If it does not answer, those kept there are taken. Ends the program if a Python and processor that egao supports has none.
+    """
     known = {name: digest for digest, name in (line.split() for line in KNOWN.read_text().splitlines())}
     try:
         with urllib.request.urlopen(f"{index}/torch/", timeout=10, context=ssl.create_default_context()) as page:

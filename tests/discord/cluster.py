@@ -184,7 +184,10 @@ ONCE: Final[dict[str, Trouble]] = {"a node joins": Ordeal.added}
 
 @asynccontextmanager
 async def ordeal(folder: Path, seed: int = 0) -> AsyncIterator[tuple[Ordeal, Wiretap]]:
-    """Everything up: the network with a listener, the head, two nodes of three, the bot. `folder` has a short name."""
+    """Start a cluster on this machine and yield it with its wiretap: a network, the head, two of three nodes, the bot.
+
+    `folder` needs a short path, for Unix sockets lie in it. `seed` sets the trial's random choices.
+    """
     with contextlib.ExitStack() as stack:
         net = stack.enter_context(Net(NODES))
         home, port = folder / "bot", free_port()

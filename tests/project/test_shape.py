@@ -1,9 +1,10 @@
-"""The repository's shape: what lies at the top, what imports bring, how long a file may be. Layers: tests/test_layers.py."""
+"""The repository's shape: its top, what imports bring, how long a file may be. Layers: tests/project/test_layers.py."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -52,6 +53,14 @@ def test_only_measurements_import_what_only_measurements_install() -> None:
         named = {alias.name for node in at_import if isinstance(node, ast.Import) for alias in node.names}
         named |= {node.module or "" for node in at_import if isinstance(node, ast.ImportFrom)}
         assert not {target for target in named if target.split(".")[0] in extra}, f"{name} needs an extra at import"
+
+
+def test_no_docstring_holds_lines_of_code_that_slipped_into_it() -> None:
+    slipped = re.compile(r"^ *(from [\w.]+ import \w|import \w+$)", re.MULTILINE)
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                assert not slipped.search(ast.get_docstring(node) or ""), f"{name}, {node.name}"
 
 
 @pytest.mark.parametrize("folder", [*PACKAGES, "tests"])

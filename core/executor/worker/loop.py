@@ -12,6 +12,7 @@ import gc
 import logging
 import os
 import queue
+import secrets
 import sys
 import time
 from collections import deque
@@ -170,8 +171,7 @@ class WorkLoop:
             try:
                 self._outlet.send(Stepped(stepwise.item, outcome, stepwise.seconds))
             except BadFrame as error:
-                log.error("a request's progress cannot be sent: %s", error)
-                outcome = InternalError()
+                outcome = _fault("a request's progress cannot be sent: %s", error)
             else:
                 return
         self._stepwise.remove(stepwise)
@@ -194,8 +194,7 @@ class WorkLoop:
         try:
             self._outlet.send(Answered(item, answer, seconds))
         except BadFrame as error:
-            log.error("a request's answer cannot be sent: %s", error)
-            self._outlet.send(Answered(item, InternalError(), seconds))
+            self._outlet.send(Answered(item, _fault("a request's answer cannot be sent: %s", error), seconds))
 
     def _whole(self, kind: Kind, request: Request) -> Result | EgaoError:
         try:
@@ -255,8 +254,7 @@ def right_answer(kind: Kind, answer: object) -> Result | EgaoError:
     """Return an answer of this kind or an EgaoError as it is; anything else becomes an InternalError."""
     if isinstance(answer, kind.answer | EgaoError):
         return answer
-    log.error("the workbench answered a %s with %s", kind.name, type(answer).__name__)
-    return InternalError()
+    return _fault("the workbench answered a %s with %s", kind.name, type(answer).__name__)
 
 
 def as_answer(error: Exception) -> EgaoError:
@@ -267,11 +265,18 @@ def as_answer(error: Exception) -> EgaoError:
     if isinstance(error, EgaoError):
         error.__traceback__ = error.__context__ = error.__cause__ = None
         return error
-    log.error("the workbench failed", exc_info=error)
+    told = _fault("the workbench failed", cause=error)
     if "CUDA error" in str(error) and not out_of_memory(error):
         logging.shutdown()
         os._exit(_POISONED)
-    return InternalError()
+    return told
+
+
+def _fault(what: str, *args: object, cause: BaseException | None = None) -> InternalError:
+    """Log a mistake in the code, and return the error that is sent for it. Both bear a number of six digits."""
+    number = 100_000 + secrets.randbelow(900_000)
+    log.error(f"fault %d: {what}", number, *args, exc_info=cause)
+    return InternalError(fault=number)
 
 
 def out_of_memory(error: Exception) -> bool:

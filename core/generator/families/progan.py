@@ -41,6 +41,7 @@ class ProGAN(FileGenerator):
         self.register_buffer("w_avg", torch.empty(self.z_dim))
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return z [N, z_dim] itself, which is its w; no labels are taken."""
         return z.to(self.w_avg.device)
 
     def style_weights(self) -> list[Tensor]:

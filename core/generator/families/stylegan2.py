@@ -123,6 +123,7 @@ class StyleGAN2(FileGenerator):
         self.register_buffer("w_avg", torch.empty(self.w_dim))
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map z [N, z_dim] and labels [N, label_dim] (None: the class `label`) to w [N, w_dim]."""
         return self.mapping_network(z.to(self.w_avg.device), self.label if labels is None else labels)  # type: ignore[no-any-return]
 
     def _blocks(self) -> list[Block]:

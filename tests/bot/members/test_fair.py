@@ -12,9 +12,9 @@ import discord
 import pytest
 
 from bot.requests import recovery
-from bot.requests.hard import REFUSED_SECONDS, HardPhotos
+from bot.requests.quarantine import REFUSED_SECONDS, Quarantine
+from bot.requests.rate_limit import BoundedSet, RateLimit
 from bot.requests.run import Run
-from bot.requests.sparing import Few, Sparing
 from bot.transport import retry
 from core.errors import JobTimedOut, PhotoStoppedWorker, WorkerDied
 from core.executor import Spending
@@ -75,7 +75,7 @@ async def test_a_photo_that_took_a_worker_down_costs_its_use_and_is_left_alone_f
 
 def test_a_photo_is_refused_for_an_hour_if_the_worker_died_of_it_alone() -> None:
     now = 0.0
-    hard = HardPhotos(lambda: now)
+    hard = Quarantine(lambda: now)
     assert not hard.note("aa", WorkerDied()), "some other work took it down"
     hard.check("aa")
     assert hard.note("aa", WorkerDied(own=True))
@@ -122,12 +122,12 @@ async def test_threads_are_not_remembered_one_by_one(world: World) -> None:
 
 
 def test_what_is_remembered_stays_small() -> None:
-    few = Few[int](3)
+    few = BoundedSet[int](3)
     for n in range(10):
         few.add(n)
     assert [n for n in range(10) if n in few] == [7, 8, 9]
     now = 0.0
-    sparing = Sparing(2, 60.0, lambda: now)
+    sparing = RateLimit(2, 60.0, lambda: now)
     assert [sparing.may("a"), sparing.may("a"), sparing.may("a"), sparing.may("b")] == [True, True, False, True]
     now = 61.0
     assert sparing.may("a")

@@ -8,6 +8,7 @@ import pytest
 
 from bot.requests.ask import Ask
 from bot.text.speaker import Speaker
+from bot.transport.reasons import reason_of
 from core.errors import EgaoError, FaceTooSmall, InternalError, JobTimedOut, NoSuchFace, OwnShareFull, UnreadablePhoto
 from tests.bot.kit import World, last_in, text
 from tests.bot.workbench import photo
@@ -42,6 +43,7 @@ async def test_after_a_restart_the_sentence_is_the_same_with_its_facts(world: Wo
 
 
 async def test_a_mistake_in_the_code_keeps_its_reference_over_a_restart(world: World) -> None:
+    assert reason_of(InternalError(fault=417203)) == "InternalError {'fault': 417203}"
     job = failed(world, InternalError().code)
     await world.restart()
     await world.env.settle()

@@ -384,7 +384,7 @@ async def test_nothing_is_read_on_the_event_loop_while_commands_are_translated(m
 
 
 def test_the_admins_can_choose_it(made_up: str) -> None:
-    from cogs.settings import panel
+    from bot.ui.settings_panel import panel
 
     view: Any = panel(Speaker(ENGLISH), GuildSettings(), content=True).view
     assert "polski" in str(view.to_components())

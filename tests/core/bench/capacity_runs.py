@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from core.bench.capacity import Model, Work, arrivals, quantile
+from core.bench.capacity import Simulation, Work, arrivals, quantile
 from core.executor import Capacity, Executor, FindFaces, Project, Render
 from core.settings import Settings
 from tests.core.executor.kit import COSTS, Someone, until
@@ -54,7 +54,7 @@ def compare(workers: int, count: int, busy: float, seed: int = 3) -> dict[str, f
     rate = busy * workers / STANDIN.seconds * 3600
     moments = arrivals(rate, count, random.Random(seed))
     done = asyncio.run(real(workers, moments))
-    told = Model(workers, STANDIN, random.Random(0)).run(moments)
+    told = Simulation(workers, STANDIN, random.Random(0)).run(moments)
     found = {"real p95": quantile(done), "simulated p95": quantile(told)}
     found |= {"real mean": statistics.mean(done), "simulated mean": statistics.mean(told)}
     return {name: round(seconds, 3) for name, seconds in found.items()}

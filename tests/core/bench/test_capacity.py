@@ -9,7 +9,7 @@ import statistics
 import pytest
 from typer.testing import CliRunner
 
-from core.bench.capacity import Events, Model, Work, arrivals, least_workers, quantile, waits
+from core.bench.capacity import Events, Simulation, Work, arrivals, least_workers, quantile, waits
 from core.cli import app
 from core.errors import BadSetting
 from tests.core.bench.capacity_runs import compare
@@ -22,7 +22,7 @@ def test_one_worker_waits_as_the_formula_says() -> None:
     """Pollaczek and Khinchine: where each takes s seconds and the worker is busy a share r of the time, r s / (2 (1 - r))."""
     busy = 0.7
     waited: list[float] = []
-    model = Model(1, Work(way=0), random.Random(0))
+    model = Simulation(1, Work(way=0), random.Random(0))
 
     def ask(at: float) -> Events:
         yield model.env.timeout(at)
@@ -43,7 +43,7 @@ def test_nobody_waits_for_others_where_there_are_workers_enough() -> None:
 
 def test_a_picture_waits_for_one_step_and_not_for_a_projection() -> None:
     work = Work(look=0.1, looks=1, project=10.0, steps=10, draw=0.5, presses=0, way=0)
-    first, second = Model(1, work, random.Random(0)).run([0.0, 0.05])
+    first, second = Simulation(1, work, random.Random(0)).run([0.0, 0.05])
     assert first == pytest.approx(0.1 + 10.0 + 0.1 + 1.0 + 0.5)  # a look and a step of the other's came in between
     assert second < 2 * 10.6 + 0.2
 

@@ -100,7 +100,7 @@ def place(executor: Executor, item: WorkItem) -> Place | None:
 
 
 def listen(executor: Executor) -> list[ToWorker]:
-    """What is sent to the workers from now on, as it grows."""
+    """Record every message that is sent to the workers from now on, in the list that is returned."""
     heard: list[ToWorker] = []
 
     def overhear(link: Link) -> None:

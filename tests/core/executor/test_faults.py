@@ -18,6 +18,7 @@ import pytest
 from core.errors import EgaoError, InternalError, JobTimedOut, NoFace, NoSuchFace, WeightsMissing, WorkerDied
 from core.executor import Animate, Capacity, Executor, FindFaces, Progress, Project, Render, Rendered, WorkItem
 from core.executor.starved import Starved
+from core.executor.worker.loop import as_answer
 from tests.core.executor.kit import ANN, BEN, CAT, QUICKLY, alive, executor, pid_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("either_link")]
@@ -108,6 +109,13 @@ async def test_errors_cross_whole_and_others_show_nothing_of_the_inside() -> Non
             with pytest.raises(InternalError) as failed:
                 await ours.submit(request, ANN)
             assert "secret" not in str(failed.value) + repr(failed.value.facts)
+            assert list(failed.value.facts) == ["fault"]
+
+
+def test_a_faults_cause_is_found_by_the_number_that_its_end_has(caplog: pytest.LogCaptureFixture) -> None:
+    told = as_answer(ValueError("secret"))
+    assert f"fault {told.facts['fault']}: the workbench failed" in caplog.text
+    assert "ValueError: secret" in caplog.text
 
 
 async def test_an_error_that_poisons_the_process_ends_it() -> None:

@@ -80,7 +80,7 @@ async def opened(server: PlayServer) -> AsyncIterator[Page]:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    """Wait for something to be so. Raises TimeoutError where it is not for a minute."""
+    """Wait until `done()` is true, asking every 10 ms. Raises TimeoutError after a minute."""
     async with asyncio.timeout(60):
         while not done():  # noqa: ASYNC110 - the product has no event for it
             await asyncio.sleep(0.01)

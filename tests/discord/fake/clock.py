@@ -27,10 +27,6 @@ class Clock:
         """Let time pass for tokens and signed links, without waiting."""
         self._added += seconds
 
-    def stamp(self) -> str:
-        """ISO 8601, as in every payload."""
-        return iso(self.now())
-
     def snowflake(self, age: float = 0.0) -> int:
         """A new id, unique and rising; `age` seconds in the past makes a thing look older than it is."""
         made = (int((time.time() - age) * 1000) - EPOCH_MS) << 22

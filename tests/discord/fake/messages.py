@@ -167,6 +167,7 @@ class Message:
         return found
 
     def describe(self) -> str:
+        """Write the message on one line, for the report of a failed test."""
         marks = "".join(f" [{m}]" for m in ("ephemeral", "loading", "deleted") if getattr(self, m))
         files = f" {self.attachments}" if self.attachments else ""
         controls = f" ({' | '.join(self.labels)})" if self.labels else ""

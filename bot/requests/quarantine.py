@@ -16,7 +16,7 @@ REFUSED_SECONDS: Final = 3600.0  # long enough that a worker's two minutes for s
 REMEMBERED: Final = 10_000  # photos
 
 
-class HardPhotos:
+class Quarantine:
     """The photos that crashed a worker lately, remembered by a hash under a key of this process, which identifies no photo."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -11,7 +11,7 @@ Thing = TypeVar("Thing", bound=Hashable)
 REMEMBERED: Final = 10_000  # people
 
 
-class Few(Generic[Thing]):
+class BoundedSet(Generic[Thing]):
     """A set of at most `most` things; adding another one removes the oldest."""
 
     def __init__(self, most: int) -> None:
@@ -33,7 +33,7 @@ class Few(Generic[Thing]):
         self._things.pop(thing, None)
 
 
-class Sparing:
+class RateLimit:
     """A limit for each key: at most `most` times in `seconds`."""
 
     def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -11,6 +11,7 @@ from core.errors import FilmTooLong, FilmTooSlow
 from core.faces import colours
 from core.faces.container import Container
 from core.faces.decode import decoded_frames, image_of
+from core.faces.guard import room
 from core.faces.photo import Photo, check_header, guarded, parsed
 from core.pictures import Manner
 from core.settings import Settings
@@ -44,7 +45,7 @@ def load_film(data: bytes, settings: Settings) -> Film | None:
     container = parsed(data, whole=True)
     if container.kind in ("jpeg", "heic"):
         return None
-    with guarded(settings), closing(image_of(container)) as image:
+    with guarded(settings), room() as make, closing(image_of(container)) as image:
         count = container.frames or int(getattr(image, "n_frames", 1))
         if count < 2:
             return None
@@ -52,6 +53,7 @@ def load_film(data: bytes, settings: Settings) -> Film | None:
         if count > FRAMES or count * width * height > PIXELS:
             raise FilmTooLong(frames=count, width=width, height=height, most=FRAMES, limit=PIXELS / 1e6)
         check_header(image, container, settings)
+        make(image)
         return _decoded(image, container, count, data)
 
 

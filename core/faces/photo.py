@@ -33,7 +33,7 @@ from core.errors import (
 from core.faces import cicp, colours
 from core.faces.container import Container, opened
 from core.faces.decode import decoded, image_of
-from core.faces.guard import MEMORY, bytes_per_pixel, memory_held
+from core.faces.guard import MEMORY, bytes_per_pixel, memory_held, room
 from core.pictures import PLAIN, Manner
 from core.settings import Settings
 
@@ -142,8 +142,9 @@ def _decode(container: Container, settings: Settings) -> tuple[NDArray[np.uint8]
 
     Raises PhotoTooLarge, UnreadablePhoto.
     """
-    with guarded(settings), closing(image_of(container)) as image:
+    with guarded(settings), room() as make, closing(image_of(container)) as image:
         check_header(image, container, settings)
+        make(image)
         return decoded(image, container)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -52,3 +55,32 @@ def test_an_animated_webp_may_have_as_many_pixels_as_fit_the_memory() -> None:
     frames = {"save_all": True, "append_images": [Image.new("RGB", (side, side), "red")]}
     with pytest.raises(PhotoTooLarge, match=r"32\.5 million"):
         load_photo(saved(Image.new("RGB", (side, side)), "WEBP", method=0, quality=1, **frames), LIMITS)
+
+
+_WORKER = """
+import ctypes, sys
+from core.faces import load_photo
+from core.settings import Settings
+glibc = ctypes.CDLL(None)
+glibc.mallopt(-3, 2**30)  # as core.device.keep_memory does in each process that draws
+glibc.mallopt(-1, 2**31 - 1)
+def held(name):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) / 1000
+photo, settings = open(sys.argv[1], "rb").read(), Settings.load({})
+before = held("RssAnon")
+pieces = [(b"x" * 1_000_000, bytes(100_000)) for _ in range(120)]
+between = [small for _, small in pieces]
+del pieces  # 120 MB in holes that no large block fits in
+decoded = load_photo(photo, settings)
+print(held("VmHWM") - held("RssFile") - before, held("RssAnon") - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked")
+def test_a_large_photo_comes_on_top_of_nothing_and_leaves_nothing_but_itself(tmp_path: Path) -> None:
+    """Decoding it takes ten bytes a pixel, 120 MB, of which three are the photo."""
+    (tmp_path / "photo").write_bytes(saved(Image.new("RGB", (4000, 3000)), "JPEG", progressive=True, subsampling=0))
+    run = subprocess.run([sys.executable, "-c", _WORKER, str(tmp_path / "photo")], capture_output=True, text=True, check=True)
+    peak, after = map(float, run.stdout.split())
+    assert peak < 200
+    assert after < 80

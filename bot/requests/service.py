@@ -314,6 +314,9 @@ class Service:
         try:
             run.barred = await self.gate.check_authors(run.owner, run.ask)  # may have changed since
             page = await self._work.do(run)
+            while not isinstance(page, Choice) and run.barred != (barred := await self.gate.check_authors(run.owner, run.ask)):
+                run.barred = barred  # changed while it was drawn
+                page = await self._work.draw(run)
         finally:
             if run.follower is not None:
                 await run.follower.stop()

@@ -99,7 +99,7 @@ async def test_work_on_somebody_elses_photo_ends_with_their_leave(world: World, 
     bens = await world.ben.send(world.other_channel, attachments=[("ben.png", photo(mark="BEN"))])
     await world.ann.context_menu(world.other_channel, "Make it smile", bens)
     await take_back(world, how)
-    if how == "rule is own again":  # what is being drawn already goes on; what begins anew, as after a restart, does not
+    if how == "rule is own again":  # which is looked at as work begins and as it ends: here before a face is kept
         await world.restart()
     executor.gate.set()
     await world.env.settle()
@@ -107,6 +107,37 @@ async def test_work_on_somebody_elses_photo_ends_with_their_leave(world: World, 
     assert not world.store.jobs.of(world.owner(world.ann))
     said = text(last_in(world.other_channel))
     assert ("posted yourself" if how == "rule is own again" else "erased") in said
+
+
+@pytest.mark.parametrize("kind", ["Render", "Together", "FullTogether", "MoveTogether"])
+async def test_a_rule_that_changes_while_a_picture_is_drawn_holds_for_it(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new photo, or a press under a picture of three: + More, Full size, Animate."""
+    label, executor = (
+        {"Together": "+ More", "FullTogether": "Full size", "MoveTogether": "Animate"}.get(kind),
+        world.parts.executor,
+    )
+    bens = await world.ben.send(world.other_channel, attachments=[("ben.png", photo(3 if label else 1, mark="BEN"))])
+    if label:
+        asked = await world.ann.context_menu(world.other_channel, "Make it smile", bens)
+        await world.ann.select(response_of(asked), ["all"])
+    submit, drawn = executor.submit, []
+
+    async def drawing(request: Any, *more: Any, **options: Any) -> Any:
+        if type(request).__name__ == kind:
+            drawn.append(request)
+            world.set(whose_photos="own")
+        return await submit(request, *more, **options)
+
+    monkeypatch.setattr(executor, "submit", drawing)
+    if label:
+        answer = await world.ann.click(last_in(world.other_channel), label=label)
+    else:
+        answer = await world.ann.context_menu(world.other_channel, "Make it smile", bens)
+    assert drawn
+    assert "posted yourself" in text(response_of(answer))
+    assert not pictures(world, response_of(answer))
 
 
 @pytest.mark.parametrize("how", ["forgets", "is banned"])

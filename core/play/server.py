@@ -7,6 +7,7 @@ a request, its work is cancelled too.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -36,6 +37,7 @@ from core.play.worker import Worker
 Asked = TypeVar("Asked", bound=BaseModel)
 Part = TypeVar("Part")
 HOST: Final = "127.0.0.1"  # not a setting: elsewhere it would need users and permissions, which it does not have
+MOST_FILES: Final = 2  # photos that are read at once, each of 250 MB at most; what else is sent waits where it is
 JSON_BYTES = 64 * 2**10  # of a request: forty faces take four thousand
 WORDS: Final = "words.js"  # the only file of the page that is not one: in each language another
 ALIVE = 20.0  # seconds between two looks whether a page is still there
@@ -63,6 +65,7 @@ class PlayServer:
         self._studio, self._port = studio, port
         self._settings = studio.editor.models.settings
         self.guard, self.tabs, self.worker = Guard(), Tabs(), Worker()
+        self.reading = asyncio.Semaphore(MOST_FILES)
         folder = files("core.play") / "page"
         self._files = {one.name: one.read_bytes() for one in folder.iterdir() if one.name.rpartition(".")[2] in _TYPES}
         self._runner: web.AppRunner | None = None
@@ -137,15 +140,17 @@ class PlayServer:
         return socket
 
     async def _give(self, request: web.Request) -> web.Response:
-        """Read a photo's file from the request, and answer with its faces. Raises PhotoError."""
+        """Read a photo's file from the request, and answer with its faces. Raises PhotoError, Refusal."""
         editor = self._studio.editor
+        self.tabs.check(request.match_info["tab"])
         if request.content_length is not None:
             editor.check_size(request.content_length)
-        data = bytearray()
-        async for part in request.content.iter_any():
-            data += part
-            editor.check_size(len(data))
-        return await self._held(request, bytes(data), request.query.get("name", ""))
+        async with self.reading:
+            data = bytearray()
+            async for part in request.content.iter_any():
+                data += part
+                editor.check_size(len(data))
+            return await self._held(request, bytes(data), request.query.get("name", ""))
 
     async def _give_sample(self, request: web.Request) -> web.Response:
         data = sample()

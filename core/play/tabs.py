@@ -43,7 +43,7 @@ class Tabs:
 
         If there are more than MOST_PHOTOS then, the one not used for longest is forgotten.
         """
-        self._known(tab)
+        self.check(tab)
         self._held[tab] = held
         self._held.move_to_end(tab)
         holding = [name for name, one in self._held.items() if one is not None]
@@ -52,7 +52,7 @@ class Tabs:
 
     def held(self, tab: str) -> Held:
         """Return a page's photo. Raises Refusal if it has none."""
-        self._known(tab)
+        self.check(tab)
         found = self._held[tab]
         if found is None:
             raise not_held()
@@ -61,9 +61,10 @@ class Tabs:
 
     def drop(self, tab: str) -> None:
         """Forget a page's photo and faces, if it has any. Raises Refusal if there is no such page."""
-        self._known(tab)
+        self.check(tab)
         self._held[tab] = None
 
-    def _known(self, tab: str) -> None:
+    def check(self, tab: str) -> None:
+        """Check that there is such a page. Raises Refusal."""
         if tab not in self._held:
             raise no_such_page()

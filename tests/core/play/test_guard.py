@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from core.errors import PhotoTooLarge
 from core.faces import load_photo
 from core.play import PlayServer
 from core.play.held import Held
+from core.play.server import MOST_FILES
 from core.play.tabs import MOST_TABS
 from core.settings import Settings
 from tests.core.play.kit import bare, opened, until
@@ -176,6 +178,20 @@ async def test_a_file_over_the_limit_is_refused_before_it_has_come(settings: Set
         assert b" 413 " in await begun(server, f"{head}Content-Length: {10**12}\r\n\r\n"), "not a byte of it was waited for"
         parts = [b"3e8\r\n" + bytes(1000) + b"\r\n"] * 6
         assert b" 413 " in await begun(server, f"{head}Transfer-Encoding: chunked\r\n\r\n", *parts), "nor for an end"
+
+
+async def test_of_many_files_sent_at_once_few_are_held(settings: Settings) -> None:
+    """Twelve of 200 MB took 3.5 GB, and for a page that was none."""
+    async with bare(settings) as server, opened(server) as page:
+        head = f"POST {URL(server.address).raw_path}tab/none/photo HTTP/1.1\r\nHost: 127.0.0.1:{server.guard.port}\r\n"
+        assert b" 404 " in await begun(server, f"{head}Content-Length: 1000000\r\n\r\n"), "nothing of it was waited for"
+        async with contextlib.AsyncExitStack() as others:
+            for _ in range(MOST_FILES):
+                await others.enter_async_context(server.reading)
+            sent = asyncio.create_task(page.ask("POST", "photo", data=b"no photo"))
+            await until(lambda: bool(server.reading._waiters))
+            assert not sent.done()
+        assert (await sent)[1]["error"] == "UnreadablePhoto"
 
 
 async def begun(server: PlayServer, head: str, *parts: bytes) -> bytes:

@@ -231,6 +231,7 @@ def test_a_report_on_what_draws_no_faces_says_no_number(own: Settings, small: Ge
 
 @pytest.mark.long
 def test_what_draws_no_faces_is_not_evaluated_in_silence(own: Settings, tmp_path: Path) -> None:
+    run(own, "directions", "fit", "--showing", "0-49", "--neutral", "50-99", "--method", "smile", "--generator", "small")
     with pytest.raises(BadOption, match="no face of them can be edited; 1 of 1: no face is found in its picture"):
         run(own, "evaluate", "--seeds", "5000", "--strengths", "1", "-o", str(tmp_path), "--generator", "small")
 

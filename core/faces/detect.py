@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.faces.colours import STRIP
 from core.faces.sampling import cut, square_matrix, through
 
 NOTED = 0.5  # score from which a find is checked again
@@ -29,6 +30,7 @@ _LONG = 2.0  # a photo more than so many times as long as it is wide is a strip,
 _STRIP = 4  # its faces are as wide as its shorter side lets them be, so the finest windows are a quarter of that side,
 _FINEST = 400  # pixels of them at least: on narrower faces than these windows show, no edit is made
 _VIEW = 256  # pixels of a window as the detector gets it
+_GAP = 2.0  # times as many pixels as wanted are averaged at once, before the finer filter
 _SHARE = 0.12  # of a window's side: narrower faces are left to the next level
 _LOOKS = (1.5, 3.0)  # sides of the windows of the second look, in face widths
 _LOOK = 128  # pixels of them: all that the network sees
@@ -156,7 +158,7 @@ def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterato
     height, width = pixels.shape[:2]
     scale = max(1.0, side / _VIEW)
     size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    small = shrunk(pixels, size)
     to_photo = np.diag([width / size[0], height / size[1], 1.0])
     window = round(side / scale)
     for y in _starts(size[1], window):
@@ -165,6 +167,35 @@ def _scan(detector: Detector, pixels: NDArray[np.uint8], side: float) -> Iterato
             shift = np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
             row += [_moved(find, to_photo @ shift) for find in detector(small[y : y + window, x : x + window])]
         yield row
+
+
+def shrunk(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Make uint8 [H, W, 3] smaller, to a size of (width, height), as Pillow does with a reducing gap of `_GAP`, but in strips.
+
+    As a whole it would be held a second time, in four bytes a pixel, beside a photo of the most that may be. Where nothing has to
+    be made smaller, the same array is returned.
+    """
+    height, width = pixels.shape[:2]
+    if size == (width, height):
+        return pixels
+    across, down = (int(had / has / _GAP) or 1 for had, has in zip((width, height), size, strict=True))
+    if across > 1 or down > 1:
+        parts = (Image.fromarray(pixels[rows]).reduce((across, down)) for rows in _strips(height, width, down))
+        reduced = Image.fromarray(np.concatenate([np.asarray(part) for part in parts]))
+        return np.asarray(reduced.resize(size, Image.Resampling.BILINEAR, (0, 0, width / across, height / down)))
+    small, scale = np.empty((size[1], size[0], 3), np.uint8), height / size[1]
+    for rows in _strips(size[1], round(width * scale)):
+        top, bottom = max(0, int((rows.start - 2) * scale)), min(height, int((rows.stop + 2) * scale) + 1)
+        box = (0, rows.start * scale - top, width, rows.stop * scale - top)
+        part = Image.fromarray(pixels[top:bottom])
+        small[rows] = np.asarray(part.resize((size[0], rows.stop - rows.start), Image.Resampling.BILINEAR, box))
+    return small
+
+
+def _strips(height: int, width: int, multiple: int = 1) -> Iterator[slice]:
+    """Yield slices of rows that cover a picture, each of about `STRIP` pixels and, but for the last, of a multiple of rows."""
+    rows = max(1, STRIP // (width * multiple)) * multiple
+    yield from (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 def _starts(length: int, window: int) -> list[int]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from core.expressions import default
 from core.faces import Face, FaceFinder
-from core.faces.detect import MOST, MOST_LOOKS, Find, find_all
+from core.faces.detect import MOST, MOST_LOOKS, Find, find_all, shrunk
 from core.faces.landmarks import _pose
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
@@ -220,3 +221,27 @@ assert not any(name.startswith("matplotlib") for name in sys.modules), "it takes
         cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+@pytest.mark.parametrize("shape", [(1200, 1600), (300, 5200), (4100, 777), (1723, 1001)])
+@pytest.mark.parametrize("scale", [1.0, 1.3, 2.9, 3.99, 4.0, 5.7, 17.0])
+def test_a_photo_is_made_smaller_in_strips_as_it_would_be_whole(shape: tuple[int, int], scale: float) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    size = (round(shape[1] / scale), round(shape[0] / scale))
+    whole = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    assert np.abs(shrunk(pixels, size).astype(int) - np.asarray(whole)).max() <= (0 if scale >= 4 else 1)
+
+
+def test_the_largest_panorama_is_searched_without_a_copy_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole one is 51 million pixels, of which each takes four bytes more where Pillow holds it."""
+    held: list[int] = []
+    whole = Image.fromarray
+
+    def seen(pixels: NDArray[np.uint8], *more: Any) -> Image.Image:
+        held.append(pixels.shape[0] * pixels.shape[1])
+        return whole(pixels, *more)
+
+    monkeypatch.setattr(Image, "fromarray", seen)
+    find_all(lambda _: [], np.zeros((600, 20_000, 3), np.uint8))
+    assert held
+    assert max(held) < 3_500_000

@@ -124,7 +124,7 @@ async def door(settings: Settings, face: Image.Image) -> AsyncIterator[Door]:
         assert executor.stats().restarts == 0
 
 
-@pytest.mark.parametrize("every", [50, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [100, pytest.param(1, marks=pytest.mark.long)])
 async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every: int) -> None:
     door.answers.clear()
     await door.pass_in(itertools.islice(files(face), 0, None, every))
@@ -134,7 +134,7 @@ async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every:
     assert "EgaoError" not in door.answers
 
 
-@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [80, pytest.param(1, marks=pytest.mark.long)])
 async def test_bombs(door: Door, face: Image.Image, every: int) -> None:
     chosen = [*itertools.islice(bombs(face), 0, None, every), *itertools.islice(box_bombs(face), 0, None, 2 * every - 1)]
     for name, make in chosen:

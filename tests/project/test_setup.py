@@ -122,6 +122,7 @@ def test_a_constraint_that_leaves_nothing_is_named(tmp_path: Path, egao: Path, u
     assert "pip's own settings also want torch<2" in done.stderr
 
 
+@pytest.mark.long  # that a build is asked for by name is tried below, with one that is not to be had
 @pytest.mark.parametrize("first", [TORCH_ALONE, WITH_ALL], ids=["torch alone", "all"])
 def test_the_default_build_can_be_asked_for_and_replaces_the_other(
     egao: Path, user: SmallIndex, pytorch: SmallIndex, first: str
@@ -138,7 +139,7 @@ def test_a_cpu_build_that_was_asked_for_is_not_replaced_by_another(egao: Path, u
     assert done.stderr == "egao: no CPU build of torch: your package index has none, 127.0.0.1:9 does not answer\n"
 
 
-@pytest.mark.parametrize("spoilt", ["torch==2.13.0+cpu", "mediapipe"])
+@pytest.mark.parametrize("spoilt", ["torch==2.13.0+cpu", pytest.param("mediapipe", marks=pytest.mark.long)])
 def test_a_file_that_is_not_the_locks_is_refused(
     tmp_path: Path, bare: Path, user: SmallIndex, pytorch: SmallIndex, spoilt: str
 ) -> None:

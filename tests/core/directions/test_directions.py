@@ -121,7 +121,7 @@ def test_all_that_ships_fits_the_generator(settings: Settings, generator: Genera
         assert about["truncation"] == 0.7
 
 
-QUICK = ("mean", "svm-original", "smile")  # the others go the same way, with other seeds, another C or a logistic regression
+QUICK = ("mean", "svm-original")  # the others go the same way, with other seeds, another C or a logistic regression
 REFITS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in fittable(default())[:-1]]
 
 
@@ -240,8 +240,8 @@ def test_neutral_faces_become_happy_and_happy_ones_stop(
 
 def test_a_report_sets_directions_side_by_side(bench: Bench, settings: Settings, generator: Generator) -> None:
     chosen = [load_direction(name, settings, generator) for name in ("mean", "svm")]
-    made = json.loads(json.dumps(report(chosen, bench, FRESH[:2], 0.7)))
-    assert made["neutral"]["count"] + made["showing"]["count"] <= 2
+    made = json.loads(json.dumps(report(chosen, bench, FRESH[:1], 0.7)))
+    assert made["neutral"]["count"] + made["showing"]["count"] <= 1
     assert made["cosines"]["mean"]["mean"] == 1
     assert 0.4 < made["cosines"]["mean"]["svm"] < 0.8
     assert made["cosines"]["svm"]["mean"] == made["cosines"]["mean"]["svm"]

@@ -256,10 +256,11 @@ async def talking(ours: Executor) -> WorkItem:
     return moving
 
 
-async def test_what_a_worker_said_before_it_died_is_heard_though_the_bot_was_just_writing_to_it() -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.long)])
+async def test_what_a_worker_said_before_it_died_is_heard_though_the_bot_was_just_writing_to_it(times: int) -> None:
     """Else whoever was heard of before is blamed: here the animation, of which the worker told again and again."""
     async with executor(capacity=Capacity(attempts=1)) as ours:
-        for deaths in range(1, 4):
+        for deaths in range(1, times + 1):
             moving = await talking(ours)
             pid = pid_of(ours)
             crash = ours.enqueue(FindFaces(b"crash"), ANN)

@@ -107,7 +107,11 @@ FRAMES = {
 }
 
 
-@pytest.mark.parametrize("name", FRAMES)
+SHORT = ("a pickle", "endless parts", "noise")
+NONSENSE = [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in FRAMES]
+
+
+@pytest.mark.parametrize("name", NONSENSE)
 async def test_whoever_says_nonsense_loses_the_worker_and_nobody_else_anything(name: str, home: Path) -> None:
     async with taken_over(home) as ours:
         with pytest.raises(WorkerDied):

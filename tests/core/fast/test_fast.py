@@ -225,7 +225,7 @@ def test_fast_reaches_the_astronaut(
 
 
 def test_fast_stops_when_nothing_is_gained(begin: Begin) -> None:
-    assert sum(1 for _ in begin(options=FastOptions(most=50, gain=0.5, patience=2)).run()) < 20
+    assert sum(1 for _ in begin(options=FastOptions(most=50, gain=0.9, patience=2)).run()) < 20
 
 
 def test_fast_goes_on_from_a_checkpoint(begin: Begin, descent: Descent, face: np.ndarray) -> None:

@@ -23,7 +23,7 @@ from tests.core.store.kit import ALICE, BOB, SERVER, files, keep_face, raw, rows
 
 HERE = Owner(SERVER, ALICE)
 ROOT = Path(__file__).parents[3]
-KILLS = 6
+SHORT, FULL = 2, 6  # kills
 
 
 @pytest.fixture
@@ -48,9 +48,10 @@ def written_until_killed(home: Path, lines: int) -> list[list[str]]:
     return promised[1:]
 
 
-def test_a_process_killed_while_writing_loses_nothing_that_it_had_promised(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [SHORT, pytest.param(FULL, marks=pytest.mark.long)])
+def test_a_process_killed_while_writing_loses_nothing_that_it_had_promised(tmp_path: Path, kills: int) -> None:
     dice = random.Random()  # another moment every time
-    for _ in range(KILLS):
+    for _ in range(kills):
         promised = written_until_killed(tmp_path, dice.randint(5, 60))
         with Store.open(settings_at(tmp_path)) as store:
             assert store.integrity() == []
@@ -62,7 +63,7 @@ def test_a_process_killed_while_writing_loses_nothing_that_it_had_promised(tmp_p
                 assert kind != "done" or (jobs[number]["state"], jobs[number]["told"]) == ("done", 1)
             left = store.jobs.recover()
             assert all(job.state == "queued" for job in left.queued)
-            assert len(left.queued) + len(left.untold) <= KILLS, "only what was being done at a kill is open"
+            assert len(left.queued) + len(left.untold) <= kills, "only what was being done at a kill is open"
             for owner in {job.owner for job in left.queued}:
                 store.forget(owner)
 

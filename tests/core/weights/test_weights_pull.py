@@ -21,6 +21,7 @@ from core.weights.manifest import Manifest, load_manifest
 from tests.core.weights.small_index import SmallIndex, entry, manifest_file, serve, source, wheel
 
 pytestmark = pytest.mark.slow
+LONG = pytest.mark.long  # each of pip's runs takes a second
 
 WHEEL, SOURCE = "tiny_weights-1.0-py3-none-any.whl", "tiny_source-1.0.tar.gz"
 ONE, TWO, THREE = b"first" * 1000, os.urandom(40_000), b"third" * 2000
@@ -136,7 +137,7 @@ def test_only_what_is_missing_or_damaged_is_fetched_again(index: SmallIndex, cac
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"archive_sha256": "0" * 64}, {"sha256": "0" * 64}, {"bytes": len(ONE) - 1}, {"bytes": len(ONE) + 1}],
+    [{"archive_sha256": "0" * 64}, {"sha256": "0" * 64}, *(pytest.param({"bytes": len(ONE) + n}, marks=LONG) for n in (-1, 1))],
     ids=["archive", "member", "member is longer", "member is shorter"],
 )
 def test_a_wrong_hash_or_size_writes_nothing(
@@ -157,7 +158,7 @@ def test_a_failed_pull_keeps_the_file_that_was_there(index: SmallIndex, cache: S
     assert contents(cache) == {"one.bin": ONE, "two.bin": TWO}
 
 
-@pytest.mark.parametrize("path", ["data/absent", "data", "link"])
+@pytest.mark.parametrize("path", ["link", *(pytest.param(path, marks=LONG) for path in ("data/absent", "data"))])
 def test_a_member_that_is_no_plain_file_is_refused(index: SmallIndex, cache: Settings, tmp_path: Path, path: str) -> None:
     with pytest.raises(WeightsCorrupt):
         pull(cache, manifest_of(tmp_path, source_entry(index, path)))

@@ -70,7 +70,7 @@ async def test_workers_that_are_killed_lose_nothing(made: Trial, kills: int) -> 
     ("fail", "at", "words"),
     [
         ("crash", "find", "worker stopped"),
-        ("crash", "project", "worker stopped"),
+        pytest.param("crash", "project", "worker stopped", marks=pytest.mark.long),
         ("hang", "project", f"longer than {SILENCE:g} s"),
         ("hoard", "find", "went wrong"),
     ],
@@ -127,8 +127,14 @@ async def test_while_the_gateway_is_gone_answers_still_arrive(made: Trial, forgo
     if forgotten:
         gateway.forget()
     try:
-        world = made.discord.world
-        await world.until(lambda: all(crowd.ledger.answered(one) or one.withdrawn for one in left), WORKING, "answers")
+        world, ledger = made.discord.world, crowd.ledger
+
+        def without() -> list[Request]:
+            return [one for one in left if not (ledger.answered(one) or one.withdrawn)]
+
+        await world.until(
+            lambda: not without(), WORKING, "answers", lambda: str([(one, ledger.answers(one)) for one in without()])
+        )
         late = crowd.upload(crowd.people[2])  # while there is nobody to hear of it
     finally:
         gateway.refusing = False
@@ -174,8 +180,13 @@ async def test_after_a_quarter_of_an_hour_answers_find_another_way(made: Trial, 
         assert [m for m in one.member.dm.messages if is_result(m)], "only the member saw the reply, so only they see the answer"
 
 
-async def test_started_while_the_gateway_refuses_it_comes_up_later(made: Trial, tmp_path: Path) -> None:
+async def test_stopped_at_its_work_and_started_while_the_gateway_refuses_it_comes_up_later(made: Trial, tmp_path: Path) -> None:
+    """What it was at is answered after that, once: the verdict over all of these tests asks it."""
+    ledger = made.crowd.ledger
+    assert await made.until(lambda: any(one.kind == "photo" and ledger.seen(one) for one in ledger.open), WORKING)
+    workers = made.bot.children()
     assert await made.bot.stop(60) == 0
+    await made.discord.world.until(lambda: not any(map(alive, workers)), WORKING, "no worker outlives the bot")
     made.discord.gateway.refusing = True
     before = len(made.discord.find_requests("PUT", "/commands$"))
     try:

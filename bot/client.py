@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import math
 import time
@@ -122,7 +123,7 @@ class EgaoBot(BotBase):
 
     async def setup_hook(self) -> None:
         for name in COGS:
-            await self.load_extension(f"cogs.{name}")
+            await importlib.import_module(f"cogs.{name}").setup(self)
             await asyncio.sleep(0)  # each takes 10 to 20 ms, in which no worker is heard
         self.add_dynamic_items(PressItem)
         await self.tree.set_translator(CommandTranslator())

@@ -159,7 +159,7 @@ class AdminCog(
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this. Discord hides the commands from those who may not manage the server."""
+    """Add the cog, as the bot starts. Discord hides the commands from those who may not manage the server."""
     cog = AdminCog(bot)
     assert cog.app_command is not None
     cog.app_command.default_permissions = discord.Permissions(manage_guild=True)

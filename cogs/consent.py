@@ -70,5 +70,5 @@ class ConsentCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(ConsentCog(bot))

@@ -93,5 +93,5 @@ async def _show(interaction: Interaction, page: Page, *, first: bool) -> None:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(DataCog(bot))

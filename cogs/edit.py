@@ -227,5 +227,5 @@ def _numbered(face: str | None) -> int | None:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(EditCog(bot))

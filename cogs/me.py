@@ -96,5 +96,5 @@ class MeCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(MeCog(bot))

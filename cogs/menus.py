@@ -119,5 +119,5 @@ def _of_avatar(chosen: Chosen) -> Any:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(MenuCog(bot))

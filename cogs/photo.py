@@ -155,5 +155,5 @@ class PhotoCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(PhotoCog(bot))

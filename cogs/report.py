@@ -106,5 +106,5 @@ def _reason(say: Speaker, press: Press) -> str:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(ReportCog(bot))

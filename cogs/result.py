@@ -171,5 +171,5 @@ class ResultCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(ResultCog(bot))

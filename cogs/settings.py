@@ -99,5 +99,5 @@ def _form(press: Press) -> str:
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(SettingsCog(bot))

@@ -52,5 +52,5 @@ class WelcomeCog(commands.Cog):
 
 
 async def setup(bot: EgaoBot) -> None:
-    """Add the cog; discord.py calls this when it loads the file."""
+    """Add the cog, as the bot starts."""
     await bot.add_cog(WelcomeCog(bot))

@@ -81,7 +81,8 @@ def known(settings: Settings, generator: Generator) -> Known:
     for face in found.faces:
         *_, done = bench.project(Project(photo, face.index, "w+", 1, learned=face.learned))
         assert isinstance(done, Projected)
-        ones.append(OneOf(done.latent, face.index, 1.0, done.learned))
+        kept = bench.photos.learn(KnownFace.of(from_npz(done.latent, generator), done.learned), default())  # once for all tests
+        ones.append(OneOf(done.latent, face.index, 1.0, kept.learned))
     return Known(bench, photo, ones)
 
 

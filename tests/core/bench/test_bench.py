@@ -100,6 +100,7 @@ def test_projections_are_compared_on_one_photo(
         assert np.asarray(plot.convert("L")).std() > 5
 
 
+@pytest.mark.long  # test_generator asks the same of another seed
 def test_the_published_runtime_draws_the_same_picture(settings: Settings, editor: Editor) -> None:
     generator = editor.models.generator
     ws = generator.broadcast(seed_w(generator, [rendering.SEED])).contiguous()

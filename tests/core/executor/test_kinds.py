@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.edit import Editor, Models
 from core.errors import FaceRefused, LooksYoung, NoFace, UnreadablePhoto
@@ -80,7 +81,7 @@ async def test_a_kind_of_one_file_looks_at_faces_through_the_door(
     settings: Settings, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = generator.broadcast(seed_w(generator, [5003])).numpy()
-    photo = encode(Renderer(generator).images(ws)[0])
+    photo = encode(np.asarray(Image.fromarray(Renderer(generator).images(ws)[0]).resize((512, 512))))
     with known(DESCRIBING, monkeypatch) as module:
         async with Executor(settings, "core.workbench:create", devices=["cpu"], split=False, launcher=LocalLauncher()) as ours:
             seen: list[Progress] = []

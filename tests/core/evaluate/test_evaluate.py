@@ -213,7 +213,7 @@ def test_a_variation_is_tried_where_it_is_drawn_itself(looker: Looker, editor: E
 @pytest.mark.slow
 @pytest.mark.long
 def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> None:
-    terminal = {"TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
+    terminal = {"TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": "160"}
     run = CliRunner(env={"EGAO_HOME": str(tmp_path / "home"), "EGAO_CACHE": str(settings.cache), **terminal})
     options = ["--seeds", str(SEED), "--direction", "smile", "--direction", "svm", "--strengths", "-1,0,1", "--spoil", "--json"]
     done = run.invoke(app, ["evaluate", *options, "-o", str(tmp_path)], catch_exceptions=False)

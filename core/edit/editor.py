@@ -16,7 +16,7 @@ from core.composite import Original, Rendered
 from core.device import one_thread
 from core.directions.direction import apply
 from core.edit.found import Found
-from core.edit.judge import Measured, measure_result, verdict
+from core.edit.judge import Judge, Measured, verdict
 from core.edit.learning import learn
 from core.edit.looking import Judged, Looking
 from core.edit.models import Models
@@ -73,7 +73,7 @@ class Editor:
     def __init__(self, models: Models, *, strangers: bool = False) -> None:
         self.models, self._strangers = models, strangers
         self._gates = models.gates if models.settings.gates == "all" or (strangers and models.settings.gates == "bot") else None
-        self._judged = Judged()
+        self._judged, self._judge = Judged(), Judge()
 
     def beside(self, name: str) -> Self:
         """Make an editor that draws with another generator, and shares with this one all that depends on none."""
@@ -313,7 +313,7 @@ class Editor:
             return replace(variant, pixels=pixels, score=float("nan")), None
         lips = original.meant(edited, parts), face.landmarks.astype(np.float64)
         score = expression.of(face.blendshapes)
-        measured = measure_result(self.models.features, original, variant.pixels, pixels, lips, score)
+        measured = self._judge.measure(self.models.features, original, variant.pixels, pixels, lips, score)
         return replace(variant, pixels=pixels, score=score), measured
 
     def edited(self, original: Original, variant: Variant) -> Rendered:

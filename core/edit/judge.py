@@ -1,13 +1,15 @@
 """Measures a result before it is sent: did the expression get there, did lips and teeth stay whole?
 
 The landmarker tells whether a mouth is whole. It finds torn, doubled or misplaced lips elsewhere than the edit put them: off
-by 1.0 to 2.2 % of the face's size, against 0.1 to 0.9 % for whole lips.
+by 1.0 to 2.2 % of the face's size, against 0.1 to 0.9 % for whole lips. Between these, and of lips that close, features tell:
+a mouth that is much less like its drawing than the photo's was like its reconstruction is smeared, doubled or nobody's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -29,6 +31,8 @@ _TAPS: Final = 3  # of the features: fine enough to see a lip
 _DOUBTFUL_SLIP: Final = 0.009  # in face sizes: below this every inspected result was whole
 _WORST_SLIP: Final = 0.012  # from here on none was
 _WORST_SLIP_AT_REST: Final = 0.02  # the same of lips that close: in a beard their line is only guessed
+_ESTRANGED: Final = 0.25  # strangeness beyond the photo's own, from which a mouth whose lips also strayed is not whole
+_STRAYED: Final = 0.0095  # in face sizes: the slip from which they did
 _STRANGER: Final = 0.015  # in face sizes: lips of a shape so far from the photo's are others, or hide a tongue
 _PIXEL: Final = 0.15  # pixels by which lips are misplaced in any photo; it weighs in small faces
 _DOUBTFUL_STRANGENESS: Final = 0.5
@@ -50,6 +54,7 @@ class Measured:
     misfit: float  # mean distance between the photo's and the reconstruction's lips, centred on each other, in face sizes
     score: float  # of the expression, 0..1
     wider: float = 1.0  # the mouth's width as it was meant to be, over that in the photo
+    usual: float = 0.0  # what `strange` is of the photo, unedited, and the face's reconstruction
 
     @property
     def reshaped(self) -> bool:
@@ -65,6 +70,8 @@ class Measured:
     def whole(self, *, closing: bool) -> bool:
         """Tell whether lips and teeth are whole. An edit that is `closing` the mouth gets a wider bound."""
         worst = (_WORST_SLIP_AT_REST if closing else _WORST_SLIP) + _PIXEL / self.pixels
+        if self.strange - self.usual > _ESTRANGED and self.slip > _STRAYED + _PIXEL / self.pixels:
+            return False
         return self.slip < worst and self.gap < _AGAPE and self.misfit < _STRANGER
 
     def better_than(self, other: Measured, *, closing: bool) -> bool:
@@ -76,29 +83,49 @@ class Measured:
         return self.strange < other.strange - _CLEARER or (self.strange < other.strange and self.slip < other.slip)
 
 
-def measure_result(
-    features: Features, original: Original, drawn: Picture, result: Picture, lips: tuple[Points, Points], score: float
-) -> Measured:
-    """Measure the `result` uint8 [H, W, 3] of an edit whose picture the generator has `drawn`, uint8 [R, R, 3].
+class Judge:
+    """Measures results. It remembers of each face how strange its photo is, as long as the face is edited."""
 
-    `lips` are the face's landmarks [N, 2], in photo pixels, as the edit meant them and as they were found in the result.
-    `score` (0..1) is passed on.
-    """
-    meant, found = lips
+    def __init__(self) -> None:
+        self._usual: WeakKeyDictionary[Original, float] = WeakKeyDictionary()
+
+    def measure(
+        self,
+        features: Features,
+        original: Original,
+        drawn: Picture,
+        result: Picture,
+        lips: tuple[Points, Points],
+        score: float,
+    ) -> Measured:
+        """Measure the `result` uint8 [H, W, 3] of an edit whose picture the generator has `drawn`, uint8 [R, R, 3].
+
+        `lips` are the face's landmarks [N, 2], in photo pixels, as the edit meant them and as they were found in the result.
+        `score` (0..1) is passed on.
+        """
+        meant, found = lips
+        if original not in self._usual:
+            rebuilt = original.reconstructed.pixels
+            self._usual[original] = _strange(features, original, rebuilt, original.photo, original.points)
+        slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
+        gap = (mouth_gap(found) - mouth_gap(meant)) / original.size
+        own, drawn_own = (
+            points[_LIPS] - points[_LIPS].mean(axis=0) for points in (original.points, original.reconstructed_points)
+        )
+        misfit = np.linalg.norm(own - drawn_own, axis=1).mean() / original.size
+        wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
+        strange, usual = _strange(features, original, drawn, result, meant), self._usual[original]
+        return Measured(strange, float(slip), gap, original.size, float(misfit), score, wider, usual)
+
+
+def _strange(features: Features, original: Original, drawn: Picture, result: Picture, lips: Points) -> float:
+    """Compute how different a mouth in the photo is from the one `drawn`: see `_apart`. `lips` [N, 2] are in photo pixels."""
     to_crop = original.matrix @ np.diag([len(drawn) / SIDE, len(drawn) / SIDE, 1.0])
     whole = np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.BOX))
     batch = torch.tensor(np.stack([cut(result, to_crop, SIDE), whole])).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
         taps = features(batch.to(next(features.parameters()).device, memory_format=torch.channels_last), _TAPS)
-    mouth = through(np.linalg.inv(to_crop).astype(np.float64), meant[_LIPS])
-    slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
-    gap = (mouth_gap(found) - mouth_gap(meant)) / original.size
-    of_photo, rebuilt = (
-        points[_LIPS] - points[_LIPS].mean(axis=0) for points in (original.points, original.reconstructed_points)
-    )
-    misfit = np.linalg.norm(of_photo - rebuilt, axis=1).mean() / original.size
-    wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
-    return Measured(_apart(taps, _around(mouth)), float(slip), gap, original.size, float(misfit), score, wider)
+    return _apart(taps, _around(through(np.linalg.inv(to_crop).astype(np.float64), lips[_LIPS])))
 
 
 def _around(lips: NDArray[np.float64]) -> Image.Image:

@@ -65,6 +65,11 @@ def test_what_is_whole_and_what_is_not() -> None:
     for broken in (replace(WHOLE, slip=0.015), replace(WHOLE, gap=0.08), replace(WHOLE, misfit=0.03), None):
         assert isinstance(verdict(broken, SMILE, 1.0, 0.0), NotWhole)
     assert verdict(replace(WHOLE, slip=0.014, pixels=50.0), SMILE, 1.0, 0.0) is None, "lips are found by the pixel"
+    astray = replace(WHOLE, strange=0.6, slip=0.011)
+    assert isinstance(verdict(astray, SMILE, 1.0, 0.0), NotWhole)
+    assert isinstance(verdict(astray, SMILE, -1.0, 0.9), NotWhole), "lips that close are held to it too"
+    assert verdict(replace(astray, usual=0.4), SMILE, 1.0, 0.0) is None, "the photo itself is as strange"
+    assert verdict(replace(astray, slip=0.008), SMILE, 1.0, 0.0) is None, "lips that stay in place are the face's"
     assert verdict(replace(WHOLE, slip=0.015), SMILE, -1.0, 0.9) is None, "closed lips in a beard are but guessed"
 
 
@@ -76,7 +81,7 @@ def test_a_face_that_hardly_changes_is_told() -> None:
 
 
 def test_the_second_way_has_to_be_better() -> None:
-    hazy = replace(WHOLE, strange=0.55, slip=0.01)
+    hazy = replace(WHOLE, strange=0.55, slip=0.01, usual=0.4)
     assert WHOLE.better_than(hazy, closing=False)
     assert not hazy.better_than(WHOLE, closing=False)
     assert not WHOLE.better_than(WHOLE, closing=False)

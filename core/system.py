@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from pathlib import Path
@@ -36,7 +35,11 @@ def own_data() -> int:
 
 def return_memory() -> None:
     """Give the system back the memory that was freed and is kept for reuse. Only glibc can; elsewhere this does nothing."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return
+    import ctypes  # not at the top: this module says, before anything else is loaded, that Windows is not supported
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 

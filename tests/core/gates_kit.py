@@ -14,9 +14,44 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 import core.gates
+from core.executor import FindFaces, FoundFaces, Workbench
+from core.generator import Generator
+from core.generator.latent import seed_w
+from core.rendering import Renderer
+from core.settings import Settings
 
 CHILDREN = (5018, 5024, 5059, 5107, 5111, 5136)  # from toddlers to about twelve
 ADULTS = (5000, 5001, 5002, 5003, 5006, 5007, 5008, 5009, 5011, 5012)
+SIDE = 256  # pixels of a person's picture
+
+
+class People(dict[int, NDArray[np.uint8]]):
+    """Each seed's picture, drawn when it is first asked for."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.renderer = Renderer(generator)
+
+    def __missing__(self, seed: int) -> NDArray[np.uint8]:
+        (image,) = self.renderer.images(self.renderer.generator.broadcast(seed_w(self.renderer.generator, [seed])))
+        return self.setdefault(seed, smaller(image, SIDE))
+
+
+def smaller(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Make a square picture smaller, to `side` pixels."""
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
+
+
+def with_settings(settings: Settings, **changes: object) -> Settings:
+    """Copy the settings with some of them changed."""
+    return settings.model_copy(update=changes)
+
+
+def looked(bench: Workbench, photo: bytes) -> FoundFaces:
+    """What the workbench finds in a photo."""
+    *_, found = bench.find_faces(FindFaces(photo))
+    assert isinstance(found, FoundFaces)
+    return found
 
 
 def skin_tones() -> NDArray[np.uint8]:

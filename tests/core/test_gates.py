@@ -29,16 +29,14 @@ from core.generator import Generator
 from core.generator.latent import seed_w
 from core.latents import to_npz
 from core.learned import Learned
-from core.rendering import Renderer
 from core.settings import Settings
 from core.store import Owner, Store
 from core.workbench import EditorWorkbench, create
-from tests.core.gates_kit import ADULTS, CHILDREN, each_look_once, png, skin_tones
+from tests.core.gates_kit import ADULTS, CHILDREN, People, each_look_once, looked, png, skin_tones, smaller, with_settings
 from tests.core.occlusion.things import before
 
 pytestmark = pytest.mark.slow
 
-SIDE = 256  # pixels of a person's picture
 PARTS = core.gates._PARTS
 
 
@@ -55,43 +53,16 @@ def gates(settings: Settings) -> Gates:
     return Gates(settings)
 
 
-class People(dict[int, NDArray[np.uint8]]):
-    """Each seed's picture, drawn when it is first asked for."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.renderer = Renderer(generator)
-
-    def __missing__(self, seed: int) -> NDArray[np.uint8]:
-        (image,) = self.renderer.images(self.renderer.generator.broadcast(seed_w(self.renderer.generator, [seed])))
-        return self.setdefault(seed, smaller(image, SIDE))
-
-
 @pytest.fixture(scope="module")
 def people(generator: Generator) -> People:
     """The pictures, made smaller: in groups of full-sized ones faces are looked for in dozens of windows."""
     return People(generator)
 
 
-def smaller(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
-
-
 @pytest.fixture(scope="module")
 def models(settings: Settings) -> Iterator[Models]:
     yield (made := Models(settings))
     made.finder.close()
-
-
-def with_settings(settings: Settings, **changes: object) -> Settings:
-    return settings.model_copy(update=changes)
-
-
-def looked(bench: Workbench, photo: bytes) -> FoundFaces:
-    """What the workbench finds in a photo."""
-    *_, found = bench.find_faces(FindFaces(photo))
-    assert isinstance(found, FoundFaces)
-    return found
 
 
 EVERYBODY = pytest.param(CHILDREN, ADULTS, marks=pytest.mark.long)

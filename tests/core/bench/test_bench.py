@@ -84,7 +84,8 @@ def test_projections_are_compared_on_one_photo(
     report = bench_projecting(settings, editor, [astronaut_path], w_steps, said.append, fast_steps=fast_steps)
     rows = {row["method"]: row for row in report["rows"]}
     assert list(rows) == ["fast", "w", "w+ equal steps", "w+ 1 x seconds"]
-    assert [line.partition(": ")[2] for line in said[1::2]] == list(rows), "each is told before it begins"
+    begun = [line.partition(": ")[2] for line in said[1::2]]  # each before it begins: `w+` takes as many steps as `fast` took
+    assert begun == ["fast", "w+ equal steps", "w", "w+ 1 x seconds"]
     assert rows["w"]["steps"] == w_steps
     assert rows["w+ equal steps"]["steps"] == rows["fast"]["steps"]
     for row in rows.values():

@@ -6,7 +6,6 @@ apply(discord.url)                  # for the life of this process
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ def _check() -> None:
     assert isinstance(gateway.DiscordWebSocket.DEFAULT_GATEWAY, yarl.URL)
     assert asset.Asset.BASE == "https://cdn.discordapp.com"
     assert "options" in inspect.signature(discord.Client.__init__).parameters
-    assert asyncio.iscoroutinefunction(discord.Client.before_identify_hook)
+    assert inspect.iscoroutinefunction(discord.Client.before_identify_hook)
     assert list(inspect.signature(discord.Client.before_identify_hook).parameters) == ["self", "shard_id", "initial"]
 
 

@@ -21,6 +21,7 @@ from core.settings import Settings
 
 HOME = Path(tempfile.gettempdir(), f"egao-test-home-{os.getpid()}")  # whose key signs what these tests publish
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+NO_COMPILER = "no C++ compiler is here: apt-get install g++"  # why a test is skipped
 TINY = "tests.core.compiled.kit:tiny_at_any_speed"
 STUCK = "tests.core.compiled.kit:stuck"
 

@@ -18,16 +18,18 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.compiled import background, making
-from core.compiled.background import build, keep_compiled, kept_for
+from core.compiled.background import build, compiler, keep_compiled, kept_for
 from core.compiled.building import building_lock
 from core.compiled.kept import BUILDING, CodeCache, Kept, compiled_folder, key_of, make_folder, publish, read
 from core.errors import NoSuchGenerator, NotCompiled
 from core.generator.importing import import_generator
 from core.settings import Settings
-from tests.core.compiled.kit import STUCK, TINY, tiny
+from tests.core.compiled.kit import NO_COMPILER, STUCK, TINY, tiny
 from tests.core.generator.published_kit import write_case
 from tests.discord.fake import FakeDiscord
 from tests.discord.process import BotProcess, alive
+
+needs_compiler = pytest.mark.skipif(compiler() is None, reason=NO_COMPILER)
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +79,7 @@ def _wait(come: Callable[[], bool], within: float) -> bool:
     return True
 
 
+@needs_compiler
 async def test_two_do_not_build_at_once(own: Settings) -> None:
     folder = compiled_folder(own)
     folder.mkdir(parents=True, mode=0o755)
@@ -89,6 +92,7 @@ async def test_two_do_not_build_at_once(own: Settings) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@needs_compiler
 async def test_what_is_cancelled_leaves_no_process_and_no_file(own: Settings) -> None:
     building = asyncio.create_task(build(own, 3, STUCK, "tiny"))
     pids = await until(own.cache / "stuck")
@@ -103,6 +107,7 @@ async def test_what_is_cancelled_leaves_no_process_and_no_file(own: Settings) ->
     assert left(own) == []
 
 
+@needs_compiler
 async def test_it_ends_with_its_parent_and_the_next_sweeps(own: Settings) -> None:
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, str(own.cache), STUCK, env=environ)
@@ -180,6 +185,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return nice
 
 
+@needs_compiler
 async def test_the_bot_has_it_built_once_where_it_can_be(
     own: Settings, asked: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -202,6 +208,7 @@ async def test_the_bot_has_it_built_once_where_it_can_be(
     assert asked == [19]
 
 
+@needs_compiler
 async def test_a_failure_is_one_line_of_the_bots_log(
     own: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from core.compiled import drawing, kept, making
-from core.compiled.background import build, kept_for
+from core.compiled.background import build, compiler, kept_for
 from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, told_in
 from core.generator import render, seed_w
 from core.rendering import Renderer
 from core.settings import Settings
 from core.weights.cache import sha256_of
-from tests.core.compiled.kit import HOME, TINY, code_cache, tiny
+from tests.core.compiled.kit import HOME, NO_COMPILER, TINY, code_cache, tiny
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +34,8 @@ LOGGER = "core.compiled.drawing"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with compiled code of the tiny generator: the one build of these tests."""
+    if compiler() is None:
+        pytest.skip(NO_COMPILER)
     settings = Settings.load({"EGAO_CACHE": str(tmp_path_factory.mktemp("cache")), "EGAO_HOME": str(HOME)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCHINDUCTOR_VEC_ISA_OK", "1")  # does not try the compiler out first, which takes a third of it all

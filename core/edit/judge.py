@@ -54,7 +54,7 @@ class Measured:
     misfit: float  # mean distance between the photo's and the reconstruction's lips, centred on each other, in face sizes
     score: float  # of the expression, 0..1
     wider: float = 1.0  # the mouth's width as it was meant to be, over that in the photo
-    usual: float = 0.0  # what `strange` is of the photo, unedited, and the face's reconstruction
+    usual: float = 0.0  # what `strange` is of the photo, unedited, and the face's reconstruction; asked for once lips strayed
 
     @property
     def reshaped(self) -> bool:
@@ -104,17 +104,17 @@ class Judge:
         `score` (0..1) is passed on.
         """
         meant, found = lips
-        if original not in self._usual:
+        slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
+        if slip > _STRAYED and original not in self._usual:
             rebuilt = original.reconstructed.pixels
             self._usual[original] = _strange(features, original, rebuilt, original.photo, original.points)
-        slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
         gap = (mouth_gap(found) - mouth_gap(meant)) / original.size
         own, drawn_own = (
             points[_LIPS] - points[_LIPS].mean(axis=0) for points in (original.points, original.reconstructed_points)
         )
         misfit = np.linalg.norm(own - drawn_own, axis=1).mean() / original.size
         wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
-        strange, usual = _strange(features, original, drawn, result, meant), self._usual[original]
+        strange, usual = _strange(features, original, drawn, result, meant), self._usual.get(original, 0.0)
         return Measured(strange, float(slip), gap, original.size, float(misfit), score, wider, usual)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from rich.table import Table
 
 from core.errors import BadOption
+from core.evaluate.summary import mean_of
 from core.evaluate.trial import PHOTO, Row
 from core.expressions import NEUTRAL
 
@@ -53,7 +53,7 @@ def by_group(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 own = _identity(group)
                 made.append({
                     "direction": direction, "asked": asked, "kind": kind, "group": name, "faces": len(group),
-                    "score": _mean(row.after for row in group), "identity": own,
+                    "score": mean_of(row.after for row in group), "identity": own,
                     "over": round(own / everybody, 3) if own is not None and everybody else None,
                     "told": sum(bool(row.told) for row in group),
                 })  # fmt: skip
@@ -61,12 +61,7 @@ def by_group(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _identity(rows: Sequence[Row]) -> float | None:
-    return _mean(row.changes["identity"] for row in rows)
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    known = [value for value in values if not np.isnan(value)]
-    return round(float(np.mean(known)), 4) if known else None
+    return mean_of(row.changes["identity"] for row in rows)
 
 
 def group_table(made: list[dict[str, Any]]) -> Table:

@@ -37,7 +37,7 @@ def _method(rows: list[Row], by: Expression) -> dict[str, Any]:
         "neutral": _neutral([row for row in rows if row.asked == NEUTRAL], by),
         "equal_gain": [_at(strengths, score) for score in by.judged.gains],
         "rising": _rising(rows),
-        "seconds": _mean(row.seconds for row in rows),
+        "seconds": mean_of(row.seconds for row in rows),
     }
 
 
@@ -45,7 +45,7 @@ def _strength(rows: list[Row], strength: float, by: Expression) -> dict[str, Any
     at_rest = [row for row in rows if row.before < by.judged.rests and not row.was_showing]
     return {
         "strength": strength,
-        "score": _mean(row.after for row in rows),
+        "score": mean_of(row.after for row in rows),
         "showing": share(sum(row.showing for row in rows), len(rows)),
         "resting_that_score": share(sum(row.after >= by.judged.shown for row in at_rest), len(at_rest)),
         "resting_that_show": share(sum(row.showing for row in at_rest), len(at_rest)),
@@ -58,7 +58,7 @@ def _neutral(rows: list[Row], by: Expression) -> dict[str, Any]:
     showed = [row for row in rows if row.was_showing]
     scored = [row for row in rows if row.before >= by.judged.rests]
     return {
-        "score": _mean(row.after for row in rows),
+        "score": mean_of(row.after for row in rows),
         "showing_that_stop": share(sum(not row.showing for row in showed), len(showed)),
         "scoring_that_rest": share(sum(row.after < by.judged.rests for row in scored), len(scored)),
         **_changes(rows, by),
@@ -67,15 +67,15 @@ def _neutral(rows: list[Row], by: Expression) -> dict[str, Any]:
 
 def _changes(rows: list[Row], by: Expression) -> dict[str, Any]:
     """Average changes over faces. Of signed changes the size is averaged, so that a turn left and a turn right don't cancel."""
-    made: dict[str, Any] = {key: _mean(abs(row.changes[key]) for row in rows) for key in _MEANS}
+    made: dict[str, Any] = {key: mean_of(abs(row.changes[key]) for row in rows) for key in _MEANS}
     made["worst_identity"] = _worst(row.changes["identity"] for row in rows)
-    made["emotions"] = {name: _mean(row.changes[name] for row in rows) for name in EMOTIONS if name != by.judged.emotion}
+    made["emotions"] = {name: mean_of(row.changes[name] for row in rows) for name in EMOTIONS if name != by.judged.emotion}
     made["glasses"] = {"on": sum(row.glasses > 0 for row in rows), "off": sum(row.glasses < 0 for row in rows)}
     made["lost"] = int(sum(np.isnan(row.after) for row in rows))
     made["told"] = sum(bool(row.told) for row in rows)
     made["things"] = max((row.thing for row in rows if row.thing is not None and not row.told), default=None)
     made["outside"] = max((row.outside for row in rows), default=0)
-    made["seam"] = _mean(row.seam for row in rows)
+    made["seam"] = mean_of(row.seam for row in rows)
     made["worst_seam"] = _worst(row.seam for row in rows)
     return made
 
@@ -109,7 +109,8 @@ def _rising(rows: list[Row]) -> dict[str, Any]:
     return share(int(sum(steps)), len(steps))
 
 
-def _mean(values: Iterable[float]) -> float | None:
+def mean_of(values: Iterable[float]) -> float | None:
+    """Compute the mean of the values that are numbers, rounded; None if there are none."""
     known = [value for value in values if not np.isnan(value)]
     return round(float(np.mean(known)), 4) if known else None
 

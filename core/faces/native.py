@@ -6,11 +6,12 @@ import atexit
 import io
 import os
 import sys
+import threading
 import weakref
 import zipfile
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,11 @@ _FACES = 3  # that the landmarker looks for in a window of one; beside it there 
 # lock that MediaPipe's close() takes, and would then wait for itself: so it only puts them here, and the next one to
 # start closes them. (weakref.finalize does the same for those still alive at exit, before _close_all.)
 _ABANDONED: deque[tuple[Any, Any]] = deque()
+# What a process says once, with the first picture whose copy for the network lies so: mostly the blank one that starts the
+# graphs, but where memory happens to be aligned then it is some later picture.
+_UNALIGNED = b"Input tensor memory is not aligned"
+_unaligned_was_said = threading.Event()
+_STDERR = threading.RLock()  # who has redirected it
 _RIGHT_EYE, _LEFT_EYE = 0, 1  # of the detector's six points; the person's own right
 
 
@@ -79,7 +85,9 @@ class Native:
         """Find faces in uint8 [H, W, 3] of any size; the network sees it at 128 pixels."""
         finds = []
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
-        for detection in self._detector.detect(self._image(pixels)).detections:
+        with _quiet():
+            detections = self._detector.detect(self._image(pixels)).detections
+        for detection in detections:
             box, points = detection.bounding_box, detection.keypoints
             centre = np.array([box.origin_x + box.width / 2, box.origin_y + box.height / 2])
             eyes = np.array([[points[i].x, points[i].y] for i in (_RIGHT_EYE, _LEFT_EYE)]) * extent
@@ -91,7 +99,8 @@ class Native:
 
     def landmarks(self, pixels: NDArray[np.uint8]) -> list[RawFace]:
         """Measure the faces, at most three, in a window uint8 [H, W, 3] around one face."""
-        result = self._landmarker.detect(self._image(pixels))
+        with _quiet():
+            result = self._landmarker.detect(self._image(pixels))
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
         found = zip(result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True)
         return [
@@ -144,14 +153,26 @@ def _close(*tasks: Any) -> None:
             task._handle = None
 
 
+def _quiet() -> AbstractContextManager[None]:
+    """Silence one picture, until its one complaint was made: from then on a crash's last words reach stderr."""
+    return nullcontext() if _unaligned_was_said.is_set() else _silent()
+
+
 @contextmanager
 def _silent() -> Iterator[None]:
     """Discard what is written to file descriptor 2 inside the block: MediaPipe's log can't be switched off in this build."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+    with _STDERR:
+        saved = os.dup(2)
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)  # who writes more than a pipe holds loses it, and does not wait
+        try:
+            os.dup2(writing, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(writing)
+            with os.fdopen(reading, "rb") as said:
+                if _UNALIGNED in (said.read() or b""):
+                    _unaligned_was_said.set()

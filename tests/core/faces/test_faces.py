@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +18,10 @@ from PIL import Image
 
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from core.expressions import default
-from core.faces import Face, FaceFinder
+from core.faces import Face, FaceFinder, native
 from core.faces.detect import MOST, MOST_LOOKS, Find, find_all, shrunk
 from core.faces.landmarks import _pose
+from core.faces.native import Native
 from core.generator import Generator, seed_w
 from core.rendering import Renderer
 from core.settings import Settings
@@ -221,6 +225,30 @@ assert not any(name.startswith("matplotlib") for name in sys.modules), "it takes
         cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_complaint_that_comes_with_a_later_picture_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where memory is aligned by chance while the networks start, MediaPipe complains once, at some picture after it."""
+    said = threading.Event()
+    monkeypatch.setattr(native, "_unaligned_was_said", said)
+    lines = iter(["another line\n", "W0000 x.cc:1433] Input tensor memory is not aligned according to\n", "its last words\n"])
+
+    def detect(_: object) -> SimpleNamespace:
+        os.write(2, next(lines).encode())
+        return SimpleNamespace(detections=[], face_landmarks=[], face_blendshapes=[], facial_transformation_matrixes=[])
+
+    networks = Native.__new__(Native)
+    monkeypatch.setattr(networks, "_mp", native.media_pipe(), raising=False)
+    for name in ("_detector", "_landmarker"):
+        monkeypatch.setattr(networks, name, SimpleNamespace(detect=detect), raising=False)
+    blank = np.zeros((64, 64, 3), np.uint8)
+    networks.landmarks(blank)
+    networks.detect(blank)
+    networks.detect(blank)
+    assert said.is_set()
+    assert capfd.readouterr().err == "its last words\n", "once it was said nothing is held back: a crash may follow"
 
 
 @pytest.mark.parametrize("shape", [(1200, 1600), (300, 5200), (4100, 777), (1723, 1001)])

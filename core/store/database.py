@@ -37,6 +37,7 @@ from core.errors import (
     StoreUnwritable,
 )
 from core.store import migrations
+from core.store.reserve import Reserve
 
 BUSY_SECONDS = 5.0  # how long another process's write is waited for
 IDLE_READERS = 4  # reading connections kept open between uses
@@ -62,6 +63,7 @@ class Database:
         self._counting = threading.Lock()
         self._wipers = 0  # blocks that wipe at once and are open, or wait for the lock
         self._emptied = 0.0  # when the WAL was last emptied (time.monotonic())
+        self._reserve: Reserve | None = None
         self.wal_due = True  # erased bytes may still be in the WAL; at first those of a killed process
         with self._translated():
             _make_private(path)
@@ -71,6 +73,10 @@ class Database:
             except BaseException:
                 self._writer.close()
                 raise
+
+    def keep_room(self) -> None:
+        """Keep some of the disk for `erasing`, so that it works on a full one."""
+        self._reserve = Reserve(self.path.parent)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite_utils.Database]:
@@ -146,7 +152,7 @@ class Database:
         If not `thorough`, or if the file is larger than QUICK_BYTES, the vacuum is left to a later `scrub`, so that nobody
         waits for it. A block that changes nothing costs nothing.
         """
-        with self._lock:
+        with self._lock, self._reserve.given() if self._reserve else contextlib.nullcontext():
             with self.writing() as db:
                 before = db.conn.total_changes
                 yield db
@@ -297,16 +303,21 @@ def next_id(db: sqlite_utils.Database, table: str, now: float) -> int:
 
 
 class Hold:
-    """An advisory lock on a file, held until closed or until the process ends in any way."""
+    """An advisory lock on a file, or on a `folder`, held until closed or until the process ends in any way."""
 
-    def __init__(self, path: Path, *, exclusive: bool, failed: EgaoError | None = None) -> None:
-        """Take the lock. If another process holds it, raises `failed`, or StoreInUse of the folder if that is None."""
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    def __init__(self, path: Path, *, exclusive: bool, folder: bool = False, failed: EgaoError | None = None) -> None:
+        """Take the lock, and make its file if there is none.
+
+        If another process holds it, raises `failed` or, if that is None, StoreInUse. Raises OSError.
+        """
+        self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY if folder else os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(self._handle)
-            raise failed or StoreInUse(path=path.parent) from None
+            if isinstance(error, BlockingIOError):
+                raise failed or StoreInUse(path=path if folder else path.parent) from None
+            raise
 
     def close(self) -> None:
         os.close(self._handle)

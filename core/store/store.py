@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
-from core.errors import BadSetting, ShuttingDown
+from core.errors import BadSetting, ShuttingDown, StoreInUse
 from core.settings import Settings
 from core.store import backup, erasure, migrations
 from core.store.database import Database, Hold
@@ -36,6 +37,8 @@ THREADS = 4  # of `run`: enough that reads don't wait behind a write; more would
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -109,9 +112,21 @@ class Store:
         self.close()
 
     def alone(self) -> None:
-        """Lock the home folder until closed, so that no second bot runs on it. Raises StoreInUse if there is one."""
+        """Lock the home folder until closed, so that no second bot runs on it, and keep room there for erasures on a full disk.
+
+        Raises StoreInUse if there is one.
+        """
         folder = self.database.path.parent
-        self._holds.append(Hold(folder / "bot.lock", exclusive=True))
+        lock = Hold(folder / "bot.lock", exclusive=True)
+        try:
+            self._holds.append(Hold(folder, exclusive=True, folder=True))  # who deletes that file by hand lets nobody in
+        except StoreInUse:
+            lock.close()
+            raise
+        except OSError as error:
+            log.debug("no lock on the folder %s: %s", folder, error.strerror)  # some network file systems have none
+        self._holds.append(lock)
+        self.database.keep_room()
 
     def forget(self, owner: Owner) -> Erased:
         """Erase an owner: a member in one server or in direct messages, or the command line."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import pytest
 
 from core.errors import QuotaSpent, ShuttingDown, StoreBusy, StoreUnwritable
 from core.store import GuildSettings, Owner, Store
+from core.store.reserve import BYTES
 from tests.core.store.kit import ALICE, BOB, SERVER, files, keep_face, raw, rows, settings_at
 
 HERE = Owner(SERVER, ALICE)
@@ -243,3 +246,28 @@ def test_every_connection_is_set_for_safety(store: Store) -> None:
             for db in (writer, reader):
                 assert db.execute(f"pragma {name}").fetchone() == (value,), name
         assert reader.execute("pragma query_only").fetchone() == (1,)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> list[str]:
+    """The start of a command that has a disk of 32 MiB of its own at `tmp_path`, without being root."""
+    mount = f'mount -t tmpfs -o size=32m,mode=0700 egao {tmp_path} && exec "$0" "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
+    if shutil.which("unshare") is None or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system lets nobody mount a disk of their own (unshare --user --mount)")
+    return command
+
+
+@pytest.mark.parametrize("reserve", ["with", "without"])
+def test_on_a_full_disk_a_bot_still_erases(small_disk: list[str], tmp_path: Path, reserve: str) -> None:
+    """Nothing can be kept any more, but who asks to be forgotten is forgotten, and the room is there for the next one."""
+    command = [*small_disk, sys.executable, "-m", "tests.core.store.full_disk", str(tmp_path), reserve]
+    told = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    assert told["kept"] == "refused"
+    assert (told["others"], told["scrubbed"], told["problems"]) == (1, True, [])
+    if reserve == "with":
+        assert (told["erased"], told["left"], told["expired"]) == ("done", 0, "done")
+        assert told["room"] == BYTES
+        assert told["room after"] > BYTES // 2
+    else:  # this shows that the disk is full indeed: it is no wish
+        assert (told["erased"], told["left"], told["room"]) == ("refused", 4, 0)

@@ -198,6 +198,9 @@ def test_one_bot_runs_on_a_home(tmp_path: Path) -> None:
         first.alone()
         with pytest.raises(StoreInUse):
             second.alone()
+        (tmp_path / "bot.lock").unlink()  # a lock on a file that is gone holds nobody out
+        with pytest.raises(StoreInUse):
+            second.alone()
         first.close()
         second.alone()
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from core.errors import EgaoError, ModelRefused
 from core.generator.reading.made import Storage
-from core.generator.reading.pickles import DataUnpickler, read_legacy, settled, storage_id
+from core.generator.reading.pickles import DataUnpickler, read_legacy, refuse_more, settled, storage_id
 
 LARGEST: Final = 4 * 2**30  # bytes of a file; the largest published one, with its discriminator, takes 0.4 GB
 _LEGACY_START: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number that torch's older format begins with
@@ -32,6 +32,7 @@ def read_published(file: Path) -> Any:
                 tree = read_legacy(stream)
             else:
                 tree = DataUnpickler(stream).load()
+                refuse_more(stream)
             return settled(tree)
     except EgaoError:
         raise
@@ -50,6 +51,9 @@ def _read_zip(file: Path) -> Any:
         tops = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(tops) != 1:
             raise ModelRefused(reason="it is a zip file, but none of torch's")
+        for name in members:
+            if name != tops[0] and name.endswith((".pkl", ".py")):
+                raise ModelRefused(reason=f"it holds {name[:60]}, which no generator needs")
         folder, found = tops[0].removesuffix("data.pkl"), dict[str, Storage]()
 
         def take(pid: Any) -> Storage:

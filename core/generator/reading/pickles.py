@@ -139,6 +139,7 @@ def read_legacy(file: IO[bytes]) -> Any:
         if int.from_bytes(file.read(8), "little") != number:
             raise ModelRefused(reason="a tensor's numbers in it are more or fewer than it says")
         found[key] = Storage.of(dtype, file.read(number * dtype.itemsize), number)
+    refuse_more(file)
     file.seek(begin)
 
     def take(pid: Any) -> Storage:
@@ -148,6 +149,12 @@ def read_legacy(file: IO[bytes]) -> Any:
         return found[key]
 
     return DataUnpickler(file, take).load()
+
+
+def refuse_more(file: IO[bytes]) -> None:
+    """Raise ModelRefused unless a file has been read to its end: what stands there is read by nobody, and so hides."""
+    if file.read(1):
+        raise ModelRefused(reason="there is more in it behind its end")
 
 
 def settled(tree: Any) -> Any:

@@ -76,8 +76,7 @@ def _project_all(
         say(f"{portrait.name}: {name}")
         kept = _run(editor, portrait, method, steps, _stops(steps or 100))
         curve = [{"step": step, "seconds": seconds, **compare(latent)} for step, seconds, latent in kept]
-        # the first step of a run still warms up; the others cost the same
-        each = (kept[-1][1] - kept[0][1]) / max(1, kept[-1][0] - kept[0][0])
+        each = seconds_a_step(kept)
         say(f"{portrait.name}: {name} took {kept[-1][1]:.1f} s")
         return {"photo": portrait.name, "method": name, "steps": kept[-1][0], "seconds_per_step": each,
                 "first": kept[0][1], "curve": curve, **curve[-1]}  # fmt: skip
@@ -99,6 +98,12 @@ def _run(editor: Editor, portrait: Portrait, method: str, steps: int | None, sto
     if not kept or kept[-1][0] != last[0]:
         kept.append((*last, projecting.latent))
     return kept
+
+
+def seconds_a_step(kept: Sequence[Kept]) -> float:
+    """Compute the seconds of a step: the first of a run still warms up, the others cost the same; of one step, its own."""
+    (first, began, _), (last, ended, _) = kept[0], kept[-1]
+    return (ended - began) / (last - first) if last > first else ended / last
 
 
 def _stops(steps: int) -> set[int]:

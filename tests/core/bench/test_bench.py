@@ -18,7 +18,7 @@ from core.bench import hostile, projecting, rendering
 from core.bench.architectures import random_generator
 from core.bench.generators import bench_generators
 from core.bench.hostile import bench_hostile
-from core.bench.projecting import bench_projecting
+from core.bench.projecting import bench_projecting, seconds_a_step
 from core.bench.quality import MEASURES, Judge
 from core.bench.report import draw_quality, tables
 from core.bench.storing import LATENT, PICTURE
@@ -26,6 +26,7 @@ from core.cli import app
 from core.edit import Editor, Models
 from core.errors import BadSetting
 from core.generator import seed_w
+from core.generator.latent import Latent
 from core.settings import Settings
 from core.timing import take_turns
 from tests.bot.workbench import photo
@@ -65,6 +66,12 @@ def test_measures_are_nothing_for_the_same_face_and_grow_with_the_difference(edi
     for key in MEASURES:
         assert same[key] < 0.02 * other[key], key
         assert same[key] < near[key] < other[key], key
+
+
+def test_a_projection_of_one_step_takes_that_steps_seconds() -> None:
+    face = Latent(np.zeros((1, 1, 4), np.float32))
+    assert seconds_a_step([(1, 3.0, face), (5, 5.0, face)]) == 0.5
+    assert seconds_a_step([(1, 3.0, face)]) == 3.0
 
 
 @pytest.mark.parametrize(("w_steps", "fast_steps"), [(2, 2), pytest.param(3, 10, marks=pytest.mark.long)])

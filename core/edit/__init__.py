@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from core.edit.door import EditorDoor
-from core.edit.editor import Editor, Variant
+from core.edit.editor import Editor
 from core.edit.film import FilmEdit, Take
 from core.edit.models import Models
 from core.edit.moving import Moving
 from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
 from core.edit.scale import Scale
 from core.edit.together import Laid, OneFace, Together
+from core.edit.variant import Variant
 from core.expressions import NEUTRAL, Strength
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +23,8 @@ from core.edit.models import Models
 from core.edit.scale import Pull, Scale
 from core.edit.seen import check_mouth
 from core.edit.trials import SCORE_SIDE, Trials
-from core.errors import FaceBarred, FaceLost, LooksYoung, NoFaceDrawn, NoSuchFace, ResultError
+from core.edit.variant import Variant
+from core.errors import FaceBarred, FaceLost, LooksYoung, NoFaceDrawn, NoSuchFace
 from core.expressions import NEUTRAL, Expression, Parts, Strength, default
 from core.faces import Aligned, Face, Photo, align, check_size, ffhq_matrix, load_photo
 from core.fast.preview import FEATURE_SIDE
@@ -37,31 +38,6 @@ from core.reach.ease import lift_of, own_step, reach_of
 
 _LOOKS = "parts, all faces, uncovered"  # how the gates check; a face kept under another method is checked again
 _BESIDE = ", beside one refused"  # noted of a face that passed, of a photo that shows another that did not
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One picture of a face at one strength of an expression."""
-
-    expression: Expression
-    asked: Strength
-    strength: float  # a number in place of "neutral", else as asked
-    step: float  # the step along the expression's direction, in its own length
-    pixels: np.ndarray  # uint8 [R, R, 3]
-    score: float  # of the expression in the picture, 0..1; nan where the landmarker sees no face in it
-    lips_anew: bool = False  # laid into its photo in the second way: see `Original.edit`
-    told: ResultError | None = None  # why the picture must not be shown; None if it is good, or was not judged
-    pull: Pull = ()  # added to the step; see `core.reach.maps`
-
-    @property
-    def untouched(self) -> bool:
-        """Whether this is the face without any edit."""
-        return self.step == 0 and not any(self.pull)
-
-    @property
-    def label(self) -> str:
-        """A short name for files and captions: "neutral" or, for example, "smile +1.5"."""
-        return NEUTRAL if self.asked == NEUTRAL else f"{self.expression.name} {self.strength:+g}"
 
 
 class Editor:
@@ -263,7 +239,8 @@ class Editor:
             edited, parts = self.edited(original, variant), self.parts(variant.expression, variant.pull)
             pixels = original.edit(edited, parts, onto, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points) if judge else None
-        return replace(variant, pixels=pixels, score=float("nan") if face is None else variant.expression.of(face.blendshapes))
+        score = float("nan") if face is None else variant.expression.of(face.blendshapes)
+        return replace(variant, pixels=pixels, score=score, drawn=variant.own)
 
     def judged(self, original: Original, variant: Variant, before: float) -> Variant:
         """Put the variant into the photo and measure the result; if that is doubtful, try a second way and keep the better one.
@@ -288,20 +265,6 @@ class Editor:
         laid, known = self.measured(original, variant, self.edited(original, variant))
         return replace(laid, told=verdict(known, variant.expression, variant.strength, before))
 
-    def laid_on(
-        self, original: Original, drawn: Variant, before: float, onto: np.ndarray | None
-    ) -> tuple[Variant, np.ndarray | None]:
-        """Lay a drawn face into its photo, judge it (see `judged`) and, if it is good, lay it into `onto` too.
-
-        `before`: the score of the face in the photo, 0..1. `onto`: the photo with other faces edited so far, uint8 [H, W, 3];
-        None for the photo as it is. Returns the judged variant, whose `told` says why it is no good, and the picture of
-        several: `onto` itself if it is no good. Raises FaceLost.
-        """
-        alone = self.judged(original, drawn, before)
-        if alone.told is not None:
-            return alone, onto
-        return alone, self.into_photo(original, replace(drawn, lips_anew=alone.lips_anew), onto, judge=False).pixels
-
     def measured(
         self, original: Original, variant: Variant, edited: Rendered, pixels: np.ndarray | None = None
     ) -> tuple[Variant, Measured | None]:
@@ -310,15 +273,15 @@ class Editor:
         pixels = original.edit(edited, parts, lips_anew=variant.lips_anew) if pixels is None else pixels
         face = self.models.finder.beside(pixels, original.points)
         if face is None:
-            return replace(variant, pixels=pixels, score=float("nan")), None
+            return replace(variant, pixels=pixels, score=float("nan"), drawn=variant.own), None
         lips = original.meant(edited, parts), face.landmarks.astype(np.float64)
         score = expression.of(face.blendshapes)
-        measured = self._judge.measure(self.models.features, original, variant.pixels, pixels, lips, score)
-        return replace(variant, pixels=pixels, score=score), measured
+        measured = self._judge.measure(self.models.features, original, variant.own, pixels, lips, score)
+        return replace(variant, pixels=pixels, score=score, drawn=variant.own), measured
 
     def edited(self, original: Original, variant: Variant) -> Rendered:
         """Find the face in the picture that the generator drew of a variant. Raises FaceLost."""
-        return self.landmarked(variant.pixels, variant.strength, original.reconstructed.landmarks)
+        return self.landmarked(variant.own, variant.strength, original.reconstructed.landmarks)
 
     def landmarked(self, picture: np.ndarray, strength: float, near: np.ndarray | None = None) -> Rendered:
         """Find the face in a picture of the generator, uint8 [R, R, 3].

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.composite import Original
-from core.edit.editor import Variant
 from core.edit.following import Track, follow, smoothed
 from core.edit.found import Found
 from core.edit.photo_editor import KnownFace, PhotoEditor
 from core.edit.scale import Pull, Scale
+from core.edit.variant import Variant
 from core.errors import (
     EgaoError,
     FaceLost,

@@ -63,24 +63,23 @@ class Moving(Together):
         if one.strength == 0:
             self.laid.append(Laid(one.face, 0.0))
             return
-        placed, face, expression, scale = self._prepared(one, found)
-        editor = self._photos.editor
-        (peak,) = editor.variants(face.latent, [one.strength], expression, scale, judge=False)
-        alone = editor.judged(placed.original, peak, scale.score(0.0))
-        if alone.told is not None:
-            self.laid.append(Laid(face, peak.strength, alone.told))
+        placed, face = self._prepared(one, found)
+        photos, original = self._photos, placed.original
+        (peak,) = photos.pictures(face, [one.strength], self._expression, original)
+        if peak.told is not None:
+            self.laid.append(Laid(face, peak.strength, peak.told))
             return
-        start = peak.strength if still else min(max(self._low, scale.neutral), peak.strength)
-        if expression.variation is not None:
+        start = peak.strength if still else min(max(self._low, photos.scale(face, peak.expression).neutral), peak.strength)
+        if peak.expression.variation is not None:
             start = max(start, 0.0)  # below, there is nothing of a variation
         before, after = self._frames or [self.photo.pixels] * self._count, []
         for strength, frame in zip(np.linspace(start, peak.strength, self._count), before, strict=True):
-            if float(strength) == peak.strength:
-                drawn = peak
-            else:
-                (drawn,) = editor.variants(face.latent, [float(strength)], expression, scale, judge=False)
-            laid = editor.into_photo(placed.original, replace(drawn, lips_anew=alone.lips_anew), frame, judge=False)
-            after.append(laid.pixels)
+            drawn = peak
+            if float(strength) != peak.strength:
+                (drawn,) = photos.pictures(face, [float(strength)], peak.expression)
+            laid = photos.add(original, replace(drawn, lips_anew=peak.lips_anew), frame)
+            assert laid is not None, "a frame was given"
+            after.append(laid)
             yield len(after)
         self._frames = after
         self.laid.append(Laid(face, peak.strength))

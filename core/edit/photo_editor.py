@@ -1,4 +1,4 @@
-"""The steps from a photo to its edits, for the command line and for workers: faces, a latent, its scale, the pictures.
+"""The steps from a photo to its edits, one way for all who ask: the command line, the page of `egao play`, and workers.
 
     editor = PhotoEditor(Editor(models))
     photo, found = editor.look(file, face=0)
@@ -6,6 +6,7 @@
     face = editor.learn(KnownFace.of(begun.projecting.latent), expression, begun.aligned.image, found)
     place, face = editor.place(file, 0, face)
     pictures = editor.pictures(face, [NEUTRAL, 1.0], expression, place.original)
+    whole = editor.add(place.original, pictures[1], whole)   # with the faces that were edited before
 
 All that a `KnownFace` holds beside its latent is plain data: whoever stores faces stores it too and passes it in again, so
 that nothing is measured or looked for twice. What the edits of one photo share is kept for the next call.
@@ -16,17 +17,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Self
 
 import numpy as np
 
-from core.composite import Original
-from core.edit.editor import Editor, Variant
+from core.composite import Original, Rendered
+from core.edit.editor import Editor
 from core.edit.found import Found
 from core.edit.scale import Scale
+from core.edit.variant import Variant
 from core.errors import FaceLost
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Photo
@@ -144,11 +147,16 @@ class PhotoEditor:
             self._placed.popitem(last=False)
         return made, self.with_place(face, made)
 
-    def placed(self, photo: Photo, found: Found, face: KnownFace, shown: Photo) -> InPhoto:
-        """Prepare the edits of a face that was found in `photo`, for pictures as large as `shown`. Raises FaceLost."""
-        original = self.editor.original(photo, found, face.latent, shown)
-        drawn = original.reconstructed.landmarks.astype(np.float32)
-        return InPhoto(original, Found(found.landmarks, drawn, found.checked), shown)
+    def placed(
+        self, photo: Photo, found: Found, face: KnownFace, shown: Photo | None = None, drawn: Rendered | None = None
+    ) -> InPhoto:
+        """Prepare the edits of a face that was found in `photo`, for pictures as large as `shown`, or as the photo if it is None.
+
+        `drawn` is the face's reconstruction where it is known: see `Editor.original`. Raises as that does.
+        """
+        original = self.editor.original(photo, found, face.latent, shown, drawn)
+        points = original.reconstructed.landmarks.astype(np.float32)
+        return InPhoto(original, Found(found.landmarks, points, found.checked), shown or photo)
 
     @staticmethod
     def with_place(face: KnownFace, place: InPhoto) -> KnownFace:
@@ -163,33 +171,56 @@ class PhotoEditor:
         original: Original | None = None,
         *,
         judge: bool = True,
+        scale: Scale | None = None,
     ) -> list[Variant]:
         """Draw the face at each strength, in its photo if there is an `original`, else as the generator draws it.
 
-        In the photo the results are judged (see `Editor.judged`) unless `judge` is False, which saves time. Raises FaceLost.
+        In the photo the results are judged (see `Editor.judged`) unless `judge` is False, which saves time; strength 0 is the
+        photo itself. Of a variation (smile-closed) what takes the expression off is its main expression. `scale` gives strengths
+        another meaning than what was, or else is now, measured of the face. Without a judge scores are nan. Raises FaceLost.
         """
-        if expression.variation is None:
-            return self._pictures(face, asked, expression, original, judge=judge)
-        each = (self._pictures(face, [one], expression.at(one), original, judge=judge) for one in asked)
-        return [picture for (picture,) in each]
+        made = self.making(face, asked, expression, original, judge=judge, scale=scale)
+        return [one for one in made if one is not None]
 
-    def _pictures(
-        self, face: KnownFace, asked: Sequence[Strength], expression: Expression, original: Original | None, *, judge: bool
-    ) -> list[Variant]:
-        """Draw the face at each strength along the expression's own direction; else as `pictures`."""
-        scale = self.scale(face, expression)
-        if original is None:
-            return self.editor.variants(face.latent, asked, expression, scale, judge=False)
-        moved = [one for one in asked if one != 0]
-        drawn = iter(self.editor.variants(face.latent, moved, expression, scale, judge=False) if moved else ())
-        untouched = Variant(expression, 0.0, 0.0, 0.0, original.photo, float("nan"))
+    def making(
+        self,
+        face: KnownFace,
+        asked: Sequence[Strength],
+        expression: Expression,
+        original: Original | None = None,
+        *,
+        judge: bool = True,
+        scale: Scale | None = None,
+    ) -> Iterator[Variant | None]:
+        """Make `pictures` in parts: yield each when it is done, and None after a part of the work without one."""
+        for shown, some in groupby(asked, expression.at):
+            measured, strengths = scale or self.scale(face, shown), list(some)
+            moved = strengths if original is None else [one for one in strengths if one != 0]
+            drawn = self.editor.variants(face.latent, moved, shown, measured, judge=False) if moved else []
+            if original is None:
+                yield from drawn
+                continue
+            yield None
+            rest = iter(drawn)
+            for one in strengths:
+                if one == 0:
+                    yield Variant(shown, 0.0, 0.0, 0.0, original.photo, measured.score(0.0))
+                elif judge:
+                    yield self.editor.judged(original, next(rest), measured.score(0.0))
+                else:
+                    yield self.editor.into_photo(original, next(rest), judge=False)
 
-        def laid(variant: Variant) -> Variant:
-            if judge:
-                return self.editor.judged(original, variant, scale.score(0.0))
-            return self.editor.into_photo(original, variant, judge=False)
+    def add(self, original: Original, picture: Variant, onto: np.ndarray | None) -> np.ndarray | None:
+        """Lay a picture of `pictures` into its photo with other faces edited already: uint8 [H, W, 3].
 
-        return [untouched if one == 0 else laid(next(drawn)) for one in asked]
+        `onto` is the photo with these, or None for the photo as it is; it is not changed. One that must not be shown, or is no
+        edit, is not laid: then `onto` itself is returned. Raises FaceLost.
+        """
+        if picture.told is not None or picture.untouched:
+            return onto
+        if onto is None and picture.drawn is not None:
+            return picture.pixels  # it lies there already
+        return self.editor.into_photo(original, picture, onto, judge=False).pixels
 
     def scale(self, face: KnownFace, expression: Expression) -> Scale:
         """Return the scale that `learn` has measured, or measure it now."""

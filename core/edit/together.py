@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from core.edit.found import Found
-from core.edit.scale import Scale
 from core.errors import EgaoError, FaceBarred, FaceLost, MouthCut, MouthHidden, NoSuchFace
 from core.expressions import Expression, Strength
 from core.faces import Photo
@@ -100,18 +99,16 @@ class Together:
         found = self._found(one)
         if one.strength == 0:
             return Laid(one.face, 0.0)
-        placed, face, expression, scale = self._prepared(one, found)
-        editor = self._photos.editor
-        (drawn,) = editor.variants(face.latent, [one.strength], expression, scale, judge=False)
-        laid, self._pixels = editor.laid_on(placed.original, drawn, scale.score(0.0), self._pixels)
-        return Laid(face, drawn.strength, laid.told)
+        placed, face = self._prepared(one, found)
+        (laid,) = self._photos.pictures(face, [one.strength], self._expression, placed.original)
+        self._pixels = self._photos.add(placed.original, laid, self._pixels)
+        return Laid(face, laid.strength, laid.told)
 
-    def _prepared(self, one: OneFace, found: Found) -> tuple[InPhoto, KnownFace, Expression, Scale]:
-        """Prepare the edit of a face: its place in the photo, the face with all that was learned, what is drawn, its scale."""
+    def _prepared(self, one: OneFace, found: Found) -> tuple[InPhoto, KnownFace]:
+        """Prepare the edit of a face: its place in the photo, and the face with all that was learned."""
         photos = self._photos
         placed = photos.placed(self._whole, found, one.face, self.photo)
-        face, expression = photos.learn(photos.with_place(one.face, placed), self._expression), self._expression.at(one.strength)
-        return placed, face, expression, photos.scale(face, expression)
+        return placed, photos.learn(photos.with_place(one.face, placed), self._expression)
 
     @property
     def _whole(self) -> Photo:

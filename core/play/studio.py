@@ -110,8 +110,8 @@ class Studio:
         scale = self._photos.scale(known, wanted)
         yield Learning(_SCALED, 0.0)
         drawn = self._editor.landmarked(Editor.resized(self._editor.reconstructed(known.latent), quick.SIDE), 0.0)
-        original = self._editor.original(held.photo, self._found(held, number), known.latent, held.small, drawn)
-        made = quick.Quick(original, scale, wanted)
+        place = self._photos.placed(held.photo, self._found(held, number), known, held.small, drawn)
+        made = quick.Quick(place.original, scale, wanted)
         for index, _ in enumerate(made.draw(self._editor, known.latent)):
             yield Learning(_SCALED + (1 - _SCALED) * (index + 1) / len(quick.STRENGTHS), 0.0)
         held.quick[number, wanted.name] = made
@@ -164,29 +164,36 @@ class Studio:
 
         A face whose edit is not good enough stays as it was. Raises as `glance` does, and FaceLost.
         """
-        pixels = held.photo.pixels
+        pixels: NDArray[np.uint8] | None = None
         kept: list[Choice] = []
         verdicts: list[Verdict] = []
         for choice in choices:
-            variant, original = self._drawn(held, choice), self._original(held, choice.face)
-            yield None
-            verdict, judged = held.verdicts.get(choice), None
-            if verdict is None:
-                before = self._photos.scale(held.known[choice.face], variant.expression).score(0.0)
-                judged = self._editor.judged(original, variant, before)
-                verdict = held.verdicts[choice] = Verdict(judged.told, judged.lips_anew, before, judged.score)
+            if choice not in held.verdicts or held.verdicts[choice].told is None:
+                picture = yield from self._made(held, choice)
+                added = self._photos.add(self._original(held, choice.face), picture, pixels)
                 yield None
-            verdicts.append(verdict)
-            if verdict.told is None and not variant.untouched:
-                if judged is None or kept:
-                    way = replace(variant, lips_anew=verdict.lips_anew)
-                    judged = self._editor.into_photo(original, way, pixels, judge=False)
-                    yield None
-                pixels = judged.pixels
-                kept.append(choice)
+                if added is not pixels:
+                    pixels = added
+                    kept.append(choice)
+            verdicts.append(held.verdicts[choice])
         held.version += 1
-        held.result = Result(pixels, tuple(kept))
+        held.result = Result(held.photo.pixels if pixels is None else pixels, tuple(kept))
         yield Made(held.version, tuple(kept), tuple(verdicts))
+
+    def _made(self, held: Held, choice: Choice) -> Generator[None, None, Variant]:
+        """Make the picture of one choice and note its verdict; where that is known, only draw it, in the way that was better."""
+        face, expression, known = _known(held, choice.face), named(choice.expression), held.verdicts.get(choice)
+        if known is not None:
+            (drawn,) = self._photos.pictures(face, [choice.asked], expression)
+            yield None
+            return replace(drawn, lips_anew=known.lips_anew)
+        making = self._photos.making(face, [choice.asked], expression, self._original(held, choice.face))
+        while (made := next(making)) is None:
+            yield None
+        before = self._photos.scale(face, made.expression).score(0.0)
+        held.verdicts[choice] = Verdict(made.told, made.lips_anew, before, made.score)
+        yield None
+        return made
 
     def result_shown(self, held: Held) -> bytes:
         """Encode the result in the size in which a page shows it: JPEG."""
@@ -203,17 +210,10 @@ class Studio:
         label = result.choices[0].label if len(result.choices) == 1 else "edited"
         return content, f"{held.name}-{label}", own
 
-    def _drawn(self, held: Held, choice: Choice) -> Variant:
-        """Draw the face at the strength of a choice."""
-        known, expression = _known(held, choice.face), named(choice.expression)
-        scale = self._photos.scale(known, expression)
-        return self._editor.variants(known.latent, [choice.asked], expression, scale, judge=False)[0]
-
     def _original(self, held: Held, number: int) -> Original:
         """Return a face prepared for edits in its photo; it is prepared once."""
         if number not in held.originals:
-            latent = _known(held, number).latent
-            held.originals[number] = self._editor.original(held.photo, self._found(held, number), latent)
+            held.originals[number] = self._photos.placed(held.photo, self._found(held, number), _known(held, number)).original
         return held.originals[number]
 
     def _found(self, held: Held, number: int) -> Found:

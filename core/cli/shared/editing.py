@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from core.cli.shared.kept import KeptFace, KeptFaces
 from core.cli.shared.projecting import shown
 from core.cli.shared.written import Folder, kind_for
 from core.composite import Original
-from core.edit import Editor, PhotoEditor, Scale, Variant
+from core.edit import Editor, KnownFace, PhotoEditor, Scale, Variant
 from core.errors import BadOption
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo
-from core.generator.latent import Latent
 from core.latents import to_npz
-from core.pictures import SUFFIXES, PictureKind, animate, contact_sheet, encode
+from core.pictures import SUFFIXES, PictureKind, Source, animate, contact_sheet, encode
 
 SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
 SWEEP_SIDE = 512  # pixels
@@ -71,10 +70,8 @@ class Bench:
         edit = _Edit(self, task, photo, kind, self.folder.stem(file), together={} if len(chosen) > 1 and not task.crop else None)
         edit.check(chosen)
         reports = [edit.face(one) for one in chosen]
-        files = {name: str(self.folder.write(f"{edit.stem}-all-{name}", all_of, kind, photo))
-                 for name, all_of in (edit.together or {}).items()}  # fmt: skip
         return {
-            "photo": str(file), "faces_in_photo": len(found), "faces": reports, "together": files,
+            "photo": str(file), "faces_in_photo": len(found), "faces": reports, "together": edit.write_together(),
             "left_out": list(photo.left_out),
         }  # fmt: skip
 
@@ -99,17 +96,29 @@ def _prominence(face: Face, photo: Photo) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Edit:
-    """The edit of one photo. `together` collects, by label, the photo with all chosen faces edited; None for a single face."""
+    """The edit of one photo.
+
+    `together` collects, by label, the photo with all chosen faces edited, None while no face is; it is None for a single face.
+    """
 
     bench: Bench
     task: Task
     photo: Photo
     kind: PictureKind
     stem: str
-    together: dict[str, np.ndarray] | None
+    together: dict[str, np.ndarray | None] | None
 
     def _name(self, face: Face, what: str) -> str:
         return f"{self.stem}-face{face.index + 1}-{what}"
+
+    def _write(self, name: str, pixels: np.ndarray | None) -> Path:
+        """Write the photo with these pixels, or (None) as it is, which is then no edit."""
+        source: Source = "photo" if pixels is None else "edited"
+        return self.bench.folder.write(name, self.photo.pixels if pixels is None else pixels, self.kind, self.photo, source)
+
+    def write_together(self) -> dict[str, str]:
+        """Write the pictures with all faces, if several are edited: the files by their labels."""
+        return {name: str(self._write(f"{self.stem}-all-{name}", one)) for name, one in (self.together or {}).items()}
 
     def check(self, faces: Sequence[Face]) -> None:
         """Check, before any work, that no picture would overwrite a file. Raises WouldOverwrite."""
@@ -137,36 +146,50 @@ class _Edit:
 
     def _drawn(self, face: Face, aligned: Aligned, kept: KeptFace, seconds: dict[str, float]) -> dict[str, Any]:
         """Draw the edits of a face whose latent is known, judge and write them; `seconds` of what came before. As `face`."""
-        basic, task, folder = self.bench.editor.editor, self.task, self.bench.folder
-        began, latent = time.perf_counter(), kept.face.latent
-        picture = basic.reconstructed(latent)
-        projected = basic.face_in(picture) if basic.models.draws_faces else None
-        crop = task.crop or projected is None
+        photos, editor, folder = self.bench.editor, self.bench.editor.editor, self.bench.folder
+        task, began, picture = self.task, time.perf_counter(), editor.reconstructed(kept.face.latent)
+        projected = editor.face_in(picture) if editor.models.draws_faces else None
+        crop, plain = task.crop or projected is None, Scale.plain(task.expression.calibration) if projected is None else None
         seconds["render"] = time.perf_counter() - began
-        if projected is None:
-            scale = Scale.plain(task.expression.calibration)
-        else:
+        if plain is None:
             kept = self.bench.faces.learn(kept, task.expression, aligned.image)
-            scale = self.bench.editor.scale(kept.face, task.expression)
         seconds |= kept.seconds
-        began = time.perf_counter()
-        drawn = variants = basic.variants(latent, task.strengths, task.expression, scale)
-        if projected is not None and not crop:
-            original = basic.original(self.photo, basic.found(face), latent, drawn=projected)
-            variants = self._into_photo(original, drawn, scale.score(0.0))
+        began, before = time.perf_counter(), editor.score(aligned.image, task.expression)
+        original = None if crop else photos.placed(self.photo, editor.found(face), kept.face, drawn=projected).original
+        variants = photos.pictures(kept.face, task.strengths, task.expression, original, scale=plain)
+        if original is None:
+            variants = [replace(one, score=editor.score(one.pixels, one.expression)) for one in variants]
+        else:
+            self._add(original, variants)
         seconds["render"] += time.perf_counter() - began
-        within = None if crop else self.photo
-        files = [None if one.told else folder.write(self._name(face, _plain(one)), one.pixels, self.kind, within)
-                 for one in variants]  # fmt: skip
+        files = [self._write_variant(face, one, crop=crop) for one in variants]
         report = {
             "face": face.index + 1, "box": [round(edge, 1) for edge in face.box],
-            "latent": str(folder.put(self._name(face, "latent.npz"), to_npz(latent))), "stored": "project" not in kept.seconds,
-            "note": FACELESS if projected is None else None,
+            "latent": str(folder.put(self._name(face, "latent.npz"), to_npz(kept.face.latent))),
+            "stored": "project" not in kept.seconds, "note": FACELESS if projected is None else None,
             "seconds": {stage: round(duration, 2) for stage, duration in seconds.items()},
-            "sheet": str(folder.put(self._name(face, "sheet.png"), self._sheet(picture, variants, drawn, crop=crop))),
-            "variants": self._told(variants, files, basic.score(aligned.image, task.expression)),
+            "sheet": str(folder.put(self._name(face, "sheet.png"), self._sheet(picture, variants, crop=crop))),
+            "variants": self._told(variants, files, before),
         }  # fmt: skip
-        return report | ({"animations": self._animations(face, latent, scale, crop=crop)} if task.animation else {})
+        return report | ({"animations": self._animations(face, kept.face, plain, crop=crop)} if task.animation else {})
+
+    def _add(self, original: Original, variants: Sequence[Variant]) -> None:
+        """Lay the good ones of a face's edits into the pictures of all faces too, if several are edited."""
+        if self.together is None:
+            return
+        for one in variants:
+            onto = self.together.get(label := _plain(one))
+            if one.told is None:
+                self.together[label] = self.bench.editor.add(original, one, onto)
+
+    def _write_variant(self, face: Face, one: Variant, *, crop: bool) -> Path | None:
+        """Write one edit; None for one that is no good."""
+        if one.told is not None:
+            return None
+        name = self._name(face, _plain(one))
+        if crop:
+            return self.bench.folder.write(name, one.pixels, self.kind)
+        return self._write(name, None if one.untouched else one.pixels)
 
     def _told(self, variants: Sequence[Variant], files: Sequence[Path | None], before: float) -> list[dict[str, Any]]:
         name = self.task.expression.name
@@ -177,26 +200,13 @@ class _Edit:
             for one, file in zip(variants, files, strict=True)
         ]  # fmt: skip
 
-    def _into_photo(self, original: Original, drawn: list[Variant], before: float) -> list[Variant]:
-        """Put each variant into the photo and judge it; the good ones are also added to `together`."""
-        editor, judged = self.bench.editor.editor, []
-        for one in drawn:
-            if self.together is None:
-                judged.append(editor.judged(original, one, before))
-                continue
-            laid, together = editor.laid_on(original, one, before, self.together.get(_plain(one)))
-            judged.append(laid)
-            if together is not None:
-                self.together[_plain(one)] = together
-        return judged
-
-    def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], drawn: Sequence[Variant], *, crop: bool) -> bytes:
+    def _sheet(self, projected: np.ndarray, variants: Sequence[Variant], *, crop: bool) -> bytes:
         """Lay out a sheet: the photo and its good edits in the upper row, the generator's pictures of them in the lower. PNG."""
         above, below = [("photo", self._shown(self.photo.pixels))], [("projected", projected)]
-        for laid, one in zip(variants, drawn, strict=True):
-            if laid.told is None:
-                above.append((laid.label, laid.pixels if crop else self._shown(laid.pixels)))
-                below.append((one.label, one.pixels))
+        for one in variants:
+            if one.told is None:
+                above.append((one.label, one.pixels if crop else self._shown(one.pixels)))
+                below.append((one.label, projected if one.untouched else one.own))
         return encode(contact_sheet([above, below], SHEET_SIDE), "png")
 
     def _shown(self, pixels: np.ndarray) -> np.ndarray:
@@ -204,19 +214,17 @@ class _Edit:
         small = Photo(pixels, "", self.photo.manner).at_most(SHEET_SIDE)
         return small.srgb
 
-    def _animations(self, face: Face, latent: Latent, scale: Scale, *, crop: bool) -> list[str]:
-        """Write a sweep over the strengths as WebP and GIF: in the photo made smaller, or of the face alone with --crop."""
-        basic, task = self.bench.editor.editor, self.task
-        drawn = basic.variants(latent, [float(one) for one in SWEEP], task.expression, scale, judge=False)
-        frames = []
-        with shown(self.bench.bars, "frames of the sweep", len(drawn)) as count:
-            small = self.photo.at_most(SWEEP_SIDE)
-            original = None if crop else basic.original(self.photo, basic.found(face), latent, small)
-            for one in drawn:
-                if original is None:
-                    frames.append(basic.resized(one.pixels, SWEEP_SIDE))
-                else:
-                    frames.append(small.in_srgb(basic.into_photo(original, one, judge=False).pixels))
+    def _animations(self, face: Face, known: KnownFace, scale: Scale | None, *, crop: bool) -> list[str]:
+        """Write a sweep over the strengths as WebP and GIF: in the photo made smaller, or of the face alone with --crop.
+
+        `scale` is as for `PhotoEditor.pictures`.
+        """
+        photos, frames, small = self.bench.editor, [], self.photo.at_most(SWEEP_SIDE)
+        with shown(self.bench.bars, "frames of the sweep", len(SWEEP)) as count:
+            original = None if crop else photos.placed(self.photo, photos.editor.found(face), known, small).original
+            for strength in SWEEP:
+                (one,) = photos.pictures(known, [float(strength)], self.task.expression, original, judge=False, scale=scale)
+                frames.append(photos.editor.resized(one.pixels, SWEEP_SIDE) if crop else small.in_srgb(one.pixels))
                 count()
         files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]
         signs = self.bench.folder.credentials

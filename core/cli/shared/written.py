@@ -13,7 +13,7 @@ from core.cli.shared.folder import make_folder
 from core.errors import BadOption, WouldOverwrite
 from core.faces import Photo
 from core.photo_names import is_photo_name
-from core.pictures import SUFFIXES, Credentials, PictureKind, encode
+from core.pictures import SUFFIXES, Credentials, PictureKind, Source, encode
 
 OWN: Final = "own"  # the kind that the photo is of
 
@@ -91,12 +91,14 @@ class Folder:
         file.write_bytes(content)
         return file
 
-    def write(self, name: str, pixels: np.ndarray, kind: PictureKind, photo: Photo | None = None) -> Path:
+    def write(
+        self, name: str, pixels: np.ndarray, kind: PictureKind, photo: Photo | None = None, source: Source = "edited"
+    ) -> Path:
         """Encode a picture into the folder and return its path. With the `photo`, its colours and transparency are kept."""
         file = self.out / f"{name}.{SUFFIXES[kind]}"
         whole = pixels if photo is None else photo.finished(pixels)
         manner = None if photo is None else photo.manner
-        file.write_bytes(encode(whole, kind, manner=manner, credentials=self.credentials))
+        file.write_bytes(encode(whole, kind, source=source, manner=manner, credentials=self.credentials))
         return file
 
 

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.composite.motion import mouth_gap
-from core.edit import NEUTRAL, Editor, Models
-from core.edit.editor import Variant
+from core.edit import NEUTRAL, Editor, Models, Variant
 from core.edit.photo_editor import KnownFace, PhotoEditor
 from core.edit.trials import Trials
 from core.errors import BadSetting

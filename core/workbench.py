@@ -175,7 +175,7 @@ class EditorWorkbench:
             placed, face = photos.place(request.photo, request.face, face, side, alone=request.alone)
         except PhotoRefused:  # which was kept when other checks held, so it isn't true that nothing was
             raise FaceRefused from None
-        return photos.learn(face, expression), placed, expression
+        return photos.learn_in(face, expression, placed.found, lambda: photos.editor.load(request.photo)), placed, expression
 
     def animate(self, request: Animate) -> Iterator[Progress | Animated]:
         photos = self.with_generator(request.generator)

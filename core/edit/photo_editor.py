@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -128,6 +128,15 @@ class PhotoEditor:
                 found = self.editor.found(found, face.latent)
             learned = replace(learned, found=found.dump())
         return replace(face, learned=learned)
+
+    def learn_in(self, face: KnownFace, expression: Expression, found: Found, photo: Callable[[], Photo]) -> KnownFace:
+        """Return the face with its scale for the expression, measured in its photo, as `begin` and `learn` would.
+
+        The whole `photo`, in which it was `found`, is asked for only if there is something to measure.
+        """
+        both = (expression, expression.at(NEUTRAL))
+        measured = all(face.learned.scale(one.name, self._moved_by(one)) is not None for one in both)
+        return self.learn(face, expression, None if measured else self.editor.align(photo(), found).image)
 
     def place(
         self, photo: bytes, number: int, face: KnownFace, side: int | None = None, *, alone: bool = False

@@ -108,7 +108,7 @@ class Together:
         """Prepare the edit of a face: its place in the photo, and the face with all that was learned."""
         photos = self._photos
         placed = photos.placed(self._whole, found, one.face, self.photo)
-        return placed, photos.learn(photos.with_place(one.face, placed), self._expression)
+        return placed, photos.learn_in(photos.with_place(one.face, placed), self._expression, found, lambda: self._whole)
 
     @property
     def _whole(self) -> Photo:

@@ -23,6 +23,7 @@ from core.pull import pull
 from core.settings import Settings
 from core.weights.manifest import load_manifest
 from tests.bot.kit import World, running
+from tests.drawn_once import each_once
 
 Network = TypeVar("Network")
 
@@ -75,6 +76,13 @@ def _each_once(load: Callable[[Path], Network]) -> Callable[[Path], Network]:
         return loaded[key]
 
     return once
+
+
+@pytest.fixture(scope="module")
+def _drawn_once() -> Iterator[None]:
+    """Have the real generator draw each latent once: for files whose tests draw the same faces and prove something else."""
+    with each_once():
+        yield
 
 
 @pytest.fixture(scope="session")

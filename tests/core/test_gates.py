@@ -35,7 +35,7 @@ from core.workbench import EditorWorkbench, create
 from tests.core.gates_kit import ADULTS, CHILDREN, People, each_look_once, looked, png, skin_tones, smaller, with_settings
 from tests.core.occlusion.things import before
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_drawn_once")]
 
 PARTS = core.gates._PARTS
 

@@ -21,7 +21,7 @@ from core.faces import Aligned, Face, FaceFinder, align
 from core.generator import Generator, seed_w
 from core.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_drawn_once")]
 
 Pixels = NDArray[np.uint8]
 PARTS = load("smile").parts

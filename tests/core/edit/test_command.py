@@ -21,6 +21,8 @@ from core.faces import Face, Photo, load_photo
 from core.settings import Settings
 from tests.core.faces.hostile import heic
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 Run = Callable[..., Result]
 FORMATS = ("cut.png", "swap.webp", "phone.heic")  # one has alpha, one a profile of its own, one is what phones make
 

@@ -19,6 +19,8 @@ from core.expressions import Expression, default
 from core.generator import Generator, seed_w
 from core.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SMILE = default()
 BY = SMILE.calibration
 HELD_OUT = (5000, 5007, 5021)  # of no set that anything is learned from

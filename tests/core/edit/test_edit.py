@@ -29,6 +29,8 @@ from core.learned import Learned
 from core.settings import Settings
 from core.workbench import EditorWorkbench
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SMILE = load("smile")
 BY = SMILE.calibration
 HAPPY, SOBER = 5003, 5012  # seeds at truncation 0.7: smile scores 0.69 and 0.00

@@ -24,6 +24,8 @@ from core.faces import Face, FaceFinder, Film, Photo, load_film
 from core.faces.align import EYE_LEFT, EYE_RIGHT, MOUTH_LEFT, MOUTH_RIGHT
 from core.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SIDE = 200
 
 

@@ -15,6 +15,8 @@ from core.expressions import load
 from core.faces import Photo
 from core.generator import seed_w
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SMILE = load("smile")
 WHOLE = Measured(strange=0.2, slip=0.004, gap=0.0, pixels=300.0, misfit=0.005, score=0.8)
 

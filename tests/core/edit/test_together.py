@@ -35,6 +35,8 @@ from core.rendering import Renderer
 from core.settings import Settings
 from core.workbench import EditorWorkbench
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SEEDS = (5012, 5003)
 SIDE = 256  # pixels of each face's place in the photo
 

@@ -18,6 +18,8 @@ from core.expressions import Strength, default, load, names, names_with_variatio
 from core.generator import seed_w
 from core.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 HIDDEN = load(variations(default().name)["hidden"])
 AT_REST, OPEN = 5012, 5003  # seeds at truncation 0.7: smile scores 0.00 and 0.69
 

@@ -22,6 +22,8 @@ from core.play.studio import Learned, Learning
 from core.play.tabs import MOST_PHOTOS
 from tests.core.play.kit import Counting, Page, choice, opened, until
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 Known = tuple[Held, list[Learning | Learned]]
 
 

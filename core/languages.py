@@ -26,7 +26,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import Translations
 
-from core.error import EgaoError, fill
+from core.errors import EgaoError
+from core.errors.base import fill
 
 ENGLISH: Final = "en"
 AUTO: Final = "auto"  # says nothing: each member's own

@@ -7,7 +7,7 @@ from typing import Final
 
 from core.languages import Plural, Sentence
 
-# Keyed by EgaoError.code: sentences of core/errors.py that count something, or seconds: with the time as people say it.
+# Keyed by EgaoError.code: sentences of core/errors that count something, or seconds: with the time as people say it.
 ERRORS: Final[dict[str, Sentence]] = {
     "QuotaSpent": Plural(
         "limit",

@@ -18,8 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 from bot.text.command_names import ANOTHER, CONTEXT, OWN, SEVERAL, WHICH
 from bot.text.english import ERRORS, TEXT
-from core.error import EgaoError
-from core.errors import Reason
+from core.errors import EgaoError, Reason
 from core.expressions import load, names
 from core.languages import ENGLISH, SUFFIX, Sentence, chain
 from core.languages import names as languages

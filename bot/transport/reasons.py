@@ -11,8 +11,8 @@ import re
 from typing import Final
 
 from bot.text.refusals import Refused
-from core.error import Fact
 from core.errors import EgaoError, Reason
+from core.errors.base import Fact
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from aiohttp import web
 from babel.messages.extract import extract_javascript
 
-from core.error import EgaoError
+from core.errors import EgaoError
 from core.languages import ENGLISH, known, told, translation
 from core.play import refusal
 from core.play.refusal import Refusal

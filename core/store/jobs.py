@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 import sqlite_utils
 
-from core.error import Fact
 from core.errors import Blocked, StoreDamaged
+from core.errors.base import Fact
 from core.store.database import Database, insert, next_id
 from core.store.guilds import GuildSettings, retention_seconds
 from core.store.job import STATES, Ending, Job, Recovered, State

@@ -38,8 +38,8 @@ LONG = pytest.mark.long  # another way to break a contract of which one is tried
     ("file", "line", "contract"),
     [
         ("bot/__init__.py", "import cogs.me", "cogs call the bot"),
-        pytest.param("core/errors.py", "def f():\n    import discord.abc", "core knows nothing of Discord", marks=LONG),
-        ("core/errors.py", "from bot import command", "core knows nothing of Discord"),
+        pytest.param("core/errors/__init__.py", "def f():\n    import discord.abc", "core knows nothing of Discord", marks=LONG),
+        ("core/errors/__init__.py", "from bot import command", "core knows nothing of Discord"),
         ("cogs/me.py", "from numpy import array", "no image or tensor code"),
         pytest.param("bot/command.py", "import torch.nn", "no image or tensor code", marks=LONG),
         ("core/composite/mask.py", "from ..edit import editor", "core's layers"),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from core.error import Fact
 from core.errors import EgaoError, revive
+from core.errors.base import Fact
 from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, register
 from core.executor.kinds.render import PictureKind
 from core.expressions import Strength

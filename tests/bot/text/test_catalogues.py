@@ -20,7 +20,7 @@ from bot.text import english, gather
 from bot.text.privacy import privacy
 from bot.text.speaker import Speaker
 from core import languages
-from core.error import EgaoError
+from core.errors import EgaoError
 from core.expressions import default
 from core.languages import ENGLISH, Plural, Sentence, chain, names, translation
 from core.store import GuildSettings

@@ -15,8 +15,7 @@ from bot.ui.exact import exact_form
 from bot.ui.group_pages import EVERYBODY, GroupShown, OneShown, PhotoShown, group_copy, group_result
 from bot.ui.pages import Attached, Page, Shown, choose_face, notice, picture, result, working
 from bot.ui.photo_form import photo_form
-from core.error import EgaoError
-from core.errors import NotWhole, PhotoError, ResultError
+from core.errors import EgaoError, NotWhole, PhotoError, ResultError
 from core.executor import FoundFace, Progress
 from core.executor.kinds.together import MOST
 from core.expressions import default

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from core.error import EgaoError
+from core.errors.base import EgaoError
 
 
 class Reason(StrEnum):

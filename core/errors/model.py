@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.error import EgaoError
+from core.errors.base import EgaoError
 
 
 class WeightsError(EgaoError):

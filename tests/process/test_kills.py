@@ -11,7 +11,7 @@ from tests.discord.trial import Trial, moments, trial
 
 pytestmark = pytest.mark.slow
 
-SHORT, FULL = 3, 40  # kills
+SHORT, FULL = 2, 40  # kills
 
 
 async def _until_moment(made: Trial, kind: str, much: int) -> None:

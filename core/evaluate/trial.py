@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.composite import Original
-from core.edit import Editor, Variant
+from core.edit import Editor, KnownFace, PhotoEditor, Variant
 from core.edit.judge import verdict
 from core.errors import FaceLost, NotWhole
 from core.evaluate.glasses import changed
@@ -20,7 +20,7 @@ from core.evaluate.seam import outside, seam
 from core.evaluate.spoiled import spoil
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo, align
-from core.generator.latent import AnyLatent
+from core.generator.latent import AnyLatent, latent_of
 
 Surface = Literal["crop", "photo"]
 CROP: Final = "crop"  # the generator's aligned picture
@@ -96,7 +96,7 @@ class Trial:
 
         With `spoils`, good edits in photos are spoiled too, and shown to the product's judge.
         """
-        self.editor, self.looker, self.surfaces, self.spoils = editor, looker, surfaces, spoils
+        self.editor, self.photos, self.looker, self.surfaces, self.spoils = editor, PhotoEditor(editor), looker, surfaces, spoils
         self.asked: tuple[Strength, ...] = (*strengths, NEUTRAL)
 
     def run(self, subject: Subject, expression: Expression) -> Iterator[Row]:
@@ -107,14 +107,15 @@ class Trial:
         asked = [one for one in self.asked if expression.at(one) is expression]
         before = self.looker.look(subject.aligned.image)
         began = time.perf_counter()
-        scale = self.editor.scale(subject.ws, expression, subject.aligned.image)
-        variants = self.editor.variants(subject.ws, asked, expression, scale, judge=False)
+        face = self.photos.learn(KnownFace.of(latent_of(subject.ws)), expression, subject.aligned.image)
+        variants = self.photos.pictures(face, asked, expression)
         drawing = (time.perf_counter() - began) / len(variants)
         if CROP in self.surfaces:
             for variant in variants:
                 yield self._judged(subject, CROP, before, variant, variant.pixels, drawing)
         if PHOTO in self.surfaces:
-            yield from self._in_photo(subject, before, variants, drawing, scale.score(0.0))
+            score = self.photos.scale(face, expression).score(0.0)
+            yield from self._in_photo(subject, before, variants, drawing, score)
 
     def _in_photo(
         self, subject: Subject, before: Look, variants: Sequence[Variant], drawing: float, score: float

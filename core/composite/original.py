@@ -63,7 +63,7 @@ class Original:
         """
         assert photo.dtype == np.uint8
         assert photo.ndim == 3
-        self.photo, self.matrix, self.things, self._encoded = photo, matrix, things, encoded
+        self.photo, self.matrix, self.things, self.encoded = photo, matrix, things, encoded
         self.reconstructed = replace(reconstructed, pixels=encoded(reconstructed.pixels))
         self.points: Points = np.asarray(landmarks, dtype=np.float64)
         self.size = face_size(self.points)
@@ -100,7 +100,7 @@ class Original:
         edited.
         """
         result = (self.photo if onto is None else onto).copy()
-        made = _Edit(self, replace(edited, pixels=self._encoded(edited.pixels)), parts, lips_anew=lips_anew)
+        made = _Edit(self, replace(edited, pixels=self.encoded(edited.pixels)), parts, lips_anew=lips_anew)
         x0, y0, x1, y1 = made.window
         if min(x1 - x0, y1 - y0) >= _SMALLEST:
             pixels, changed = made.pixels()

@@ -114,7 +114,8 @@ class Judge:
         )
         misfit = np.linalg.norm(own - drawn_own, axis=1).mean() / original.size
         wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
-        strange, usual = _strange(features, original, drawn, result, meant), self._usual.get(original, 0.0)
+        strange = _strange(features, original, original.encoded(drawn), result, meant)  # both in the photo's own colours
+        usual = self._usual.get(original, 0.0)
         return Measured(strange, float(slip), gap, original.size, float(misfit), score, wider, usual)
 
 

@@ -62,6 +62,22 @@ def test_torn_lips_are_told(editor: Editor, edit: tuple[Original, Variant], monk
     assert "+1" in str(judged.told)
 
 
+def test_a_mouth_is_compared_in_the_photos_own_colours(editor: Editor, edit: tuple[Original, Variant]) -> None:
+    original, variant = edit
+
+    def swapped(pixels: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(pixels[..., [1, 0, 2]])  # as a photo whose profile exchanges red and green holds them
+
+    drawn = original.reconstructed
+    other = Original(swapped(original.photo), original.matrix, original.points, drawn, original.things, swapped)
+    strange = []
+    for one in (original, other):
+        _, measured = editor.measured(one, variant, editor.edited(one, variant))
+        assert measured is not None
+        strange.append(measured.strange)
+    assert strange[1] == pytest.approx(strange[0], abs=0.05)
+
+
 def test_what_is_whole_and_what_is_not() -> None:
     assert verdict(WHOLE, SMILE, 1.0, 0.0) is None
     for broken in (replace(WHOLE, slip=0.015), replace(WHOLE, gap=0.08), replace(WHOLE, misfit=0.03), None):

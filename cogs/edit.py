@@ -37,7 +37,7 @@ Command = app_commands.Command[Any, ..., None]
 PHOTO = "A new photo; without one, your latest face is used"
 FACE = "Which face: its number in the photo, or one of your kept faces"
 WHO_SEES = "Who sees the result"
-TEETH = "Hidden: with the lips closed; as it comes, if you don't say"
+TEETH = "Hidden: with the lips closed; shown: teeth are seen; as it comes, if you don't say"
 
 
 @dataclass(frozen=True)

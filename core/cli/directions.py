@@ -18,7 +18,7 @@ from core.cli.shared.folder import make_folder
 from core.cli.shared.generator import ClassOption, GeneratorOption, generator_of, settings_for
 from core.device import use_threads
 from core.directions import Direction, load_direction, names, save_direction
-from core.directions.direction import fitted_folder
+from core.directions.direction import fitted_folder, held_out
 from core.directions.effect import Bench
 from core.emotion import EmotionClassifier
 from core.errors import BadSeeds, ExtraMissing, NoSuchDirection, PartMissing, WeightsMissing
@@ -49,8 +49,7 @@ def list_directions(named: GeneratorOption = None) -> None:
         table.add_column(heading)
     for name in names(settings):
         about = load_direction(name, settings).provenance
-        test = about["test"]
-        accuracy = f"{test['share']:.1%} ({test['interval'][0]:.1%} - {test['interval'][1]:.1%})"
+        accuracy = held_out(about)
         styles = "{sides[0]}-{sides[1]} px, x{weight}".format_map(about) if "sides" in about else "all"
         table.add_row(name, about["method"], about["task"], accuracy, f"{about['unit']:.2f}", styles)
     Console().print(table)
@@ -78,6 +77,7 @@ def fit_directions(
     With --showing and --neutral they are learned from two sets of seeds that you name. Nothing is drawn or judged then, so
     this works for generators of anything.
     """
+    from core.directions.combine import combine
     from core.directions.fit import CLEAN, called, fit, fittable  # scikit-learn takes a second to load
     from core.directions.teach import fit_clean
 
@@ -96,12 +96,12 @@ def fit_directions(
     for name in method or (tuple(one for one in known if one != called(CLEAN, shown)) if showing else known):
         if name == called(CLEAN, shown):
             direction = fit_clean(seeds, generator, settings, say=typer.echo)
+        elif name == shown.move.direction and shown.move.sum:
+            direction = combine(seeds, generator, settings)
         else:
             direction = fit(seeds, name, generator, confident)
         path = save_direction(direction, out or fitted_folder(settings, generator))
-        test = direction.provenance["test"]
-        low, high = test["interval"]
-        typer.echo(f"{name}: {test['share']:.1%} of {test['of']} held out ({low:.1%} to {high:.1%}) -> {path}")
+        typer.echo(f"{name}: {held_out(direction.provenance)} held out -> {path}")
 
 
 def _seeds(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,13 @@ def save_direction(direction: Direction, folder: Path) -> Path:
     part.chmod(0o644)  # safetensors writes for the owner alone, but a direction is no secret
     part.replace(path)
     return path
+
+
+def held_out(provenance: Mapping[str, Any]) -> str:
+    """Say how many of the labelled seeds held out a direction tells apart; "-" for a sum of others, which tells nothing apart."""
+    if (test := provenance.get("test")) is None:
+        return "-"
+    return f"{test['share']:.1%} of {test['of']} ({test['interval'][0]:.1%} - {test['interval'][1]:.1%})"
 
 
 def fitted_folder(settings: Settings, whose: Named) -> Path:

@@ -69,7 +69,10 @@ CLEAN = "clean"
 
 
 def fittable(expression: Expression) -> tuple[str, ...]:
-    """List the names of all directions that can be learned for an expression: the last by `teach`, the others by `fit`."""
+    """List the names of all directions that can be learned for an expression: the last by `teach`, the others by `fit`.
+
+    The expression's own is made by `combine` if its file says so.
+    """
     return (*(called(method, expression) for method in METHODS), expression.move.direction, called(CLEAN, expression))
 
 

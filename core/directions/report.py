@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.table import Table
 
-from core.directions.direction import Direction, apply
+from core.directions.direction import Direction, apply, held_out
 from core.directions.effect import Bench, Subjects, effect, subjects
 from core.generator import seed_w
 from core.pictures import contact_sheet
@@ -98,14 +98,14 @@ def _learned(made: dict[str, Any]) -> Table:
     for column in ("direction", "from", "C", "shown / other", "validation", "held-out test (95 %)", "unit in w"):
         table.add_column(column)
     for row in made["directions"]:
-        test, c = row["test"], row["C"]
+        c = row["C"]
         table.add_row(
             row["name"],
             row["task"],
             "-" if c is None else f"{c:.2g}",
-            " / ".join(str(count) for count in row["fitted_on"].values()),
-            f"{row['validation']['share']:.1%}",
-            f"{test['share']:.1%} of {test['of']} ({test['interval'][0]:.1%} - {test['interval'][1]:.1%})",
+            " / ".join(str(count) for count in row.get("fitted_on", {}).values()) or "-",
+            f"{row['validation']['share']:.1%}" if "validation" in row else "-",
+            held_out(row),
             f"{row['unit']:.2f}",
         )
     return table

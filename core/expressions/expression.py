@@ -36,13 +36,14 @@ class Along(_Data):
     """The way an expression is made: moving the latent along one direction, the same for every face."""
 
     direction: str  # a name of `core.directions`
+    sum: Mapping[str, float] = {}  # how many steps of other directions it is made of; empty: it is learned by itself
 
 
 class Variation(_Data):
     """The option of another expression's command that chooses this one, which has no command of its own."""
 
     of: str  # the other expression's name: it takes this one off, and says its words
-    teeth: Literal["hidden"]
+    teeth: Literal["hidden", "shown"]
 
 
 class Judged(_Data):

@@ -215,9 +215,9 @@ async def test_each_expression_is_a_command_of_its_own(surprise: str, tmp_path: 
         assert asked(world).expression in {"", default().name}
 
 
-@pytest.mark.parametrize(("strength", "drawn"), [(1.0, "hidden"), (-1.0, "")])
+@pytest.mark.parametrize(("strength", "drawn"), [(1.0, "hidden"), (1.0, "shown"), (-1.0, "")])
 async def test_an_option_chooses_a_variation_which_is_only_put_on(world: World, strength: float, drawn: str) -> None:
-    await world.ann.slash(world.channel, default().name, strength=strength, teeth="hidden")
+    await world.ann.slash(world.channel, default().name, strength=strength, teeth=drawn or "hidden")
     name = variations(default().name).get(drawn, default().name)
     assert asked(world).expression in (name, "" if not drawn else name)
     message = last_in(world.channel)

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.directions import DEFAULT, Direction, apply, load_direction, names, read_direction, save_direction
+from core.directions.combine import combine
+from core.directions.direction import held_out
 from core.directions.effect import Bench, Subjects, effect, subjects
 from core.directions.fit import METHODS, fit, fittable
 from core.directions.report import SWEEP, cosines, report, sweep, tables
@@ -121,6 +123,20 @@ def test_all_that_ships_fits_the_generator(settings: Settings, generator: Genera
         assert about["truncation"] == 0.7
 
 
+def test_a_sum_of_directions_is_made_again_as_it_ships(settings: Settings, generator: Generator) -> None:
+    expression = next(one for one in map(load, names_with_variations()) if one.move.sum)
+    made = combine(load_labels(settings, generator, expression=expression), generator, settings)
+    shipped = load_direction(expression.move.direction, settings, generator)
+    np.testing.assert_array_equal(made.step(), shipped.step())
+    assert made.provenance == shipped.provenance
+    parts = {name: load_direction(name, settings, generator) for name in expression.move.sum}
+    np.testing.assert_allclose(
+        made.step(), sum(steps * parts[name].step() for name, steps in expression.move.sum.items()), atol=1e-6
+    )
+    assert made.provenance["of"] == {name: part.digest for name, part in parts.items()}
+    assert held_out(made.provenance) == "-"
+
+
 QUICK = ("mean", "svm-original")  # the others go the same way, with other seeds, another C or a logistic regression
 REFITS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in fittable(default())[:-1]]
 
@@ -183,8 +199,8 @@ def test_one_unit_is_the_way_from_the_mean_neutral_to_the_mean_happy_face(
 
 def test_the_svm_tells_held_out_faces_apart(seeds: SeedSet, settings: Settings, generator: Generator) -> None:
     about = load_direction("svm", settings, generator).provenance
-    held_out = Split.of(len(seeds.seeds)).test
-    assert about["test"]["of"] == len(held_out)
+    last = Split.of(len(seeds.seeds)).test
+    assert about["test"]["of"] == len(last)
     low, high = about["test"]["interval"]
     assert low < about["test"]["share"] < high
     assert about["cross_validated"]["share"] >= 0.87
@@ -239,14 +255,14 @@ def test_neutral_faces_become_happy_and_happy_ones_stop(
 
 
 def test_a_report_sets_directions_side_by_side(bench: Bench, settings: Settings, generator: Generator) -> None:
-    chosen = [load_direction(name, settings, generator) for name in ("mean", "svm")]
+    chosen = [load_direction(name, settings, generator) for name in ("mean", "svm", "angry", "smile-teeth")]
     made = json.loads(json.dumps(report(chosen, bench, FRESH[:1], 0.7)))
     assert made["neutral"]["count"] + made["showing"]["count"] <= 1
     assert made["cosines"]["mean"]["mean"] == 1
     assert 0.4 < made["cosines"]["mean"]["svm"] < 0.8
     assert made["cosines"]["svm"]["mean"] == made["cosines"]["mean"]["svm"]
-    assert [row["name"] for row in made["directions"]] == ["mean", "svm"]
-    assert [table.row_count for table in tables(made)] == [2, 2, 2, 2]
+    assert [row["name"] for row in made["directions"]] == ["mean", "svm", "angry", "smile-teeth"]
+    assert [table.row_count for table in tables(made)] == [4, 4, 4, 4], "however they were learned"
 
 
 def test_a_sweep_changes_along_its_rows(bench: Bench, settings: Settings, generator: Generator) -> None:

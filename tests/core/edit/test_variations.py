@@ -1,4 +1,4 @@
-"""A smile with hidden teeth: an option of the smile's command, put on along a direction of its own, taken off as a smile is."""
+"""A smile with hidden or shown teeth: options of the smile's command, put on along their own directions, taken off as it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("_drawn_once")
 
-HIDDEN = load(variations(default().name)["hidden"])
+HIDDEN, SHOWN = (load(variations(default().name)[teeth]) for teeth in ("hidden", "shown"))
 AT_REST, OPEN = 5012, 5003  # seeds at truncation 0.7: smile scores 0.00 and 0.69
 
 
@@ -49,6 +49,16 @@ def test_its_lips_stay_together_where_a_smile_parts_them(photos: PhotoEditor) ->
     (shown, gap), (also, none) = of(photos, smile), of(photos, hidden)
     assert min(shown, also) > 0.5
     assert none < 0.3 * gap
+
+
+def test_its_teeth_show_where_a_smile_covers_them(photos: PhotoEditor) -> None:
+    face = photos.learn(drawn(photos, AT_REST), SHOWN)
+    (smile,), (shown,) = (photos.pictures(face, [1.0], one) for one in (default(), SHOWN))
+    (score, gap), (also, more) = of(photos, smile), of(photos, shown)
+    assert shown.told is None
+    assert also > 0.8 * score, "it is a smile still"
+    assert more > 1.5 * gap
+    assert more > 0.015, "of the picture's side: a row of teeth, not a line"
 
 
 def test_what_takes_it_off_is_its_main_expression(photos: PhotoEditor) -> None:

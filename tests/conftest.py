@@ -80,7 +80,7 @@ def _each_once(load: Callable[[Path], Network]) -> Callable[[Path], Network]:
 
 @pytest.fixture(scope="module")
 def _drawn_once() -> Iterator[None]:
-    """Have the real generator draw each latent once: for files whose tests draw the same faces and prove something else."""
+    """Have each latent drawn and each window looked at once: for files whose tests use the same and prove something else."""
     with each_once():
         yield
 

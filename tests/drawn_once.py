@@ -1,17 +1,22 @@
-"""Keeps what the real generator drew, for tests that ask for the same faces again and again and prove something else."""
+"""Keeps what the real generator drew and what MediaPipe saw, for tests that ask for the same again and prove something else."""
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core.faces.native import Native
 from core.generator.families.mobilestylegan import MobileStyleGAN
 
 MOST = 400_000_000  # bytes that are kept in a process of tests
@@ -51,12 +56,27 @@ class Drawn:
 
 
 _DRAWN = Drawn()
+_SEEN: dict[Key, Any] = {}  # its pictures are kept as digests, so it may grow
+
+
+def _seen_once(look: Callable[[Native, NDArray[np.uint8]], list[Any]]) -> Callable[[Native, NDArray[np.uint8]], list[Any]]:
+    """Make a network of MediaPipe's look at the same pixels once."""
+
+    def seen(native: Native, pixels: NDArray[np.uint8]) -> list[Any]:
+        key = (look.__name__, pixels.shape, hashlib.sha256(np.ascontiguousarray(pixels)).digest())
+        if key not in _SEEN:
+            _SEEN[key] = look(native, pixels)
+        return copy.deepcopy(_SEEN[key])
+
+    return seen
 
 
 @contextmanager
 def each_once() -> Iterator[None]:
-    """Have each latent drawn once in this process, as long as the block lasts, whoever draws it."""
+    """Have each latent drawn and each window looked at once in this process, as long as the block lasts, whoever asks."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("synthesis", "halved", "features"):
             patch.setattr(MobileStyleGAN, name, _DRAWN.once(getattr(MobileStyleGAN, name)))
+        for name in ("detect", "landmarks"):
+            patch.setattr(Native, name, _seen_once(getattr(Native, name)))
         yield

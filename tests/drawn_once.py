@@ -63,7 +63,7 @@ def _seen_once(look: Callable[[Native, NDArray[np.uint8]], list[Any]]) -> Callab
     """Make a network of MediaPipe's look at the same pixels once."""
 
     def seen(native: Native, pixels: NDArray[np.uint8]) -> list[Any]:
-        key = (look.__name__, pixels.shape, hashlib.sha256(np.ascontiguousarray(pixels)).digest())
+        key = (look.__name__, pixels.shape, hashlib.sha256(pixels.tobytes()).digest())
         if key not in _SEEN:
             _SEEN[key] = look(native, pixels)
         return copy.deepcopy(_SEEN[key])

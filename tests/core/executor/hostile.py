@@ -6,6 +6,7 @@ A request's `photo` names the attack, a line of words; what it got is the answer
 from __future__ import annotations
 
 import ctypes
+import ctypes.util
 import os
 import re
 import signal
@@ -258,14 +259,17 @@ def leave_the_namespace(settings: Settings) -> object:
 
 @attack
 def count_descriptors(settings: Settings) -> object:
-    """What is open besides standard streams and the link."""
+    """What is open besides standard streams and the link. (libffi from 3.5 on keeps its own library open.)"""
+    libraries = [Path(name) for name in getattr(ctypes.util, "dllist", list)()]
+    loaded = {library.stat().st_ino for library in libraries if library.is_file()}
     found = []
     for number in range(3, 256):
         try:
-            kind = os.fstat(number).st_mode
+            about = os.fstat(number)
         except OSError:
             continue
-        found.append((number, oct(kind)))
+        if about.st_ino not in loaded:
+            found.append((number, oct(about.st_mode)))
     if len(found) > 1:
         return found
     raise OSError(f"only the link: {found}")

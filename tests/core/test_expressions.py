@@ -25,6 +25,8 @@ from core.settings import Settings
 from core.store import Owner, Store
 from tests.core.store.kit import keep_face, settings_at
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 _BROW = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)  # upper edges of both brows in the mesh
 ROOT = Path(__file__).parent.parent.parent
 SMILE = (files("data") / "expressions" / "smile.toml").read_text("utf-8")

@@ -141,7 +141,7 @@ def test_an_animation_through_the_command_line(
 ) -> None:
     monkeypatch.setenv("EGAO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EGAO_CACHE", str(settings.cache))
-    (tmp_path / "me.gif").write_bytes(gif_of(frames_of(astronaut, 3)))
+    (tmp_path / "me.gif").write_bytes(gif_of(frames_of(astronaut, 2)))
     call = [
         "edit",
         str(tmp_path / "me.gif"),
@@ -157,7 +157,7 @@ def test_an_animation_through_the_command_line(
     result = CliRunner().invoke(app, call)
     report = json.loads(result.stdout)
     (variant,) = report["faces"][0]["variants"]
-    assert (report["frames"], variant["frames_left"]) == (3, [])
+    assert (report["frames"], variant["frames_left"]) == (2, [])
     before, after = (load_film(Path(one).read_bytes(), settings) for one in (tmp_path / "me.gif", variant["file"]))
     assert before is not None
     assert after is not None

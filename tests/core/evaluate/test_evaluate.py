@@ -25,6 +25,8 @@ from core.evaluate.trial import CROP, PHOTO, Row, Subject, Trial
 from core.expressions import default, load
 from core.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SEED = 5003
 EYES = (33, 133), (362, 263)  # corners of each eye, from left to right in the picture
 

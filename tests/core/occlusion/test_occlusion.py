@@ -15,6 +15,8 @@ from core.faces import Face, Photo
 from core.generator import seed_w
 from tests.core.occlusion.things import THINGS, before
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 SEEDS = (5007, 5000, 5015, 5003)  # a neutral one, two that smile, one of them with glasses, a fourth
 Pixels = NDArray[np.uint8]
 Drawn = tuple[NDArray[np.float32], Pixels, Face]  # latent, picture and the face in it
@@ -77,7 +79,7 @@ def test_a_mouth_that_the_photo_cuts_is_told(editor: Editor, faces: dict[int, Dr
         editor.things(photo, face, editor.align(photo, face))
 
 
-@pytest.mark.parametrize("seed", [5007, 5000])
+@pytest.mark.parametrize("seed", [pytest.param(5007, marks=pytest.mark.long), 5000])
 def test_a_cup_beside_the_mouth_stays_to_the_bit_while_the_face_changes(
     seed: int, editor: Editor, faces: dict[int, Drawn]
 ) -> None:

@@ -26,6 +26,8 @@ from core.reach.learn import fit
 from core.reach.maps import Maps
 from core.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("_drawn_once")
+
 BY = default().calibration
 RAISED, CALM = 5028, 5007  # seeds: at truncation 1 with raised brows and no smile; at 0.7 at rest
 BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")

@@ -53,17 +53,18 @@ class Original:
         reconstructed: Rendered,
         things: NDArray[np.float32] | None = None,
         encoded: Callable[[Picture], Picture] = lambda pixels: pixels,
+        in_srgb: Callable[[Picture], Picture] = lambda pixels: pixels,
     ) -> None:
         """Keep what every edit needs.
 
         `photo` is uint8 [H, W, 3], `landmarks` [478, 2] are the face's in it. `matrix` [3, 3] maps pixels of the
         aligned crop to pixels of the photo. `reconstructed` is drawn from the face's latent. `things` [M, M], 0..1, are
         the probabilities over the crop that something is in front of the face; such places stay unchanged. `encoded`
-        converts sRGB pixels of the generator to the photo's own colours.
+        converts sRGB pixels of the generator to the photo's own colours, `in_srgb` the photo's to sRGB, for those who look.
         """
         assert photo.dtype == np.uint8
         assert photo.ndim == 3
-        self.photo, self.matrix, self.things, self.encoded = photo, matrix, things, encoded
+        self.photo, self.matrix, self.things, self._encoded, self.in_srgb = photo, matrix, things, encoded, in_srgb
         self.reconstructed = replace(reconstructed, pixels=encoded(reconstructed.pixels))
         self.points: Points = np.asarray(landmarks, dtype=np.float64)
         self.size = face_size(self.points)
@@ -100,7 +101,7 @@ class Original:
         edited.
         """
         result = (self.photo if onto is None else onto).copy()
-        made = _Edit(self, replace(edited, pixels=self.encoded(edited.pixels)), parts, lips_anew=lips_anew)
+        made = _Edit(self, replace(edited, pixels=self._encoded(edited.pixels)), parts, lips_anew=lips_anew)
         x0, y0, x1, y1 = made.window
         if min(x1 - x0, y1 - y0) >= _SMALLEST:
             pixels, changed = made.pixels()

@@ -197,7 +197,7 @@ class Editor:
             shrink = np.array(shown.pixels.shape[1::-1]) / photo.pixels.shape[1::-1]
             landmarks = (landmarks * shrink).astype(np.float32)
             matrix = np.diag([*shrink, 1.0]) @ matrix
-        return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded)
+        return Original(shown.pixels, matrix, landmarks, drawn, things, shown.encoded, shown.in_srgb)
 
     def _reconstructed(self, ws: AnyLatent, found: Found) -> Rendered:
         """Draw the face ws [1, num_ws, w_dim] without an edit, with the landmarks of `found`, or those found now.
@@ -238,7 +238,7 @@ class Editor:
         else:
             edited, parts = self.edited(original, variant), self.parts(variant.expression, variant.pull)
             pixels = original.edit(edited, parts, onto, lips_anew=variant.lips_anew)
-        face = self.models.finder.beside(pixels, original.points) if judge else None
+        face = self.models.finder.beside(pixels, original.points, original.in_srgb) if judge else None
         score = float("nan") if face is None else variant.expression.of(face.blendshapes)
         return replace(variant, pixels=pixels, score=score, drawn=variant.own)
 
@@ -271,7 +271,7 @@ class Editor:
         """Put the variant into the photo, unless that was done (`pixels`), and measure it: None if no face is found in it."""
         expression, parts = variant.expression, self.parts(variant.expression, variant.pull)
         pixels = original.edit(edited, parts, lips_anew=variant.lips_anew) if pixels is None else pixels
-        face = self.models.finder.beside(pixels, original.points)
+        face = self.models.finder.beside(pixels, original.points, original.in_srgb)
         if face is None:
             return replace(variant, pixels=pixels, score=float("nan"), drawn=variant.own), None
         lips = original.meant(edited, parts), face.landmarks.astype(np.float64)

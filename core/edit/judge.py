@@ -106,7 +106,7 @@ class Judge:
         meant, found = lips
         slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
         if slip > _STRAYED and original not in self._usual:
-            rebuilt = original.reconstructed.pixels
+            rebuilt = original.in_srgb(original.reconstructed.pixels)
             self._usual[original] = _strange(features, original, rebuilt, original.photo, original.points)
         gap = (mouth_gap(found) - mouth_gap(meant)) / original.size
         own, drawn_own = (
@@ -114,8 +114,7 @@ class Judge:
         )
         misfit = np.linalg.norm(own - drawn_own, axis=1).mean() / original.size
         wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
-        strange = _strange(features, original, original.encoded(drawn), result, meant)  # both in the photo's own colours
-        usual = self._usual.get(original, 0.0)
+        strange, usual = _strange(features, original, drawn, result, meant), self._usual.get(original, 0.0)
         return Measured(strange, float(slip), gap, original.size, float(misfit), score, wider, usual)
 
 
@@ -123,7 +122,8 @@ def _strange(features: Features, original: Original, drawn: Picture, result: Pic
     """Compute how different a mouth in the photo is from the one `drawn`: see `_apart`. `lips` [N, 2] are in photo pixels."""
     to_crop = original.matrix @ np.diag([len(drawn) / SIDE, len(drawn) / SIDE, 1.0])
     whole = np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.BOX))
-    batch = torch.tensor(np.stack([cut(result, to_crop, SIDE), whole])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    seen = original.in_srgb(cut(result, to_crop, SIDE))
+    batch = torch.tensor(np.stack([seen, whole])).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
         taps = features(batch.to(next(features.parameters()).device, memory_format=torch.channels_last), _TAPS)
     return _apart(taps, _around(through(np.linalg.inv(to_crop).astype(np.float64), lips[_LIPS])))

@@ -7,7 +7,7 @@ that points of small and large, upright and tilted faces are equally precise.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -20,6 +20,8 @@ from core.faces.native import Native, RawFace
 from core.faces.sampling import cut, through
 from core.settings import Settings
 from core.weights.cache import weight_bytes
+
+Picture = NDArray[np.uint8]
 
 MIN_FACE = 48  # pixels between the cheeks; below, the generator would have to invent the person
 MAX_YAW = 45.0  # degrees; beyond, FFHQ has next to no faces and the far eye is hidden
@@ -124,13 +126,15 @@ class FaceFinder:
         face = self._measure(pixels, there) if precise else self._in_window(pixels, there)
         return face if face is not None else max(self.find(pixels), key=lambda one: one.width, default=None)
 
-    def beside(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.floating[Any]]) -> Face | None:
+    def beside(
+        self, pixels: Picture, landmarks: NDArray[np.floating[Any]], in_srgb: Callable[[Picture], Picture] = lambda pixels: pixels
+    ) -> Face | None:
         """Find the face of uint8 [H, W, 3] at the place of these landmarks [478, 2] of another version; None if there is none.
 
         Both versions are measured in the same window, so one measurement does: what the window does to the points, it does to
-        both.
+        both. `in_srgb` converts what is cut out, of pixels in other colours.
         """
-        return self._in_window(pixels, _around(np.asarray(landmarks, dtype=np.float64)))
+        return self._in_window(pixels, _around(np.asarray(landmarks, dtype=np.float64)), in_srgb)
 
     def _measure(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
         """Measure the face at a find; None if the landmarker sees none, as where the detector was wrong.
@@ -141,10 +145,12 @@ class FaceFinder:
         rough = self._in_window(pixels, find)
         return None if rough is None else self._in_window(pixels, _as_find(rough)) or rough
 
-    def _in_window(self, pixels: NDArray[np.uint8], find: Find) -> Face | None:
+    def _in_window(
+        self, pixels: Picture, find: Find, in_srgb: Callable[[Picture], Picture] = lambda pixels: pixels
+    ) -> Face | None:
         """Measure the face nearest to the middle of the window around a find; None if the landmarker sees none."""
         matrix = find.matrix(_WIDTHS, _WINDOW)
-        seen = self._native.landmarks(cut(pixels, matrix, _WINDOW))
+        seen = self._native.landmarks(in_srgb(cut(pixels, matrix, _WINDOW)))
         middle = np.array([_WINDOW, _WINDOW]) / 2
         raw = min(seen, key=lambda one: float(np.hypot(*(one.landmarks.mean(axis=0) - middle))), default=None)
         return None if raw is None else _face(raw, matrix)

@@ -225,7 +225,8 @@ def test_why_an_environment_cannot_be_used(egao: Path, spoil: Callable[[Path], N
 
 def test_an_environment_with_another_python_is_kept_unless_one_was_asked_for(egao: Path) -> None:
     other = 12 if sys.version_info.minor == 14 else 14
-    look = f"sys.version_info = (3, {other}, 0); from data.setup import install; print(install.what_is_wrong(asked_for={{}})); sys.exit()"
+    look = "from data.setup import install; print(install.what_is_wrong(asked_for={})); sys.exit()"
+    look = f"sys.version_info = (3, {other}, 0); {look}"
     assert set_up(egao, NOBODY, NOBODY, before=look.format(False)).stdout == "None\n"
     assert f"and 3.{other} was asked for" in set_up(egao, NOBODY, NOBODY, before=look.format(True)).stdout
 

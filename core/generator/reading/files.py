@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,8 @@ from core.generator.reading.pickles import DataUnpickler, read_legacy, refuse_mo
 
 LARGEST: Final = 4 * 2**30  # bytes of a file; the largest published one, with its discriminator, takes 0.4 GB
 _LEGACY_START: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number that torch's older format begins with
+_ZIP_END: Final = b"PK\x05\x06"  # what the last record of a zip file begins with
+_ZIP_END_BYTES: Final = 22  # of that record, without a comment: torch writes none
 
 
 def read_published(file: Path) -> Any:
@@ -44,7 +47,10 @@ def read_published(file: Path) -> Any:
 
 def _read_zip(file: Path) -> Any:
     """Read torch's newer format: data.pkl, and the numbers of each storage in an uncompressed member of its own."""
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(file) as archive, file.open("rb") as whole:
+        whole.seek(-_ZIP_END_BYTES, os.SEEK_END)
+        if whole.read(4) != _ZIP_END:  # zipfile has found it further up
+            raise ModelRefused(reason="there is more in it behind its end")
         members = {member.filename: member for member in archive.infolist()}
         if any(member.file_size != member.compress_size for member in members.values()):
             raise ModelRefused(reason="it holds compressed parts, which torch never writes")
@@ -66,4 +72,6 @@ def _read_zip(file: Path) -> Any:
             return found[key]
 
         with archive.open(tops[0]) as stream:
-            return DataUnpickler(stream, take).load()
+            tree = DataUnpickler(stream, take).load()
+            refuse_more(stream)
+            return tree

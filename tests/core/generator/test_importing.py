@@ -99,19 +99,25 @@ def payloads(mark: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("container", ["pickle", "zip", "legacy"])
+@pytest.mark.parametrize("container", ["pickle", "zip", "zip, beside", "zip, inside", "legacy"])
 def test_what_hides_beside_a_whole_generator_is_refused(container: str, mark: Path, own: Settings, tmp_path: Path) -> None:
     file = write_case("stylegan2-skip" if container == "pickle" else "stylegan2-rosinality", tmp_path)
     if container == "legacy":
         torch.save(torch.load(file, weights_only=False), file, _use_new_zipfile_serialization=False)
     import_generator(own, file, "good")
     payload = pickle.dumps(payloads(mark)["a call"])
-    if container == "zip":
+    if container == "zip, beside":
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(f"{archive.namelist()[0].split('/')[0]}/code/more.pkl", payload)
+    elif container == "zip, inside":
+        with zipfile.ZipFile(file) as archive:
+            members = [(name, archive.read(name)) for name in archive.namelist()]
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in members:
+                archive.writestr(name, content + payload if name.endswith("/data.pkl") else content)
     else:
         file.write_bytes(file.read_bytes() + payload)
-    with pytest.raises(ModelRefused, match=r"code/more\.pkl" if container == "zip" else "behind its end"):
+    with pytest.raises(ModelRefused, match=r"code/more\.pkl" if container == "zip, beside" else "behind its end"):
         import_generator(own, file, "bad")
     assert not mark.exists()
 

@@ -20,7 +20,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,16 +172,23 @@ class Database:
         with self._lock:
             self._check_open()
             assert not self._writer.conn.in_transaction
-            try:
-                if vacuum:
-                    self._writer.conn.execute("vacuum")
-                    self._writer.conn.execute(f"pragma user_version = {_CLEAN}")
-                clean = any(self._truncate_wal() for _ in range(SCRUB_TRIES))
-            except sqlite3.OperationalError as error:
-                log.warning("the store could not be scrubbed, will try again: %s", error)
-                clean = False
+            whole = not vacuum or self._tried(self._vacuum)
+            clean = self._tried(lambda: any(self._truncate_wal() for _ in range(SCRUB_TRIES)))  # also what a vacuum left there
             self.wal_due = not clean
-            return clean
+            return whole and clean
+
+    def _tried(self, work: Callable[[], bool]) -> bool:
+        """Do a part of `scrub`; False if it could not be done."""
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            log.warning("the store could not be scrubbed, will try again: %s", error)
+            return False
+
+    def _vacuum(self) -> bool:
+        self._writer.conn.execute("vacuum")
+        self._writer.conn.execute(f"pragma user_version = {_CLEAN}")
+        return True
 
     @property
     def scrub_due(self) -> bool:

@@ -23,15 +23,17 @@ def main(home: Path, *, reserve: bool) -> None:
     with Store.open(settings_at(home)) as store:
         for number in range(4):
             keep_face(store, HERE, photo=f"{number:064x}", latent=os.urandom(500_000))
-        keep_face(store, THERE)
+        keep_face(store, THERE, latent=os.urandom(20_000_000))  # so the file can't be rewritten within the reserve
+        store.database.scrub(vacuum=False)
         if reserve:
             store.alone()
         told: dict[str, object] = {"room": _reserve(home)}
         _fill(home / "others")
         told["kept"] = _tried(lambda: keep_face(store, THERE, photo="cd" * 32, latent=os.urandom(2_000_000)))
         told["erased"] = _tried(lambda: store.forget(HERE))
+        told |= {"room after": _reserve(home), "in WAL": (home / "egao.sqlite3-wal").stat().st_size}
         told["expired"] = _tried(store.expire)
-        told |= {"left": len(store.faces.of(HERE)), "others": len(store.faces.of(THERE)), "room after": _reserve(home)}
+        told |= {"left": len(store.faces.of(HERE)), "others": len(store.faces.of(THERE))}
         (home / "others").unlink()
         told["scrubbed"] = store.database.scrub(vacuum=True)
         told["problems"] = store.integrity()

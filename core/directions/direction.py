@@ -31,7 +31,7 @@ from torch import Tensor
 
 from core.errors import NoSuchDirection, PartMissing, WeightsUnfit
 from core.expressions import default, load
-from core.expressions import names as expressions
+from core.expressions import names_with_variations as expressions
 from core.generator import Generator
 from core.settings import Settings
 from core.untrusted import read_as_data

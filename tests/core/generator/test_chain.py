@@ -114,6 +114,8 @@ def run(own: Settings, *call: str) -> Result:
 def test_what_is_missing_is_told_with_the_command_that_makes_it_for_this_generator(own: Settings, astronaut_path: Path) -> None:
     with pytest.raises(PartMissing, match=r"no direction smile yet.*egao directions fit .*--method smile --generator small"):
         run(own, "edit", str(astronaut_path), "--generator", "small")
+    with pytest.raises(PartMissing, match=r"no direction smile-teeth yet.*--method smile-teeth --generator small"):
+        run(own, "edit", str(astronaut_path), "--generator", "small", "--expression", "smile-teeth")
     with pytest.raises(PartMissing, match=r"no direction smile yet.*--generator small"):
         run(own, "evaluate", str(astronaut_path), "--generator", "small")
     with pytest.raises(PartMissing, match="egao seeds build --generator small"):

@@ -43,10 +43,10 @@ class Subject:
     groups: Mapping[str, str] = field(default_factory=dict)  # what is known of the person, such as {"age": "old"}
 
     def crop(self, photo: Picture) -> Picture:
-        """Cut the aligned square of the face, as `aligned` is, out of an edited photo uint8 [H, W, 3]: uint8 [R, R, 3]."""
+        """Cut the square of the face, in sRGB as `aligned` is, out of an edited photo uint8 [H, W, 3]: uint8 [R, R, 3]."""
         if photo.shape == self.aligned.image.shape and np.allclose(self.aligned.matrix, np.eye(3)):
             return photo  # a generated face is its own square
-        return align(photo, self.face.landmarks, len(self.aligned.image)).image
+        return self.photo.in_srgb(align(photo, self.face.landmarks, len(self.aligned.image)).image)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,10 @@ from core.evaluate.subjects import generated
 from core.evaluate.summary import summary, tables
 from core.evaluate.trial import CROP, PHOTO, Row, Subject, Trial
 from core.expressions import default, load
+from core.faces import Photo
+from core.pictures import Manner
 from core.settings import Settings
+from tests.core.faces.test_photo import swapped_profile
 
 pytestmark = pytest.mark.usefixtures("_drawn_once")
 
@@ -63,6 +67,15 @@ def _bespectacled(subject: Subject) -> NDArray[np.uint8]:
     (left_x, left_y, half), (right_x, right_y, _) = inner
     draw.line((left_x + half - 12, left_y - 20, right_x - half + 12, right_y - 20), fill="black", width=14)
     return np.array(picture)
+
+
+def test_the_face_of_a_photo_is_judged_in_srgb_before_and_after_an_edit(editor: Editor, subject: Subject) -> None:
+    """Else a photo with a profile of its own changes its colours by being put back."""
+    pixels = np.pad(subject.photo.pixels, ((64, 64), (64, 64), (0, 0)), mode="edge")
+    photo = Photo(pixels, "", Manner(profile=swapped_profile()))
+    face = replace(subject.face, landmarks=subject.face.landmarks + np.float32(64))
+    framed = Subject("framed", photo, face, editor.align(photo, face), subject.ws)
+    np.testing.assert_array_equal(framed.crop(photo.pixels), framed.aligned.image)
 
 
 def test_glasses_are_seen_put_on_and_taken_off(subject: Subject) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.edit import Editor, EditorDoor, InPhoto, KnownFace, Laid, Models, Moving, OneFace, PhotoEditor, Variant
+from core.edit import Editor, EditorDoor, InPhoto, KnownFace, Laid, Models, Moving, OneFace, PhotoEditor, Variant, movement
 from core.edit import Together as EditTogether
 from core.edit.looking import PARTS
 from core.errors import EgaoError, FaceRefused, LatentUnreadable, PhotoRefused
@@ -181,9 +181,8 @@ class EditorWorkbench:
         photos = self.with_generator(request.generator)
         face, placed, expression = self._known(photos, request, request.size)
         original = None if placed is None else placed.original
-        frames = []
-        for index, strength in enumerate(np.linspace(request.start, request.stop, request.frames)):
-            (frame,) = photos.pictures(face, [float(strength)], expression, original, judge=False)
+        frames, strengths = [], np.linspace(request.start, request.stop, request.frames).tolist()
+        for index, frame in enumerate(movement(photos, face, strengths, expression, original)):
             in_photo = None if placed is None else placed.photo.in_srgb(frame.pixels)
             frames.append(Editor.resized(frame.pixels, request.size) if in_photo is None else in_photo)
             yield Progress(index + 1, request.frames)

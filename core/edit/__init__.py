@@ -6,6 +6,7 @@ from core.edit.door import EditorDoor
 from core.edit.editor import Editor
 from core.edit.film import FilmEdit, Take
 from core.edit.models import Models
+from core.edit.movement import movement
 from core.edit.moving import Moving
 from core.edit.photo_editor import InPhoto, KnownFace, PhotoEditor
 from core.edit.scale import Scale
@@ -30,4 +31,5 @@ __all__ = [
     "Take",
     "Together",
     "Variant",
+    "movement",
 ]

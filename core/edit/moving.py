@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Moving(Together):
     """One animation of several faces: iterate `run`, then read the `frames`, and of each face what was `laid`.
 
-    Each face is judged once, at the strength that it moves to. A face that is no good there, like one of strength 0, stays as
-    it is in the photo; one that is `still` is edited alike in all frames.
+    Each face is judged at both ends of its movement. A face that is no good at one of them, like one of strength 0, stays as it
+    is in the photo; one that is `still` is edited alike in all frames.
     """
 
     def __init__(
@@ -72,12 +72,17 @@ class Moving(Together):
         start = peak.strength if still else min(max(self._low, photos.scale(face, peak.expression).neutral), peak.strength)
         if peak.expression.variation is not None:
             start = max(start, 0.0)  # below, there is nothing of a variation
+        (low,) = [peak] if start == peak.strength else photos.pictures(face, [start], peak.expression, original)
+        if low.told is not None:
+            self.laid.append(Laid(face, peak.strength, low.told))
+            return
+        anew = peak.lips_anew or low.lips_anew  # in all frames, as in `movement`
         before, after = self._frames or [self.photo.pixels] * self._count, []
         for strength, frame in zip(np.linspace(start, peak.strength, self._count), before, strict=True):
             drawn = peak
             if float(strength) != peak.strength:
                 (drawn,) = photos.pictures(face, [float(strength)], peak.expression)
-            laid = photos.add(original, replace(drawn, lips_anew=peak.lips_anew), frame)
+            laid = photos.add(original, replace(drawn, lips_anew=anew), frame)
             assert laid is not None, "a frame was given"
             after.append(laid)
             yield len(after)

@@ -15,7 +15,7 @@ from core.cli.shared.kept import KeptFace, KeptFaces
 from core.cli.shared.projecting import shown
 from core.cli.shared.written import Folder, kind_for
 from core.composite import Original
-from core.edit import Editor, KnownFace, PhotoEditor, Scale, Variant
+from core.edit import Editor, KnownFace, PhotoEditor, Scale, Variant, movement
 from core.errors import BadOption
 from core.expressions import NEUTRAL, Expression, Strength
 from core.faces import Aligned, Face, Photo
@@ -222,8 +222,7 @@ class _Edit:
         photos, frames, small = self.bench.editor, [], self.photo.at_most(SWEEP_SIDE)
         with shown(self.bench.bars, "frames of the sweep", len(SWEEP)) as count:
             original = None if crop else photos.placed(self.photo, photos.editor.found(face), known, small).original
-            for strength in SWEEP:
-                (one,) = photos.pictures(known, [float(strength)], self.task.expression, original, judge=False, scale=scale)
+            for one in movement(photos, known, SWEEP.tolist(), self.task.expression, original, strict=False, scale=scale):
                 frames.append(photos.editor.resized(one.pixels, SWEEP_SIDE) if crop else small.in_srgb(one.pixels))
                 count()
         files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]

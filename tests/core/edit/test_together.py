@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.edit import Editor, KnownFace, Models, Moving, OneFace
+from core.composite import Original
+from core.edit import Editor, KnownFace, Models, Moving, OneFace, Variant, movement
+from core.errors import NotWhole
 from core.executor import (
     DrawnTogether,
     FindFaces,
@@ -147,3 +149,30 @@ def test_what_a_picture_lacks_of_its_photos_file_is_told(known: Known) -> None:
     assert isinstance(full, Rendered)
     assert full.left_out == answer.left_out
     assert together(known.bench, known.photo, [replace(one, strength=0.0)])[1].left_out == ()
+
+
+@pytest.mark.slow
+def test_a_movement_is_judged_at_both_ends_and_keeps_one_way(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the second way of drawing the lips is better at one end alone, and where an end is no good."""
+    photos, one = known.bench.photos, known.ones[1]
+    latent = from_npz(one.latent, photos.editor.models.generator)
+    placed, face = photos.place(known.photo, one.face, KnownFace.of(latent, one.learned))
+    truly = Editor.judged
+    told: dict[bool, NotWhole] = {}  # by whether it is a smile
+
+    def judged(self: Editor, original: Original, variant: Variant, before: float) -> Variant:
+        laid = truly(self, original, replace(variant, lips_anew=variant.strength < 0), before)
+        return replace(laid, lips_anew=variant.strength < 0, told=told.get(variant.strength > 0))
+
+    monkeypatch.setattr(Editor, "judged", judged)
+    frames = list(movement(photos, face, [-0.5, 0.25, 1.0], default(), placed.original))
+    assert [frame.strength for frame in frames] == [-0.5, 0.25, 1.0]
+    assert all(frame.lips_anew for frame in frames)
+    told[True] = NotWhole(strength="+1")
+    with pytest.raises(NotWhole, match=r"\+1"):
+        next(movement(photos, face, [-0.5, 0.25, 1.0], default(), placed.original))
+    assert len(list(movement(photos, face, [-0.5, 1.0], default(), placed.original, strict=False))) == 2
+    told[False] = told.pop(True)
+    *_, moved = known.bench.move_together(MoveTogether(known.photo, (one,), frames=2, fps=6, size=SIDE))
+    assert isinstance(moved, MovedTogether)
+    assert [lone.told for lone in moved.faces] == ["NotWhole"]

@@ -101,7 +101,8 @@ def fit_directions(
         else:
             direction = fit(seeds, name, generator, confident)
         path = save_direction(direction, out or fitted_folder(settings, generator))
-        typer.echo(f"{name}: {held_out(direction.provenance)} held out -> {path}")
+        about = direction.provenance
+        typer.echo(f"{name}: {held_out(about) + ' held out' if 'test' in about else about['task']} -> {path}")
 
 
 def _seeds(

@@ -16,7 +16,7 @@ METHOD: Final = "sum"
 
 
 def combine(seeds: SeedSet, generator: Generator, settings: Settings) -> Direction:
-    """Add up the directions that the file of the seeds' expression names (`move.sum`), which were learned from these seeds.
+    """Add up the directions that the file of the seeds' expression names (`move.sum`). The seeds only name the expression.
 
     Raises what `load_direction` does for one that is missing.
     """

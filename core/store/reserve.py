@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 BYTES: Final = 16 * 2**20  # a member's fifty faces take 12 MiB in the WAL
+NAME: Final = "erasures.reserve"
 _BLOCK: Final = 2**20
 
 log = logging.getLogger(__name__)
@@ -21,15 +22,13 @@ class Reserve:
 
     def __init__(self, folder: Path) -> None:
         """Take the room, or as much of it as the disk has; each block of `given` tries for the rest."""
-        self._path = folder / "erasures.reserve"
+        self._path = folder / NAME
         self._take()
 
     @contextlib.contextmanager
     def given(self) -> Iterator[None]:
         """Give the room away within the block if the disk is nearly full, and take it again after it."""
-        with contextlib.suppress(OSError):
-            if shutil.disk_usage(self._path.parent).free < BYTES:
-                self._path.unlink(missing_ok=True)
+        make_way(self._path.parent)
         try:
             yield
         finally:
@@ -45,3 +44,10 @@ class Reserve:
                     file.flush()
         except OSError as error:
             log.warning("not all of the room for erasures on a full disk could be taken, will try again: %s", error.strerror)
+
+
+def make_way(folder: Path) -> None:
+    """Give away the room that was kept in a folder, if the disk is nearly full. The bot takes it again."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(folder).free < BYTES:
+            (folder / NAME).unlink(missing_ok=True)

@@ -31,6 +31,7 @@ from core.store.limits import Limits
 from core.store.members import Member, Members
 from core.store.owner import Owner
 from core.store.reports import Reports
+from core.store.reserve import make_way
 from core.store.vault import Vault
 
 THREADS = 4  # of `run`: enough that reads don't wait behind a write; more would only wait for the same lock
@@ -67,6 +68,7 @@ class Store:
         home folder or a key that can't be used. It blocks, so don't call it on the event loop.
         """
         hold = hold_home(settings, exclusive=exclusive)
+        make_way(settings.home)  # opening writes too, and erases what has expired
         try:
             database = Database(database_file(settings))
             try:

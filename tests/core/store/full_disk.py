@@ -34,7 +34,11 @@ def main(home: Path, *, reserve: bool) -> None:
         told |= {"room after": _reserve(home), "in WAL": (home / "egao.sqlite3-wal").stat().st_size}
         told["expired"] = _tried(store.expire)
         told |= {"left": len(store.faces.of(HERE)), "others": len(store.faces.of(THERE))}
-        (home / "others").unlink()
+    _fill(home / "more")
+    told["opened"] = _tried(lambda: Store.open(settings_at(home)).close())
+    for name in ("others", "more"):
+        (home / name).unlink()
+    with Store.open(settings_at(home)) as store:
         told["scrubbed"] = store.database.scrub(vacuum=True)
         told["problems"] = store.integrity()
         print(json.dumps(told))

@@ -266,8 +266,9 @@ def test_on_a_full_disk_a_bot_still_erases(small_disk: list[str], tmp_path: Path
     assert told["kept"] == "refused"
     assert (told["others"], told["scrubbed"], told["problems"]) == (1, True, [])
     if reserve == "with":
-        assert (told["erased"], told["left"], told["expired"]) == ("done", 0, "done")
+        assert (told["erased"], told["left"], told["expired"], told["opened"]) == ("done", 0, "done", "done")
         assert told["room"] == BYTES
         assert (told["room after"], told["in WAL"]) == (BYTES, 0), "what was erased left the WAL too, and so did the room"
     else:  # this shows that the disk is full indeed: it is no wish
         assert (told["erased"], told["left"], told["room"]) == ("refused", 4, 0)
+        assert told["opened"] == "refused"

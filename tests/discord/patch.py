@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import discord
 import yarl
 from discord import asset, gateway, http
+from discord.webhook import async_
 
 READY_AFTER = 0.05  # seconds of quiet after the last GUILD_CREATE; the library waits 2
 
@@ -54,18 +55,21 @@ def apply(url: str) -> None:
     values = (f"{url}/api/v10", yarl.URL(f"ws://127.0.0.1:{host.port}/gateway"), url, quick, at_once)
     for (owner, name), value in zip(_PLACES, values, strict=True):
         setattr(owner, name, value)
+    # simcord's fixtures, elsewhere, leave theirs behind (Python 3.14)
+    async_.async_context.set(async_.AsyncWebhookAdapter())  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
 def patched(url: str) -> Iterator[None]:
     """`apply` for a while."""
-    before = [vars(owner)[name] for owner, name in _PLACES]
+    before, adapter = [vars(owner)[name] for owner, name in _PLACES], async_.async_context.get()
     apply(url)
     try:
         yield
     finally:
         for (owner, name), value in zip(_PLACES, before, strict=True):
             setattr(owner, name, value)
+        async_.async_context.set(adapter)
 
 
 _check()

@@ -62,7 +62,9 @@ class WorkItem:
         return self._future.done()
 
     async def result(self) -> Result:
-        return await asyncio.shield(self._future)
+        # not asyncio.shield: where nobody waits any more it logs the error as its own fault (from Python 3.14 on)
+        await asyncio.wait([self._future])
+        return self._future.result()
 
     def finish(self, answer: Result | EgaoError) -> bool:
         """Set the answer. False if there was one already."""

@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.access import require_admin
+from bot.text.command_names import DOES, ONLY, OPTIONS
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
 from bot.transport.identity import owner_of
@@ -28,7 +29,7 @@ Interaction = discord.Interaction[EgaoBot]
 class AdminCog(
     commands.GroupCog,
     group_name="egao",
-    group_description="Set up and look after egao on this server",
+    group_description=DOES["egao"],
 ):
     """The admin commands. Only the admin sees the answers."""
 
@@ -40,7 +41,7 @@ class AdminCog(
         bot.presses.on("purgenot", self.purge_not)
         bot.presses.on("listhandled", self.report_handled)
 
-    @app_commands.command(name="settings", description="See and change egao's settings on this server")
+    @app_commands.command(name="settings", description=DOES["settings"])
     @told
     async def settings(self, interaction: Interaction) -> None:
         """Show the server's settings with controls to change them."""
@@ -49,7 +50,7 @@ class AdminCog(
         generators = self.bot.parts.generators.names
         await answer(interaction, panel(asker.say, asker.settings, content=self.bot.content, generators=generators))
 
-    @app_commands.command(name="status", description="Queue, rates, failures and disk")
+    @app_commands.command(name="status", description=DOES["status"])
     @told
     async def status(self, interaction: Interaction) -> None:
         """Show numbers about this server, and those about the whole bot that are no secret."""
@@ -65,8 +66,8 @@ class AdminCog(
         page = await self._status(await self.bot.speaker(press.interaction), guild_id)
         await press.interaction.response.edit_message(view=page.view)
 
-    @app_commands.command(name="block", description="Keep a member from using egao here")
-    @app_commands.describe(member="The member")
+    @app_commands.command(name="block", description=DOES["block"])
+    @app_commands.describe(member=OPTIONS["member"])
     @told
     async def block(self, interaction: Interaction, member: discord.User) -> None:
         """Block a member on this server, and erase what is kept of them here."""
@@ -76,8 +77,8 @@ class AdminCog(
         await self.bot.erasure.member_here(owner_of(guild_id, member.id))
         await answer(interaction, notice(say("admin.blocked", member=member.mention)))
 
-    @app_commands.command(name="unblock", description="Let a blocked member use egao again")
-    @app_commands.describe(member="The member")
+    @app_commands.command(name="unblock", description=DOES["unblock"])
+    @app_commands.describe(member=OPTIONS["member"])
     @told
     async def unblock(self, interaction: Interaction, member: discord.User) -> None:
         """Lift a member's block; erased data does not come back."""
@@ -86,8 +87,8 @@ class AdminCog(
         was = await store.run(store.members.unblock, guild_id, member.id)
         await answer(interaction, notice(say("admin.unblocked" if was else "admin.unblocked.not", member=member.mention)))
 
-    @app_commands.command(name="purge", description="Erase kept faces of this server or of one member")
-    @app_commands.describe(member="Only this member's faces")
+    @app_commands.command(name="purge", description=DOES["purge"])
+    @app_commands.describe(member=ONLY)
     @told
     async def purge(self, interaction: Interaction, member: discord.User | None = None) -> None:
         """Ask for confirmation to erase the faces, requests and reports of the server or of one member: it can't be undone."""

@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.rate_limit import RateLimit
+from bot.text.command_names import DOES
 from bot.transport.error_replies import answer, told
 from bot.transport.identity import is_away
 from bot.ui.components import Outdated, Press, button, row
@@ -35,7 +36,7 @@ class DataCog(commands.Cog):
         bot.presses.on("forgetall", self.forget_all)
         bot.presses.on("forgetnot", self.keep)
 
-    @app_commands.command(name="forget", description="Erase everything egao keeps about you")
+    @app_commands.command(name="forget", description=DOES["forget"])
     @told
     async def forget(self, interaction: Interaction) -> None:
         """Ask for confirmation to erase everything about the member: it can't be undone."""
@@ -60,7 +61,7 @@ class DataCog(commands.Cog):
         page = notice(say("forget.kept"))
         await press.interaction.response.edit_message(view=page.view)
 
-    @app_commands.command(name="export", description="Get a copy of everything egao keeps about you")
+    @app_commands.command(name="export", description=DOES["export"])
     @told
     async def export(self, interaction: Interaction) -> None:
         """Send the member all their data as one or more zips that only they see. Raises ExportedLately."""

@@ -15,7 +15,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import check_strength
 from bot.requests.ask import USUAL, Ask, Kind, ask_about
-from bot.text.command_names import SHOW, WHICH, shared
+from bot.text.command_names import OPTIONS, SHOW, WHICH, shared
 from bot.text.refusals import Refused
 from bot.transport.asker import Asker
 from bot.transport.callers import InteractionCaller
@@ -33,11 +33,6 @@ LISTED = 25  # Discord shows no more choices
 Interaction = discord.Interaction[EgaoBot]
 Callback = Callable[..., Coroutine[Any, Any, None]]
 Command = app_commands.Command[Any, ..., None]
-
-PHOTO = "A new photo; without one, your latest face is used"
-FACE = "Which face: its number in the photo, or one of your kept faces"
-WHO_SEES = "Who sees the result"
-TEETH = "Hidden: with the lips closed; shown: teeth are seen; as it comes, if you don't say"
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ class EditCog(commands.Cog):
         """Make a command of a callback, with the same descriptions of options as all others. `more` describes its own options."""
         callback = _choosing(callback)
         taken = inspect.signature(callback).parameters
-        said = {"photo": PHOTO, "face": FACE, "show": WHO_SEES, "teeth": TEETH, WHICH: shared("en").which, **more}
+        said = {**OPTIONS, WHICH: shared("en").which, **more}
         app_commands.describe(**{option: text for option, text in said.items() if option in taken})(callback)
         app_commands.choices(show=SHOW)(callback)
         command: Command = app_commands.command(name=name, description=does)(callback)

@@ -11,6 +11,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import EgaoBot
+from bot.text.command_names import DOES
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
 from bot.transport.identity import actor_of
@@ -34,7 +35,7 @@ class FacesCog(commands.Cog):
         ):  # fmt: skip
             bot.presses.on(verb, handler)
 
-    @app_commands.command(name="faces", description="Your kept faces: choose, rename, erase")
+    @app_commands.command(name="faces", description=DOES["faces"])
     @told
     async def faces(self, interaction: Interaction) -> None:
         """Show the first part of the list."""

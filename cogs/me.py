@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.ask import WORDS
-from bot.text.command_names import SHOW
+from bot.text.command_names import DOES, OPTIONS, SHOW
 from bot.text.privacy import privacy
 from bot.text.speaker import Speaker
 from bot.transport.error_replies import answer, told
@@ -29,7 +29,7 @@ class MeCog(commands.Cog):
     def __init__(self, bot: EgaoBot) -> None:
         self.bot = bot
 
-    @app_commands.command(name="help", description="What egao can do and how")
+    @app_commands.command(name="help", description=DOES["help"])
     @told
     async def help(self, interaction: Interaction) -> None:
         """Explain egao, with the limits of this server."""
@@ -42,7 +42,7 @@ class MeCog(commands.Cog):
             text += "\n" + say("help.admin")
         await answer(interaction, notice(text))
 
-    @app_commands.command(name="privacy", description="How egao treats your photos and data")
+    @app_commands.command(name="privacy", description=DOES["privacy"])
     @told
     async def privacy(self, interaction: Interaction) -> None:
         """Show the whole privacy statement."""
@@ -53,7 +53,7 @@ class MeCog(commands.Cog):
             interaction, notice(privacy(say, settings.retention_hours, checks=checks, asks=bool(self.bot.settings.pluralkit)))
         )
 
-    @app_commands.command(name="queue", description="Your requests that are waiting or being worked on")
+    @app_commands.command(name="queue", description=DOES["queue"])
     @told
     async def queue(self, interaction: Interaction) -> None:
         """List the member's requests, each with its place, its time and a button to cancel it."""
@@ -68,8 +68,8 @@ class MeCog(commands.Cog):
         cancels = [button(f"{say('button.cancel')} {n}", "cancel", job.id) for n, job in enumerate(jobs[:5], 1)]
         await answer(interaction, notice("\n".join((say("queue.title"), *lines, f"-# {waiting}")), row(*cancels)))
 
-    @app_commands.command(name="visibility", description="Choose who sees the results of your commands")
-    @app_commands.describe(show="Who sees the result")
+    @app_commands.command(name="visibility", description=DOES["visibility"])
+    @app_commands.describe(show=OPTIONS["show"])
     @app_commands.choices(show=SHOW)
     @told
     async def visibility(self, interaction: Interaction, show: Choice[str]) -> None:

@@ -14,7 +14,7 @@ from discord.ext import commands
 
 from bot.client import EgaoBot
 from bot.requests.ask import USUAL, ask_about
-from bot.text.command_names import ANOTHER, in_menus, translated
+from bot.text.command_names import ANOTHER, REST, in_menus, translated
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
 from bot.transport.error_replies import guarded
@@ -38,7 +38,7 @@ class MenuCog(commands.Cog):
         entries = [(load(name).said(ENGLISH).menu, self._entry(USUAL, name)) for name in in_menus()]
         if others := names()[len(entries) :]:
             entries.append((ANOTHER, self._which(others[:OPTIONS])))
-        entries.append(("Make it neutral", self._entry(NEUTRAL)))
+        entries.append((REST, self._entry(NEUTRAL)))
         self.menus = [app_commands.ContextMenu(name=name, callback=of(chosen)) for of in (_of_message, _of_avatar)
                       for name, chosen in entries]  # fmt: skip
 

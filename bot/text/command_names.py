@@ -11,59 +11,38 @@ from typing import Final, NamedTuple
 from discord.app_commands import Choice, ContextMenu, TranslationContextTypes
 from discord.app_commands import TranslationContextLocation as Place
 
-from core.expressions import default, load, names
+from core.expressions import default, load, names, variations
 from core.languages import ENGLISH, translation
 
 # Who sees a result: the choices of an option `show`
 SHOW: Final = [Choice(name="everyone", value="public"), Choice(name="only me", value="private")]
 CONTEXT: Final = "command"  # the key of all of them in the catalogues
-OWN: Final = (
-    "neutral",
-    "animate",
-    "faces",
-    "queue",
-    "privacy",
-    "forget",
-    "export",
-    "help",
-    "visibility",
-    "egao",
-    "settings",
-    "status",
-    "block",
-    "unblock",
-    "purge",
-    "strength",
-    "photo",
-    "face",
-    "member",
-    "show",
-    "everyone",
-    "only me",
-    "teeth",
-    "hidden",
-    "shown",
-    "Hidden: with the lips closed; shown: teeth are seen; as it comes, if you don't say",
-    "Make it neutral",
-    "A new photo; without one, your latest face is used",
-    "Which face: its number in the photo, or one of your kept faces",
-    "Who sees the result",
-    "Your kept faces: choose, rename, erase",
-    "Your requests that are waiting or being worked on",
-    "How egao treats your photos and data",
-    "Erase everything egao keeps about you",
-    "Get a copy of everything egao keeps about you",
-    "What egao can do and how",
-    "Choose who sees the results of your commands",
-    "Set up and look after egao on this server",
-    "See and change egao's settings on this server",
-    "Queue, rates, failures and disk",
-    "Keep a member from using egao here",
-    "Let a blocked member use egao again",
-    "Erase kept faces of this server or of one member",
-    "The member",
-    "Only this member's faces",
-)
+# What each command does, by its name; of those that draw an expression: the expression's own file, and `SEVERAL`.
+DOES: Final = {
+    "faces": "Your kept faces: choose, rename, erase",
+    "queue": "Your requests that are waiting or being worked on",
+    "privacy": "How egao treats your photos and data",
+    "forget": "Erase everything egao keeps about you",
+    "export": "Get a copy of everything egao keeps about you",
+    "help": "What egao can do and how",
+    "visibility": "Choose who sees the results of your commands",
+    "egao": "Set up and look after egao on this server",
+    "settings": "See and change egao's settings on this server",
+    "status": "Queue, rates, failures and disk",
+    "block": "Keep a member from using egao here",
+    "unblock": "Let a blocked member use egao again",
+    "purge": "Erase kept faces of this server or of one member",
+}
+# What each option means, by its name; `strength` says it in the expression's own file, `expression` in `SEVERAL`.
+OPTIONS: Final = {
+    "photo": "A new photo; without one, your latest face is used",
+    "face": "Which face: its number in the photo, or one of your kept faces",
+    "show": "Who sees the result",
+    "teeth": "Hidden: with the lips closed; shown: teeth are seen; as it comes, if you don't say",
+    "member": "The member",
+}
+ONLY: Final = "Only this member's faces"  # what `member` means to `/egao purge`
+REST: Final = "Make it neutral"  # the entry of the menus that takes an expression off
 WHICH: Final = "expression"  # the option of an expression; offered only where there are several
 ANOTHER: Final = "Another expression…"  # the entry of the menus that asks which, where there are more than find room
 ENTRIES: Final = 5  # of a menu, that discord.py takes of one bot
@@ -94,6 +73,13 @@ def shared(language: str) -> Shared:
     return several if len(names()) > 1 else Shared(words.remove, words.sweep, several.which)
 
 
+def own() -> tuple[str, ...]:
+    """List the names of all commands, options, choices and entries, and what is said of them, but for the expressions' own."""
+    called = ("neutral", "animate", *DOES, "strength", *OPTIONS)
+    choices = (*(one.name for one in SHOW), *(one for name in names() for one in variations(name)))
+    return (*called, *choices, REST, *OPTIONS.values(), *DOES.values(), ONLY)
+
+
 def in_menus() -> tuple[str, ...]:
     """List the expressions that have an entry of their own in the menus, which have room for one that takes them off too.
 
@@ -112,10 +98,10 @@ def all_names(language: str) -> dict[str, str]:
     if in_menus() != names():
         pairs.append((ANOTHER, said.get(CONTEXT, ANOTHER)))
     for name in names():
-        own, its = load(name).said(ENGLISH), load(name).said(language)
-        pairs += [(own.name, its.name), (own.change, its.change), (own.strength, its.strength)]
-        pairs += [(own.menu, its.menu)] if name in in_menus() else []
-    return {**{english: said.get(CONTEXT, english) for english in OWN}, **dict(pairs)}
+        plain, its = load(name).said(ENGLISH), load(name).said(language)
+        pairs += [(plain.name, its.name), (plain.change, its.change), (plain.strength, its.strength)]
+        pairs += [(plain.menu, its.menu)] if name in in_menus() else []
+    return {**{english: said.get(CONTEXT, english) for english in own()}, **dict(pairs)}
 
 
 def translated(english: str, language: str) -> str | None:

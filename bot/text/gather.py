@@ -16,7 +16,7 @@ from typing import Final
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 
-from bot.text.command_names import ANOTHER, CONTEXT, OWN, SEVERAL, WHICH
+from bot.text.command_names import ANOTHER, CONTEXT, SEVERAL, WHICH, own
 from bot.text.english import ERRORS, TEXT
 from core.errors import EgaoError, Reason
 from core.expressions import load, names
@@ -46,7 +46,7 @@ def english() -> Iterator[tuple[str, Sentence]]:
     yield from TEXT.items()
     yield from ((f"error.{kind.__name__}", ERRORS.get(kind.__name__, kind.sentence)) for kind in errors())
     yield from (("reason", one.value) for one in Reason)
-    yield from ((CONTEXT, one) for one in (*OWN, WHICH, *SEVERAL, ANOTHER))
+    yield from ((CONTEXT, one) for one in (*own(), WHICH, *SEVERAL, ANOTHER))
     yield from ((PAGE, one) for one in page())
     for name in names():
         yield from ((f"expression.{name}.{part}", word) for part, word in load(name).words[ENGLISH])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from discord import app_commands
 
 from bot.text import english
-from bot.text.command_names import all_names
+from bot.text.command_names import all_names, own
 from bot.text.speaker import Speaker, speaker
 from core import errors
 from core.faces import load_photo
@@ -130,6 +131,14 @@ async def test_every_name_and_description_of_a_command_has_its_japanese(world: W
     smile = next(one for one in registered if one["name"] == "smile")
     assert smile["name_localizations"]["ja"] == "笑顔"
     assert all(is_japanese(option["description_localizations"]["ja"]) for option in smile["options"])
+
+
+def test_what_is_said_of_a_command_stands_in_one_place() -> None:
+    described = {one for one in own() if " " in one}
+    assert len(described) > 15
+    for path in (ROOT / "cogs").glob("*.py"):
+        texts = {one.value for one in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(one, ast.Constant)}
+        assert not texts & described, path.name
 
 
 LOCALES = ["de", "es-419", "es-ES", "fr", "ja", "ko", "pt-BR", "zh-CN", "zh-TW"]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import GeneratorLacks
-from core.generator.families.mobilestylegan import inverse_haar
+from core.generator.haar import inverse_haar
 from core.generator.protocol import FeatureGenerator
 
 FEATURE_SIDE = 128

@@ -13,7 +13,7 @@ from core.errors import GeneratorLacks
 from core.fast.data import DrawnSet, training_ws
 from core.fast.preview import BANDS, FEATURE_SIDE, Preview
 from core.fast.train import Loss, Schedule, Training
-from core.generator.families.mobilestylegan import forward_haar
+from core.generator.haar import forward_haar
 from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in
 from core.projection.features import SIDE, area_downsample

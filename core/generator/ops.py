@@ -142,6 +142,15 @@ def convolved(x: Tensor, weight: Tensor, up: Tensor | None = None, pad: int | No
     return filtered(x, up * (2 if up.ndim == 1 else 4), pad=(before, after, before, after))
 
 
+def doubling(weight: Tensor, fused: bool) -> Tensor:
+    """Combine repeating each pixel 2x2 and a convolution [O, I, 3, 3] into one transposed convolution [O, I, 4, 4].
+
+    A `fused` weight is a transposed convolution's already, and acts mirrored.
+    """
+    padded = F.pad(weight if fused else weight.flip(2, 3), (1, 1, 1, 1))
+    return padded[:, :, 1:, 1:] + padded[:, :, :-1, 1:] + padded[:, :, 1:, :-1] + padded[:, :, :-1, :-1]
+
+
 def unit(x: Tensor) -> Tensor:
     """Divide each vector (dimension 1) by its root mean square (PixelNorm, Karras et al. 2018)."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()

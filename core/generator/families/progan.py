@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from core.errors import ModelRefused
 from core.generator.base import FileGenerator
-from core.generator.families.stylegan import doubling
-from core.generator.ops import SLOPE, unit
+from core.generator.ops import SLOPE, doubling, unit
 from core.generator.reading.parts import state_dict, wanted
 from core.generator.registry import Converted, Family
 

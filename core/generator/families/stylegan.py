@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from core.errors import ModelRefused
 from core.generator.base import FileGenerator, NoiseMode, noise_for
 from core.generator.mapping import Mapping, MappingShape
-from core.generator.ops import SLOPE
+from core.generator.ops import SLOPE, doubling
+from core.generator.reading.mapping import tensorflow_mapping
 from core.generator.reading.parts import state_dict, tensorflow, variables, wanted
-from core.generator.reading.stylegan2 import tensorflow_mapping
 from core.generator.registry import Converted, Family
 
 _BLUR = torch.tensor([1.0, 2.0, 1.0]) / 4
@@ -189,15 +189,6 @@ def _layer(found: dict[str, Tensor], place: str, number: int, fused: bool) -> di
     weight = found[f"{place}/weight"].permute(3, 2, 0, 1)
     weight = weight * (2 / weight[0].numel()) ** 0.5  # He's initialisation at run time
     return made | {"weight": doubling(weight, fused) if place.endswith("Conv0_up") else weight}
-
-
-def doubling(weight: Tensor, fused: bool) -> Tensor:
-    """Combine repeating each pixel 2x2 and a convolution [O, I, 3, 3] into one transposed convolution [O, I, 4, 4].
-
-    A `fused` weight is a transposed convolution's already, and acts mirrored.
-    """
-    padded = F.pad(weight if fused else weight.flip(2, 3), (1, 1, 1, 1))
-    return padded[:, :, 1:, 1:] + padded[:, :, :-1, 1:] + padded[:, :, 1:, :-1] + padded[:, :, :-1, :-1]
 
 
 def _as_tensorflow(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -19,8 +19,8 @@ from core.generator.base import FileGenerator
 from core.generator.finish import Ending, finish
 from core.generator.mapping import Mapping, MappingShape
 from core.generator.ops import SLOPE, filtered, modulated
+from core.generator.reading.mapping import nvidia_mapping
 from core.generator.reading.parts import averaged, dense, has_module, has_numbers, module, numbers, option
-from core.generator.reading.stylegan2 import nvidia_mapping
 from core.generator.registry import Converted, Family
 
 _LARGEST = 8192  # pixels of a grid, and channels of a layer

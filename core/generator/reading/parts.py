@@ -115,3 +115,8 @@ def wanted(tensors: dict[str, Tensor], name: str) -> Tensor:
     if name not in tensors:
         raise ModelRefused(reason=f"its generator has no numbers {name}")
     return tensors[name].detach().float()
+
+
+def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Put "prefix." before the names of tensors."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}

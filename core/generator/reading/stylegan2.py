@@ -16,12 +16,14 @@ from torch import Tensor
 from core.errors import ModelRefused
 from core.generator.ops import separable
 from core.generator.reading.made import Record
+from core.generator.reading.mapping import nvidia_mapping, tensorflow_mapping
 from core.generator.reading.parts import (
     averaged,
     dense,
     has_module,
     has_numbers,
     module,
+    named,
     numbers,
     option,
     state_dict,
@@ -71,7 +73,7 @@ def _nvidia(record: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
     for index, side in enumerate(sides):
         block = module(synthesis, f"b{side}")
         channels.append(len(numbers(module(block, "conv1"), "weight")))
-        tensors |= _named(f"blocks.{index}", _nvidia_block(block))
+        tensors |= named(f"blocks.{index}", _nvidia_block(block))
     first, last = module(synthesis, "b4"), module(synthesis, f"b{sides[-1]}")
     tensors["constant"] = numbers(first, "const")
     kernel = separable(numbers(last, "resample_filter"))
@@ -86,44 +88,17 @@ def _nvidia(record: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return shape, tensors
 
 
-def nvidia_mapping(mapping: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the shape and the weights of the mapping network of NVIDIA's PyTorch generators, and w_avg, where it was tracked.
-
-    Raises ModelRefused.
-    """
-    tensors: dict[str, Tensor] = {"w_avg": numbers(mapping, "w_avg")} if has_numbers(mapping, "w_avg") else {}
-    layers = 0
-    while has_module(mapping, f"fc{layers}"):
-        weight, bias = dense(module(mapping, f"fc{layers}"))
-        tensors |= _named(f"mapping_network.layers.{layers}", {"weight": weight, "bias": bias})
-        layers += 1
-    if not layers:
-        raise ModelRefused(reason="its mapping network has no layers")
-    first, last = (tensors[f"mapping_network.layers.{index}.weight"] for index in (0, layers - 1))
-    shape = {
-        "z_dim": int(option(mapping, "z_dim")), "w_dim": len(last), "layers": layers, "hidden": len(first),
-        "activation": option(module(mapping, "fc0"), "activation"),
-    }  # fmt: skip
-    if has_module(mapping, "embed"):
-        weight, bias = dense(module(mapping, "embed"))
-        tensors |= _named("mapping_network.embed", {"weight": weight, "bias": bias})
-        shape |= {"label_dim": weight.shape[1], "embedded": len(weight)}
-    if shape["activation"] == "linear":
-        shape["gain"] = 1.0
-    return shape, tensors
-
-
 def _nvidia_block(block: Record) -> dict[str, Tensor]:
     made: dict[str, Tensor] = {}
     for ours, theirs in (("first", "conv0"), ("second", "conv1")):
         if has_module(block, theirs):
-            made |= _named(ours, _nvidia_layer(module(block, theirs)))
+            made |= named(ours, _nvidia_layer(module(block, theirs)))
     if has_module(block, "torgb"):
         torgb = module(block, "torgb")
         weight, bias = dense(module(torgb, "affine"))
         gain = float(option(torgb, "weight_gain"))
-        made |= _named("picture", {"style.weight": weight * gain, "style.bias": bias * gain})
-        made |= _named("picture", {"weight": numbers(torgb, "weight"), "bias": numbers(torgb, "bias")})
+        made |= named("picture", {"style.weight": weight * gain, "style.bias": bias * gain})
+        made |= named("picture", {"weight": numbers(torgb, "weight"), "bias": numbers(torgb, "bias")})
     if has_module(block, "skip"):
         made["around"] = dense(module(block, "skip"))[0]
     return made
@@ -146,10 +121,6 @@ def _no_noise(side: int) -> dict[str, Tensor]:
     return {"noise": torch.zeros(side, side), "noise_strength": torch.zeros(())}
 
 
-def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
 # --- NVIDIA, TensorFlow ------------------------------------------------------------------------------------------------
 
 
@@ -164,7 +135,7 @@ def _tensorflow(network: Record) -> tuple[dict[str, Any], dict[str, Tensor]]:
     for index, side in enumerate(sides):
         made = _tensorflow_block(found, side, sides[-1], noisy=known.get("use_noise", True) is not False)
         channels.append(len(made["second.weight"]))
-        tensors |= _named(f"blocks.{index}", made)
+        tensors |= named(f"blocks.{index}", made)
     line = torch.tensor([float(tap) for tap in known.get("resample_kernel") or [1, 3, 3, 1]])
     tensors["kernel"] = line / line.sum()
     grown = "synthesis/ToRGB_lod0/weight" in found  # configurations B to D, grown progressively
@@ -181,40 +152,6 @@ def _without(found: dict[str, Tensor], sides: list[int]) -> str:
     return "skip" if f"synthesis/{sides[0]}x{sides[0]}/ToRGB/weight" in found else "orig"
 
 
-def tensorflow_mapping(found: dict[str, Tensor], known: dict[str, Any], gain: float) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the shape and the weights, with w_avg, of the mapping network of NVIDIA's TensorFlow generators.
-
-    `gain` is the factor after each activation: the root of 2 for StyleGAN2, 1 for StyleGAN, which has it in its weights.
-    Raises ModelRefused.
-    """
-    rate, tensors = float(known.get("mapping_lrmul", 0.01)), {"w_avg": wanted(found, "dlatent_avg")}
-    layers = 0
-    while f"mapping/Dense{layers}/weight" in found:
-        weight, bias = found[f"mapping/Dense{layers}/weight"], wanted(found, f"mapping/Dense{layers}/bias")
-        scale = rate * (2**0.5 / gain) / weight.shape[0] ** 0.5
-        tensors |= _named(f"mapping_network.layers.{layers}", {"weight": weight.T * scale, "bias": bias * rate})
-        layers += 1
-    if not layers:
-        raise ModelRefused(reason="its mapping network has no layers")
-    if known.get("normalize_latents", True) is not True:
-        raise ModelRefused(reason="its mapping network does not normalise z")
-    inputs, hidden = found["mapping/Dense0/weight"].shape
-    shape: dict[str, Any] = {
-        "w_dim": len(tensors["w_avg"]), "layers": layers, "hidden": hidden, "gain": gain,
-        "activation": str(known.get("mapping_nonlinearity", "lrelu")),
-    }  # fmt: skip
-    embedded = 0
-    for name, apart in (("LabelConcat", False), ("LabelEmbed", True)):
-        if f"mapping/{name}/weight" in found:
-            weight = found[f"mapping/{name}/weight"]
-            classes, embedded = weight.shape
-            scale = classes**-0.5 if apart else 1.0
-            bias = found.get(f"mapping/{name}/bias", torch.zeros(embedded))
-            tensors |= _named("mapping_network.embed", {"weight": weight.T * scale, "bias": bias})
-            shape |= {"label_dim": classes, "embedded": embedded, "apart": apart}
-    return shape | {"z_dim": inputs - embedded}, tensors
-
-
 def _tensorflow_block(found: dict[str, Tensor], side: int, last: int, noisy: bool) -> dict[str, Tensor]:
     place, number = f"synthesis/{side}x{side}", side.bit_length() * 2  # log2 of the side is one less than its bits
     pairs = [("first", "Conv0_up", number - 7), ("second", "Conv1", number - 6)] if side > 4 else [("second", "Conv", 0)]
@@ -226,14 +163,14 @@ def _tensorflow_block(found: dict[str, Tensor], side: int, last: int, noisy: boo
         if noisy:
             strength = wanted(found, f"{place}/{theirs}/noise_strength").reshape(())
             noise = {"noise": wanted(found, f"synthesis/noise{index}")[0, 0], "noise_strength": strength}
-        made |= _named(ours, {
+        made |= named(ours, {
             **_tensorflow_style(found, f"{place}/{theirs}"), "weight": weight, "bias": wanted(found, f"{place}/{theirs}/bias"),
             **noise,
         })  # fmt: skip
     torgb = "synthesis/ToRGB_lod0" if side == last and "synthesis/ToRGB_lod0/weight" in found else f"{place}/ToRGB"
     if f"{torgb}/weight" in found:
         parts = {"weight": _convolution(found[f"{torgb}/weight"]), "bias": wanted(found, f"{torgb}/bias")}
-        made |= _named("picture", {**_tensorflow_style(found, torgb), **parts})
+        made |= named("picture", {**_tensorflow_style(found, torgb), **parts})
     if f"{place}/Skip/weight" in found:
         made["around"] = _convolution(found[f"{place}/Skip/weight"])
     return made
@@ -260,7 +197,7 @@ def _rosinality(state: dict[str, Tensor], average: Any) -> tuple[dict[str, Any],
     for index, layer in enumerate(layers):
         weight, bias = wanted(state, f"style.{layer}.weight"), wanted(state, f"style.{layer}.bias")
         parts = {"weight": weight * _LR_MAPPING / weight.shape[1] ** 0.5, "bias": bias * _LR_MAPPING}
-        tensors |= _named(f"mapping_network.layers.{index}", parts)
+        tensors |= named(f"mapping_network.layers.{index}", parts)
     if not layers:
         raise ModelRefused(reason="its mapping network has no layers")
     w_dim, z_dim = wanted(state, f"style.{layers[-1]}.weight").shape[0], wanted(state, f"style.{layers[0]}.weight").shape[1]
@@ -272,12 +209,12 @@ def _rosinality(state: dict[str, Tensor], average: Any) -> tuple[dict[str, Any],
     for index in range(blocks):
         made = _rosinality_layer(state, f"convs.{2 * index - 1}" if index else "conv1", 2 * index)
         channels.append(len(made["weight"]))
-        made = _named("second", made)
+        made = named("second", made)
         if index:
-            made |= _named("first", _rosinality_layer(state, f"convs.{2 * index - 2}", 2 * index - 1))
+            made |= named("first", _rosinality_layer(state, f"convs.{2 * index - 2}", 2 * index - 1))
         torgb = f"to_rgbs.{index - 1}" if index else "to_rgb1"
         parts = _rosinality_convolution(state, f"{torgb}.conv") | {"bias": wanted(state, f"{torgb}.bias").reshape(-1)}
-        tensors |= _named(f"blocks.{index}", made | _named("picture", parts))
+        tensors |= named(f"blocks.{index}", made | named("picture", parts))
     kernel = wanted(state, "convs.0.conv.blur.kernel") if "convs.0.conv.blur.kernel" in state else _outer()
     kernel = separable(kernel / kernel.sum())
     tensors["kernel"] = kernel

@@ -30,7 +30,8 @@ from core.fast.train_encoder import train_encoder
 from core.fast.train_head import head_set, score_head, train_head
 from core.fast.trained import CURVATURE, ENCODER, PREVIEW, load_trained, trained_file
 from core.generator import seed_w
-from core.generator.families.mobilestylegan import MobileStyleGAN, forward_haar, inverse_haar
+from core.generator.families.mobilestylegan import MobileStyleGAN
+from core.generator.haar import forward_haar, inverse_haar
 from core.projection.features import Features, area_downsample, distance
 from core.settings import Settings
 

@@ -16,7 +16,8 @@ from core.cli import app
 from core.errors import WeightsCorrupt
 from core.generator import Generator, mix_styles, seed_w, seed_z, truncate
 from core.generator.convert import convert_ir
-from core.generator.families.mobilestylegan import MobileStyleGAN, inverse_haar
+from core.generator.families.mobilestylegan import MobileStyleGAN
+from core.generator.haar import inverse_haar
 from core.generator.protocol import FeatureGenerator
 from core.generator.render import network_in, to_pixels
 from core.rendering import Renderer

@@ -19,6 +19,7 @@ from core.bench.architectures import random_generator
 from core.device import fast_dtype, keep_memory, use_threads
 from core.errors import InternalError
 from core.generator import Generator, load_generator
+from core.generator.registry import architectures
 from core.generator.render import network_in
 from core.projection.features import Features
 from core.projection.projector import Options, Projection
@@ -26,9 +27,7 @@ from core.settings import Settings
 from core.system import PEAKS_PER_MEGABYTE
 from core.weights.installed import DEFAULT
 
-NAMES: Final = (
-    DEFAULT, "progan-256", "stylegan-256", "stylegan2-256", "stylegan3-t-256", "stylegan3-r-256", "stylegan2-1024",
-)  # fmt: skip
+NAMES: Final = (DEFAULT, *(f"{name}-256" for name in architectures()), "stylegan2-1024")
 _ONE: Final = """
 import sys
 from core.bench.generators import main

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from safetensors import safe_open
@@ -33,7 +33,6 @@ def noise_for(ws: Tensor, kept: Sequence[Tensor], given: Sequence[Tensor] | None
 class FileGenerator(nn.Module):
     """A generator loaded from a safetensors file whose metadata tells its shape. Families add the mapping and the synthesis."""
 
-    family: ClassVar[str]
     name: str
     digest: str
     resolution: int
@@ -60,7 +59,7 @@ class FileGenerator(nn.Module):
         with torch.device("meta"):  # nothing is drawn at random only to be replaced
             generator = cls(about["shape"], hashlib.sha256(file.read_bytes()).hexdigest())
         generator.load_state_dict(state, assign=True)
-        generator.name = f"{cls.family}-{generator.resolution}"
+        generator.name = f"{about['family']}-{generator.resolution}"
         return generator.requires_grad_(False).eval()
 
     def w_average(self) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -42,11 +42,13 @@ def converts_nothing(tree: Any) -> None:
 
 @dataclass(frozen=True)
 class Family:
-    """What a family's module offers: to load a generator, and to convert published files."""
+    """What a family's module offers: to load a generator, to convert published files, and its published architectures."""
 
     load: Callable[[Path], Generator]  # a safetensors file of this family -> the generator, frozen and on the CPU
     # the content of a published file (core.generator.reading) -> this family's form of it; None if it is of another family
     convert: Callable[[Any], Converted | None] = converts_nothing
+    # published architectures by name, such as "stylegan2": a side of `core.generator.architecture.SIDES` -> with random weights
+    architectures: Mapping[str, Callable[[int], Generator]] = field(default_factory=dict)
 
 
 def family(name: str) -> Family:
@@ -56,6 +58,11 @@ def family(name: str) -> Family:
     found = import_module(f"core.generator.families.{name}").FAMILY
     assert isinstance(found, Family)
     return found
+
+
+def architectures() -> dict[str, Callable[[int], Generator]]:
+    """Collect the published architectures of all families by name: see `Family`. It imports every family."""
+    return {name: make for one in FAMILIES for name, make in family(one).architectures.items()}
 
 
 def load_file(file: Path) -> Generator:

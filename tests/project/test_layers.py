@@ -45,6 +45,8 @@ LONG = pytest.mark.long  # another way to break a contract of which one is tried
         ("core/composite/mask.py", "from ..edit import editor", "core's layers"),
         ("core/faces/guard.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import core.gates", "core's layers"),
         ("core/projection/noise.py", "from core.projection.projector import Options", "no circle"),
+        ("core/generator/families/progan.py", "from core.generator.families import stylegan", "no family"),
+        pytest.param("core/bench/generators.py", "from core.generator.families import progan", "the registry", marks=LONG),
         pytest.param("core/novelty/__init__.py", "", "core's layers", marks=LONG),
     ],
 )

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import ModelRefused
+from core.generator.architecture import widths, with_random_weights
 from core.generator.base import FileGenerator
 from core.generator.ops import SLOPE, doubling, unit
 from core.generator.reading.parts import state_dict, wanted
@@ -24,8 +25,6 @@ from core.generator.registry import Converted, Family
 
 class ProGAN(FileGenerator):
     """A Progressive GAN as a Generator; see core.generator.protocol for shapes."""
-
-    family = "progan"
 
     def __init__(self, shape: dict[str, Any], digest: str = "") -> None:
         super().__init__(shape, digest)
@@ -106,4 +105,8 @@ def _scale(weight: Tensor) -> float:
     return float((2 / weight[0].numel()) ** 0.5)
 
 
-FAMILY = Family(ProGAN.load, convert)
+def _published(side: int) -> ProGAN:
+    return with_random_weights(ProGAN({"channels": widths(side, 16384), "z_dim": 512}))
+
+
+FAMILY = Family(ProGAN.load, convert, {"progan": _published})

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import ModelRefused
+from core.generator.architecture import MAPPING, widths, with_random_weights
 from core.generator.base import FileGenerator, NoiseMode, noise_for
 from core.generator.mapping import Mapping, MappingShape
 from core.generator.ops import SLOPE, doubling
@@ -65,8 +66,6 @@ def blurred(x: Tensor) -> Tensor:
 
 class StyleGAN(FileGenerator):
     """A StyleGAN as a Generator; see core.generator.protocol for shapes."""
-
-    family = "stylegan"
 
     def __init__(self, shape: dict[str, Any], digest: str = "") -> None:
         super().__init__(shape, digest)
@@ -227,4 +226,8 @@ def _as_tensorflow(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-FAMILY = Family(StyleGAN.load, convert)
+def _published(side: int) -> StyleGAN:
+    return with_random_weights(StyleGAN({"channels": widths(side, 16384), "mapping": {**MAPPING, "apart": False}}))
+
+
+FAMILY = Family(StyleGAN.load, convert, {"stylegan": _published})

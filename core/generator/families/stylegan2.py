@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.generator.architecture import MAPPING, widths, with_random_weights
 from core.generator.base import FileGenerator, NoiseMode, noise_for
 from core.generator.finish import Ending, finish
 from core.generator.mapping import ACTIVATIONS, Mapping, MappingShape
@@ -96,7 +97,6 @@ class Block(nn.Module):
 class StyleGAN2(FileGenerator):
     """A StyleGAN2 as a Generator; see core.generator.protocol for shapes."""
 
-    family = "stylegan2"
     kernel: Tensor
     picture_kernel: Tensor | None
 
@@ -181,4 +181,10 @@ def _convert(tree: Any) -> Converted | None:
     return convert(tree)
 
 
-FAMILY = Family(StyleGAN2.load, _convert)
+def _published(side: int) -> StyleGAN2:
+    """Make configuration F."""
+    shape = {"channels": widths(side, 32768), "architecture": "skip", "activation": "lrelu", "clamp": 256.0, "kernel": [4, 4]}
+    return with_random_weights(StyleGAN2({**shape, "mapping": MAPPING}))
+
+
+FAMILY = Family(StyleGAN2.load, _convert, {"stylegan2": _published})

@@ -8,6 +8,7 @@ follow from each layer's place in the progression of cutoffs; published files co
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import ModelRefused
+from core.generator.architecture import MAPPING, with_random_weights
 from core.generator.base import FileGenerator
 from core.generator.finish import Ending, finish
 from core.generator.mapping import Mapping, MappingShape
@@ -24,6 +26,8 @@ from core.generator.reading.parts import averaged, dense, has_module, has_number
 from core.generator.registry import Converted, Family
 
 _LARGEST = 8192  # pixels of a grid, and channels of a layer
+# of appendix G: layers before the last, critically sampled ones among them, first cutoff and stopband, margin, taps
+_LAYERS, _CRITICAL, _CUTOFF, _STOPBAND, _MARGIN, _TAPS = 14, 2, 2.0, 2**2.1, 10, 6
 
 
 class Fourier(nn.Module):
@@ -100,8 +104,6 @@ def _with(x: Tensor, kernel: Any, up: int = 1, down: int = 1, pad: Any = (0, 0, 
 
 class StyleGAN3(FileGenerator):
     """A StyleGAN3 as a Generator; see core.generator.protocol for shapes."""
-
-    family = "stylegan3"
 
     def __init__(self, shape: dict[str, Any], digest: str = "") -> None:
         super().__init__(shape, digest)
@@ -226,4 +228,37 @@ def _padding(pixels: Any) -> int:
     return int(pixels)
 
 
-FAMILY = Family(StyleGAN3.load, convert)
+def _published(side: int, *, rotates: bool) -> StyleGAN3:
+    """Make configuration T, or R: 1x1 convolutions, twice as wide, and radially symmetric filters."""
+    steps = [min(index / (_LAYERS - _CRITICAL), 1.0) for index in range(_LAYERS + 1)]
+    cutoffs = [_CUTOFF * (side / 2 / _CUTOFF) ** step for step in steps]
+    stopbands = [_STOPBAND * (side / 2 * 2**0.3 / _STOPBAND) ** step for step in steps]
+    rates = [2 ** math.ceil(math.log2(min(2 * stopband, side))) for stopband in stopbands]
+    sizes = [*(rate + 2 * _MARGIN for rate in rates[:-2]), side, side]
+    base, most, kernel = (65536, 1024, 1) if rotates else (32768, 512, 3)
+    widths = [*(round(min(base / 2 / cutoff, most)) for cutoff in cutoffs[:-1]), 3]
+    layers = []
+    for index in range(_LAYERS + 1):
+        before, colours = max(index - 1, 0), index == _LAYERS
+        inside = max(rates[before], rates[index]) * (1 if colours else 2)
+        up, down = inside // rates[before], inside // rates[index]
+        up_taps, down_taps = (1 if colours or factor == 1 else _TAPS * factor for factor in (up, down))
+        size = 1 if colours else kernel
+        pad = (sizes[index] - 1) * down + 1 - (sizes[before] + size - 1) * up + up_taps + down_taps - 2
+        pads = [(pad + up) // 2, pad - (pad + up) // 2] * 2
+        radial = rotates and cutoffs[index] * 2 < rates[index]
+        filters: dict[str, Any] = {"up_filter": [up_taps] if up_taps > 1 else None, "down_filter": None}
+        if down_taps > 1:
+            filters["down_filter"] = [down_taps] * (2 if radial else 1)
+        layers.append({"inputs": widths[before], "outputs": widths[index], "kernel": size, "colours": colours, "up": up,
+                       "down": down, "pad": pads, "clamp": 256.0, "rate": rates[index], **filters})  # fmt: skip
+    entry = {"channels": widths[0], "size": sizes[0], "rate": float(rates[0]), "bandwidth": cutoffs[0]}
+    mapping = {**MAPPING, "layers": 2}
+    made = StyleGAN3({"mapping": mapping, "input": entry, "layers": layers, "resolution": side, "scale": 0.25})
+    return with_random_weights(made, {"transform": torch.eye(3)}, {"frequencies", "phases"})
+
+
+FAMILY = Family(
+    StyleGAN3.load, convert,
+    {"stylegan3-t": partial(_published, rotates=False), "stylegan3-r": partial(_published, rotates=True)},
+)  # fmt: skip

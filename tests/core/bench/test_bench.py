@@ -27,6 +27,7 @@ from core.edit import Editor, Models
 from core.errors import BadSetting
 from core.generator import seed_w
 from core.generator.latent import Latent
+from core.generator.registry import architectures
 from core.settings import Settings
 from core.timing import take_turns
 from tests.bot.workbench import photo
@@ -193,10 +194,10 @@ def test_the_store_is_measured_over_a_history(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["store.json"], "the store itself is gone"
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.long) for name in ("stylegan3-t-16", "stylegan3-r-16")]  # as wide as at any side
+SLOW = {name: pytest.param(f"{name}-16", marks=pytest.mark.long) for name in ("stylegan3-t", "stylegan3-r")}  # always as wide
 
 
-@pytest.mark.parametrize("name", ["progan-32", "stylegan-32", "stylegan2-32", *SLOW])
+@pytest.mark.parametrize("name", [SLOW.get(name, f"{name}-32") for name in architectures()])
 def test_random_generators_are_whole_ones_of_their_family(name: str) -> None:
     generator: Any = random_generator(name)
     again: Any = random_generator(name)
@@ -218,8 +219,9 @@ def test_the_largest_is_the_published_architecture() -> None:
 
 
 def test_an_unknown_generator_is_named(settings: Settings) -> None:
-    with pytest.raises(BadSetting, match="stylegan4"):
-        bench_generators(settings, ["stylegan4-64"], 1, print)
+    for name in ("stylegan4-64", "stylegan2-33", "stylegan2"):
+        with pytest.raises(BadSetting, match=f"'{name}' is no name .*progan, stylegan, stylegan2, stylegan3-t, stylegan3-r, and"):
+            bench_generators(settings, [name], 1, print)
 
 
 @pytest.mark.long

@@ -37,11 +37,25 @@ def movement(
     for end in ends if strict else ():
         if end.told is not None:
             raise end.told
-    anew = any(end.lips_anew for end in ends)
-    done = {end.strength: end for end in ends if end.lips_anew == anew or end.untouched}
+    for one in in_one_way(photos, face, strengths, expression, ends, scale=scale):
+        there = any(one is end for end in ends)  # it lies in the photo in this way already
+        yield one if there else photos.editor.into_photo(original, one, judge=False)
+
+
+def in_one_way(
+    photos: PhotoEditor,
+    face: KnownFace,
+    strengths: Sequence[float],
+    expression: Expression,
+    ends: Sequence[Variant],
+    *,
+    scale: Scale | None = None,
+) -> Iterator[Variant]:
+    """Draw the face at each strength, to be laid into its photo with the lips in one way: anew, if one of the `ends` has them so.
+
+    The `ends` lie in the photo, judged. One that has its lips in that way is yielded as it is; one that hasn't, as it was drawn.
+    """
+    anew, done = any(end.lips_anew for end in ends), {end.strength: end for end in ends}
     for at in strengths:
-        if at in done:
-            yield done[at]
-        else:
-            (drawn,) = photos.pictures(face, [at], expression, scale=scale)
-            yield photos.editor.into_photo(original, replace(drawn, lips_anew=anew), judge=False)
+        one = done[at] if at in done else photos.pictures(face, [at], expression, scale=scale)[0]
+        yield one if one.untouched or one.lips_anew == anew else replace(one, lips_anew=anew, pixels=one.own, drawn=None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.edit.movement import in_one_way
 from core.edit.together import OF_ONE_FACE, Laid, OneFace, Together
 from core.expressions import Expression
 
@@ -76,13 +76,10 @@ class Moving(Together):
         if low.told is not None:
             self.laid.append(Laid(face, peak.strength, low.told))
             return
-        anew = peak.lips_anew or low.lips_anew  # in all frames, as in `movement`
         before, after = self._frames or [self.photo.pixels] * self._count, []
-        for strength, frame in zip(np.linspace(start, peak.strength, self._count), before, strict=True):
-            drawn = peak
-            if float(strength) != peak.strength:
-                (drawn,) = photos.pictures(face, [float(strength)], peak.expression)
-            laid = photos.add(original, replace(drawn, lips_anew=anew), frame)
+        strengths = np.linspace(start, peak.strength, self._count).tolist()
+        for drawn, frame in zip(in_one_way(photos, face, strengths, peak.expression, (low, peak)), before, strict=True):
+            laid = photos.add(original, drawn, frame)
             assert laid is not None, "a frame was given"
             after.append(laid)
             yield len(after)

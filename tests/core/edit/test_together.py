@@ -168,6 +168,16 @@ def test_a_movement_is_judged_at_both_ends_and_keeps_one_way(known: Known, monke
     frames = list(movement(photos, face, [-0.5, 0.25, 1.0], default(), placed.original))
     assert [frame.strength for frame in frames] == [-0.5, 0.25, 1.0]
     assert all(frame.lips_anew for frame in frames)
+    group = Moving(photos, known.photo, [OneFace(one.face, face, 1.0)], default(), count=3, low=-0.5)
+    laid, add = list[Variant](), photos.add
+
+    def added(original: Original, picture: Variant, onto: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        laid.append(picture)
+        return add(original, picture, onto)
+
+    monkeypatch.setattr(photos, "add", added)
+    assert len(list(group.run())) == 4
+    assert [(one.strength, one.lips_anew) for one in laid] == [(-0.5, True), (0.25, True), (1.0, True)]
     told[True] = NotWhole(strength="+1")
     with pytest.raises(NotWhole, match=r"\+1"):
         next(movement(photos, face, [-0.5, 0.25, 1.0], default(), placed.original))

@@ -124,7 +124,7 @@ class Trial:
         original = self.editor.original(subject.photo, self.editor.found(subject.face), subject.ws)
         for variant in variants:
             began = time.perf_counter()
-            try:
+            try:  # as `PhotoEditor.pictures` does with each, which would draw them again, and end where the first face is lost
                 placed = self.editor.judged(original, variant, score)
             except FaceLost:
                 continue

@@ -289,8 +289,8 @@ class _Moving:
         return self._editor.original(frame, Found(face.landmarks, None, ""), latent)
 
     def _drawn(self, at: int, aim: _Aim, asked: Strength, *, anew: bool = False) -> Variant:
-        # Not by `PhotoEditor.pictures`, which takes a step from a strength's place in a scale: here steps lie between those of two
-        # frames, and come and go beside a frame that is left.
+        # Not by `PhotoEditor.pictures`, which takes the step from a strength's place in a scale: here steps lie between those of
+        # two frames, and come and go beside a frame that is left.
         expression = self._expression.at(asked)
         picture = self._editor.draw(self._latents[at].latent, [aim.step], expression, [aim.pull])[0]
         return Variant(expression, asked, aim.strength, aim.step, picture, float("nan"), lips_anew=anew, pull=aim.pull)

@@ -196,6 +196,31 @@ async def test_of_more_the_menu_asks_which(monkeypatch: pytest.MonkeyPatch, tmp_
         assert "only your own avatar" in text(told.response)
 
 
+async def test_of_very_many_each_is_a_command_and_the_lists_hold_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Discord shows 25 in a select, and 25 choices of an option."""
+    others = several(monkeypatch, 30)
+    async with running(tmp_path) as world:
+        await world.kept_face(world.ann)
+        known = {
+            one["name"]: one for one in world.env.backend.visible_commands(user_id=world.ann.id, channel_id=world.channel.id)
+        }
+        assert set(others) <= known.keys()
+        for name in ("neutral", "animate"):
+            (option,) = (one for one in known[name]["options"] if one["name"] == "expression")
+            assert [one["value"] for one in option["choices"]] == list(expressions.names()[:25])
+        form = await world.ann.context_menu(world.channel, "Another expression…", world.channel.history()[0])
+        await world.ann.submit_modal(form, {"which": [expressions.names()[3 + 24]]})
+        assert asked(world).expression == expressions.names()[3 + 24]
+        form = await world.ann.context_menu(world.channel, "Another expression…", world.channel.history()[0])
+        last = expressions.names()[-1]
+        with pytest.raises(simcord.SetupError):
+            await world.ann.submit_modal(form, {"which": [last]})
+        await world.ann.slash(world.channel, last, strength=1.0)
+        assert asked(world).expression == last
+
+
 async def test_the_help_explains_each_expression(two: World, surprise: str) -> None:
     said = text((await two.ann.slash(two.channel, "help")).response)
     for name in (default().name, surprise):

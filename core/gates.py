@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -69,12 +68,11 @@ class Gates:
         self._explicit = _network(settings, "explicit")
         self._age = _network(settings, "age")
 
-    def check_photo(self, pixels: NDArray[np.uint8]) -> None:
-        """Check a photo, uint8 [H, W, 3], as a whole and in overlapping parts. Raises LooksExplicit."""
-        deque(self.checking(pixels), maxlen=0)
-
     def checking(self, pixels: NDArray[np.uint8]) -> Iterator[None]:
-        """Check as `check_photo` does, and yield after each part: there it can be left for a while."""
+        """Check a photo, uint8 [H, W, 3], as a whole and in overlapping parts. Raises LooksExplicit.
+
+        It yields after each part: there it can be left for a while.
+        """
         self.check_whole(pixels)
         yield
         for part, ease in _parts(pixels):

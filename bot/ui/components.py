@@ -128,11 +128,6 @@ class Presses:
         assert verb not in self._handlers, verb
         self._handlers[verb] = handler
 
-    @property
-    def verbs(self) -> tuple[str, ...]:
-        """All registered verbs."""
-        return tuple(self._handlers)
-
     async def handle(self, press: Press) -> None:
         """Call the handler of a press. Raises Outdated for an unknown verb, and for a press that the message does not offer."""
         handler = self._handlers.get(press.verb)

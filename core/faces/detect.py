@@ -8,7 +8,6 @@ detector, trained on selfies, scores upright faces higher (0.9 against 0.7).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -61,13 +60,10 @@ class Find:
 Detector = Callable[[NDArray[np.uint8]], list[Find]]  # uint8 [H, W, 3] -> finds in its pixels
 
 
-def find_all(detector: Detector, pixels: NDArray[np.uint8]) -> list[Find]:
-    """Find every face of uint8 [H, W, 3] once, widest first, at most `MOST`; passers-by are left out."""
-    return deque(finding(detector, pixels), maxlen=1).pop()
-
-
 def finding(detector: Detector, pixels: NDArray[np.uint8]) -> Iterator[list[Find]]:
-    """Find as `find_all` does in steps: yield the finds so far after each, and all of them last.
+    """Find every face of uint8 [H, W, 3] once, widest first, at most `MOST`; passers-by are left out.
+
+    It goes in steps: the finds so far are yielded after each, and all of them last.
 
     Windows go from large to small, so that in a crowd the narrow faces are those left out.
     """

@@ -166,8 +166,8 @@ class Database:
         """Empty the WAL into the file and, with `vacuum`, rewrite the file. False if readers or a full disk prevent it.
 
         secure_delete zeroes a freed cell, but a page that was split may keep stale copies of rows that moved away (seen in
-        one of fifty erasures). Only a vacuum, 0.7 s for 100 MB, surely leaves none. What was prevented stays `scrub_due` for
-        the next scrub.
+        one of fifty erasures). Only a vacuum, 0.7 s for 100 MB, surely leaves none. What was prevented stays due (`wal_due`,
+        `vacuum_due`) for the next scrub.
         """
         with self._lock:
             self._check_open()
@@ -189,11 +189,6 @@ class Database:
         self._writer.conn.execute("vacuum")
         self._writer.conn.execute(f"pragma user_version = {_CLEAN}")
         return True
-
-    @property
-    def scrub_due(self) -> bool:
-        """Whether erased bytes may still be somewhere in the file or its WAL."""
-        return self.wal_due or self.vacuum_due
 
     @property
     def vacuum_due(self) -> bool:

@@ -93,19 +93,13 @@ class Faces(Part):
             return self._one(db, owner, face_id)
 
     def of(self, owner: Owner) -> list[StoredFace]:
-        """List all faces of the owner, the one that `latest` returns first."""
+        """List all faces of the owner, the one last given or picked first."""
         return self._select(owner, "order by chosen desc, id desc")
 
     def numbers(self, owner: Owner) -> list[int]:
         """List the ids of all faces of the owner."""
         with self.database.reading() as db:
             return [row[0] for row in db.execute(f"select id from faces where {_OWNED} order by id", self._who(owner))]
-
-    def latest(self, owner: Owner, generator: str | None = None) -> StoredFace | None:
-        """Find the face last given or picked, of this generator if one is named; None if there is none."""
-        wanted = "" if generator is None else "and generator = :generator"
-        found = self._select(owner, f"{wanted} order by chosen desc, id desc", {"generator": generator})
-        return found[0] if found else None
 
     def latent(self, owner: Owner, face_id: int) -> bytes:
         """Read the .npz file of a face. Raises NoSuchStoredFace."""

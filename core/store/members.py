@@ -54,10 +54,6 @@ class Members(Part):
         """Note that the member agreed to this version of the notice, read in this language."""
         return self._set(member_id, consent_version=version, consent_at=self.now(), consent_locale=locale)
 
-    def withdraw(self, member_id: int) -> Member:
-        """Withdraw the consent; preferences and faces stay (see `Store.forget_member`)."""
-        return self._set(member_id, consent_version=None, consent_at=None, consent_locale=None)
-
     def set_visibility(self, member_id: int, visibility: Visibility | None) -> Member:
         """Note who sees the results of a member's commands; None for the default."""
         return self._set(member_id, visibility=visibility)

@@ -1,7 +1,7 @@
 """The store as a whole. Open it once, use its parts from any thread, or from the event loop through `run`.
 
 store = Store.open(settings)
-face = await store.run(store.faces.latest, owner)
+faces = await store.run(store.faces.of, owner)
 await store.aclose()
 """
 

@@ -114,6 +114,10 @@ class World:
         for person in people:
             self.store.members.consent(person.id, CONSENT_VERSION, "en-US")
 
+    def consent_to_less(self, person: Any) -> None:
+        """As if the notice had changed since the member agreed to it."""
+        self.store.members.consent(person.id, CONSENT_VERSION - 1, "en-US")
+
     def set(self, **settings: Any) -> None:
         self.store.guilds.set(self.guild.id, **settings)
 

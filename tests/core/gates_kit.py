@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import core.gates
 from core.executor import FindFaces, FoundFaces, Workbench
+from core.gates import Gates
 from core.generator import Generator
 from core.generator.latent import seed_w
 from core.rendering import Renderer
@@ -23,6 +24,12 @@ from core.settings import Settings
 CHILDREN = (5018, 5024, 5059, 5107, 5111, 5136)  # from toddlers to about twelve
 ADULTS = (5000, 5001, 5002, 5003, 5006, 5007, 5008, 5009, 5011, 5012)
 SIDE = 256  # pixels of a person's picture
+
+
+def check_photo(gates: Gates, pixels: NDArray[np.uint8]) -> None:
+    """Check a photo as a whole and in parts, to the end. Raises LooksExplicit."""
+    for _ in gates.checking(pixels):
+        pass
 
 
 class People(dict[int, NDArray[np.uint8]]):

@@ -14,7 +14,7 @@ import core.gates
 from core.errors import LooksExplicit
 from core.gates import Gates
 from core.settings import Settings
-from tests.core.gates_kit import each_look_once, skin_tones
+from tests.core.gates_kit import check_photo, each_look_once, skin_tones
 
 LONG = pytest.mark.long  # other places of the same
 
@@ -36,8 +36,8 @@ def test_explicit_is_a_matter_of_what_is_seen(gates: Gates, astronaut: NDArray[n
     assert gates.explicit(shown[:, :, ::-1].copy()) < settings.gate_explicit / 2, "the network takes blue first"
     assert gates.explicit(astronaut) < 0.05
     with pytest.raises(LooksExplicit):
-        gates.check_photo(shown)
-    gates.check_photo(astronaut)
+        check_photo(gates, shown)
+    check_photo(gates, astronaut)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_explicit_is_a_matter_of_what_is_seen(gates: Gates, astronaut: NDArray[n
 def test_an_explicit_part_is_seen_wherever_it_lies(gates: Gates, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]) -> None:
     """What stands in for an explicit picture here scores 0.7 to 0.8 as a half, where halves are refused from 0.9."""
     sheet = Image.new("RGB", (1000, 1000), (235, 235, 235))
-    gates.check_photo(np.asarray(sheet))
+    check_photo(gates, np.asarray(sheet))
     sheet.paste(Image.fromarray(skin_tones()).resize((500, 500), Image.Resampling.BICUBIC), place)
     gates.check_whole(np.asarray(sheet))
     monkeypatch.setattr(core.gates, "_PARTS", ((0.75, 2, 0.6), (0.5, 3, 0.6)))
     with pytest.raises(LooksExplicit):
-        gates.check_photo(np.asarray(sheet))
+        check_photo(gates, np.asarray(sheet))
 
 
 @pytest.mark.parametrize("start", [pytest.param(0, marks=LONG), 2250, pytest.param(4500, marks=LONG)])
@@ -62,7 +62,7 @@ def test_an_explicit_part_of_a_long_photo_is_seen(gates: Gates, start: int) -> N
         sheet.paste(art, place)
         gates.check_whole(np.asarray(sheet))
         with pytest.raises(LooksExplicit):
-            gates.check_photo(np.asarray(sheet))
+            check_photo(gates, np.asarray(sheet))
 
 
 @pytest.mark.parametrize("share", [0.7, 0.8])
@@ -72,7 +72,7 @@ def test_an_explicit_picture_with_a_margin_is_seen(gates: Gates, share: float) -
     sheet.paste(Image.fromarray(skin_tones()).resize((side, side), Image.Resampling.BICUBIC), ((1000 - side) // 2,) * 2)
     gates.check_whole(np.asarray(sheet))
     with pytest.raises(LooksExplicit):
-        gates.check_photo(np.asarray(sheet))
+        check_photo(gates, np.asarray(sheet))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_explicit_part_of_a_photo_that_is_a_little_long_is_seen(gates: Gates,
         sheet.paste(art, place)
         gates.check_whole(np.asarray(sheet))
         with pytest.raises(LooksExplicit):
-            gates.check_photo(np.asarray(sheet))
+            check_photo(gates, np.asarray(sheet))
 
 
 def test_the_looks_at_a_photo_are_bounded(gates: Gates, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +101,6 @@ def test_the_looks_at_a_photo_are_bounded(gates: Gates, monkeypatch: pytest.Monk
     sizes = {(300, 200): 20, (1000, 1000): 17, (2100, 1000): 3, (600, 50): 23, (9000, 30): 23, (30, 9000): 23}
     for size, most in sizes.items():
         looks.clear()
-        gates.check_photo(np.full((size[1], size[0], 3), 200, dtype=np.uint8))
+        check_photo(gates, np.full((size[1], size[0], 3), 200, dtype=np.uint8))
         assert looks[0] == 4
         assert len(looks) - 1 == most, size

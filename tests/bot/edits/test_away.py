@@ -111,7 +111,7 @@ async def test_the_limits_of_a_member_hold(away: World) -> None:
 
 
 async def test_the_question_for_consent_is_for_the_member_alone_and_then_it_goes_on(away: World) -> None:
-    away.store.members.withdraw(away.ann.id)
+    away.consent_to_less(away.ann)
     asked = await away.ann.slash(away.channel, "smile", strength=1.0, photo=("me.png", photo()), show="public")
     assert asked.ephemeral
     await agree(away.ann, response_of(asked))

@@ -171,7 +171,7 @@ async def test_the_rule_on_whose_photos_holds_for_each_press(world: World) -> No
     await world.ann.select(last_in(world.other_channel), ["all"])
     result = last_in(world.other_channel)
     assert shown(world, result) == [1.0, 1.0]
-    world.store.members.withdraw(world.ben.id)
+    world.consent_to_less(world.ben)
     told = await world.ann.click(result, label="+ More")
     assert "has not agreed to egao" in text(told.response)
 

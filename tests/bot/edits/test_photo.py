@@ -201,7 +201,7 @@ async def test_ones_own_photos_only_unless_the_admins_say_otherwise(world: World
     world.consent(world.ben)
     await world.ann.send(world.other_channel, mention, reply_to=bens)
     assert "AI-edited" in text(world.other_channel.last_message)
-    world.store.members.withdraw(world.ben.id)
+    world.consent_to_less(world.ben)
     world.set(whose_photos="any")
     await world.ann.send(world.other_channel, mention, reply_to=bens)
     assert "AI-edited" in text(world.other_channel.last_message)

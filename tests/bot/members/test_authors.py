@@ -65,7 +65,7 @@ async def test_a_face_of_somebody_elses_photo_is_drawn_no_more(world: World, how
 async def test_one_who_takes_the_consent_back_alone_is_heard_too(world: World) -> None:
     await face_of_ben(world)
     result = last_in(world.other_channel)
-    world.store.members.withdraw(world.ben.id)
+    world.consent_to_less(world.ben)
     answer = response_of(await world.ann.click(result, label="+ More"))
     assert "has not agreed" in text(answer)
     world.set(whose_photos="any")
@@ -164,7 +164,7 @@ async def test_no_leave_is_given_between_the_door_and_the_row(world: World, how:
 
 @pytest.mark.parametrize("how", ["forgets", "is banned"])
 async def test_what_waits_for_a_consent_hears_of_the_author(world: World, how: str) -> None:
-    world.store.members.withdraw(world.ann.id)
+    world.consent_to_less(world.ann)
     bens = await world.ben.send(world.other_channel, attachments=[("ben.png", photo(mark="BEN"))])
     await world.ann.context_menu(world.other_channel, "Make it smile", bens)
     assert world.bot.consent.waiting(world.ann.id)

@@ -19,7 +19,7 @@ from PIL import Image
 from core.errors import FaceTooSmall, FaceTurnedAway, NoFace
 from core.expressions import default
 from core.faces import Face, FaceFinder, native
-from core.faces.detect import MOST, MOST_LOOKS, Find, find_all, shrunk
+from core.faces.detect import MOST, MOST_LOOKS, Detector, Find, finding, shrunk
 from core.faces.landmarks import _pose
 from core.faces.native import Native
 from core.generator import Generator, seed_w
@@ -113,6 +113,12 @@ def test_angles_of_known_rotations(axis: str, degrees: float, expected: tuple[fl
     i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     matrix[[i, i, j, j], [i, j, i, j]] = c, -s, s, c
     assert _pose(matrix * [[2, 2, 2, 1]] * 1.0) == pytest.approx(expected, abs=1e-9), "whatever the head's size"
+
+
+def find_all(detector: Detector, pixels: Pixels) -> list[Find]:
+    """Every face of the picture, after the last step."""
+    *_, found = finding(detector, pixels)
+    return found
 
 
 def test_a_sheet_of_faces_costs_no_more_than_a_large_group(finder: FaceFinder, astronaut: Pixels) -> None:

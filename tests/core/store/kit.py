@@ -12,6 +12,7 @@ from typing import Any
 from core.learned import KnownScale, Learned
 from core.settings import Settings
 from core.store import Owner, Store, StoredFace
+from core.store.database import Database
 
 GENERATOR = "g" * 64
 PHOTO = "ab" * 32
@@ -46,6 +47,16 @@ def keep_face(store: Store, owner: Owner, photo: str = PHOTO, **changes: Any) ->
         "generator": GENERATOR, "method": "w+", **changes,
     }  # fmt: skip
     return store.faces.add(owner, **facts)
+
+
+def latest(store: Store, owner: Owner) -> StoredFace | None:
+    """The face last given or picked."""
+    return next(iter(store.faces.of(owner)), None)
+
+
+def scrub_due(database: Database) -> bool:
+    """Whether erased bytes may still be somewhere in the file or its WAL."""
+    return database.wal_due or database.vacuum_due
 
 
 def rows(store: Store, table: str) -> list[dict[str, Any]]:

@@ -8,7 +8,18 @@ import pytest
 
 from core.errors import CoolingDown, QuotaSpent
 from core.store import GuildSettings, Owner, Store
-from tests.core.store.kit import ALICE, BOB, DAY, HOUR, SERVER, Clock, keep_face, rows, settings_at
+from tests.core.store.kit import (
+    ALICE,
+    BOB,
+    DAY,
+    HOUR,
+    SERVER,
+    Clock,
+    keep_face,
+    rows,
+    scrub_due,
+    settings_at,
+)
 
 HERE = Owner(SERVER, ALICE)
 MINUTE = 60.0
@@ -99,4 +110,4 @@ def test_a_clock_set_back_does_not_put_off_the_overwriting_of_what_was_erased(tm
         keep_face(store, HERE)
         clock.passes(49 * HOUR)
         store.expire()
-        assert not store.database.scrub_due
+        assert not scrub_due(store.database)

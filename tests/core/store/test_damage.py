@@ -16,7 +16,18 @@ import core.store.rotation as rotation
 from core.errors import BadSetting, NoSuchStoredFace, StoreDamaged
 from core.store import Owner, Store
 from core.store.migrations import BOUND, SEALED
-from tests.core.store.kit import ALICE, BOB, GENERATOR, OTHER_SERVER, PHOTO, SERVER, keep_face, rows, settings_at
+from tests.core.store.kit import (
+    ALICE,
+    BOB,
+    GENERATOR,
+    OTHER_SERVER,
+    PHOTO,
+    SERVER,
+    keep_face,
+    latest,
+    rows,
+    settings_at,
+)
 
 HERE, THEIRS = Owner(SERVER, ALICE), Owner(SERVER, BOB)
 
@@ -87,8 +98,8 @@ def test_a_damaged_face_costs_itself_alone(store: Store, column: str) -> None:
     store.faces.note(HERE, bad.id, bad.learned.__class__('{"x":1}', ()))
     spoil(store, "faces", column, bad.id)
     assert good.id in {face.id for face in store.faces.of(HERE)}
-    assert (latest := store.faces.latest(HERE)) is not None
-    assert latest.id == good.id
+    assert (found := latest(store, HERE)) is not None
+    assert found.id == good.id
     if column == "name":
         assert store.faces.get(HERE, bad.id).name is None
         return

@@ -27,6 +27,7 @@ from tests.core.store.kit import (
     Clock,
     files,
     keep_face,
+    latest,
     rows,
     settings_at,
     traces,
@@ -92,25 +93,22 @@ def test_no_accessor_reaches_another_owners_face(store: Store, stranger: Owner) 
         with pytest.raises(NoSuchStoredFace):
             call()
     assert faces.of(stranger) == []
-    assert faces.latest(stranger) is None
+    assert latest(store, stranger) is None
     assert (rows(store, "faces"), rows(store, "sources")) == before
 
 
 def test_the_latest_is_the_last_given_or_picked(store: Store, clock: Clock) -> None:
     first, second, third = (keep_face(store, HERE, photo=letter * 64) for letter in "abc")  # at one moment
-    assert store.faces.latest(HERE) == third
+    assert latest(store, HERE) == third
     store.faces.pick(HERE, first.id)
     assert [face.id for face in store.faces.of(HERE)] == [first.id, third.id, second.id]
     clock.passes(-DAY)  # a clock that is set back doesn't change what was picked last
     store.faces.renew(HERE, second.id)
-    latest = store.faces.latest(HERE)
-    assert latest is not None
-    assert latest.id == second.id
+    again = latest(store, HERE)
+    assert again is not None
+    assert again.id == second.id
     other = keep_face(store, HERE, generator="h" * 64)
-    assert store.faces.latest(HERE) == other
-    of_this_generator = store.faces.latest(HERE, GENERATOR)
-    assert of_this_generator is not None
-    assert of_this_generator.id == second.id
+    assert latest(store, HERE) == other
 
 
 def test_a_face_goes_over_to_another_generator_under_its_number(store: Store, clock: Clock) -> None:
@@ -147,7 +145,7 @@ def test_a_photo_given_again_is_renewed_and_found_with_its_latent_in_one_step(st
     assert found is not None
     assert (found.face.id, found.latent, found.face.learned, found.face.source) == (face.id, b"latent", LEARNED, place)
     assert found.face.created == clock.at
-    assert store.faces.latest(HERE) == found.face
+    assert latest(store, HERE) == found.face
     assert sorted(store.faces.sources(face.id)) == [6, 8], "deleting either message erases the face"
     for owner, photo, number in ((STRANGERS[0], PHOTO, 0), (HERE, "ef" * 32, 0), (HERE, PHOTO, 1)):
         assert store.faces.given_again(owner, photo, number, place, **key) is None
@@ -183,7 +181,7 @@ def test_a_face_is_out_of_reach_the_moment_it_runs_out(store: Store, clock: Cloc
     clock.passes(8 * HOUR)  # using it did not prolong it
     with pytest.raises(NoSuchStoredFace):
         store.faces.get(HERE, face.id)
-    assert store.faces.latest(HERE) is None
+    assert latest(store, HERE) is None
     assert store.faces.count(SERVER) == (0, 0)
     again = keep_face(store, HERE)  # not swept yet
     assert again.id != face.id, "an old button must not reach a new face"

@@ -22,7 +22,18 @@ import pytest
 from core.errors import QuotaSpent, ShuttingDown, StoreBusy, StoreUnwritable
 from core.store import GuildSettings, Owner, Store
 from core.store.reserve import BYTES
-from tests.core.store.kit import ALICE, BOB, SERVER, files, keep_face, raw, rows, settings_at
+from tests.core.store.kit import (
+    ALICE,
+    BOB,
+    SERVER,
+    files,
+    keep_face,
+    latest,
+    raw,
+    rows,
+    scrub_due,
+    settings_at,
+)
 
 HERE = Owner(SERVER, ALICE)
 ROOT = Path(__file__).parents[3]
@@ -107,7 +118,7 @@ def test_threads_do_not_step_on_each_other(store: Store) -> None:
             assert job is not None
             store.jobs.claim(job.id)
             face = keep_face(store, owner, photo=f"{step:064x}", job=job.id)
-            assert store.faces.latest(owner) == store.faces.get(owner, face.id)
+            assert latest(store, owner) == store.faces.get(owner, face.id)
             assert store.jobs.finish(job.id)
             if step == 5:
                 store.forget(owner)
@@ -149,14 +160,14 @@ async def test_the_event_loop_runs_on_while_a_write_waits(store: Store) -> None:
     holding = asyncio.create_task(store.run(hold))
     await asyncio.to_thread(held.wait)
     writing = asyncio.create_task(store.run(keep_face, store, HERE))
-    assert await store.run(store.faces.latest, HERE) is None, "a read doesn't wait for a write"
+    assert await store.run(latest, store, HERE) is None, "a read doesn't wait for a write"
     for _ in range(50):
         await asyncio.sleep(0)
     assert not writing.done()
     release.set()
     await holding
     face = await writing
-    assert await store.run(store.faces.latest, HERE) == face
+    assert await store.run(latest, store, HERE) == face
 
 
 async def test_a_cancelled_wait_does_not_cut_a_transaction_short(store: Store) -> None:
@@ -185,9 +196,9 @@ async def test_closing_lets_what_was_begun_end_and_refuses_the_rest(store: Store
     await store.aclose()
     assert len(await asyncio.gather(*work)) == 20
     with pytest.raises(ShuttingDown):
-        await store.run(store.faces.latest, HERE)
+        await store.run(latest, store, HERE)
     with pytest.raises(ShuttingDown):
-        store.faces.latest(HERE)
+        latest(store, HERE)
     with pytest.raises(ShuttingDown):
         keep_face(store, HERE)
     store.close()  # twice is no harm
@@ -236,7 +247,7 @@ def test_an_erasure_holds_though_the_disk_is_too_full_to_scrub(store: Store, tmp
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert store.integrity() == []
-    assert store.faces.of(HERE) == [] or not store.database.scrub_due
+    assert store.faces.of(HERE) == [] or not scrub_due(store.database)
 
 
 def test_every_connection_is_set_for_safety(store: Store) -> None:

@@ -44,9 +44,11 @@ def test_consent_is_to_a_version_of_the_notice(store: Store, clock: Clock) -> No
 def test_preferences_and_consent_are_apart(store: Store) -> None:
     store.members.set_visibility(ALICE, "private")
     store.members.consent(ALICE, 1, "en")
-    store.members.withdraw(ALICE)
+    store.members.set_visibility(ALICE, None)
     member = store.members.get(ALICE)
-    assert (member.visibility, member.consent_version, member.consent_at) == ("private", None, None)
+    assert (member.visibility, member.consent_version) == (None, 1)
+    store.members.set_visibility(ALICE, "private")
+    assert store.members.consent(ALICE, 2, "en").visibility == "private"
 
 
 def test_a_block_holds_where_it_was_made_and_after_a_restart(store: Store, tmp_path: Path) -> None:

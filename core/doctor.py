@@ -80,9 +80,13 @@ def cluster(settings: Settings) -> Iterator[Finding]:
         if ":" not in settings.cluster:
             yield Finding("head", "note", "name it in EGAO_CLUSTER as HOST:PORT, and its nodes are looked at")
             return
-        nodes = nodes_of(settings, secret, settings.cluster)
     except EgaoError as error:
         yield Finding("cluster", "wrong", str(error))
+        return
+    try:
+        nodes = nodes_of(settings, secret, settings.cluster)
+    except EgaoError as error:
+        yield Finding("head", "wrong", str(error))
         return
     yield Finding("head", "ok", f"{settings.cluster} answers; {sum(bool(node.devices) for node in nodes)} nodes work")
     for node in nodes:

@@ -6,8 +6,10 @@ Prints one line of JSON. A process of its own, so that Ray is loaded nowhere els
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from typing import Any, Final
 
 from core.cluster.fleet import Node
@@ -17,18 +19,36 @@ from core.errors import ClusterUnreachable
 from core.settings import Settings
 
 _PATIENCE: Final = 20.0  # seconds for Ray to load, connect and answer
+_KNOCK: Final = 5.0  # seconds for its port to be reached: a head may just be starting. Ray would ask for all of its patience
 
 
 def nodes_of(settings: Settings, secret: Secret, address: str) -> list[Node]:
     """List the nodes that the head at `address` knows to be there, itself included. Raises ClusterUnreachable, BadSetting."""
-    line = [sys.executable, "-P", "-m", "core.cluster.ask", numeric(address)]
+    found = numeric(address)
+    line = [sys.executable, "-P", "-m", "core.cluster.ask", found]
     environment = surroundings(settings, secret, "ask")
     try:
+        _knock(found)
         answer = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=True)
         told: list[dict[str, Any]] = json.loads(answer.stdout.splitlines()[-1])
-    except (subprocess.SubprocessError, ValueError, IndexError):
+    except (OSError, OverflowError, subprocess.SubprocessError, ValueError, IndexError):
         raise ClusterUnreachable(address=address) from None
     return [node for one in told if (node := Node.of(one)) is not None]
+
+
+def _knock(address: str) -> None:
+    """Wait until something listens at HOST:PORT. Raises OSError if nothing does, ValueError and OverflowError for no port."""
+    host, _, port = address.rpartition(":")
+    until = time.monotonic() + _KNOCK
+    while True:
+        try:
+            socket.create_connection((host, int(port)), _KNOCK).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def main(address: str) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from core import doctor
 from core.cli.worker import worker
-from core.cluster import cluster_of
+from core.cluster import ask, cluster_of, node
+from core.cluster.identity import Identity
 from core.errors import BadSetting, ClusterExtraMissing
-from tests.core.cluster.kit import settings_in
+from tests.core.cluster.kit import SAME, free_port, settings_in
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +42,15 @@ def test_without_ray_a_bot_with_a_cluster_says_what_to_install(monkeypatch: pyte
     assert cluster_of(settings_in(tmp_path)) is None, "without a cluster nothing is asked of it"
     with pytest.raises(ClusterExtraMissing, match=r"egao\[cluster\]"):
         cluster_of(settings_in(tmp_path, "10.0.0.1:6379"))
+
+
+def test_an_absent_head_is_told_as_such_before_ray_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(node, "need_ray", lambda: None)
+    monkeypatch.setattr(Identity, "of", staticmethod(lambda settings: SAME))
+    monkeypatch.setattr(ask, "_KNOCK", 0.1)
+    monkeypatch.setattr("core.cluster.ask.subprocess.run", lambda *_, **__: pytest.fail("Ray was asked"))
+    here = f"127.0.0.1:{free_port()}"
+    own, head = doctor.cluster(settings_in(tmp_path, here))
+    assert (own.name, own.state) == ("cluster", "ok")
+    assert (head.name, head.state) == ("head", "wrong")
+    assert here in head.text

@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from core.executor.sandbox import landlock, seccomp
 from core.executor.sandbox.wall import _without, allowed, lacks
 from core.settings import Settings
 from tests.core.executor.hostile import ATTACKS
-from tests.core.executor.kit import ANN, BEN, executor
+from tests.core.executor.kit import ANN, BEN, QUICKLY, executor
 
 pytestmark = pytest.mark.skipif(
     bool(lacks()) or platform.machine() != "x86_64", reason="the attacks are x86-64's, the wall Linux's"
@@ -50,7 +51,8 @@ def port() -> Iterator[int]:
 @asynccontextmanager
 async def taken_over(home: Path, **settings: Any) -> AsyncIterator[Executor]:
     settings |= {"home": home / "home", "cache": home / "cache"}
-    async with executor("tests.core.executor.hostile:create", **settings) as ours:
+    patience = replace(QUICKLY, silence=30.0)  # an attack that starts a program waits for it, however busy the machine is
+    async with executor("tests.core.executor.hostile:create", patience=patience, **settings) as ours:
         yield ours
 
 

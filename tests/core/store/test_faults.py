@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,14 +94,17 @@ def standing(lines: list[list[str]]) -> set[tuple[str, int]]:
     return {promise[:2] for promise in kept}
 
 
-def test_two_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.core.store.writer", str(tmp_path)]
+def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
+    """Each writes in its turn: side by side, on a busy disk, one may wait for the others until it is told to try again."""
+    command = [sys.executable, "-m", "tests.core.store.writer", str(tmp_path), "wait"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)) for _ in range(3)]
+        writers: list[Any] = [stack.enter_context(subprocess.Popen(command, cwd=ROOT, **pipes)) for _ in range(3)]
+        assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 3
         for writer in writers:
-            assert writer.stdout is not None
-            assert [writer.stdout.readline().split()[0] for _ in range(3)] == ["ready", "job", "face"]
-        for writer in writers:
+            writer.stdin.write("begin\n")
+            writer.stdin.flush()
+            assert [writer.stdout.readline().split()[0] for _ in range(2)] == ["job", "face"]
             writer.kill()
     with Store.open(settings_at(tmp_path)) as store:
         assert store.integrity() == [], "every value opens with the one key"

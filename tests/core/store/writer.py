@@ -1,5 +1,6 @@
-"""A process that writes to the store until it is killed: `python -m tests.core.store.writer HOME`.
+"""A process that writes to the store until it is killed: `python -m tests.core.store.writer HOME [wait]`.
 
+With "wait" it begins at the first line that it is told, the store being open.
 It prints "job|face|done NUMBER GUILD MEMBER" when that must outlive anything; "forgetting GUILD MEMBER", "forgot …".
 """
 
@@ -15,9 +16,11 @@ from core.store import Owner, Store
 from tests.core.store.kit import keep_face, settings_at
 
 
-def main(home: Path) -> None:
+def main(home: Path, wait: bool) -> None:
     with Store.open(settings_at(home)) as store:
         print("ready", flush=True)
+        if wait:
+            sys.stdin.readline()
         for step in range(100_000):
             owner = Owner(1 + step % 3, 1 + step % 5)
             job = store.jobs.create(owner, "photo", b"request", once=f"{os.getpid()}:{time.time()}:{step}")
@@ -36,4 +39,4 @@ def main(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), wait=sys.argv[2:] == ["wait"])

@@ -24,7 +24,7 @@ def photo_form(say: Speaker, strength: Strength, expression: str, show: str, mos
 
 
 def _said(strength: Strength, show: str, expression: str) -> tuple[str, str, str]:
-    """Say what is wished, as custom_ids do: a button and the form that it opens have the same, or the form counts as forged."""
+    """Write a wish as a custom_id has it; `wish` reads it. A button and its form have the same, or the form counts as forged."""
     return NEUTRAL if isinstance(strength, str) else str(round(strength * 100)), show, expression
 
 

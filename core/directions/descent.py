@@ -24,7 +24,7 @@ def free_styles(generator: Generator) -> Tensor:
 
 
 class Whitened:
-    """The coordinates of w in which N faces `w` [N, w_dim] lie equally far from their mean in every direction."""
+    """Converts w to coordinates, and back, in which N faces `w` [N, w_dim] spread equally far in every direction."""
 
     def __init__(self, w: Tensor) -> None:
         centred = (w - w.mean(dim=0)).double()
@@ -54,12 +54,12 @@ class Descent:
 
     @property
     def step(self) -> Tensor:
-        """What strength 1 adds to ws: [num_ws, w_dim]."""
+        """Return what strength 1 adds to ws: [num_ws, w_dim]."""
         return self.free * self._coordinates.back(self.whitened)
 
     @property
     def size(self) -> Tensor:
-        """The mean squared length of the whitened step over the styles that move."""
+        """Return the mean squared length of the step, in whitened coordinates, over the styles that may move."""
         return (self.free * self.whitened).square().sum() / self.free.sum()
 
     def descend(self, loss: Tensor, index: int) -> None:

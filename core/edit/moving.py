@@ -35,7 +35,10 @@ class Moving(Together):
         still: Collection[int] = (),
         alone: bool = False,
     ) -> None:
-        """`count` frames; no face begins below the strength `low`; `still` has places in `faces`; the others as in `Together`."""
+        """Prepare `count` frames, in which no face begins below the strength `low`.
+
+        `still` are places in `faces`, of those that don't move; the others are as in `Together`.
+        """
         super().__init__(photos, photo, faces, expression, side, alone=alone)
         self._count, self._low, self._still = count, low, frozenset(still)
         self._frames: list[np.ndarray] = []

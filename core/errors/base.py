@@ -38,7 +38,7 @@ class EgaoError(Exception):
 
     @property
     def code(self) -> str:
-        """The class's name: the key of this error's sentence in the catalogues of other languages."""
+        """Return the name of its class: with "error." before it, the key of its sentence in the catalogues of languages."""
         return type(self).__name__
 
 

@@ -39,7 +39,7 @@ HEADERS: Final = {
 
 
 class Guard:
-    """The check of every request, with the token."""
+    """Checks that requests come from the page: by a secret token in their address, and by their headers."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(32)

@@ -220,7 +220,7 @@ def test_the_largest_is_the_published_architecture() -> None:
 
 def test_an_unknown_generator_is_named(settings: Settings) -> None:
     for name in ("stylegan4-64", "stylegan2-33", "stylegan2"):
-        with pytest.raises(BadSetting, match=f"'{name}' is no name .*progan, stylegan, stylegan2, stylegan3-t, stylegan3-r, and"):
+        with pytest.raises(BadSetting, match=f"'{name}' is no name .*{', '.join(architectures())}, and"):
             bench_generators(settings, [name], 1, print)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.errors import NotReached
-from core.executor import Workbench
-from core.executor.kinds import Asks, Cost, Kind, Lane, Mode, Progress, register
+from core.executor.door import Door
+from core.executor.kinds.kind import Asks, Cost, Kind, Lane, Mode, Progress, register
 from core.learned import NOTHING, Learned
 
 
@@ -30,9 +30,8 @@ class Described:
     picture: bytes
 
 
-def describe(workbench: Workbench, request: Describe) -> Iterator[Progress | Described]:
+def describe(door: Door, request: Describe) -> Iterator[Progress | Described]:
     """One step for the photo and one for the kept face."""
-    door = workbench.door
     pictures = [door.face_in_photo(request.photo, learned=request.learned)]
     yield Progress(1, 2)
     if request.latent:
@@ -44,4 +43,14 @@ def describe(workbench: Workbench, request: Describe) -> Iterator[Progress | Des
     yield Described(found, tuple(door.emotions(one) for one in pictures), door.file(pictures[-1], "webp"))
 
 
-register(Kind(Describe, Described, Lane.MOVING, Mode.STEPS, Cost(a=0.2, b=0.2, low=1, high=2), describe, shared="photo"))
+register(
+    Kind(
+        request=Describe,
+        answer=Described,
+        lane=Lane.MOVING,
+        mode=Mode.STEPS,
+        cost=Cost(a=0.2, b=0.2, low=1, high=2),
+        run=lambda workbench, request: describe(workbench.door, request),
+        shared="photo",
+    )
+)

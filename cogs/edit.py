@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from bot.transport.photo_source import MOST_PHOTOS, PhotoRef, is_picture
 from bot.ui.components import Outdated, Press, whole
 from bot.ui.photo_form import photo_form, wish
 from core.errors import NoPhoto, NothingStored
-from core.expressions import NEUTRAL, Expression, Strength, default, load, names, names_with_variations, variations
+from core.expressions import NEUTRAL, Expression, Strength, load, names, names_with_variations, options, varied
 from core.store import StoredFace
 
 MOST_FACES = 10_000  # no photo shows more; somebody may type a number of thousands of digits
@@ -61,7 +61,6 @@ class EditCog(commands.Cog):
     def _command_of(self, expression: Expression) -> Command:
         """Make the command that draws an expression at a strength."""
         words = expression.said("en")
-        asked, varied = "" if expression.name == default().name else expression.name, variations(expression.name)
 
         async def express(
             interaction: Interaction,
@@ -70,11 +69,13 @@ class EditCog(commands.Cog):
             face: str | None = None,
             show: Choice[str] | None = None,
             teeth: str = "",
+            eyes: str = "",
         ) -> None:
-            shown = varied.get(teeth, asked) if strength > 0 else asked
-            await guarded(interaction, self._express(interaction, strength, Options(shown, photo, face, show)))
+            shown = varied(expression.name, teeth, eyes).at(strength)
+            asked = Options("" if shown.default else shown.name, photo, face, show)
+            await guarded(interaction, self._express(interaction, strength, asked))
 
-        return self._command(words.name, words.change, _showing(express, varied), strength=words.strength)
+        return self._command(words.name, words.change, _varying(express, options(expression.name)), strength=words.strength)
 
     def _neutral(self) -> Command:
         """Make `/neutral`. The worker finds the strength at which a face shows nothing of the expression."""
@@ -196,11 +197,14 @@ def _choosing(callback: Callback) -> Callback:
     return _without(WHICH, callback)
 
 
-def _showing(callback: Callback, varied: Mapping[str, str]) -> Callback:
-    """Make `teeth` of a callback a choice of the expression's variations, and remove it if there are none."""
-    if not varied:
-        return _without("teeth", callback)
-    return app_commands.choices(teeth=[Choice(name=one, value=one) for one in varied])(callback)
+def _varying(callback: Callback, choices: Mapping[str, Sequence[str]]) -> Callback:
+    """Make `teeth` and `eyes` of a callback choices of the expression's options, and remove what it has no choices for."""
+    for option in ("teeth", "eyes"):
+        if option in choices:
+            callback = app_commands.choices(**{option: [Choice(name=one, value=one) for one in choices[option]]})(callback)
+        else:
+            callback = _without(option, callback)
+    return callback
 
 
 def _without(parameter: str, callback: Callback) -> Callback:

@@ -156,7 +156,7 @@ class _Made(NamedTuple):
 def within(run: Run, face: FaceAndLatent, strength: Strength) -> Strength:
     """Limit a strength to the server's limit. "neutral" becomes a number if it is known for this face."""
     if strength == NEUTRAL:
-        known = face.face.learned.neutral(named(run.ask.expression).at(NEUTRAL).name)
+        known = face.face.learned.neutral(named(run.ask.expression).plain.at(NEUTRAL).name)
         if known is None:
             return NEUTRAL
         strength = known

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from discord.app_commands import Choice, ContextMenu, TranslationContextTypes
 from discord.app_commands import TranslationContextLocation as Place
 
-from core.expressions import default, load, names, variations
+from core.expressions import default, load, names, options
 from core.languages import ENGLISH, translation
 
 # Who sees a result: the choices of an option `show`
@@ -39,6 +39,7 @@ OPTIONS: Final = {
     "face": "Which face: its number in the photo, or one of your kept faces",
     "show": "Who sees the result",
     "teeth": "Hidden: with the lips closed; shown: teeth are seen; as it comes, if you don't say",
+    "eyes": "Lids and cheeks rise too, or eyes and brows stay as in the photo; as it comes, if you don't say",
     "member": "The member",
 }
 ONLY: Final = "Only this member's faces"  # what `member` means to `/egao purge`
@@ -76,7 +77,7 @@ def shared(language: str) -> Shared:
 def own() -> tuple[str, ...]:
     """List the names of all commands, options, choices and entries, and what is said of them, but for the expressions' own."""
     called = ("neutral", "animate", *DOES, "strength", *OPTIONS)
-    choices = (*(one.name for one in SHOW), *(one for name in names() for one in variations(name)))
+    choices = (*(one.name for one in SHOW), *(one for name in names() for choices in options(name).values() for one in choices))
     return (*called, *choices, REST, *OPTIONS.values(), *DOES.values(), ONLY)
 
 

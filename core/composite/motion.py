@@ -31,6 +31,7 @@ from core.composite.mesh import (
     rim_margin,
     smooth,
 )
+from core.composite.warp import smoothstep
 from core.expressions import Parts
 
 _NOISE, _MOVED = 0.0012, 0.004  # in face sizes: below the first a motion is noise, above the second it is taken whole
@@ -42,6 +43,12 @@ _RISE = np.array([0.026, 0.028, 0.027, 0.023, 0.015])  # in face sizes, from the
 _APART = np.array([0.005, 0.004, 0.002, 0.0, 0.0])
 _OVAL_SHARE = 0.25  # a chin that drops further needs a neck that the photo does not show
 _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
+_NARROWED, _LOWERED = 0.3, 0.08  # shares of an eye's opening that its lower lid takes in a smile of the eyes, and its upper one
+_NARROW = 0.12, 0.28  # opening over width, of an eye that gives up nothing of it, and of one that gives up all that
+_CHEEKS = ((50, 101, 118, 117, 119), (280, 330, 347, 346, 348))  # where a cheek rises under them
+_CHEEKS_RISE = 0.02  # in face sizes
+_LIDS_END = ((229, 230), (449, 450))  # where the lower lids go over into the cheeks
+_EASED = 0.09  # in face sizes, below there: over so much the cheeks' motion dies away towards eyes that stay still
 
 
 def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts) -> Points:
@@ -56,7 +63,9 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
     precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
     precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
     motion = smooth(motion * _share(photo, parts)[:, None], precise, rounds=4)
-    motion += parts.lift * _lift(photo)
+    motion += parts.lift * _lift(photo) + parts.squint * rising(photo)
+    if parts.still:
+        motion *= below_eyes(photo, torch.tensor(photo.T[None, :, None]), _EASED)[0, 0].T.numpy()
     _hold(motion, photo, rim_margin(size))
     length = np.linalg.norm(motion, axis=1) / size
     motion *= _ramp(length, _NOISE, _MOVED)[:, None]
@@ -128,6 +137,20 @@ def heights(points: Points, where: Tensor) -> Tensor:
     return (away * torch.from_numpy(down / (down @ down)).view(1, 2, 1, 1)).sum(dim=1, keepdim=True)
 
 
+def below_eyes(points: Points, where: Tensor, fade: float) -> Tensor:
+    """Mask what of the places `where` [1, 2, H, W] lies below the lower lids: [1, 1, H, W].
+
+    0 as far as the lids' end, rising to 1 over `fade` face sizes. Places and `points` are in the same pixels.
+    """
+    first, second = (points[list(pair)].mean(axis=0) for pair in _LIDS_END)
+    across = (second - first) / np.linalg.norm(second - first)
+    normal = np.array([-across[1], across[0]])
+    normal *= np.sign(normal @ _down(points))
+    away = where - torch.tensor((first + second) / 2, dtype=where.dtype).view(1, 2, 1, 1)
+    depth = torch.einsum("i,nihw->nhw", torch.tensor(normal, dtype=where.dtype), away)[:, None]
+    return smoothstep(depth, 0.0, fade * face_size(points))
+
+
 def _down(points: Points) -> NDArray[np.float64]:
     """Compute the unit vector [2] from forehead to chin."""
     axis = np.asarray(points[152] - points[10], dtype=np.float64)
@@ -166,6 +189,26 @@ def _lift(photo: Points) -> NDArray[np.float64]:
         for row in rows:
             field[list(row)] = size * (np.outer(_RISE, up) + np.outer(_APART, across))
             held[list(row)] = True
+    return smooth(field, held, rounds=12)
+
+
+def rising(photo: Points) -> NDArray[np.float64]:
+    """Compute the motion [468, 2], in pixels, that makes the eyes smile: lower lids rise, and the cheeks below push them up.
+
+    An eye gives up a share of its own opening, and a narrow one less of it. The mouth, the brows and the oval stay.
+    """
+    field, held = np.zeros((COUNT, 2)), np.zeros(COUNT, dtype=bool)
+    held[[*OVAL, *_LIPS, *(i for rows in BROW_ROWS for row in rows for i in row)]] = True
+    for above, below in EYES:
+        opening = photo[list(above)] - photo[list(below)]
+        wide = np.linalg.norm(opening[3:6], axis=1).mean() / np.linalg.norm(photo[above[-1]] - photo[above[0]])
+        opening *= np.clip((wide - _NARROW[0]) / (_NARROW[1] - _NARROW[0]), 0, 1)
+        field[list(below)] = _NARROWED * opening
+        field[list(above[1:-1])] = -_LOWERED * opening[1:-1]
+        held[[*above, *below]] = True
+    for cheek in _CHEEKS:
+        field[list(cheek)] = -_CHEEKS_RISE * face_size(photo) * _down(photo)
+        held[list(cheek)] = True
     return smooth(field, held, rounds=12)
 
 

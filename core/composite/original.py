@@ -21,9 +21,9 @@ from torch import Tensor
 
 from core.composite import colour, mask, mouth
 from core.composite.before import still
-from core.composite.mesh import COUNT, Points, face_size, folded, with_rim
-from core.composite.motion import broadly, heights, relaxing, target_points
-from core.composite.warp import Raster, blur, grid, resize, sample
+from core.composite.mesh import COUNT, EYES, Points, face_size, folded, with_rim
+from core.composite.motion import below_eyes, broadly, heights, relaxing, rising, target_points
+from core.composite.warp import Raster, blur, grid, polygon, resize, sample
 from core.expressions import Parts
 
 Picture = NDArray[np.uint8]
@@ -31,6 +31,7 @@ _WORKING = 320  # pixels of face size at which masks, shades and fields are comp
 _AT_REST = 0.99  # from here on a pixel stays as it is to the bit
 _WIDE = 0.4  # share of skin redrawn when a broad smile is removed: redrawing all would lose pores and stubble
 _FOLD, _FOLDED = 0.025, 4.0  # in face sizes, how far round a fold of the mesh two pictures show different places; and how surely
+_EDGE, _SHADED = 0.02, 0.09  # in face sizes, below eyes that stay still: where the edit begins, and where its shade is whole
 _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
 
 
@@ -189,7 +190,12 @@ class _Edit:
         move = torch.lerp(blur(move, 0.01 * size), move, sharp) * torch.from_numpy(raster.inside)
 
         here = self._photo_grid(height, width, per)
+        if self.parts.squint:
+            move = self._under_lids(move, raster, target, size)
         move, rest = self._round_things(move, here, per, size)
+        if self.parts.still:
+            upper = 1 - below_eyes(original.points, here, _EDGE)
+            rest = upper if rest is None else torch.maximum(rest, upper)
         small = resize(photo, height, width)
         of_photo = sample(small, grid(height, width) + move * _column(per))
         reconstructed = self._sample_crop(original.reconstructed.pixels, here + to_reconstructed, scale)
@@ -213,12 +219,25 @@ class _Edit:
         fresh = colour.redrawn(of_photo, edited, uncreased, skin * skinny, size) + colour.broad(made, size)
         weight = free * mask.significance(torch.lerp(made, fresh, wide * anew) * free, size) * (1 - 0.75 * eyes)
         weight = weight * (1 - mask.solid(of_photo, lowness, size) * (1 - eyes)) * plain
+        if self.parts.still:
+            weight = weight * below_eyes(original.points, here, _SHADED)
         added = torch.lerp(made, fresh, anew) * weight
         seen = free * (1 - inner).square()
         on_skin, on_lips = seen * (1 - lips), seen * lips
         within = colour.mouth_light(of_photo, edited, on_skin, on_lips, size)
         lights = within, colour.lips_light(of_photo + added, edited, on_skin, on_lips, lips, size) if self.lips_anew else within
         return move * (1 - kept), to_edited, added, lights, rest
+
+    def _under_lids(self, move: Tensor, raster: Raster, target: Points, size: float) -> Tensor:
+        """Return `move` [1, 2, h, w] with eyeballs that stay where they are: lids that narrow an eye slide over them.
+
+        `target` [504, 2] are the mesh's points in pixels of the `raster`, `size` is the face's in them.
+        """
+        lids = np.zeros_like(self.target)
+        lids[:COUNT] = self.parts.squint * rising(self.original.points[:COUNT])
+        loops = [target[[*above, *below[-2:0:-1]]] for above, below in EYES]
+        within = sum((polygon(loop, *move.shape[2:]) for loop in loops), torch.zeros(1))
+        return move + raster.interpolate(lids) * blur(within, 0.004 * size)
 
     def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor | None]:
         """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays unchanged.

@@ -116,10 +116,11 @@ class Models:
 
     def curves(self, expression: Expression) -> Curves | None:
         """Load how drawn faces answered to the expression; None where nobody tried that for what moves it."""
-        if expression.name not in self._curves:
-            file = find_part(self.settings, self.generator, CURVES.format(expression.name))
-            self._curves[expression.name] = None if file is None else Curves.load(file, self.generator.digest)
-        found = self._curves[expression.name]
+        name = expression.plain.name
+        if name not in self._curves:
+            file = find_part(self.settings, self.generator, CURVES.format(name))
+            self._curves[name] = None if file is None else Curves.load(file, self.generator.digest)
+        found = self._curves[name]
         return found if found is not None and found.moved_by == self.mover(expression).digest else None
 
     def direction(self, name: str) -> Direction:

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.edit.movement import in_one_way
 from core.edit.together import OF_ONE_FACE, Laid, OneFace, Together
-from core.expressions import Expression
+from core.expressions import NEUTRAL, Expression
 
 if TYPE_CHECKING:
     from core.edit.photo_editor import PhotoEditor
@@ -73,7 +73,7 @@ class Moving(Together):
             self.laid.append(Laid(face, peak.strength, peak.told))
             return
         start = peak.strength if still else min(max(self._low, photos.scale(face, peak.expression).neutral), peak.strength)
-        if peak.expression.variation is not None:
+        if peak.expression.at(NEUTRAL) is not peak.expression:
             start = max(start, 0.0)  # below, there is nothing of a variation
         (low,) = [peak] if start == peak.strength else photos.pictures(face, [start], peak.expression, original)
         if low.told is not None:

@@ -113,11 +113,13 @@ class PhotoEditor:
     ) -> KnownFace:
         """Return the face with its scale for the expression and, if `found` is given, with its landmarks in the reconstruction.
 
-        With a variation's it gets the main expression's. Nothing known already is measured again. The scale is measured in the
-        `aligned` face, uint8 [R, R, 3], cut out of the photo, or without it on the face as the generator draws it.
+        With a variation's it gets the main expression's; other eyes share the scale of `plain` ones. Nothing known already is
+        measured again. The scale is measured in the `aligned` face, uint8 [R, R, 3], cut out of the photo, or without it on
+        the face as the generator draws it.
         """
-        if expression.variation is not None:
-            face = self.learn(face, expression.at(NEUTRAL), aligned)  # which takes off what a variation puts on
+        expression = expression.plain
+        if (main := expression.at(NEUTRAL)) is not expression:
+            face = self.learn(face, main, aligned)  # which takes off what a variation puts on
         learned, moved_by = face.learned, self._moved_by(expression)
         known = learned.scale(expression.name, moved_by)
         if known is None or known.neutral is None:
@@ -134,7 +136,7 @@ class PhotoEditor:
 
         The whole `photo`, in which it was `found`, is asked for only if there is something to measure.
         """
-        both = (expression, expression.at(NEUTRAL))
+        both = (expression.plain, expression.plain.at(NEUTRAL))
         measured = all(face.learned.scale(one.name, self._moved_by(one)) is not None for one in both)
         return self.learn(face, expression, None if measured else self.editor.align(photo(), found).image)
 
@@ -233,8 +235,10 @@ class PhotoEditor:
 
     def scale(self, face: KnownFace, expression: Expression) -> Scale:
         """Return the scale that `learn` has measured, or measure it now."""
-        known = face.learned.scale(expression.name, self._moved_by(expression))
-        return self.scale(self.learn(face, expression), expression) if known is None else Scale.by(known, expression)
+        known = face.learned.scale(expression.plain.name, self._moved_by(expression))
+        if known is None:
+            return self.scale(self.learn(face, expression), expression)
+        return self.editor.with_eyes(Scale.by(known, expression), expression)
 
     def _moved_by(self, expression: Expression) -> str:
         return self.editor.models.moved_by(expression)

@@ -5,6 +5,8 @@ load(name)               # raises NoSuchExpression
 named(name)              # the same, but the default one for ""
 names()                  # those that have a command, the default first
 names_with_variations()  # and those that are an option of another's command
+options(name)            # which options vary it
+varied(name, eyes=...)   # what such an option makes of it
 """
 
 from core.expressions.expression import (
@@ -25,10 +27,11 @@ from core.expressions.expression import (
     named,
     names,
     names_with_variations,
-    variations,
+    options,
+    varied,
 )
 
 __all__ = [
     "NEUTRAL", "Aims", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Variation",
-    "Words", "default", "load", "named", "names", "names_with_variations", "variations",
+    "Words", "default", "load", "named", "names", "names_with_variations", "options", "varied",
 ]  # fmt: skip

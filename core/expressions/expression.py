@@ -40,10 +40,19 @@ class Along(_Data):
 
 
 class Variation(_Data):
-    """The option of another expression's command that chooses this one, which has no command of its own."""
+    """The options of another expression's command that choose this one, which has no command of its own."""
 
     of: str  # the other expression's name: it takes this one off, and says its words
-    teeth: Literal["hidden", "shown"]
+    teeth: Literal["hidden", "shown"] | None = None
+    eyes: str | None = None  # a choice of the other expression's `eyes`
+
+
+class Eyes(_Data):
+    """A choice of the option `eyes` of an expression's command: what eyes and brows do, but go along as they come."""
+
+    called: str = Field(pattern=r"^[a-z]+(-[a-z]+)*$")  # ends the name of the variation, after a "-"
+    squint: Share = 0.0  # of `Parts`, at strength 1
+    still: bool = False  # of `Parts`
 
 
 class Judged(_Data):
@@ -125,16 +134,18 @@ class Parts(_Data):
     lips: bool = False  # whether the generator draws the lips and all between them, as a mouth of another shape needs
 
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
+    squint: Share = 0.0  # how far lower lids and cheeks rise, whatever was drawn: 1 is a smile of the eyes
 
-    def eased(self, upper: float, lower: float, lift: float) -> Self:
+    still: bool = False  # whether all above the cheeks stays as it is to the bit, whatever the above say
+
+    def eased(self, upper: float, lower: float, lift: float, squint: float) -> Self:
         """Return a copy for an edit that is meant to move brows and lids by `upper`, mouth and cheeks by `lower` (0..1 each).
 
-        `lift` becomes the new share by which lowered brows are raised.
+        `lift` becomes the new share by which lowered brows are raised, `squint` that by which lower lids and cheeks are.
         """
         whole = self.upper + (1 - self.upper) * upper
-        return self.model_copy(
-            update={"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift}
-        )
+        fields = {"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift, "squint": squint}
+        return self.model_copy(update=fields)
 
 
 class Words(_Data):
@@ -158,6 +169,7 @@ class Expression(_Data):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=24)  # custom_ids carry it
     default: bool = False
     variation: Variation | None = None
+    eyes: Mapping[str, Eyes] = {}  # choices of the option `eyes` of its command, which vary its variations too
     move: Along
     score: Mapping[str, float] = Field(min_length=1)  # weight of each blendshape
     absent: Mapping[str, float] = {}  # and of each that counts by what it lacks to 1; together with `score` 1
@@ -190,11 +202,34 @@ class Expression(_Data):
         """Return a copy that is made along another direction, a name of `core.directions`; itself for None."""
         return self if direction is None else self.model_copy(update={"move": Along(direction=direction)})
 
-    def at(self, strength: Strength) -> Expression:
-        """Find the expression that is drawn at a strength: a variation is put on alone, and its main expression is taken off."""
-        if self.variation is None or (not isinstance(strength, str) and strength > 0):
+    def with_eyes(self, choice: str, eyes: Eyes) -> Self:
+        """Make the variation that is this expression with other eyes; `load` finds it by its name."""
+        of, teeth = (self.name, None) if self.variation is None else (self.variation.of, self.variation.teeth)
+        own = {"name": f"{self.name}-{eyes.called}", "variation": Variation(of=of, teeth=teeth, eyes=choice)}
+        parts = self.parts.model_copy(update={"still": eyes.still})
+        return self.model_copy(update={**own, "parts": parts, "default": False, "eyes": {}, "words": {}})
+
+    @property
+    def own_eyes(self) -> Eyes | None:
+        """What its eyes do, if `with_eyes` made it."""
+        variation = self.variation
+        return None if variation is None or variation.eyes is None else load(variation.of).eyes[variation.eyes]
+
+    @property
+    def plain(self) -> Expression:
+        """The same with eyes as they come: itself, unless `with_eyes` made it. What is measured of a face holds for both."""
+        if (eyes := self.own_eyes) is None:
             return self
-        return load(self.variation.of)
+        return load(self.name.removesuffix(f"-{eyes.called}")).model_copy(update={"move": self.move})
+
+    def at(self, strength: Strength) -> Expression:
+        """Find the expression that is drawn at a strength.
+
+        A variation of the teeth is put on alone; what is taken off is its main expression, with the same eyes.
+        """
+        if self.variation is None or self.variation.teeth is None or (not isinstance(strength, str) and strength > 0):
+            return self
+        return varied(self.variation.of, eyes=self.variation.eyes or "")
 
     def said(self, language: str) -> Words:
         """Find its words in a language: its own file's, else the language's catalogue's, else English ones."""
@@ -240,9 +275,20 @@ def names_with_variations() -> tuple[str, ...]:
     return tuple(_all())
 
 
-def variations(name: str) -> dict[str, str]:
-    """List the names of an expression's variations by what they do with the teeth."""
-    return {one.variation.teeth: one.name for one in _all().values() if one.variation is not None and one.variation.of == name}
+def options(name: str) -> dict[str, tuple[str, ...]]:
+    """List the options that vary an expression: the choices of each, by its name."""
+    made = [one.variation for one in _all().values() if one.variation is not None and one.variation.of == name]
+    teeth = dict.fromkeys(one.teeth for one in made if one.teeth is not None)
+    eyes = dict.fromkeys(one.eyes for one in made if one.eyes is not None)
+    return {option: tuple(choices) for option, choices in (("teeth", teeth), ("eyes", eyes)) if choices}
+
+
+def varied(name: str, teeth: str = "", eyes: str = "") -> Expression:
+    """Find what choices of its `options`, "" for none, make of an expression. Raises NoSuchExpression."""
+    main, wanted = load(name), (name, teeth or None, eyes or None)
+    made: dict[tuple[str, str | None, str | None], Expression]
+    made = {(of.of, of.teeth, of.eyes): one for one in _all().values() if (of := one.variation) is not None}
+    return made.get(wanted, main)
 
 
 @cache
@@ -257,10 +303,11 @@ def _all() -> dict[str, Expression]:
     found.sort(key=lambda one: (not one.default, one.name))
     if [one.default for one in found].count(True) != 1:
         raise ValueError("one expression, and no more, is the default")
-    main = {one.name for one in found if one.variation is None}
+    main = {one.name: one for one in found if one.variation is None}
     if lost := [one.name for one in found if one.variation is not None and one.variation.of not in main]:
         raise ValueError(f"variations of no expression: {', '.join(lost)}")
-    return {one.name: one for one in found}
+    choices = [(one, (one if one.variation is None else main[one.variation.of]).eyes) for one in found]
+    return {one.name: one for one in (*found, *(one.with_eyes(*each) for one, eyes in choices for each in eyes.items()))}
 
 
 def read(name: str, text: str) -> Expression:

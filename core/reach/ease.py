@@ -84,3 +84,14 @@ def lift_of(pull: Sequence[float], maps: Maps) -> float:
 def with_lift(pull: Sequence[float], maps: Maps, lift: float) -> tuple[float, ...]:
     """Return the pull with another lift of the brows, 0..1."""
     return (*maps.values(pull).tolist(), own_step(pull, maps), lift)
+
+
+def squint_of(pull: Sequence[float], maps: Maps) -> float:
+    """Read from a pull how far lower lids and cheeks rise in the photo, 0..1, its third number after the K scores; 0 without."""
+    place = len(maps.names) + 2
+    return float(pull[place]) if len(pull) > place else 0.0
+
+
+def with_squint(pull: Sequence[float], maps: Maps, squint: float) -> tuple[float, ...]:
+    """Return the pull with so much of a smile of the eyes, 0..1."""
+    return (*with_lift(pull, maps, lift_of(pull, maps)), squint)

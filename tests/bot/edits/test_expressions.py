@@ -12,7 +12,7 @@ from discord import AppCommandType, app_commands
 
 from bot.text.command_names import all_names, shared
 from core import expressions
-from core.expressions import default, load, variations
+from core.expressions import default, load, varied
 from core.expressions.expression import read
 from core.learned import KnownScale
 from tests.bot.edits.test_result import replace
@@ -243,7 +243,7 @@ async def test_each_expression_is_a_command_of_its_own(surprise: str, tmp_path: 
 @pytest.mark.parametrize(("strength", "drawn"), [(1.0, "hidden"), (1.0, "shown"), (-1.0, "")])
 async def test_an_option_chooses_a_variation_which_is_only_put_on(world: World, strength: float, drawn: str) -> None:
     await world.ann.slash(world.channel, default().name, strength=strength, teeth=drawn or "hidden")
-    name = variations(default().name).get(drawn, default().name)
+    name = varied(default().name, teeth=drawn).name
     assert asked(world).expression in (name, "" if not drawn else name)
     message = last_in(world.channel)
     assert "### Strength" in text(message)
@@ -252,3 +252,30 @@ async def test_an_option_chooses_a_variation_which_is_only_put_on(world: World, 
         assert all(identity.endswith(f":{name}") for identity in custom_ids(message).values())
         await world.ann.click(message, custom_id=custom_ids(message)["+ More"])
         assert asked(world).expression == name
+
+
+@pytest.mark.parametrize(
+    ("strength", "teeth", "eyes", "drawn"),
+    [
+        (1.5, "hidden", "still", varied(default().name, "hidden", "still").name),
+        (-1.0, "hidden", "still", varied(default().name, eyes="still").name),
+    ],
+)
+async def test_the_eyes_go_with_the_teeth_and_with_every_strength(
+    world: World, strength: float, teeth: str, eyes: str, drawn: str
+) -> None:
+    await world.ann.slash(world.channel, default().name, strength=strength, teeth=teeth, eyes=eyes)
+    message = last_in(world.channel)
+    assert asked(world).expression == drawn
+    assert f"Strength {default().said('en').name} {strength:+.1f}".replace("-", "−") in text(message)
+    assert all(identity.endswith(f":{drawn}") for identity in custom_ids(message).values())
+    await world.ann.click(message, custom_id=custom_ids(message)["Neutral"])
+    assert asked(world).expression == drawn
+
+
+async def test_the_neutral_that_a_face_is_known_by_holds_for_other_eyes(world: World) -> None:
+    (face,) = world.faces(world.ann)
+    own = KnownScale(default().name, "moved", (-1.0, 0.0, 1.0), (0.0, 0.2, 0.9), -0.5, -0.75)
+    world.store.faces.note(world.owner(world.ann), face.id, face.learned.with_scale(own))
+    await press_as(world, "Neutral", (f":{default().name}", f":{varied(default().name, 'shown', 'still').name}"))
+    assert asked(world).strengths == (-0.75,)

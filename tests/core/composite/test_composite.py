@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from core.composite import Original, Rendered
-from core.composite.mesh import face_size, folded, triangles, with_rim
+from core.composite.mesh import BROW_ROWS, EYES, face_size, folded, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
 from core.composite.mouth import Mouth
 from core.composite.original import _FOLDED
@@ -72,10 +72,11 @@ class Scene:
     def points(self) -> NDArray[np.float64]:
         return self.face.landmarks.astype(np.float64)
 
+    def original(self) -> Original:
+        return Original(self.photo, self.aligned.matrix, self.face.landmarks, self.person.at(0.0))
+
     def edit(self, strength: float) -> Pixels:
-        return Original(self.photo, self.aligned.matrix, self.face.landmarks, self.person.at(0.0)).edit(
-            self.person.at(strength), PARTS
-        )
+        return self.original().edit(self.person.at(strength), PARTS)
 
     def face_region(self) -> NDArray[np.bool_]:
         """Everything that an edit may touch: the face's oval and a tenth of its size around it."""
@@ -153,6 +154,55 @@ def test_the_photo_given_is_left_alone(neutral: Scene) -> None:
     before = neutral.photo.copy()
     neutral.edit(1.5)
     np.testing.assert_array_equal(neutral.photo, before)
+
+
+def eye_regions(points: NDArray[np.float64], reach: float) -> list[tuple[slice, slice]]:
+    """The windows of the photo with each eye and each brow, and `reach` pixels round them."""
+    made = []
+    for rows in (*EYES, *BROW_ROWS):
+        part = points[[i for row in rows for i in row]]
+        (x0, y0), (x1, y1) = (part.min(axis=0) - reach).astype(int), (part.max(axis=0) + reach).astype(int)
+        made.append((slice(y0, y1), slice(x0, x1)))
+    return made
+
+
+def opening(points: NDArray[np.float64]) -> float:
+    """How far the eyes are open in the middle, in pixels."""
+    return float(np.mean([np.linalg.norm(points[above[4]] - points[below[4]]) for above, below in EYES]))
+
+
+@pytest.mark.parametrize("strength", [1.5, -1.5])
+def test_eyes_and_brows_that_stay_still_are_the_photos_to_the_bit(
+    people: dict[int, Person], finder: FaceFinder, strength: float
+) -> None:
+    where = scene(people[5007 if strength > 0 else 5000], finder, side=320)
+    original, edited = where.original(), where.person.at(strength)
+    moved, still = (
+        original.edit(edited, PARTS.model_copy(update={"still": still, "lift": 1.0, "squint": 0.5})) for still in (False, True)
+    )
+    for eye in eye_regions(where.points, 0.03 * original.size):
+        assert np.array_equal(still[eye], where.photo[eye])
+        assert not np.array_equal(moved[eye], where.photo[eye])
+    (x0, y0), (x1, y1) = where.points[[61, 0]].min(axis=0).astype(int), where.points[[291, 17]].max(axis=0).astype(int)
+    mouths = [pixels[y0:y1, x0:x1].astype(np.float64) for pixels in (where.photo, moved, still)]
+    assert np.abs(mouths[2] - mouths[1]).mean() < 0.1 * np.abs(mouths[1] - mouths[0]).mean(), "the mouth is edited alike"
+
+
+def test_lids_rise_over_eyes_that_look_where_they_did(neutral: Scene, finder: FaceFinder) -> None:
+    original, edited = neutral.original(), neutral.person.at(1.5)
+    both = [PARTS.model_copy(update={"squint": squint}) for squint in (0.0, 1.0)]
+    plain, smiles = (original.edit(edited, parts) for parts in both)
+    meant = [original.meant(edited, parts) for parts in both]
+    assert 0.55 < opening(meant[1]) / opening(meant[0]) < 0.75
+    brows = [i for rows in BROW_ROWS for row in rows for i in row]
+    np.testing.assert_allclose(meant[1][brows], meant[0][brows], atol=0.002 * original.size)
+    faces = [finder.beside(one, neutral.points) for one in (plain, smiles)]
+    before, after = (face.landmarks.astype(np.float64) for face in faces if face is not None)
+    assert opening(after) < 0.9 * opening(before), "the landmarker, which thinks little of it, sees it too"
+    for iris in (468, 473):
+        x, y = before[iris].round().astype(int)
+        pupil = np.s_[y - 2 : y + 3, x - 2 : x + 3]
+        assert np.abs(plain[pupil].astype(float) - smiles[pupil]).mean() < 12, "levels: lids slide over an eyeball that stays"
 
 
 def test_the_smile_arrives_in_the_photo(neutral: Scene, smiling: Scene, finder: FaceFinder) -> None:

@@ -1,4 +1,4 @@
-"""A smile with hidden or shown teeth: options of the smile's command, put on along their own directions, taken off as it is."""
+"""A smile with other teeth, put on along its own direction and taken off as it is; or with other eyes, in the photo."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ import pytest
 from typer.testing import CliRunner
 
 from core.cli import app
+from core.composite import Original
+from core.composite.mesh import BROW_ROWS
 from core.composite.motion import mouth_gap
 from core.edit import NEUTRAL, Editor, Models, Variant
 from core.edit.photo_editor import KnownFace, PhotoEditor
 from core.edit.trials import Trials
-from core.errors import BadSetting
-from core.expressions import Strength, default, load, names, names_with_variations, variations
+from core.errors import BadSetting, NoSuchExpression
+from core.expressions import Strength, default, load, names, names_with_variations, options, varied
 from core.generator import seed_w
+from core.learned import KnownScale, Learned
+from core.reach.ease import lift_of, squint_of, with_lift
 from core.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("_drawn_once")
 
-HIDDEN, SHOWN = (load(variations(default().name)[teeth]) for teeth in ("hidden", "shown"))
+HIDDEN, SHOWN = (varied(default().name, teeth=teeth) for teeth in ("hidden", "shown"))
+STILL, SMILING = (varied(default().name, eyes=eyes) for eyes in ("still", "smiling"))
 AT_REST, OPEN = 5012, 5003  # seeds at truncation 0.7: smile scores 0.00 and 0.69
 
 
@@ -91,3 +96,62 @@ def test_a_trial_that_parts_the_lips_is_none(photos: PhotoEditor) -> None:
     assert trials.at(2.0) is not None
     assert trials.at(2.0, parting=False) is None
     assert trials.at(-0.5, parting=False) is not None
+
+
+def test_the_options_choose_among_nine_smiles_whose_names_a_button_can_carry() -> None:
+    name = default().name
+    assert options(name) == {"teeth": ("hidden", "shown"), "eyes": ("smiling", "still")}
+    made = [varied(name, teeth, eyes) for teeth in ("", "hidden", "shown") for eyes in ("", "smiling", "still")]
+    assert made[0] is default()
+    assert len({one.name for one in made}) == 9
+    assert all(len(one.name) <= 24 and load(one.name) is one and one.said("ja") == default().said("ja") for one in made)
+    assert not any(options(other) for other in names()[1:])
+    with pytest.raises(NoSuchExpression):
+        load(f"{names()[1]}-eyes-still")
+
+
+def test_what_takes_off_other_teeth_keeps_the_eyes_that_were_asked_for() -> None:
+    assert varied(default().name, "hidden", "still").at(NEUTRAL) is STILL
+    assert varied(default().name, "shown", "smiling").at(-0.5) is SMILING
+    assert STILL.at(NEUTRAL) is STILL
+    assert STILL.plain == default()
+    assert varied(default().name, "hidden", "still").plain == HIDDEN
+
+
+@pytest.fixture(scope="module")
+def known(photos: PhotoEditor) -> KnownFace:
+    """A drawn face with scales of a smile and of one with hidden teeth; under its smile a frown is lifted."""
+    maps = photos.editor.models.maps
+    assert maps is not None
+    lifted = with_lift((), maps, 1.0)
+    made = [
+        KnownScale(one.name, photos.editor.models.moved_by(one), (-2.0, 0.0, 2.0), (0.0, 0.1, 0.9), 0.0, 0.0, (), lifted)
+        for one in (default(), HIDDEN)
+    ]
+    return KnownFace(drawn(photos, AT_REST).ws, Learned("", tuple(made)))
+
+
+def test_other_eyes_need_nothing_measured_anew(photos: PhotoEditor, known: KnownFace) -> None:
+    for one in (STILL, SMILING, varied(default().name, "hidden", "still"), varied(default().name, "hidden", "smiling")):
+        assert photos.learn(known, one).learned is known.learned
+    plain, still, smiling = (photos.scale(known, one) for one in (default(), STILL, SMILING))
+    assert still == plain
+    maps = photos.editor.models.maps
+    assert maps is not None
+    amounts = [squint_of(smiling.pull(strength), maps) for strength in (-1.0, 0.0, 0.25, 1.0, 1.5)]
+    assert amounts == [0, 0, 0, 1, 1]
+    assert 0 < squint_of(smiling.pull(0.6), maps) < 1
+    assert lift_of(smiling.pull(1.0), maps) == lift_of(plain.pull(1.0), maps) == 1
+    assert (smiling.step(1.0), smiling.neutral) == (plain.step(1.0), plain.neutral)
+
+
+def test_the_judge_takes_a_smile_with_other_eyes(photos: PhotoEditor, known: KnownFace) -> None:
+    face = photos.editor.landmarked(photos.editor.reconstructed(known.latent), 0.0)
+    original = Original(face.pixels, np.eye(3), face.landmarks, face)
+    still, smiling = (photos.pictures(known, [1.0], one, original)[0] for one in (STILL, SMILING))
+    brow = np.s_[: int(original.points[list(BROW_ROWS[0][1]), 1].max())]
+    assert np.array_equal(still.pixels[brow], original.photo[brow])
+    assert (smiling.pixels[brow] != original.photo[brow]).any()
+    assert (still.told, smiling.told) == (None, None)
+    assert smiling.score == pytest.approx(still.score, abs=0.15)
+    assert min(still.score, smiling.score) > 0.6

@@ -90,7 +90,7 @@ def _known(said: Catalog | None, key: str, source: str | tuple[str, str]) -> tup
 
 
 def _words(message: Message) -> Words:
-    """What a message is translated with: one form, or all of them."""
+    """Return what a message is translated with: one form, or all of them."""
     return message.string if isinstance(message.string, str) else tuple(message.string or ())
 
 

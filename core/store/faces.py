@@ -109,27 +109,13 @@ class Faces(Part):
         """Read the encoded small picture of a face. Raises NoSuchStoredFace."""
         return self._blob(owner, face_id, "thumbnail")
 
-    def renew(
-        self,
-        owner: Owner,
-        face_id: int,
-        *,
-        source_message_id: int | None = None,
-        source_channel_id: int | None = None,
-    ) -> StoredFace:
-        """Restart a face's time because its photo was given again; it becomes the latest. Raises NoSuchStoredFace.
-
-        The message is noted too: deleting either erases the face.
-        """
-        with self.database.writing() as db:
-            self._update(db, owner, face_id, self._fresh(db, owner))
-            _add_source(db, owner, face_id, source_message_id, source_channel_id)
-            return self._one(db, owner, face_id)
-
     def given_again(
         self, owner: Owner, photo_sha256: str, face: int, source: PhotoPlace, *, generator: str, method: str
     ) -> FaceAndLatent | None:
-        """Find a face and `renew` it in one step, for a photo now at `source`. None if the face is not kept."""
+        """Restart a face's time because its photo was given again, now at `source`; it becomes the first of its owner's.
+
+        The message is noted too: deleting either erases the face. None if the face is not kept.
+        """
         key = self._key(owner, photo_sha256, face, generator, method)
         with self.database.writing() as db:
             known = next(self._readable(db, owner, self._numbers(db, owner, key)), None)
@@ -146,7 +132,7 @@ class Faces(Part):
             return self._with_latent(db, owner, face_id)
 
     def pick(self, owner: Owner, face_id: int) -> StoredFace:
-        """Make a face the one that `latest` returns, without changing how long it is kept. Raises NoSuchStoredFace."""
+        """Make a face the first of its owner's, without changing how long it is kept. Raises NoSuchStoredFace."""
         with self.database.writing() as db:
             self._update(db, owner, face_id, {"chosen": self._after_all(db, owner)})
             return self._one(db, owner, face_id)

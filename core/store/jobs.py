@@ -205,21 +205,11 @@ class Jobs(Part):
         with self.database.reading() as db:
             return self._select(db, "source_message_id = :message and finished is null", message=message_id)
 
-    def kept(self, owner: Owner) -> list[Job]:
-        """List all of an owner's jobs that still have a row, ended or not."""
-        guild, member = owner.columns
-        with self.database.reading() as db:
-            return self._select(db, "guild_id = :guild and member_id = :member", guild=guild, member=member)
-
     def numbers(self, owner: Owner) -> list[int]:
         """List the ids of all of an owner's jobs that still have a row, ended or not."""
         with self.database.reading() as db:
             sql = "select id from jobs where guild_id = ? and member_id = ? order by id"
             return [row[0] for row in db.execute(sql, owner.columns)]
-
-    def waiting(self, guild_id: int | None = None) -> int:
-        """Count the queued jobs of a server, or (None) of all."""
-        return self.counts(guild_id)["queued"]
 
     def counts(self, guild_id: int | None = None, since: float = 0.0) -> dict[State, int]:
         """Count jobs by state, of a server or (None) of all: those not ended, and those ended after `since` (kept for a day)."""

@@ -52,13 +52,13 @@ async def test_a_face_of_somebody_elses_photo_is_drawn_no_more(world: World, how
     await face_of_ben(world)
     (face,) = world.faces(world.ann)
     await take_back(world, how)
-    asked = len(world.store.jobs.kept(world.owner(world.ann)))
+    asked = len(world.store.jobs.numbers(world.owner(world.ann)))
     for command in ("smile", "animate"):
         orders = {"strength": 2.0} if command == "smile" else {}
         answer = response_of(await world.ann.slash(world.channel, command, face=f"#{face.id}", **orders))
         assert not pictures(world, answer)
         assert ("posted yourself" if how == "rule is own again" else "No face of yours") in text(answer)
-    assert len(world.store.jobs.kept(world.owner(world.ann))) == asked, "refused at the door, at no cost"
+    assert len(world.store.jobs.numbers(world.owner(world.ann))) == asked, "refused at the door, at no cost"
     assert bool(world.faces(world.ann)) == (how == "rule is own again"), "what nobody may use by the rule is not lost with it"
 
 
@@ -159,7 +159,7 @@ async def test_no_leave_is_given_between_the_door_and_the_row(world: World, how:
     assert not pictures(world, response_of(answer))
     assert not world.faces(world.ann)
     assert not world.photos.fetched
-    assert not world.store.jobs.kept(world.owner(world.ann)), "no request was taken in"
+    assert not world.store.jobs.numbers(world.owner(world.ann)), "no request was taken in"
 
 
 @pytest.mark.parametrize("how", ["forgets", "is banned"])

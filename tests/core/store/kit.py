@@ -11,7 +11,7 @@ from typing import Any
 
 from core.learned import KnownScale, Learned
 from core.settings import Settings
-from core.store import Owner, Store, StoredFace
+from core.store import Owner, PhotoPlace, Store, StoredFace
 from core.store.database import Database
 
 GENERATOR = "g" * 64
@@ -47,6 +47,12 @@ def keep_face(store: Store, owner: Owner, photo: str = PHOTO, **changes: Any) ->
         "generator": GENERATOR, "method": "w+", **changes,
     }  # fmt: skip
     return store.faces.add(owner, **facts)
+
+
+def give_again(store: Store, owner: Owner, message: int, photo: str = PHOTO) -> None:
+    """Give the photo of a kept face again, in another message."""
+    place = PhotoPlace("http://cdn/again", 9, 3, message_id=message)
+    assert store.faces.given_again(owner, photo, 0, place, generator=GENERATOR, method="w+") is not None
 
 
 def latest(store: Store, owner: Owner) -> StoredFace | None:

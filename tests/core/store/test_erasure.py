@@ -25,6 +25,7 @@ from tests.core.store.kit import (
     SERVER,
     Clock,
     files,
+    give_again,
     keep_face,
     rows,
     scrub_due,
@@ -157,8 +158,8 @@ def test_a_deleted_message_takes_the_face_that_it_held(store: Store) -> None:
 
 def test_a_photo_sent_twice_goes_with_either_message(store: Store) -> None:
     for message in (1, 2):
-        face = keep_face(store, HERE, source_message_id=1)
-        store.faces.renew(HERE, face.id, source_message_id=2)
+        keep_face(store, HERE, source_message_id=1)
+        give_again(store, HERE, 2)
         assert store.forget_source_message(message).faces == 1
         assert rows(store, "sources") == []
 
@@ -298,7 +299,7 @@ def test_a_photo_that_two_members_posted_is_both_of_theirs(store: Store) -> None
     again = keep_face(store, owner, source=replace(place, message_id=8, author_id=carol))
     assert face.id == again.id
     assert store.faces.authors(owner, face.id) == {ALICE, carol}
-    store.faces.renew(owner, face.id, source_message_id=PHOTO_MESSAGE, source_channel_id=CHANNEL)
+    give_again(store, owner, PHOTO_MESSAGE)
     assert store.faces.authors(owner, face.id) == {ALICE, carol}, "given again without a name, it is theirs all the same"
     store.forget_member(carol)
     assert store.faces.of(owner) == []

@@ -26,6 +26,7 @@ from tests.core.store.kit import (
     SERVER,
     Clock,
     files,
+    give_again,
     keep_face,
     latest,
     rows,
@@ -82,7 +83,7 @@ def test_no_accessor_reaches_another_owners_face(store: Store, stranger: Owner) 
     faces = store.faces
     calls: list[Callable[[], object]] = [
         lambda: faces.get(stranger, face.id), lambda: faces.latent(stranger, face.id),
-        lambda: faces.thumbnail(stranger, face.id), lambda: faces.renew(stranger, face.id, source_message_id=6),
+        lambda: faces.thumbnail(stranger, face.id),
         lambda: faces.pick(stranger, face.id), lambda: faces.touch(stranger, face.id),
         lambda: faces.place(stranger, face.id, 1, 2), lambda: faces.rename(stranger, face.id, "mine"),
         lambda: faces.note(stranger, face.id, LEARNED), lambda: faces.delete(stranger, face.id),
@@ -92,6 +93,8 @@ def test_no_accessor_reaches_another_owners_face(store: Store, stranger: Owner) 
     for call in calls:
         with pytest.raises(NoSuchStoredFace):
             call()
+    place = PhotoPlace("http://cdn/1", 9, 3, message_id=6)
+    assert faces.given_again(stranger, PHOTO, 0, place, generator=GENERATOR, method="w+") is None
     assert faces.of(stranger) == []
     assert latest(store, stranger) is None
     assert (rows(store, "faces"), rows(store, "sources")) == before
@@ -103,7 +106,7 @@ def test_the_latest_is_the_last_given_or_picked(store: Store, clock: Clock) -> N
     store.faces.pick(HERE, first.id)
     assert [face.id for face in store.faces.of(HERE)] == [first.id, third.id, second.id]
     clock.passes(-DAY)  # a clock that is set back doesn't change what was picked last
-    store.faces.renew(HERE, second.id)
+    give_again(store, HERE, 2, "b" * 64)
     again = latest(store, HERE)
     assert again is not None
     assert again.id == second.id
@@ -206,7 +209,7 @@ def test_a_sweep_erases_what_ran_out_even_if_the_store_was_closed(tmp_path: Path
 def test_the_same_photo_sent_again_is_kept_anew(store: Store, clock: Clock) -> None:
     face = keep_face(store, HERE, source_message_id=1)
     clock.passes(40 * HOUR)
-    store.faces.renew(HERE, face.id, source_message_id=2)
+    give_again(store, HERE, 2)
     clock.passes(40 * HOUR)
     assert store.faces.get(HERE, face.id).id == face.id
     assert store.faces.sources(face.id) == [1, 2]

@@ -212,8 +212,8 @@ def test_counts_are_by_server_and_time(store: Store, clock: Clock) -> None:
     accept(store, Owner(OTHER_SERVER, BOB))
     assert store.jobs.counts(SERVER) == {"queued": 1, "running": 1, "done": 3, "failed": 1, "cancelled": 0}
     assert store.jobs.counts(SERVER, since=clock.at) == {"queued": 1, "running": 1, "done": 1, "failed": 0, "cancelled": 0}
-    assert store.jobs.waiting() == 2
-    assert store.jobs.waiting(OTHER_SERVER) == 1
+    assert store.jobs.counts()["queued"] == 2
+    assert store.jobs.counts(OTHER_SERVER)["queued"] == 1
 
 
 def test_what_waits_too_long_fails_with_a_word(store: Store, clock: Clock) -> None:

@@ -48,7 +48,9 @@ def check_all_there(store: Store) -> None:
     face = store.faces.find(HERE, PHOTO, 0, generator=GENERATOR, method="w+")
     assert face is not None
     assert (face.name, face.learned, store.faces.latent(HERE, face.id)) == ("name", LEARNED, b"latent")
-    [job] = store.jobs.kept(HERE)
+    [number] = store.jobs.numbers(HERE)
+    job = store.jobs.get(number)
+    assert job is not None
     assert (job.request, job.token, job.checkpoint) == (b"request", "token", b"checkpoint")
     assert store.members.is_blocked(SERVER, BOB)
     assert [block.member_id for block in store.members.blocked(SERVER)] == [BOB]

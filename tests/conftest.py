@@ -21,6 +21,7 @@ from core.generator.registry import load_file
 from core.projection.features import Features
 from core.pull import pull
 from core.settings import Settings
+from core.system import usable_cores
 from core.weights.manifest import load_manifest
 from tests.bot.kit import World, running
 from tests.drawn_once import each_once
@@ -30,6 +31,11 @@ Network = TypeVar("Network")
 os.environ["EGAO_COMPILE"] = "off"  # what is compiled on one machine and not on the next draws a little otherwise
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # of the processes that tests start: threads that spin slow everybody else down
 torch.set_num_threads(1)  # files run side by side; and sums are split by thread: one everywhere gives the same last digits
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process of tests more than there are cores: those that start processes mostly wait for them."""
+    return usable_cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ killed, cut off and paused, a workbench without weights puts the photo's mark in
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -21,19 +20,12 @@ import pytest_asyncio
 from core.cluster.identity import Identity
 from core.settings import Settings
 from tests.core.cluster.kit import needs_ray, running_head, running_node, settings_in
-from tests.core.cluster.net import Net
+from tests.core.cluster.net import Net, why_not
 from tests.discord import cluster
 from tests.discord.process import BotProcess
 from tests.discord.stage import WORKING, Stage, answered, opened, picture, strength_of
 
-pytestmark = [
-    needs_ray,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or shutil.which("ip") is None, reason="network namespaces need root, and the command ip"
-    ),
-    pytest.mark.slow,
-    pytest.mark.asyncio(loop_scope="module"),
-]
+pytestmark = [needs_ray, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 STEPS = 16  # of a projection
 
@@ -60,6 +52,12 @@ class Made:
         place = {"own": self.net.address(number), "inside": self.net.inside(number), "cache": self.cache}
         node = running_node(home, temp, head=self.head.cluster, identity=self.identity, **place)  # type: ignore[arg-type]
         self.nodes.append(self.stack.enter_context(node))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> None:
+    if why := why_not():
+        pytest.skip(why)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

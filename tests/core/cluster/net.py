@@ -6,6 +6,7 @@ Needs root. Everything that is made is named by the process that makes it, and t
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -46,6 +47,14 @@ class Net:
         ip("link", "set", f"{self._tag}v{number}", "up")
 
     def __enter__(self) -> Self:
+        try:
+            self._make()
+        except subprocess.CalledProcessError:
+            self.__exit__(None, None, None)  # what was made before
+            raise
+        return self
+
+    def _make(self) -> None:
         ip("link", "add", self.bridge, "type", "bridge")
         ip("addr", "add", f"{self.here}/24", "dev", self.bridge)
         ip("link", "set", self.bridge, "up")
@@ -56,12 +65,22 @@ class Net:
             ip("link", "set", cable, "master", self.bridge, "up")
             for words in (f"addr add {self.address(number)}/24 dev {end}", f"link set {end} up", "link set lo up"):
                 ip("-n", space, *words.split())
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
         for number in range(self.count):
             subprocess.run(["ip", "netns", "del", self.space(number)], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", self.bridge], check=False, capture_output=True)
+
+
+def why_not() -> str:
+    """Say why no such network can be made on this machine; "" if one can."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return "network namespaces need root, and the command ip"
+    try:
+        with Net(1):
+            return ""
+    except subprocess.CalledProcessError as error:
+        return f"no network namespaces can be made here: {error.stderr.strip()}"
 
 
 class Wiretap:

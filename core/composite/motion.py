@@ -47,7 +47,8 @@ _NARROWED, _LOWERED = 0.3, 0.08  # shares of an eye's opening that its lower lid
 _NARROW = 0.12, 0.28  # opening over width, of an eye that gives up nothing of it, and of one that gives up all that
 _CHEEKS = ((50, 101, 118, 117, 119), (280, 330, 347, 346, 348))  # where a cheek rises under them
 _CHEEKS_RISE = 0.02  # in face sizes
-_LIDS_END = ((229, 230), (449, 450))  # where the lower lids go over into the cheeks
+LIDS_EDGE = ((145,), (374,))  # the middle of the lower lids' edge
+LIDS_END = ((229, 230), (449, 450))  # where the lower lids go over into the cheeks
 _EASED = 0.09  # in face sizes, below there: over so much the cheeks' motion dies away towards eyes that stay still
 
 
@@ -137,12 +138,13 @@ def heights(points: Points, where: Tensor) -> Tensor:
     return (away * torch.from_numpy(down / (down @ down)).view(1, 2, 1, 1)).sum(dim=1, keepdim=True)
 
 
-def below_eyes(points: Points, where: Tensor, fade: float) -> Tensor:
+def below_eyes(points: Points, where: Tensor, fade: float, ends: Sequence[Sequence[int]] = LIDS_END) -> Tensor:
     """Mask what of the places `where` [1, 2, H, W] lies below the lower lids: [1, 1, H, W].
 
-    0 as far as the lids' end, rising to 1 over `fade` face sizes. Places and `points` are in the same pixels.
+    0 as far as the lids' end (or a line through `ends`), rising to 1 over `fade` face sizes. Places and `points` are in the
+    same pixels.
     """
-    first, second = (points[list(pair)].mean(axis=0) for pair in _LIDS_END)
+    first, second = (points[list(pair)].mean(axis=0) for pair in ends)
     across = (second - first) / np.linalg.norm(second - first)
     normal = np.array([-across[1], across[0]])
     normal *= np.sign(normal @ _down(points))

@@ -22,7 +22,7 @@ from torch import Tensor
 from core.composite import colour, mask, mouth
 from core.composite.before import still
 from core.composite.mesh import COUNT, EYES, Points, face_size, folded, with_rim
-from core.composite.motion import below_eyes, broadly, heights, relaxing, rising, target_points
+from core.composite.motion import LIDS_EDGE, below_eyes, broadly, heights, relaxing, rising, target_points
 from core.composite.warp import Raster, blur, grid, polygon, resize, sample
 from core.expressions import Parts
 
@@ -32,6 +32,7 @@ _AT_REST = 0.99  # from here on a pixel stays as it is to the bit
 _WIDE = 0.4  # share of skin redrawn when a broad smile is removed: redrawing all would lose pores and stubble
 _FOLD, _FOLDED = 0.025, 4.0  # in face sizes, how far round a fold of the mesh two pictures show different places; and how surely
 _EDGE, _SHADED = 0.02, 0.09  # in face sizes, below eyes that stay still: where the edit begins, and where its shade is whole
+_LASHES, _CHEEKS = 0.04, 0.2  # in face sizes, below the eyes: between them hard edges are no lashes, but rims of glasses
 _SMALLEST = 8  # pixels; less of a face than this in the photo is not worth an edit
 
 
@@ -191,7 +192,7 @@ class _Edit:
 
         here = self._photo_grid(height, width, per)
         if self.parts.squint:
-            move = self._under_lids(move, raster, target, size)
+            move = self._past_lids(move, raster, target, (photo, here), size)
         move, rest = self._round_things(move, here, per, size)
         if self.parts.still:
             upper = 1 - below_eyes(original.points, here, _EDGE)
@@ -228,16 +229,23 @@ class _Edit:
         lights = within, colour.lips_light(of_photo + added, edited, on_skin, on_lips, lips, size) if self.lips_anew else within
         return move * (1 - kept), to_edited, added, lights, rest
 
-    def _under_lids(self, move: Tensor, raster: Raster, target: Points, size: float) -> Tensor:
-        """Return `move` [1, 2, h, w] with eyeballs that stay where they are: lids that narrow an eye slide over them.
+    def _past_lids(self, move: Tensor, raster: Raster, target: Points, seen: tuple[Tensor, Tensor], size: float) -> Tensor:
+        """Return `move` [1, 2, h, w] without what lids and cheeks that rise would do to eyeballs and to the rims of glasses.
 
-        `target` [504, 2] are the mesh's points in pixels of the `raster`, `size` is the face's in them.
+        `target` [504, 2] are the mesh's points in pixels of the `raster`, `size` is the face's in them. `seen` are the window's
+        pixels of the photo, and the photo coordinates of the raster's.
         """
-        lids = np.zeros_like(self.target)
-        lids[:COUNT] = self.parts.squint * rising(self.original.points[:COUNT])
+        (photo, here), (height, width) = seen, move.shape[2:]
+        rise = np.zeros_like(self.target)
+        rise[:COUNT] = self.parts.squint * rising(self.original.points[:COUNT])
         loops = [target[[*above, *below[-2:0:-1]]] for above, below in EYES]
-        within = sum((polygon(loop, *move.shape[2:]) for loop in loops), torch.zeros(1))
-        return move + raster.interpolate(lids) * blur(within, 0.004 * size)
+        within = torch.maximum(*(polygon(loop, height, width) for loop in loops))
+        held, points = blur(within, 0.004 * size), self.original.points
+        hard = mask.solid(resize(photo, height, width), heights(points, here), size)
+        below, cheeks = (below_eyes(points, here, reach, LIDS_EDGE) for reach in (_LASHES, _CHEEKS))
+        if (rims := still(hard * (below > 0.9) * (cheeks < 0.9), size)) is not None:
+            held = torch.maximum(held, rims.motion)
+        return move + raster.interpolate(rise) * held
 
     def _round_things(self, move: Tensor, here: Tensor, per: NDArray[np.float64], size: float) -> tuple[Tensor, Tensor | None]:
         """Remove from `move` [1, 2, h, w] the motion of things in front of the face, and mask where the photo stays unchanged.

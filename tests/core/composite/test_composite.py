@@ -394,6 +394,17 @@ def test_glasses_keep_their_rims(people: dict[int, Person], finder: FaceFinder) 
     assert after > 0.9 * before > 900
 
 
+def test_rims_of_glasses_stay_where_lids_rise_behind_them(people: dict[int, Person], finder: FaceFinder) -> None:
+    one = scene(people[5015], finder)
+    raised = one.original().edit(one.person.at(0.0), PARTS.model_copy(update={"squint": 1.0}))
+    lid, nose, left, right = one.face.landmarks[[145, 4, 234, 454]].astype(int)
+    below = np.s_[lid[1] + 10 : nose[1], left[0] : right[0]]
+    rims = one.photo[below].mean(axis=2) < 70
+    change = np.abs(raised[below].astype(np.float64) - one.photo[below]).mean(axis=2)[rims]
+    assert rims.sum() > 500
+    assert change.mean() < 4
+
+
 def test_teeth_between_rounded_lips_are_not_stretched_to_a_grin() -> None:
     """Though the mouth is as far open before as after."""
     assert Mouth(0.1, 0.11).own == 1

@@ -53,7 +53,7 @@ def _knock(address: str) -> None:
 
 def main(address: str) -> None:
     """Ask, and print what was told."""
-    from ray._raylet import GcsClient  # its only way in for who is no node
+    from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]  # its only way in for who is no node
 
     nodes = GcsClient(address=address).get_all_node_info(timeout=_PATIENCE / 2).values()
     found = [

@@ -59,8 +59,9 @@ async def test_a_question_that_had_arrived_is_not_put_over_its_answer(world: Wor
         await send(response, **page)
         await response._parent.edit_original_response(view=notice("Everything is erased.").view)
         response._response_type = None  # no try of the library's was taken, as far as it knows
+        refused: Any = SimpleNamespace(status=400, reason="Bad Request")
         told = {"code": ANSWERED, "message": "Interaction has already been acknowledged."}
-        raise discord.HTTPException(SimpleNamespace(status=400, reason="Bad Request"), told)
+        raise discord.HTTPException(refused, told)
 
     monkeypatch.setattr(discord.InteractionResponse, "send_message", late)
     asked = await world.ann.slash(world.channel, "forget")

@@ -90,7 +90,8 @@ async def test_a_closed_door_is_left_alone(world: World, monkeypatch: pytest.Mon
     async def refuse(*_: object, **__: object) -> None:
         nonlocal tried
         tried += 1
-        raise discord.Forbidden(SimpleNamespace(status=403, reason="Forbidden"), {"code": 50007, "message": "closed"})
+        closed: Any = SimpleNamespace(status=403, reason="Forbidden")
+        raise discord.Forbidden(closed, {"code": 50007, "message": "closed"})
 
     monkeypatch.setattr(world.bot.http, "send_message", refuse)
     await rejoin(world)

@@ -27,7 +27,7 @@ from tests.discord.stage import WORKING, Stage, answered, opened, picture, stren
 
 pytestmark = [needs_ray, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-STEPS = 16  # of a projection
+STEPS = 2  # of a projection
 
 
 @dataclass

@@ -13,7 +13,6 @@ from PIL import Image, ImageFilter
 from core.composite import Original, Rendered
 from core.composite.mesh import BROW_ROWS, EYES, face_size, folded, triangles, with_rim
 from core.composite.motion import mouth_gap, target_points
-from core.composite.mouth import Mouth
 from core.composite.original import _FOLDED
 from core.edit import Editor, Models
 from core.expressions import load
@@ -325,19 +324,6 @@ def test_a_small_face_and_the_sample_photo(astronaut: Pixels, people: dict[int, 
     assert 0 < changed.mean() < 0.12
 
 
-def test_the_mesh_covers_the_face_once(neutral: Scene) -> None:
-    """Every edge of the mesh has a triangle on either side, but for the rim's outer line."""
-    edges: dict[frozenset[int], int] = {}
-    for a, b, c in triangles():
-        for edge in (frozenset((a, b)), frozenset((b, c)), frozenset((c, a))):
-            edges[edge] = edges.get(edge, 0) + 1
-    outer = [edge for edge, count in edges.items() if count == 1]
-    assert set(edges.values()) == {1, 2}
-    assert len(outer) == 36
-    assert all(min(edge) >= 468 for edge in outer)
-    assert len(with_rim(neutral.points)) == 468 + 36
-
-
 def test_where_the_mesh_folds_over_itself_no_shade_is_taken(smiling: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on the far cheek of a turned face: there one picture shows the cheek and the other what is behind it."""
     person, cheek = smiling.person, [366, 401]
@@ -403,10 +389,3 @@ def test_rims_of_glasses_stay_where_lids_rise_behind_them(people: dict[int, Pers
     change = np.abs(raised[below].astype(np.float64) - one.photo[below]).mean(axis=2)[rims]
     assert rims.sum() > 500
     assert change.mean() < 4
-
-
-def test_teeth_between_rounded_lips_are_not_stretched_to_a_grin() -> None:
-    """Though the mouth is as far open before as after."""
-    assert Mouth(0.1, 0.11).own == 1
-    assert Mouth(0.1, 0.11, width=0.9).own == 1
-    assert Mouth(0.1, 0.11, width=0.7).own == 0

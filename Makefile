@@ -24,8 +24,8 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 HASHES ?= yes
 CLUSTER ?= no
 BIN := .venv/bin
-# A process of tests for each core and one more, up to four: each holds the networks. A file's tests stay together, and dear files go
-# first (tests/conftest.py): by itself xdist puts those with the fewest tests last, which are the dearest.
+# A process of tests for each core and one more, up to four: each holds the networks. A file's tests stay together, and dear files
+# go first (tests/conftest.py): by itself xdist puts those with the fewest tests last, which are the dearest.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SMILES := --smile -1.5 --neutral --smile 1.5 --smile 3
 

@@ -31,6 +31,8 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
     if "process" in report:
         rows = [(name, f"{of['seconds']:.1f}", f"{of['megabytes']:.0f}") for name, of in report["process"].items()]
         yield _rows("processes, started afresh", ("", "seconds", "megabytes at the peak"), rows)
+    if "floors" in report:
+        yield _floors(report["floors"])
     if "generators" in report:
         yield _generators(report["generators"])
     if "hostile" in report:
@@ -46,6 +48,18 @@ def _generators(generators: dict[str, Any]) -> Table:
         for name, of in generators.items()
     ]  # fmt: skip
     return _rows("generators, each in a process of its own; random weights but for the first", columns, rows)
+
+
+def _floors(floors: dict[str, Any]) -> Table:
+    columns = ("", "GMAC", "MB", "floor, s", "as written", "s", "over floor")
+    rows = [
+        (of["stage"], f"{of['multiply_adds'] / 1e9:.2f}", f"{of['moved'] / 1e6:.0f}", f"{of['floor']:.4f}",
+         f"{of['as written']:.3f}", f"{of['seconds']:.3f}", f"{of['over floor']:.1f}")
+        for of in floors["stages"]
+    ]  # fmt: skip
+    best = floors["rates"]["all threads"]
+    rate = f"{best['multiply_adds'] / 1e9:.0f} GMAC and {best['bytes'] / 1e9:.1f} GB a second"
+    return _rows(f"stages and their floors, in seconds of the processor, which does {rate}", columns, rows)
 
 
 def _hostile(hostile: dict[str, Any]) -> Table:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from core.bench.capacity import Work, least_workers
+from core.bench.floors import bench_floors
 from core.bench.generators import NAMES, bench_generators
 from core.bench.gpu import main as bench_gpu_main
 from core.bench.hostile import bench_hostile
@@ -47,7 +48,7 @@ DEFAULT_OUT = Path("out/bench")
 def register(app: typer.Typer) -> None:
     """Add the verb to the command line."""
     verb = typer.Typer(no_args_is_help=True, help="Measure speed, memory, and quality over time. Needs the extra `eval`.")
-    for command in (render, project, gpu, process, generators, hostile, store, capacity, bot, chat, cluster):
+    for command in (render, project, floors, gpu, process, generators, hostile, store, capacity, bot, chat, cluster):
         verb.command(command.__name__)(command)
     verb.command("all")(everything)
     app.add_typer(verb, name="bench")
@@ -63,6 +64,17 @@ def project(photos: Photos, w_steps: Steps = 200, out: Out = DEFAULT_OUT, named:
     """Measure quality beside time: fast, w, w+ in as many steps, w+ in ten times the seconds."""
     settings, editor = _prepare(named)
     _report({"project": bench_projecting(settings, editor, photos, w_steps, _say)}, out)
+
+
+def floors(
+    photo: Annotated[Path, typer.Argument(help="a photo; its leftmost face is edited")],
+    rounds: Annotated[int, typer.Option(min=1, help="how many times each stage is timed; the fastest counts")] = 5,
+    out: Out = DEFAULT_OUT,
+    named: GeneratorOption = None,
+) -> None:
+    """Compare each stage of an edit with the seconds that its arithmetic and its bytes take at this processor's best."""
+    settings = settings_for(named).model_copy(update={"device": "cpu"})
+    _report({"floors": bench_floors(Editor(Models(settings)), photo, rounds, _say)}, out)
 
 
 def gpu(

@@ -70,7 +70,7 @@ class Objective:
         self.dtype = dtype or gradient_dtype(self.device)
         self.noise = 0.0 if self.dtype == torch.float32 else _HALF_NOISE  # share of a loss that rounding moves
         self.curvature = curvature
-        self._features, self._network = features, network_in(generator, self.dtype)
+        self._features, self.network = features, network_in(generator, self.dtype)
         self._variance = generator.w_deviation() ** 2
         self._weight = face_weight(options.face_weight).to(self.device)
         self._weights = {side: area_downsample(self._weight, side)[:, 0] for side in TAP_SIDES}
@@ -80,7 +80,7 @@ class Objective:
         with torch.enable_grad():
             y = y.detach().requires_grad_(True)
             ws = starts + self.curvature(y)
-            image = seen(self._network, ws.to(self.dtype))
+            image = seen(self.network, ws.to(self.dtype))
             parts = [
                 ((a - b).square().sum(dim=1) * self._weights[a.shape[-1]]).mean(dim=(1, 2))
                 for a, b in zip(self._features(image), wanted.taps, strict=True)

@@ -23,6 +23,7 @@ from core.projection.projector import Method, learning_rate
 from core.projection.start import find_start, fit_table, load_table, save_table, table_file
 from core.rendering import Renderer
 from core.settings import Settings
+from tests.core.compiled.kit import tiny
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +71,15 @@ class Descent:
         return self.steps * 2 // 3
 
 
-SHORT, FULL = [("w", 6)], [("w", 12), ("w+", 12)]  # methods and steps
+@pytest.fixture(scope="module")
+def small() -> Generator:
+    """A generator of 32 pixels with random weights: that steps repeat themselves does not hang on what they draw."""
+    return tiny()
 
 
-@pytest.fixture(scope="module", params=[*SHORT, *(pytest.param(one, marks=pytest.mark.long) for one in FULL)])
-def descent(request: pytest.FixtureRequest, generator: Generator, features: Features, drawn: NDArray[np.uint8]) -> Descent:
-    """The one long projection of these tests."""
-    made = Descent(*request.param)
-    projection = fresh(generator, features, drawn, made)
+def descended(generator: Generator, features: Features, target: NDArray[np.uint8], made: Descent) -> Descent:
+    """Do all its steps."""
+    projection = fresh(generator, features, target, made)
     steps = projection.run()
     made.distances += [step.distance for step in itertools.islice(steps, made.middle)]
     made.checkpoint = projection.checkpoint()
@@ -93,22 +95,27 @@ def fresh(generator: Generator, features: Features, drawn: NDArray[np.uint8], of
 
 
 @pytest.mark.slow
-def test_a_projection_comes_closer_and_repeats_itself(
-    generator: Generator, features: Features, drawn: NDArray[np.uint8], descent: Descent
+@pytest.mark.parametrize(
+    ("method", "steps"), [("w", 6), *(pytest.param(method, 12, marks=pytest.mark.long) for method in ("w", "w+"))]
+)
+def test_a_projection_comes_closer(
+    generator: Generator, features: Features, drawn: NDArray[np.uint8], method: Method, steps: int
 ) -> None:
+    descent = descended(generator, features, drawn, Descent(method, steps))
     assert len(descent.distances) == descent.steps
     assert descent.distances[-1] < 0.75 * descent.distances[0]
     assert descent.ws.shape == (1, generator.num_ws, 512)
     assert (descent.ws == descent.ws[:, :1]).all() == (descent.method == "w"), "only w+ frees the styles"
-    again = fresh(generator, features, drawn, descent).run()
-    assert [step.distance for step in itertools.islice(again, 3)] == descent.distances[:3]
 
 
-@pytest.mark.slow
-def test_a_checkpoint_goes_on_with_the_same_steps(
-    generator: Generator, features: Features, drawn: NDArray[np.uint8], descent: Descent
+@pytest.mark.parametrize("method", ["w", pytest.param("w+", marks=pytest.mark.long)])
+def test_a_projection_repeats_itself_and_goes_on_with_the_same_steps(
+    small: Generator, features: Features, drawn: NDArray[np.uint8], method: Method
 ) -> None:
-    second = fresh(generator, features, drawn, descent)
+    descent = descended(small, features, drawn, Descent(method, 6))
+    again = fresh(small, features, drawn, descent).run()
+    assert [step.distance for step in itertools.islice(again, 3)] == descent.distances[:3]
+    second = fresh(small, features, drawn, descent)
     second.resume(descent.checkpoint)
     steps = list(itertools.islice(second.run(), 2))
     middle = descent.middle

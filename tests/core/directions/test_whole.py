@@ -98,6 +98,7 @@ def few(settings: Settings, generator: Generator, tmp_path_factory: pytest.TempP
 def test_a_lesson_in_small(
     few: MixedSet, settings: Settings, generator: Generator, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
+    monkeypatch.setattr(whole, "BATCH", 2)  # of which the last has its styles jittered, as of any
     monkeypatch.setattr(whole, "_UNIT", 1)  # one batch tells how large a change is: here it only has to be some number
     drawn, sad = few.all(), load("sad")
     seeds = load_labels(settings, generator, expression=sad)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.composite import Rendered
-from core.edit import Editor, Models
+from core.edit import Editor, Models, curve_set
 from core.edit.curve_set import CurveSet
 from core.edit.curves import STEPS, Curves
 from core.edit.scale import Pull, measure
@@ -137,7 +137,14 @@ def test_a_generated_face_moves_as_it_does_after_nine_trials(
     assert float(np.abs(differ).max()) < 0.25, differ
 
 
-def test_a_set_of_curves_is_made_once(editor: Editor, tmp_path: Path) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> tuple[float, ...]:
+    """Some of STEPS, at which a set tries its faces: each takes two pictures."""
+    monkeypatch.setattr(curve_set, "STEPS", some := STEPS[::6])
+    return some
+
+
+def test_a_set_of_curves_is_made_once(editor: Editor, tmp_path: Path, few: tuple[float, ...]) -> None:
     tried = CurveSet(tmp_path, editor, SMILE, faces=1)
     assert list(tried.fill()) == [1]
     (file,) = tmp_path.iterdir()
@@ -146,10 +153,11 @@ def test_a_set_of_curves_is_made_once(editor: Editor, tmp_path: Path) -> None:
     assert file.stat().st_mtime_ns == written
     made = tried.all()
     assert made.moved_by == editor.models.mover(SMILE).digest
-    assert made.scores.shape == (1, len(STEPS))
+    assert made.scores.shape == (1, len(few))
     assert made.scores[0, -1] > made.scores[0, 0]
 
 
+@pytest.mark.usefixtures("few")
 def test_a_generator_that_draws_no_faces_is_told_so(editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     landmarked = editor.landmarked
 

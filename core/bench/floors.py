@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from core.composite import Rendered
 from core.device import fast_dtype, one_thread
 from core.edit import Editor, KnownFace, PhotoEditor
 from core.expressions import default
@@ -206,8 +207,8 @@ def _edit(editor: Editor, file: Path) -> Sequence[Stage]:
     scale = editor.scale(face.latent, expression, aligned.image)
     original = photos.placed(photo, found, face).original
     (variant,) = editor.variants(face.latent, [1.0], expression, scale, judge=False)
-    edited, parts = editor.edited(original, variant), editor.parts(expression, variant.pull)
-    laid = original.edit(edited, parts)
+    edit = editor.edited(original, variant)
+    laid, drawing = edit.laid(), Rendered(variant.own, edit.edited.landmarks)
     whole, drawn = laid.nbytes, variant.own.nbytes
     side = round(2 * original.size)
     return [
@@ -216,7 +217,7 @@ def _edit(editor: Editor, file: Path) -> Sequence[Stage]:
         Stage("align", lambda: editor.align(photo, found), 3 * side**2 + aligned.image.nbytes),
         Stage("a picture", lambda: editor.reconstructed(face.ws)),
         Stage("its landmarks", lambda: editor.edited(original, variant), drawn),
-        Stage("into the photo", lambda: original.edit(edited, parts), 2 * whole + 2 * drawn),
-        Stage("judging the result", lambda: editor.measured(original, variant, edited, laid)),
+        Stage("into the photo", lambda: original.edit(drawing, edit.parts), 2 * whole + 2 * drawn),
+        Stage("judging the result", lambda: editor.measured(original, variant, edit, laid)),
         Stage("encode, JPEG", lambda: encode(laid, "jpeg"), whole),
     ]

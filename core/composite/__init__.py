@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from core.composite.between import between
-from core.composite.original import Original, Rendered
+from core.composite.original import Edit, Original, Rendered
 
-__all__ = ["Original", "Rendered", "between"]
+__all__ = ["Edit", "Original", "Rendered", "between"]

@@ -117,12 +117,10 @@ def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size:
     any light.
     """
 
-    def mean(image: Tensor, where: Tensor) -> Tensor:
-        return (blur(image * where, 0.06 * size) + 1) / (blur(where, 0.06 * size) + 1e-2)
-
     factors = []
     for where in (skin, lips):
-        wanted, present = mean(photo, where), mean(edited, where)
+        near = blur(where, 0.06 * size) + 1e-2
+        wanted, present = ((blur(image * where, 0.06 * size) + 1) / near for image in (photo, edited))
         grey = (wanted.mean(dim=1, keepdim=True) + 8) / (present.mean(dim=1, keepdim=True) + 8)
         tint = ((wanted + 8) / (present + 8) / grey).clamp(0.8, 1.25) ** _TEETH_TINT
         factors.append(grey.clamp(0.4, 1.1) * tint)

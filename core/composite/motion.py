@@ -52,11 +52,11 @@ LIDS_END = ((229, 230), (449, 450))  # where the lower lids go over into the che
 _EASED = 0.09  # in face sizes, below there: over so much the cheeks' motion dies away towards eyes that stay still
 
 
-def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts) -> Points:
+def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts, raised: Points | None = None) -> Points:
     """Compute where the photo's landmarks lie after the edit: [468, 2] in photo pixels.
 
     The three sets of landmarks, [478, 2] in photo pixels, are of the photo, of its reconstruction and of the edited
-    picture.
+    picture. `raised` is what `rising` says of the photo's, if eyes smile.
     """
     photo, reconstructed, edited = (np.asarray(points, dtype=np.float64)[:COUNT] for points in (photo, reconstructed, edited))
     size = face_size(photo)
@@ -64,7 +64,10 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
     precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
     precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
     motion = smooth(motion * _share(photo, parts)[:, None], precise, rounds=4)
-    motion += parts.lift * _lift(photo) + parts.squint * rising(photo)
+    if parts.lift:
+        motion += parts.lift * _lift(photo)
+    if parts.squint:
+        motion += parts.squint * (rising(photo) if raised is None else raised)
     if parts.still:
         motion *= below_eyes(photo, torch.tensor(photo.T[None, :, None]), _EASED)[0, 0].T.numpy()
     _hold(motion, photo, rim_margin(size))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from core.composite import colour, mask, mouth
 from core.composite.before import still
 from core.composite.mesh import COUNT, EYES, Points, face_size, folded, with_rim
 from core.composite.motion import LIDS_EDGE, below_eyes, broadly, heights, relaxing, rising, target_points
-from core.composite.warp import Raster, blur, grid, polygon, resize, sample
+from core.composite.warp import Raster, blur, box_round, column, grid, polygon, resize, sample, shrunk, span, tensor_of
 from core.expressions import Parts
 
 Picture = NDArray[np.uint8]
@@ -79,10 +79,15 @@ class Original:
         """The reconstruction's mesh with its rim, [504, 2] in photo pixels."""
         return with_rim(self.reconstructed_points)
 
+    @cached_property
+    def raised(self) -> Points:
+        """How far points of the face rise where its eyes smile: [468, 2] in pixels."""
+        return rising(self.points[:COUNT])
+
     def reconstructed_at(self, side: int) -> Tensor:
         """Return the reconstruction as float32 [1, 3, side, side]. The latest is remembered: all edits of a face use the same."""
         if self._shrunk is None or self._shrunk.shape[-1] != side:
-            self._shrunk = _shrunk(self.reconstructed.pixels, side)
+            self._shrunk = shrunk(self.reconstructed.pixels, side)
         return self._shrunk
 
     def to_photo(self, points: Points) -> Points:
@@ -90,34 +95,48 @@ class Original:
         result: Points = np.asarray(points, dtype=np.float64) @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         return result
 
-    def meant(self, edited: Rendered, parts: Parts) -> Points:
-        """Compute where the photo's landmarks lie after the edit: [468, 2] in photo pixels."""
-        return target_points(self.points, self.reconstructed_points, self.to_photo(edited.landmarks), parts)
+    def begin(self, edited: Rendered, parts: Parts) -> Edit:
+        """Begin an edit of this face; `parts` tells how far parts of the face follow it. What both ways share is done once."""
+        return Edit(self, replace(edited, pixels=self._encoded(edited.pixels)), parts)
 
     def edit(self, edited: Rendered, parts: Parts, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
-        """Edit this face in a copy of the photo and return the copy, uint8 [H, W, 3].
-
-        `parts` tells how far parts of the face follow the edit. `onto` is a version of the photo in which other faces
-        are edited already, to use in place of the photo. With `lips_anew` the lips are drawn by the generator too, for
-        when the photo's own would tear in the new shape. If less than 8 pixels of the face lie in the photo, nothing is
-        edited.
-        """
-        result = (self.photo if onto is None else onto).copy()
-        made = _Edit(self, replace(edited, pixels=self._encoded(edited.pixels)), parts, lips_anew=lips_anew)
-        x0, y0, x1, y1 = made.window
-        if min(x1 - x0, y1 - y0) >= _SMALLEST:
-            pixels, changed = made.pixels()
-            np.copyto(result[y0:y1, x0:x1], pixels, where=changed[..., None])
-        return result
+        """Edit this face in a copy of the photo and return the copy: see `begin` and `Edit.laid`."""
+        return self.begin(edited, parts).laid(onto, lips_anew=lips_anew)
 
 
-class _Edit:
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """What an edit does to the window, on a grid of at most `_WORKING` pixels of face size: tensors [1, K, h, w]."""
+
+    move: Tensor  # offsets, in photo pixels, to where each pixel comes from in the photo
+    to_edited: Tensor  # the same in the edited picture
+    added: Tensor  # levels to add
+    rest: Tensor | None  # mask of where the photo stays unchanged; None for nowhere
+    pictures: tuple[Tensor, Tensor]  # the photo and the edited picture, both in their new place
+    masks: tuple[Tensor, Tensor, Tensor]  # what is seen of the skin and of the lips, and the lips
+    size: float  # of the face, in pixels of the grid
+
+    @cached_property
+    def within(self) -> Tensor:
+        """The factors that give the edited picture the photo's light inside the mouth."""
+        return colour.mouth_light(*self.pictures, *self.masks[:2], self.size)
+
+    @cached_property
+    def around(self) -> Tensor:
+        """The same for the lips and the skin round them."""
+        photo, edited = self.pictures
+        return colour.lips_light(photo + self.added, edited, *self.masks, self.size)
+
+
+class Edit:
     """One edit of an `Original`: which window of the photo it touches, and its new pixels."""
 
-    def __init__(self, original: Original, edited: Rendered, parts: Parts, *, lips_anew: bool) -> None:
-        self.original, self.edited, self.parts, self.lips_anew = original, edited, parts, lips_anew or parts.lips
+    def __init__(self, original: Original, edited: Rendered, parts: Parts) -> None:
+        self.original, self.edited, self.parts = original, edited, parts
         points = original.to_photo(edited.landmarks)
-        self.target = np.concatenate([original.meant(edited, parts), original.mesh[COUNT:]])
+        raised = original.raised if parts.squint else None
+        self.meant = target_points(original.points, original.reconstructed_points, points, parts, raised)
+        self.target = np.concatenate([self.meant, original.mesh[COUNT:]])
         self.edited_mesh = with_rim(points)
         height, width = original.photo.shape[:2]
         both = np.concatenate([self.target, original.mesh])
@@ -125,53 +144,71 @@ class _Edit:
         x1, y1 = np.minimum(np.ceil(both.max(axis=0)) + 2, [width, height]).astype(int)
         self.window = int(x0), int(y0), int(x1), int(y1)
         self.corner = np.array([x0, y0], dtype=np.float64)
+        self._edited_at = cache(lambda side: shrunk(edited.pixels, side))  # for shades and for the mouth often the same
 
-    def pixels(self) -> tuple[Picture, NDArray[np.bool_]]:
-        """Compute the window's pixels uint8 [h, w, 3] and the mask, bool [h, w], of those that the edit may have changed."""
+    def laid(self, onto: Picture | None = None, *, lips_anew: bool = False) -> Picture:
+        """Lay the edit into a copy of the photo and return the copy, uint8 [H, W, 3].
+
+        `onto` is a version of the photo in which other faces are edited already, to use in place of the photo. With
+        `lips_anew` the lips are drawn by the generator too, for when the photo's own would tear in the new shape. If less
+        than 8 pixels of the face lie in the photo, nothing is edited.
+        """
+        result = (self.original.photo if onto is None else onto).copy()
         x0, y0, x1, y1 = self.window
-        height, width = y1 - y0, x1 - x0
-        photo = _tensor(self.original.photo[y0:y1, x0:x1])
-        move, to_edited, added, lights, rest = self._fields(photo)
-        move, added = resize(move, height, width), resize(added, height, width)
-        changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
-        result = self._moved(photo, move, added, changed)
+        if min(x1 - x0, y1 - y0) >= _SMALLEST:
+            pixels, changed = self._pixels(lips_anew=lips_anew or self.parts.lips)
+            np.copyto(result[y0:y1, x0:x1], pixels, where=changed[..., None])
+        return result
+
+    def _pixels(self, *, lips_anew: bool) -> tuple[Picture, NDArray[np.bool_]]:
+        """Compute the window's pixels uint8 [h, w, 3] and the mask, bool [h, w], of those that the edit may have changed."""
+        photo, fields, (moved, changed) = self._photo, self._fields, self._changed
         change = mouth.Mouth.between(self.original.points, self.target, self.original.size)
-        if self.lips_anew or not change.stays_shut:
-            self._fill_mouth(result, photo, changed, change, resize(to_edited, height, width), lights)
-        if rest is not None:
-            rest = resize(rest, height, width)
-            result, changed = torch.lerp(result, photo, rest), changed & (rest[:, 0] < _AT_REST)
-        return result[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
+        if lips_anew or not change.stays_shut:
+            moved, changed = moved.clone(), changed.clone()  # there may be a second way
+            self._fill_mouth(moved, photo, changed, change, lips_anew=lips_anew)
+        if fields.rest is not None:
+            rest = resize(fields.rest, *photo.shape[2:])
+            moved, changed = torch.lerp(moved, photo, rest), changed & (rest[:, 0] < _AT_REST)
+        return moved[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), changed[0].numpy()
+
+    @cached_property
+    def _photo(self) -> Tensor:
+        x0, y0, x1, y1 = self.window
+        return tensor_of(self.original.photo[y0:y1, x0:x1])
+
+    @cached_property
+    def _changed(self) -> tuple[Tensor, Tensor]:
+        """The window [1, 3, h, w] moved and shaded, without the mouth's inside; and the mask of what that changes."""
+        height, width = self._photo.shape[2:]
+        move, added = resize(self._fields.move, height, width), resize(self._fields.added, height, width)
+        changed = (move.abs().amax(dim=1) > 0.01) | (added.abs().amax(dim=1) > 0.25)
+        return self._moved(self._photo, move, added, changed), changed
 
     def _moved(self, photo: Tensor, move: Tensor, added: Tensor, changed: Tensor) -> Tensor:
         """Move the window's pixels by `move` [1, 2, h, w] and add `added` to them: [1, 3, h, w].
 
         This is done in the box round all that is `changed` and the mouth; beyond it the photo is returned.
         """
-        result, (rows, columns) = photo.clone(), _box_round(changed[0])
-        if (around := self._mouth_box(*photo.shape[2:])) is not None:
-            rows, columns = _both(rows, around[0]), _both(columns, around[1])
+        result, (rows, columns) = photo.clone(), box_round(changed[0])
+        if (around := self._mouth_box(*photo.shape[2:], lips_anew=True)) is not None:
+            rows, columns = span(rows, around[0]), span(columns, around[1])
         if rows.stop > rows.start and columns.stop > columns.start:
             where = (grid(*photo.shape[2:]) + move)[..., rows, columns]
             result[..., rows, columns] = sample(photo, where) + added[..., rows, columns]
         return result
 
-    def _mouth_box(self, height: int, width: int) -> tuple[slice, slice] | None:
+    def _mouth_box(self, height: int, width: int, *, lips_anew: bool) -> tuple[slice, slice] | None:
         """Choose the rows and columns of the window in which `_fill_mouth` draws; None if they are fewer than two pixels."""
         both = np.concatenate([self.target[mouth.LOOP], self.original.mesh[mouth.LOOP]]) - self.corner
-        margin = (0.15 if self.lips_anew else 0.06) * self.original.size
+        margin = (0.15 if lips_anew else 0.06) * self.original.size
         x0, y0 = np.clip(np.floor(both.min(axis=0) - margin), 0, [width, height]).astype(int)
         x1, y1 = np.clip(np.ceil(both.max(axis=0) + margin), 0, [width, height]).astype(int)
         return None if min(x1 - x0, y1 - y0) < 2 else (slice(int(y0), int(y1)), slice(int(x0), int(x1)))
 
-    def _fields(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor], Tensor | None]:
-        """Compute the edit's fields on a grid of at most `_WORKING` pixels of face size, [1, K, h, w] each:
-
-        the offsets, in photo pixels, to where each pixel comes from in the photo; the same in the edited picture; the
-        levels to add; the factors that give the edited picture the photo's light, inside the mouth and on the lips and the
-        skin round them; the mask of where the photo stays unchanged, None for nowhere.
-        """
-        original = self.original
+    @cached_property
+    def _fields(self) -> _Fields:
+        original, photo = self.original, self._photo
         scale = min(1.0, _WORKING / original.size)
         height, width = (max(_SMALLEST, round(side * scale)) for side in photo.shape[2:])
         per = np.array([width / photo.shape[3], height / photo.shape[2]])  # working pixels per photo pixel
@@ -185,7 +222,7 @@ class _Edit:
         move, to_reconstructed, to_edited, skin, lips, eyes = torch.split(drawn, [2, 2, 2, 1, 1, 1], dim=1)
 
         folds = raster.covered(folded([target, original.mesh, original.reconstructed_mesh, self.edited_mesh]))
-        plain = 1 - (_FOLDED * blur(folds * (1 - lips) * (1 - eyes), _FOLD * size)).clamp(0, 1)
+        plain = 1 - (_FOLDED * blur(folds * (1 - lips) * (1 - eyes), _FOLD * size)).clamp(0, 1) if folds.any() else 1.0
         # where a turned face folds over itself, neighbours come from far apart; only the lips need the sharp field
         sharp = lips * (1 - mouth.ends(target, height, width, size))
         move = torch.lerp(blur(move, 0.01 * size), move, sharp) * torch.from_numpy(raster.inside)
@@ -198,36 +235,48 @@ class _Edit:
             upper = 1 - below_eyes(original.points, here, _EDGE)
             rest = upper if rest is None else torch.maximum(rest, upper)
         small = resize(photo, height, width)
-        of_photo = sample(small, grid(height, width) + move * _column(per))
-        reconstructed = self._sample_crop(original.reconstructed.pixels, here + to_reconstructed, scale)
-        edited = self._sample_crop(self.edited.pixels, here + to_edited, scale)
+        of_photo = sample(small, grid(height, width) + move * column(per))
+        reconstructed = self._sample_crop(original.reconstructed_at, here + to_reconstructed, scale)
+        edited = self._sample_crop(self._edited_at, here + to_edited, scale)
 
         skin = skin * blur(skin, 0.02 * size).sqrt()
         kept = blur(mask.disagreement(of_photo, reconstructed, skin * (1 - lips), size), 0.01 * size)
         free = skin * (1 - kept)
         inner = mouth.inside(target, height, width, size)
         beard = colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size)
-        loses = relaxing(original.points, self.target)
         lowness = heights(self.target, here)
         made = colour.change(of_photo, reconstructed, edited, beard, size, wide)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
-        skinny = (1 - lips) * (1 - inner)
-        beside = mouth.corners(target, height, width, size) * (1 - colour.bearded(beard, skin, lips, size))
-        anew = colour.reshaped(made * skinny, size, wide) * skinny * (1 - wide * eyes)
-        anew = anew * (1 - beard * mask.chin(lowness, wide)) * max(loses, self.parts.anew, self.parts.brows)
-        anew = torch.maximum(anew, beside * loses)
-        uncreased = torch.maximum(beside, wide * anew)
-        fresh = colour.redrawn(of_photo, edited, uncreased, skin * skinny, size) + colour.broad(made, size)
-        weight = free * mask.significance(torch.lerp(made, fresh, wide * anew) * free, size) * (1 - 0.75 * eyes)
+        added = shaded = made
+        if max(relaxing(original.points, self.target), self.parts.anew, self.parts.brows) > 0:  # else nothing is drawn anew
+            beside = mouth.corners(target, height, width, size) * (1 - colour.bearded(beard, skin, lips, size))
+            masks = skin, lips, eyes, inner, beard * mask.chin(lowness, wide)
+            fresh, anew = self._anew((of_photo, edited, made), masks, beside, size, wide)
+            added, shaded = torch.lerp(made, fresh, anew), torch.lerp(made, fresh, wide * anew)
+        weight = free * mask.significance(shaded * free, size) * (1 - 0.75 * eyes)
         weight = weight * (1 - mask.solid(of_photo, lowness, size) * (1 - eyes)) * plain
         if self.parts.still:
             weight = weight * below_eyes(original.points, here, _SHADED)
-        added = torch.lerp(made, fresh, anew) * weight
         seen = free * (1 - inner).square()
-        on_skin, on_lips = seen * (1 - lips), seen * lips
-        within = colour.mouth_light(of_photo, edited, on_skin, on_lips, size)
-        lights = within, colour.lips_light(of_photo + added, edited, on_skin, on_lips, lips, size) if self.lips_anew else within
-        return move * (1 - kept), to_edited, added, lights, rest
+        seen_of = seen * (1 - lips), seen * lips, lips
+        return _Fields(move * (1 - kept), to_edited, added * weight, rest, (of_photo, edited), seen_of, size)
+
+    def _anew(
+        self, pictures: tuple[Tensor, ...], masks: tuple[Tensor, ...], beside: Tensor, size: float, wide: float
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the levels to add where skin is drawn anew, [1, 3, h, w], and the mask of where that is, [1, 1, h, w].
+
+        `pictures` are the photo, the edited picture and the change of shade; `masks` skin, lips, eyes, the mouth's inside and
+        the beard; `beside` masks the skin beside the corners of the mouth.
+        """
+        (of_photo, edited, made), (skin, lips, eyes, inner, beard) = pictures, masks
+        loses = relaxing(self.original.points, self.target)
+        skinny = (1 - lips) * (1 - inner)
+        anew = colour.reshaped(made * skinny, size, wide) * skinny * (1 - wide * eyes)
+        anew = anew * (1 - beard) * max(loses, self.parts.anew, self.parts.brows)
+        anew = torch.maximum(anew, beside * loses)
+        uncreased = torch.maximum(beside, wide * anew)
+        return colour.redrawn(of_photo, edited, uncreased, skin * skinny, size) + colour.broad(made, size), anew
 
     def _past_lids(self, move: Tensor, raster: Raster, target: Points, seen: tuple[Tensor, Tensor], size: float) -> Tensor:
         """Return `move` [1, 2, h, w] without what lids and cheeks that rise would do to eyeballs and to the rims of glasses.
@@ -237,7 +286,7 @@ class _Edit:
         """
         (photo, here), (height, width) = seen, move.shape[2:]
         rise = np.zeros_like(self.target)
-        rise[:COUNT] = self.parts.squint * rising(self.original.points[:COUNT])
+        rise[:COUNT] = self.parts.squint * self.original.raised
         loops = [target[[*above, *below[-2:0:-1]]] for above, below in EYES]
         within = torch.maximum(*(polygon(loop, height, width) for loop in loops))
         held, points = blur(within, 0.004 * size), self.original.points
@@ -261,7 +310,7 @@ class _Edit:
         if kept is None:
             return move, None
         # nor may a thing be drawn over the face where the face comes from beneath it
-        source = sample(kept.pixels, grid(*move.shape[2:]) + move * _column(per))
+        source = sample(kept.pixels, grid(*move.shape[2:]) + move * column(per))
         hold = torch.maximum(kept.motion, (1.5 * blur(source, 0.01 * size)).clamp(0, 1))
         return move * (1 - hold), kept.pixels
 
@@ -271,28 +320,29 @@ class _Edit:
         photo: Tensor,
         changed: Tensor,
         change: mouth.Mouth,
-        to_edited: Tensor,
-        lights: tuple[Tensor, Tensor],
+        *,
+        lips_anew: bool,
     ) -> None:
         """Draw the inside of the mouth into `result` [1, 3, h, w], at the photo's own resolution, and mark it in `changed`.
 
-        Both are changed in place. `lights` are the factors inside the mouth and around it; see `_fields`.
+        Both are changed in place.
         """
         size, height, width = self.original.size, *photo.shape[2:]
         target, before = self.target - self.corner, self.original.mesh - self.corner
-        around = self._mouth_box(height, width)
+        around = self._mouth_box(height, width, lips_anew=lips_anew)
         if around is None:
             return
         (rows, columns), box = around, (..., *around)
         corner, extent = np.array([columns.start, rows.start]), (rows.stop - rows.start, columns.stop - columns.start)
-        where = self._photo_grid(height, width, np.ones(2))[box] + to_edited[box]
-        plain = self._sample_crop(self.edited.pixels, where, 1.0)
-        drawn, drawn_lips = (plain * resize(light, height, width)[box] for light in lights)
+        where = self._photo_grid(height, width, np.ones(2))[box] + resize(self._fields.to_edited, height, width)[box]
+        plain = self._sample_crop(self._edited_at, where, 1.0)
+        drawn = plain * resize(self._fields.within, height, width)[box]
         inner = mouth.inside(target - corner, *extent, size)
         skin = (1 - blur(inner, 0.02 * size) > 0.98).float()
         drawn = mouth.textured(drawn, result[box], skin)
         drawn = mouth.not_brighter(drawn, photo[box], skin, inner)
-        if self.lips_anew:
+        if lips_anew:
+            drawn_lips = plain * resize(self._fields.around, height, width)[box]
             content = torch.lerp(mouth.textured(drawn_lips, result[box], skin), drawn, inner)
             inner = mouth.whole(target - corner, *extent, size)
         elif change.opens:
@@ -308,19 +358,19 @@ class _Edit:
 
         `per` [2] is how many pixels of the grid make one pixel of the photo, along x and y.
         """
-        return grid(height, width) / _column(per) + _column(self.corner)
+        return grid(height, width) / column(per) + column(self.corner)
 
-    def _sample_crop(self, pixels: Picture, where: Tensor, scale: float) -> Tensor:
-        """Sample a picture uint8 [R, R, 3] of the generator at photo coordinates [1, 2, h, w]: [1, 3, h, w].
+    def _sample_crop(self, picture_at: Callable[[int], Tensor], where: Tensor, scale: float) -> Tensor:
+        """Sample a picture of the generator at photo coordinates [1, 2, h, w]: [1, 3, h, w].
 
-        `scale` is how many pixels of the sampling grid make one pixel of the photo.
+        `picture_at` gives it at a side of so many pixels, float32 [1, 3, side, side]. `scale` is how many pixels of the sampling
+        grid make one pixel of the photo.
         """
         density = scale * np.sqrt(abs(np.linalg.det(self.original.matrix[:2, :2])))  # grid pixels to a pixel of the picture
-        side = len(pixels)
+        side = whole = len(self.edited.pixels)
         if density < 0.95:  # averaged first, or fine detail would break up
-            side = max(_SMALLEST, round(len(pixels) * density))
-        image = self.original.reconstructed_at(side) if pixels is self.original.reconstructed.pixels else _shrunk(pixels, side)
-        return self._sample(image, where, side / len(pixels))
+            side = max(_SMALLEST, round(whole * density))
+        return self._sample(picture_at(side), where, side / whole)
 
     def _sample(self, image: Tensor, where: Tensor, share: float) -> Tensor:
         """Sample an aligned picture [1, C, S, S] at photo coordinates [1, 2, h, w]: [1, C, h, w].
@@ -330,31 +380,4 @@ class _Edit:
         inverse = np.linalg.inv(self.original.matrix)
         inverse[:2] *= share
         turn = torch.tensor(inverse[:2, :2], dtype=torch.float32)
-        return sample(image, torch.einsum("ij,njhw->nihw", turn, where) + _column(inverse[:2, 2]))
-
-
-def _box_round(mask: Tensor) -> tuple[slice, slice]:
-    """Find the rows and columns [start, stop) of the smallest box round all that is set in a mask [H, W]; empty for none."""
-    rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _both(one: slice, other: slice) -> slice:
-    """Span two stretches of rows or columns, and what is between them."""
-    return slice(min(one.start, other.start), max(one.stop, other.stop))
-
-
-def _column(values: NDArray[np.floating[Any]]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
-
-
-def _shrunk(pixels: Picture, side: int) -> Tensor:
-    """Convert uint8 [R, R, 3] to float32 [1, 3, side, side], 0..255."""
-    return resize(_tensor(pixels), side, side)
-
-
-def _tensor(pixels: Picture) -> Tensor:
-    """Convert uint8 [H, W, 3] to float32 [1, 3, H, W], 0..255."""
-    return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: Pillow's arrays must not be written to
+        return sample(image, torch.einsum("ij,njhw->nihw", turn, where) + column(inverse[:2, 2]))

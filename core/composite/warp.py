@@ -144,3 +144,31 @@ def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     """Map each value of `x`, of any shape, to 0 up to `low` and 1 from `high`, with a smooth cubic rise between."""
     x = ((x - low) / (high - low)).clamp(0, 1)
     return x * x * (3 - 2 * x)
+
+
+def box_round(mask: Tensor) -> tuple[slice, slice]:
+    """Find the rows and columns [start, stop) of the smallest box round all that is set in a mask [H, W]; empty for none."""
+    rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def span(one: slice, other: slice) -> slice:
+    """Span two stretches of rows or columns, and what is between them."""
+    return slice(min(one.start, other.start), max(one.stop, other.stop))
+
+
+def column(values: NDArray[np.floating]) -> Tensor:
+    """Convert values [K] to float32 [1, K, 1, 1]: one for each channel."""
+    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+
+
+def shrunk(pixels: NDArray[np.uint8], side: int) -> Tensor:
+    """Convert uint8 [R, R, 3] to float32 [1, 3, side, side], 0..255."""
+    return resize(tensor_of(pixels), side, side)
+
+
+def tensor_of(pixels: NDArray[np.uint8]) -> Tensor:
+    """Convert uint8 [H, W, 3] to float32 [1, 3, H, W], 0..255."""
+    return torch.tensor(pixels).permute(2, 0, 1)[None].float()  # copied: Pillow's arrays must not be written to

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.composite import Original, Rendered
+from core.composite import Edit, Original, Rendered
 from core.device import one_thread
 from core.directions.direction import apply
 from core.edit.found import Found
@@ -236,8 +236,7 @@ class Editor:
         if variant.untouched:
             pixels = (original.photo if onto is None else onto).copy()
         else:
-            edited, parts = self.edited(original, variant), self.parts(variant.expression, variant.pull)
-            pixels = original.edit(edited, parts, onto, lips_anew=variant.lips_anew)
+            pixels = self.edited(original, variant).laid(onto, lips_anew=variant.lips_anew)
         face = self.models.finder.beside(pixels, original.points, original.in_srgb) if judge else None
         score = float("nan") if face is None else variant.expression.of(face.blendshapes)
         return replace(variant, pixels=pixels, score=score, drawn=variant.own)
@@ -250,10 +249,10 @@ class Editor:
         """
         if variant.untouched:
             return self.into_photo(original, variant)
-        edited = self.edited(original, variant)
-        best, known = self.measured(original, variant, edited)
+        edit = self.edited(original, variant)
+        best, known = self.measured(original, variant, edit)
         if not variant.expression.parts.lips and (known is None or known.doubtful):
-            second, measured = self.measured(original, replace(variant, lips_anew=True), edited)
+            second, measured = self.measured(original, replace(variant, lips_anew=True), edit)
             if measured is not None and (known is None or measured.better_than(known, closing=variant.strength < 0)):
                 best, known = second, measured
         return replace(best, told=verdict(known, variant.expression, variant.strength, before))
@@ -266,22 +265,25 @@ class Editor:
         return replace(laid, told=verdict(known, variant.expression, variant.strength, before))
 
     def measured(
-        self, original: Original, variant: Variant, edited: Rendered, pixels: np.ndarray | None = None
+        self, original: Original, variant: Variant, edit: Edit, pixels: np.ndarray | None = None
     ) -> tuple[Variant, Measured | None]:
-        """Put the variant into the photo, unless that was done (`pixels`), and measure it: None if no face is found in it."""
-        expression, parts = variant.expression, self.parts(variant.expression, variant.pull)
-        pixels = original.edit(edited, parts, lips_anew=variant.lips_anew) if pixels is None else pixels
+        """Put the variant into the photo, unless that was done (`pixels`), and measure it: None if no face is found in it.
+
+        `edit` is what `edited` begins.
+        """
+        pixels = edit.laid(lips_anew=variant.lips_anew) if pixels is None else pixels
         face = self.models.finder.beside(pixels, original.points, original.in_srgb)
         if face is None:
             return replace(variant, pixels=pixels, score=float("nan"), drawn=variant.own), None
-        lips = original.meant(edited, parts), face.landmarks.astype(np.float64)
-        score = expression.of(face.blendshapes)
+        lips = edit.meant, face.landmarks.astype(np.float64)
+        score = variant.expression.of(face.blendshapes)
         measured = self._judge.measure(self.models.features, original, variant.own, pixels, lips, score)
         return replace(variant, pixels=pixels, score=score, drawn=variant.own), measured
 
-    def edited(self, original: Original, variant: Variant) -> Rendered:
-        """Find the face in the picture that the generator drew of a variant. Raises FaceLost."""
-        return self.landmarked(variant.own, variant.strength, original.reconstructed.landmarks)
+    def edited(self, original: Original, variant: Variant) -> Edit:
+        """Find the face in the picture that was drawn of a variant, and begin to lay it into the photo. Raises FaceLost."""
+        found = self.landmarked(variant.own, variant.strength, original.reconstructed.landmarks)
+        return original.begin(found, self.parts(variant.expression, variant.pull))
 
     def landmarked(self, picture: np.ndarray, strength: float, near: np.ndarray | None = None) -> Rendered:
         """Find the face in a picture of the generator, uint8 [R, R, 3].

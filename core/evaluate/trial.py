@@ -142,11 +142,9 @@ class Trial:
         """
         if variant.untouched or placed.told is not None:
             return {}
-        edited = self.editor.edited(original, variant)
-        lips = original.meant(edited, self.editor.parts(variant.expression, variant.pull))
-        found = {}
-        for way, pixels in spoil(placed.pixels, lips, original.size):
-            _, measured = self.editor.measured(original, variant, edited, pixels)
+        edit, found = self.editor.edited(original, variant), {}
+        for way, pixels in spoil(placed.pixels, edit.meant, original.size):
+            _, measured = self.editor.measured(original, variant, edit, pixels)
             found[way] = isinstance(verdict(measured, variant.expression, variant.strength, score), NotWhole)
         return found
 

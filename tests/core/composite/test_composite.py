@@ -187,11 +187,19 @@ def test_eyes_and_brows_that_stay_still_are_the_photos_to_the_bit(
     assert np.abs(mouths[2] - mouths[1]).mean() < 0.1 * np.abs(mouths[1] - mouths[0]).mean(), "the mouth is edited alike"
 
 
+def test_an_edit_can_be_laid_in_both_ways_one_after_the_other(neutral: Scene) -> None:
+    original, edited = neutral.original(), neutral.person.at(1.5)
+    edit, alone = original.begin(edited, PARTS), [original.edit(edited, PARTS, lips_anew=anew) for anew in (False, True)]
+    assert (alone[0] != alone[1]).any()
+    for anew in (False, True, False):
+        np.testing.assert_array_equal(edit.laid(lips_anew=anew), alone[anew])
+
+
 def test_lids_rise_over_eyes_that_look_where_they_did(neutral: Scene, finder: FaceFinder) -> None:
     original, edited = neutral.original(), neutral.person.at(1.5)
     both = [PARTS.model_copy(update={"squint": squint}) for squint in (0.0, 1.0)]
     plain, smiles = (original.edit(edited, parts) for parts in both)
-    meant = [original.meant(edited, parts) for parts in both]
+    meant = [original.begin(edited, parts).meant for parts in both]
     assert 0.55 < opening(meant[1]) / opening(meant[0]) < 0.75
     brows = [i for rows in BROW_ROWS for row in rows for i in row]
     np.testing.assert_allclose(meant[1][brows], meant[0][brows], atol=0.002 * original.size)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.composite import Original
+from core.composite import Edit, Original
 from core.edit import Editor, Variant
 from core.edit.judge import Measured, verdict
 from core.errors import MouthAtEdge, NotReached, NotWhole
@@ -45,17 +45,17 @@ def test_torn_lips_are_told(editor: Editor, edit: tuple[Original, Variant], monk
     """One half of the mouth slides down by a twentieth of the face, in every way that is tried."""
     original, variant = edit
     tries: list[bool] = []
-    whole = Original.edit
+    whole = Edit.laid
 
-    def torn(self: Original, *args: object, lips_anew: bool = False) -> np.ndarray:
+    def torn(self: Edit, onto: np.ndarray | None = None, *, lips_anew: bool = False) -> np.ndarray:
         tries.append(lips_anew)
-        pixels = whole(self, *args, lips_anew=lips_anew)  # type: ignore[arg-type]
-        x, y = self.points[13].astype(int)
-        reach, slide = round(0.2 * self.size), round(0.05 * self.size)
+        pixels = whole(self, onto, lips_anew=lips_anew)
+        x, y = original.points[13].astype(int)
+        reach, slide = round(0.2 * original.size), round(0.05 * original.size)
         pixels[y - reach + slide : y + reach, x : x + 2 * reach] = pixels[y - reach : y + reach - slide, x : x + 2 * reach].copy()
         return pixels
 
-    monkeypatch.setattr(Original, "edit", torn)
+    monkeypatch.setattr(Edit, "laid", torn)
     judged = editor.judged(original, variant, before=0.05)
     assert tries == [False, True], "a second way is tried"
     assert isinstance(judged.told, NotWhole)

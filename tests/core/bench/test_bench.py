@@ -33,7 +33,7 @@ from core.timing import take_turns
 from tests.bot.workbench import photo
 from tests.discord.chat import measure as chat
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_drawn_once")]
 
 
 @pytest.fixture(scope="module")

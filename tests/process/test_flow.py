@@ -20,8 +20,7 @@ from PIL import Image
 from core.expressions import default
 from core.faces import FaceFinder
 from core.settings import Settings
-from tests.discord.fake import Delivery, Member, Message, replies_to
-from tests.discord.fake.cdn import Fetch
+from tests.discord.fake import Member, Message, replies_to
 from tests.discord.process import alive
 from tests.discord.stage import (
     WORKING,
@@ -45,17 +44,17 @@ Score = Callable[[bytes], float]
 
 @dataclass
 class Ann:
-    """A member with a result, as the first test leaves it."""
+    """A member with a result, as the first test leaves it, and the processes that made it."""
 
     member: Member
     result: Message
+    made_by: list[int]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home = tmp_path_factory.mktemp("bot")
     environ = {"EGAO_CACHE": str(settings.cache), "EGAO_PROJECTION_STEPS": str(STEPS)}
-    environ["EGAO_DOWNLOAD_SECONDS"] = str(WORKING)  # a test holds a photo back for as long as others take
     async with opened(home, **environ) as stage:
         yield stage
 
@@ -77,7 +76,8 @@ def score(settings: Settings) -> Iterator[Score]:
 async def ann(stage: Stage, astronaut_png: bytes) -> Ann:
     """Ann has sent the photo and has the answer."""
     member = stage.guild.member("Ann")
-    return Ann(member, await stage.result(await stage.drop(member, astronaut_png)))
+    result = await stage.result(await stage.drop(member, astronaut_png))
+    return Ann(member, result, stage.bot.children())
 
 
 def difference(one: bytes, other: bytes) -> float:
@@ -161,32 +161,11 @@ async def test_somebody_else_may_not_press(stage: Stage, ann: Ann) -> None:
     assert strength_of(ann.result) == 1.0
 
 
-def _fetch(stage: Stage, posted: Message) -> Fetch | None:
-    """The download of the photo, once it has begun."""
-    path = f"/{posted.attachments[0].id}/"
-    return next((fetch for fetch in stage.discord.cdn.fetches if path in fetch.path), None)
-
-
-async def test_a_slow_cdn_holds_nobody_up(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
-    posted = ann.member.upload(stage.photos, astronaut_png)
-    last = asyncio.Event()
-    slow = Delivery(delay=0.5, drip=(len(astronaut_png) // 12, 0.05), last=last)
-    stage.discord.cdn.deliver(posted.attachments[0], slow)
-    reply = await stage.photos.wait_message(replies_to(posted), WORKING)
-    fetch = await stage.discord.world.until(lambda: _fetch(stage, posted), WORKING, "download")
-    await ann.member.slash("help", stage.photos).wait_answer(WORKING)
-    assert not fetch.done, "the photo is still on its way while others are answered"
-    last.set()
-    await until_shown(stage.discord, reply)
-    assert fetch.sent == len(astronaut_png)
-
-
-async def test_a_photo_that_does_not_arrive_is_told(stage: Stage, ann: Ann, astronaut_png: bytes) -> None:
-    posted = ann.member.upload(stage.photos, astronaut_png)
-    stage.discord.cdn.deliver(posted.attachments[0], Delivery(cut_after=1000, drip=(500, 0.0)))
-    told = await stage.photos.wait_message(lambda m: m.reference is posted and not m.buttons, WORKING)
-    assert "photo" in told.text
-    assert not told.pictures
+async def test_the_same_workers_did_all_of_it_behind_their_walls(stage: Stage, ann: Ann) -> None:
+    """Libraries that load late, threads that start late, models: nothing needs what the wall keeps from them."""
+    assert stage.bot.children() == ann.made_by
+    assert "walled" not in stage.bot.log
+    assert "cannot be sent" not in stage.bot.log
 
 
 @pytest.mark.long  # test_troubles has 429s and 500s too, and loses answers to neither, though with drawings of milliseconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from tests.bot.workbench import photo, strengths_in
-from tests.discord.fake import Message, Upload, components, replies_to
+from tests.discord.fake import Delivery, Message, Upload, components, replies_to
+from tests.discord.fake.cdn import Fetch
 from tests.discord.stage import WORKING, Stage, is_result, opened, picture
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -18,7 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home: Path = tmp_path_factory.mktemp("bot")
-    async with opened(home, FAKE_WORKBENCH="tests.bot.workbench:create") as stage:
+    environ = {"EGAO_DOWNLOAD_SECONDS": str(WORKING)}  # a test holds a photo back for as long as others take
+    async with opened(home, FAKE_WORKBENCH="tests.bot.workbench:create", **environ) as stage:
         yield stage
 
 
@@ -100,3 +103,37 @@ async def test_a_choice_whose_photo_is_deleted_before_it_is_made(stage: Stage) -
     eli.delete(posted)
     await stage.discord.world.until(lambda: question.deleted or not question.selects, WORKING, "the choice is closed")
     assert not question.pictures, "faces of a photo that was taken back are not shown on"
+
+
+def _fetch(stage: Stage, posted: Message) -> Fetch | None:
+    """The download of the photo, once it has begun."""
+    path = f"/{posted.attachments[0].id}/"
+    return next((fetch for fetch in stage.discord.cdn.fetches if path in fetch.path), None)
+
+
+LARGE = "large " * 2000  # 12 kB
+
+
+async def test_a_slow_cdn_holds_nobody_up(stage: Stage) -> None:
+    fay, slowly = stage.guild.member("Fay"), photo(n=16, mark=LARGE)
+    await stage.drop(fay, photo(n=17))
+    posted = fay.upload(stage.photos, slowly)
+    last = asyncio.Event()
+    stage.discord.cdn.deliver(posted.attachments[0], Delivery(delay=0.5, drip=(len(slowly) // 12, 0.05), last=last))
+    reply = await stage.photos.wait_message(replies_to(posted), WORKING)
+    fetch = await stage.discord.world.until(lambda: _fetch(stage, posted), WORKING, "download")
+    await fay.slash("help", stage.photos).wait_answer(WORKING)
+    assert not fetch.done, "the photo is still on its way while others are answered"
+    last.set()
+    await stage.result(reply)
+    assert fetch.sent == len(slowly)
+
+
+async def test_a_photo_that_does_not_arrive_is_told(stage: Stage) -> None:
+    gus = stage.guild.member("Gus")
+    await stage.drop(gus, photo(n=18))
+    posted = gus.upload(stage.photos, photo(n=19, mark=LARGE))
+    stage.discord.cdn.deliver(posted.attachments[0], Delivery(cut_after=1000, drip=(500, 0.0)))
+    told = await stage.photos.wait_message(lambda m: m.reference is posted and not m.buttons, WORKING)
+    assert "photo" in told.text
+    assert not told.pictures

@@ -4,7 +4,7 @@ Everything but discord.py's addresses is the real thing: same module, same `__ma
 goes wrong under load, FAKE_WORKBENCH ("module:function") brings workers without weights, FAKE_SILENCE (seconds) and
 FAKE_MEMORY (bytes) a watchdog and a memory limit that are reached within a test, FAKE_BUSY (seconds) a store that waits
 less long for others, FAKE_LOOK (seconds) a bot that looks sooner for what got out of hand, FAKE_IDENTIFY (seconds) shards that
-begin their sessions sooner one after the other.
+begin their sessions sooner one after the other, FAKE_SPLIT ("no") one worker where there would be two.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def _quick(workbench: str) -> int:
     patience = Patience(silence=float(os.environ.get("FAKE_SILENCE", Patience.silence)))
     memory = os.environ.get("FAKE_MEMORY")
     capacity = Capacity(memory=int(memory) if memory else None)
-    vars(app).update(Executor=functools.partial(Executor, patience=patience, capacity=capacity))
+    split = False if os.environ.get("FAKE_SPLIT") == "no" else None
+    vars(app).update(Executor=functools.partial(Executor, patience=patience, capacity=capacity, split=split))
     if busy := os.environ.get("FAKE_BUSY"):
         database.BUSY_SECONDS = float(busy)
     if look := os.environ.get("FAKE_LOOK"):

@@ -108,6 +108,17 @@ def bearded(beard: Tensor, skin: Tensor, lips: Tensor, size: float) -> float:
     return float(smoothstep((beard * where).sum() / where.sum().clamp(min=1e-6), *_BEARDED))
 
 
+def unshaven(made: Tensor, beard: Tensor, size: float) -> Tensor:
+    """Return the change `made` [1, 3, H, W] without what lightens a `beard` [1, 1, H, W], 0..1: the generator shaves it."""
+    grey = blur(made.mean(dim=1, keepdim=True), 0.02 * size)
+    return made - spread(beard, 1.0, size) * grey.clamp(min=0)
+
+
+def spread(beard: Tensor, dense: float, size: float) -> Tensor:
+    """Widen the mask of a beard [1, 1, H, W], 0..1, over the skin between its hairs, the more the denser it is, 0..1."""
+    return torch.maximum(beard, dense * (2.5 * blur(beard, 0.03 * size)).clamp(0, 1))
+
+
 def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size: float) -> Tensor:
     """Compute the factors [1, 3, H, W] that give the inside of the `edited` mouth the photo's light.
 

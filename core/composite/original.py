@@ -245,12 +245,16 @@ class Edit:
         inner = mouth.inside(target, height, width, size)
         beard = colour.hairy(of_photo, skin * (1 - lips) * (1 - eyes), size)
         lowness = heights(self.target, here)
+        dense = colour.bearded(beard, skin, lips, size)
+        beard = beard * mask.chin(lowness, dense)  # where there is one, brows and lashes are none
         made = colour.change(of_photo, reconstructed, edited, beard, size, wide)
+        made = colour.unshaven(made, dense * beard, size)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
         added = shaded = made
         if max(relaxing(original.points, self.target), self.parts.anew, self.parts.brows) > 0:  # else nothing is drawn anew
-            beside = mouth.corners(target, height, width, size) * (1 - colour.bearded(beard, skin, lips, size))
-            masks = skin, lips, eyes, inner, beard * mask.chin(lowness, wide)
+            beside = mouth.corners(target, height, width, size) * (1 - dense)
+            bristly = colour.spread(beard * mask.chin(lowness, wide), dense, size)
+            masks = skin, lips, eyes, inner, bristly
             fresh, anew = self._anew((of_photo, edited, made), masks, beside, size, wide)
             added, shaded = torch.lerp(made, fresh, anew), torch.lerp(made, fresh, wide * anew)
         weight = free * mask.significance(shaded * free, size) * (1 - 0.75 * eyes)
@@ -275,7 +279,7 @@ class Edit:
         anew = colour.reshaped(made * skinny, size, wide) * skinny * (1 - wide * eyes)
         anew = anew * (1 - beard) * max(loses, self.parts.anew, self.parts.brows)
         anew = torch.maximum(anew, beside * loses)
-        uncreased = torch.maximum(beside, wide * anew)
+        uncreased = torch.maximum(beside, min(1.0, 2 * wide) * anew)
         return colour.redrawn(of_photo, edited, uncreased, skin * skinny, size) + colour.broad(made, size), anew
 
     def _past_lids(self, move: Tensor, raster: Raster, target: Points, seen: tuple[Tensor, Tensor], size: float) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from core.generator.haar import twice_inverse_haar
 from core.generator.latent import w_statistics
+from core.generator.ops import styled_depthwise
 from core.generator.registry import Family
 from core.untrusted import read_as_data
 from core.weights.parts import AVERAGE, shipped_folder
@@ -55,7 +56,7 @@ class Separable(Modulation):
         # one image's style can be multiplied into the weights, which are a thousand times smaller;
         # on a GPU it is not, so that no weight needs a gradient
         if len(x) == 1 and not x.is_cuda:
-            x = F.conv2d(x, self.depthwise * self.style(w)[0, :, None, None, None], padding=1, groups=x.shape[1])
+            x = styled_depthwise(x, self.depthwise, self.style(w)[0])
         else:
             x = F.conv2d(self.modulate(x, w), self.depthwise, padding=1, groups=x.shape[1])
         x = F.conv2d(x, self.pointwise, self.bias)

@@ -116,7 +116,7 @@ def unshaven(made: Tensor, beard: Tensor, size: float) -> Tensor:
 
 def spread(beard: Tensor, dense: float, size: float) -> Tensor:
     """Widen the mask of a beard [1, 1, H, W], 0..1, over the skin between its hairs, the more the denser it is, 0..1."""
-    return torch.maximum(beard, dense * (2.5 * blur(beard, 0.03 * size)).clamp(0, 1))
+    return torch.maximum(beard, dense * (2.5 * blur(beard, 0.03 * size)).clamp(0, 1)) if dense else beard
 
 
 def mouth_light(photo: Tensor, edited: Tensor, skin: Tensor, lips: Tensor, size: float) -> Tensor:

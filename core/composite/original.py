@@ -248,7 +248,8 @@ class Edit:
         dense = colour.bearded(beard, skin, lips, size)
         beard = beard * mask.chin(lowness, dense)  # where there is one, brows and lashes are none
         made = colour.change(of_photo, reconstructed, edited, beard, size, wide)
-        made = colour.unshaven(made, dense * beard, size)
+        if dense:
+            made = colour.unshaven(made, dense * beard, size)
         made = torch.lerp(made, blur(made, 0.02 * size), inner)  # teeth of two pictures never lie on each other
         added = shaded = made
         if max(relaxing(original.points, self.target), self.parts.anew, self.parts.brows) > 0:  # else nothing is drawn anew

@@ -16,7 +16,7 @@ from core.generator import Generator, seed_w
 from core.settings import Settings
 
 SIDE = 512
-LEVELS = 12.0  # by which the drawn beard may become lighter, of some 60 that it is darker than the skin
+LEVELS = 12.0  # by which the drawn beard may become lighter, of some 140 that it is darker than the skin
 _CHIN, _CORNERS = 152, (61, 291)  # of the mesh
 
 

@@ -3,7 +3,8 @@
 The real process before a Discord on loopback, a photo that it never saw, and times by the fake's clock: from the upload to
 the first reply, to the first picture, to the result; then `/smile` and a press of "Neutral". By turns with it the same work
 alone: the requests that such a photo takes, in an executor that is set up like the bot's, without a bot. The ratio of the
-two is what the bot itself costs. Then many members at once: all results, over the sum of the work.
+two, of the first preview, the result, `/smile` and Neutral, is what the bot itself costs. Then many members at once: all
+results, over the sum of the work.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import Any
 from bot.requests.ask import USUAL
 from bot.requests.drawing import GALLERY_KIND, GALLERY_SIDE
 from core.bench.hostile import fresh
-from core.executor import Executor, FindFaces, Project, Render
-from core.expressions import NEUTRAL
+from core.executor import Executor, FindFaces, Progress, Project, Render
+from core.expressions import NEUTRAL, Strength
 from core.settings import Settings
 from core.store import Owner
 from tests.discord.bench import LIMITS, say, spread, tell
@@ -31,6 +32,7 @@ from tests.discord.fake import Member, Message, replies_to
 from tests.discord.stage import WORKING, Stage, agree, answered, open_channel, staged, until_shown
 
 ALONE = "alone"
+RATIOS = ("preview", "result", "smile", "neutral")  # what is measured with the bot and without
 WORKBENCH = "core.workbench:create"
 
 
@@ -73,16 +75,25 @@ class Chat:
 
 
 async def alone(executor: Executor, photo: bytes) -> dict[str, float]:
-    """Seconds of the work that a new photo takes, and of a picture afterwards, without a bot."""
-    owner, began = Owner.local(), time.monotonic()
+    """Seconds of the work that a new photo takes, and of each picture afterwards, without a bot."""
+    owner, began, previews = Owner.local(), time.monotonic(), list[float]()
+
+    def follow(progress: Progress) -> None:
+        if progress.preview is not None:
+            previews.append(time.monotonic() - began)
+
     (face, *_) = (await executor.submit(FindFaces(photo), owner)).faces
-    kept = await executor.submit(Project(photo, face.index, learned=face.learned), owner)
+    kept = await executor.submit(Project(photo, face.index, learned=face.learned), owner, follow)
     about: dict[str, Any] = {"latent": kept.latent, "size": GALLERY_SIDE, "kind": GALLERY_KIND, "photo": photo}
     first = Render(strengths=(0.0, NEUTRAL, USUAL), learned=kept.learned, **about)
     learned = (await executor.submit(first, owner)).learned
-    result, began = time.monotonic() - began, time.monotonic()
-    await executor.submit(Render(strengths=(1.5,), learned=learned, **about), owner)
-    return {"result": result, "smile": time.monotonic() - began, **kept.seconds}
+    seconds = {"preview": previews[0], "result": time.monotonic() - began, **kept.seconds}
+    asked: dict[str, Strength] = {"smile": 1.5, "neutral": NEUTRAL}
+    for name, strength in asked.items():
+        begun = time.monotonic()
+        await executor.submit(Render(strengths=(strength,), learned=learned, **about), owner)
+        seconds[name] = time.monotonic() - begun
+    return seconds
 
 
 async def measure(photo: bytes, rounds: int, members: int, workbench: str = WORKBENCH) -> dict[str, Any]:
@@ -103,7 +114,7 @@ async def measure(photo: bytes, rounds: int, members: int, workbench: str = WORK
                 rows.append((times | await chat.change(one, reply), await alone(executor, next(others))))
                 say(json.dumps(rows[-1]))
             report["chat"], report[ALONE] = (_medians(column) for column in zip(*rows[1:], strict=True))
-            report["ratio"] = {name: report["chat"][name] / report[ALONE][name] for name in ("result", "smile")}
+            report["ratio"] = {name: report["chat"][name] / report[ALONE][name] for name in RATIOS}
             if members:
                 report["many"] = await _many(chat, members, report[ALONE]["result"])
     return {**report, "load_after": os.getloadavg()}

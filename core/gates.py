@@ -17,7 +17,10 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property, partial
+from types import TracebackType
+from typing import Final, Self
 
 import cv2
 import numpy as np
@@ -27,6 +30,7 @@ from PIL import Image
 from core.errors import LooksExplicit
 from core.faces import Face, align
 from core.settings import Settings
+from core.system import usable_cores
 from core.weights.cache import weight_bytes
 
 ADULT: Final = 18  # years
@@ -57,6 +61,7 @@ _FILLED_FROM = 5  # pixels around a gap that fill it
 _DETAILED = 64  # pixels: on narrower faces things in front can't be found, and there may be many such faces
 
 Things = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # uint8 [S, S, 3] -> probabilities [M, M] of things before the face
+Look = Callable[[cv2.dnn.Net], bool]  # with the network for explicit content: whether it refuses what it sees
 
 
 class Gates:
@@ -64,21 +69,28 @@ class Gates:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        cv2.setNumThreads(1)  # 66 ms a photo and 17 ms a face; two threads took longer. Nothing else here uses OpenCV.
+        # 66 ms a photo and 17 ms a face; two threads at one look took longer. Nothing else here uses OpenCV.
+        cv2.setNumThreads(1)
         self._explicit = _network(settings, "explicit")
         self._age = _network(settings, "age")
 
-    def checking(self, pixels: NDArray[np.uint8]) -> Iterator[None]:
-        """Check a photo, uint8 [H, W, 3], as a whole and in overlapping parts. Raises LooksExplicit.
+    def checking(self, pixels: NDArray[np.uint8]) -> Checking:
+        """Begin to check a photo, uint8 [H, W, 3], as a whole and in overlapping parts, one look for each."""
+        least = self._settings.gate_explicit
 
-        It yields after each part: there it can be left for a while.
-        """
-        self.check_whole(pixels)
-        yield
-        for part, ease in _parts(pixels):
-            if self._reaches(_seen(part, _SEEN), 1 - (1 - self._settings.gate_explicit) * ease):
-                raise LooksExplicit
-            yield
+        def looks() -> Iterator[Look]:
+            yield lambda network: _score(network, pixels) >= least
+            for part, ease in _parts(pixels):
+                yield partial(_reaches, part=part, threshold=1 - (1 - least) * ease)
+
+        return Checking(looks(), self._explicit, self._beside)
+
+    @cached_property
+    def _beside(self) -> tuple[ThreadPoolExecutor, cv2.dnn.Net] | None:
+        """A second thread for looks, with a network of its own; None where there is only one core to work on."""
+        if (self._settings.threads or usable_cores()) == 1:
+            return None
+        return ThreadPoolExecutor(1, "explicit"), _network(self._settings, "explicit")
 
     def check_whole(self, pixels: NDArray[np.uint8]) -> None:
         """Check a picture, uint8 [H, W, 3], as a whole only. Raises LooksExplicit."""
@@ -109,24 +121,8 @@ class Gates:
         return self.under_age(np.asarray(filled, dtype=np.uint8)) >= self._settings.gate_young * COVERED_EASE
 
     def explicit(self, pixels: NDArray[np.uint8]) -> float:
-        """Score how explicit a photo uint8 [H, W, 3] seems as a whole, 0..1.
-
-        The score is the mean over the photo's middle (which the network was trained on), all of it, and the mirror
-        images of both.
-        """
-        squeezed = Image.fromarray(pixels).resize((_SCALED, _SCALED), Image.Resampling.BILINEAR, reducing_gap=3.0)
-        views = [_seen(squeezed, _SCALED), _seen(squeezed, _SEEN)]
-        return float(_run(self._explicit, np.stack([*views, *(view[:, ::-1] for view in views)]))[:, 1].mean())
-
-    def _reaches(self, view: NDArray[np.float32], threshold: float) -> bool:
-        """Tell whether the mean score of a view [224, 224, 3] and its mirror image reaches `threshold`.
-
-        The mirror image is only scored if it can decide.
-        """
-        score = float(_run(self._explicit, view[None])[0, 1])
-        if (score + 1) / 2 < threshold:
-            return False
-        return (score + float(_run(self._explicit, view[None, :, ::-1])[0, 1])) / 2 >= threshold
+        """Score how explicit a photo uint8 [H, W, 3] seems as a whole, 0..1."""
+        return _score(self._explicit, pixels)
 
     def under_age(self, aligned: NDArray[np.uint8]) -> float:
         """Estimate the probability, 0..1, that an aligned face uint8 [S, S, 3] is under 18: the mean over ten views."""
@@ -135,6 +131,74 @@ class Gates:
         views = (np.concatenate([chips, chips[:, :, ::-1]]) - _RGB_MEANS) / 256
         years = _run(self._age, views.transpose(0, 3, 1, 2))  # [10, 81]: the probability of each age from 0 to 80
         return float(years[:, :ADULT].sum(axis=1).mean())
+
+
+class Checking:
+    """One check of a photo for explicit content, whose looks two threads share. Use it in a `with`.
+
+    The caller has `meanwhile` called often while it does other things, and has the check done when `rest` ends. Between two
+    calls the second thread does at most one look, so that a photo can be left for a while.
+    """
+
+    def __init__(
+        self, looks: Iterator[Look], network: cv2.dnn.Net, beside: tuple[ThreadPoolExecutor, cv2.dnn.Net] | None
+    ) -> None:
+        self._looks, self._network, self._beside = looks, network, beside
+        self._coming: Future[bool] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._coming is not None and not self._coming.cancel():
+            self._coming.exception()  # waits: whoever asked drops the photo now
+
+    def meanwhile(self) -> None:
+        """Give the second thread its next look, unless it is still at one. Raises LooksExplicit."""
+        if self._beside is None or (self._coming is not None and not self._coming.done()):
+            return
+        self._arrived()
+        if (look := next(self._looks, None)) is not None:
+            thread, network = self._beside
+            self._coming = thread.submit(look, network)
+
+    def rest(self) -> Iterator[None]:
+        """Do all that is left, yielding after each look of this thread. Raises LooksExplicit."""
+        self.meanwhile()
+        while (look := next(self._looks, None)) is not None:
+            if look(self._network):
+                raise LooksExplicit
+            self.meanwhile()
+            yield
+        self._arrived()
+
+    def _arrived(self) -> None:
+        coming, self._coming = self._coming, None
+        if coming is not None and coming.result():
+            raise LooksExplicit
+
+
+def _score(network: cv2.dnn.Net, pixels: NDArray[np.uint8]) -> float:
+    """Score how explicit a photo uint8 [H, W, 3] seems as a whole, 0..1.
+
+    The score is the mean over the photo's middle (which the network was trained on), all of it, and the mirror images of both.
+    """
+    squeezed = Image.fromarray(pixels).resize((_SCALED, _SCALED), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    views = [_seen(squeezed, _SCALED), _seen(squeezed, _SEEN)]
+    every = [*views, *(view[:, ::-1] for view in views)]  # one after the other: four at once say the same in a third more time
+    return float(np.concatenate([_run(network, view[None]) for view in every])[:, 1].mean())
+
+
+def _reaches(network: cv2.dnn.Net, part: Image.Image, threshold: float) -> bool:
+    """Tell whether the mean score of a part of a photo, 256 pixels square, and its mirror image reaches `threshold`.
+
+    The mirror image is only scored if it can decide.
+    """
+    view = _seen(part, _SEEN)
+    score = float(_run(network, view[None])[0, 1])
+    if (score + 1) / 2 < threshold:
+        return False
+    return (score + float(_run(network, view[None, :, ::-1])[0, 1])) / 2 >= threshold
 
 
 def _parts(pixels: NDArray[np.uint8]) -> Iterator[tuple[Image.Image, float]]:

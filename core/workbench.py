@@ -110,7 +110,9 @@ class EditorWorkbench:
                 projecting.resume(request.resume)
         seconds = {"align": time.perf_counter() - began}
         began = time.perf_counter()
-        shown = began - PREVIEW_SECONDS  # at once: the learned start of `fast` is a likeness already
+        # at once: the learned start of `fast` is a likeness already, and its first step takes as long as all until here
+        yield Progress(projecting.done, projecting.steps, preview=_preview(photos, projecting.latent))
+        shown = time.perf_counter()
         for step in projecting.run():
             preview = checkpoint = None
             if (now := time.perf_counter()) - shown > PREVIEW_SECONDS:
@@ -231,7 +233,7 @@ def _several(photos: PhotoEditor, request: Together | MoveTogether) -> list[OneF
 
 
 def _preview(photos: PhotoEditor, latent: Latent) -> bytes:
-    return _small(photos.editor.reconstructed(latent), "edited")
+    return _small(photos.editor.glimpse(latent), "edited")
 
 
 def _whole_photo(

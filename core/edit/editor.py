@@ -29,7 +29,7 @@ from core.expressions import NEUTRAL, Expression, Parts, Strength, default
 from core.faces import Aligned, Face, Photo, align, check_size, ffhq_matrix, load_photo
 from core.fast.preview import FEATURE_SIDE
 from core.gates import ADULT
-from core.generator.latent import AnyLatent, latent_of
+from core.generator.latent import AnyLatent, Noise, latent_of
 from core.generator.protocol import with_features
 from core.generator.render import to_pixels
 from core.projecting import start_projection
@@ -337,14 +337,22 @@ class Editor:
         If there is a preview head, it draws in two fifths of the time; it knows no noise but the generator's own. Scores
         measured in its pictures differ by 0.01 (0.1 at most, between half a smile and none), landmarks by 0.1 % of the side.
         """
-        latent, models = latent_of(ws), self.models
-        moved = self._moved(latent.ws, [step], expression, [pull])
-        if models.preview is None or latent.noise:
-            return self.resized(models.renderer.images(moved, latent.noise)[0], SCORE_SIDE)
+        latent = latent_of(ws)
+        return self._sketched(self._moved(latent.ws, [step], expression, [pull]), latent.noise)
+
+    def glimpse(self, ws: AnyLatent) -> np.ndarray:
+        """Draw the face ws [1, num_ws, w_dim] without an edit as a small picture, as `sketch` does: for who waits for more."""
+        latent = latent_of(ws)
+        return self._sketched(torch.from_numpy(latent.ws), latent.noise)
+
+    def _sketched(self, ws: torch.Tensor, noise: Noise) -> np.ndarray:
+        models = self.models
+        if models.preview is None or noise:
+            return self.resized(models.renderer.images(ws, noise)[0], SCORE_SIDE)
         with torch.inference_mode():
-            moved = moved.to(models.device)
-            features = with_features(models.generator).features(moved, FEATURE_SIDE)
-            picture: np.ndarray = to_pixels(models.preview(features, moved))[0]
+            ws = ws.to(models.device)
+            features = with_features(models.generator).features(ws, FEATURE_SIDE)
+            picture: np.ndarray = to_pixels(models.preview(features, ws))[0]
         return self.resized(picture, SCORE_SIDE)
 
     def _moved(self, ws: np.ndarray, steps: Sequence[float], expression: Expression, pulls: Sequence[Pull]) -> torch.Tensor:

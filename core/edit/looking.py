@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,7 @@ from core.errors import LooksYoung
 from core.faces import Face, FaceFinder, Photo
 from core.gates import ADULT, Gates, Things
 
-PARTS: Final = 4  # colours, the photo's check, faces, their check
+PARTS: Final = 4  # colours, faces, the photo's check, the faces' check
 _REMEMBERED: Final = 32  # files: a request looks at its photo two or three times, the next press once more
 
 
@@ -56,14 +57,16 @@ class Looking:
         refused = self._judged.of(name)
         gates, things = (None, None) if refused is not None or self._gates is None else self._gates
         yield 1
-        if gates is not None:
-            for _ in gates.checking(seen):
-                yield 1
-        yield 2
         found: list[Face] = []
-        for so_far in self._finder.finding(seen):
-            found = so_far
+        with nullcontext() if gates is None else gates.checking(seen) as checking:
+            for so_far in self._finder.finding(seen):
+                found = so_far
+                if checking is not None:
+                    checking.meanwhile()
+                yield 1
             yield 2
+            for _ in () if checking is None else checking.rest():
+                yield 2
         yield 3
         if gates is not None:
             young: set[int] = set()

@@ -28,8 +28,9 @@ SIDE = 256  # pixels of a person's picture
 
 def check_photo(gates: Gates, pixels: NDArray[np.uint8]) -> None:
     """Check a photo as a whole and in parts, to the end. Raises LooksExplicit."""
-    for _ in gates.checking(pixels):
-        pass
+    with gates.checking(pixels) as checking:
+        for _ in checking.rest():
+            pass
 
 
 class People(dict[int, NDArray[np.uint8]]):

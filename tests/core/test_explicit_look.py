@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,5 +103,39 @@ def test_the_looks_at_a_photo_are_bounded(gates: Gates, monkeypatch: pytest.Monk
     for size, most in sizes.items():
         looks.clear()
         check_photo(gates, np.full((size[1], size[0], 3), 200, dtype=np.uint8))
-        assert looks[0] == 4
-        assert len(looks) - 1 == most, size
+        assert set(looks) == {1}
+        assert len(looks) - 4 == most, size
+
+
+def test_a_second_thread_takes_looks_meanwhile(gates: Gates, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    run = core.gates._run
+
+    def counted(network: Any, batch: NDArray[np.floating]) -> NDArray[np.float32]:
+        threads.append(threading.get_ident())
+        return run(network, batch)
+
+    monkeypatch.setattr(core.gates, "_run", counted)
+    sheet = np.full((700, 700, 3), 90, dtype=np.uint8)
+    alone = Gates(settings.model_copy(update={"threads": 1}))
+    monkeypatch.setattr(core.gates, "usable_cores", lambda: 2)
+    check_photo(alone, sheet)
+    assert set(threads) == {threading.get_ident()}, "one core is not shared"
+    threads.clear()
+    with gates.checking(sheet) as checking:
+        checking.meanwhile()
+        assert checking._coming is not None
+        checking._coming.result()
+        assert len(threads) == 4, "one look at the whole, from four sides, however long nobody asks"
+        assert threads[0] != threading.get_ident()
+        assert len(list(checking.rest())) < 17, "not all of them are left"
+
+
+def test_what_the_second_thread_sees_is_refused(gates: Gates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.gates, "usable_cores", lambda: 2)
+    monkeypatch.setattr(core.gates, "_PARTS", ())  # the whole photo is the only look
+    with gates.checking(skin_tones()) as checking:
+        checking.meanwhile()
+        assert checking._coming is not None
+        with pytest.raises(LooksExplicit):
+            list(checking.rest())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -15,6 +16,8 @@ from core.errors import BadSetting
 if TYPE_CHECKING:
     from core.settings import Settings
 
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
@@ -52,6 +55,27 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def two_at_once(work: Callable[[Item], Done], items: Sequence[Item]) -> Iterator[Done]:
+    """Do `work` for each of the items, and yield the results in their order; the first error is raised in its place.
+
+    Where torch has more threads than one, two of them each take an item, and torch then uses one in each. For work of many
+    small operations, which torch itself can hardly share among threads. Nothing is done between two results of a pair.
+    """
+    if len(items) < 2 or torch.get_num_threads() == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(1, "beside", initializer=torch.set_num_threads, initargs=(1,)) as beside:
+        for index in range(0, len(items), 2):
+            with one_thread():  # until both are done: the threads of some of torch's libraries are counted for the whole process
+                coming = [beside.submit(work, item) for item in items[index + 1 : index + 2]]
+                try:
+                    first = work(items[index])
+                finally:
+                    wait(coming)
+            yield first
+            yield from (one.result() for one in coming)
 
 
 def keep_memory() -> None:

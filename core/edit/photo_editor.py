@@ -19,13 +19,14 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Self
 
 import numpy as np
 
 from core.composite import Original, Rendered
+from core.device import two_at_once
 from core.edit.editor import Editor
 from core.edit.found import Found
 from core.edit.scale import Scale
@@ -212,14 +213,14 @@ class PhotoEditor:
                 yield from drawn
                 continue
             yield None
-            rest = iter(drawn)
+            before = measured.score(0.0)
+            put = partial(self.editor.judged, original, before=before) if judge else partial(self._laid, original)
+            rest = two_at_once(put, drawn)
             for one in strengths:
-                if one == 0:
-                    yield Variant(shown, 0.0, 0.0, 0.0, original.photo, measured.score(0.0))
-                elif judge:
-                    yield self.editor.judged(original, next(rest), measured.score(0.0))
-                else:
-                    yield self.editor.into_photo(original, next(rest), judge=False)
+                yield next(rest) if one != 0 else Variant(shown, 0.0, 0.0, 0.0, original.photo, before)
+
+    def _laid(self, original: Original, variant: Variant) -> Variant:
+        return self.editor.into_photo(original, variant, judge=False)
 
     def add(self, original: Original, picture: Variant, onto: np.ndarray | None) -> np.ndarray | None:
         """Lay a picture of `pictures` into its photo with other faces edited already: uint8 [H, W, 3].

@@ -62,10 +62,10 @@ def media_pipe() -> Any:
 
 
 class Native:
-    """Detector and landmarker from one bundle of bytes. Use it from one thread; `close` frees them."""
+    """Detector and landmarker from one bundle of bytes. Threads take turns; `close` frees them."""
 
     def __init__(self, bundle: bytes) -> None:
-        self._mp = media_pipe()
+        self._mp, self._turn = media_pipe(), threading.Lock()
         while _ABANDONED:
             _close(*_ABANDONED.popleft())
         with _silent():
@@ -85,7 +85,7 @@ class Native:
         """Find faces in uint8 [H, W, 3] of any size; the network sees it at 128 pixels."""
         finds = []
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
-        with _quiet():
+        with self._turn, _quiet():
             detections = self._detector.detect(self._image(pixels)).detections
         for detection in detections:
             box, points = detection.bounding_box, detection.keypoints
@@ -99,7 +99,7 @@ class Native:
 
     def landmarks(self, pixels: NDArray[np.uint8]) -> list[RawFace]:
         """Measure the faces, at most three, in a window uint8 [H, W, 3] around one face."""
-        with _quiet():
+        with self._turn, _quiet():
             result = self._landmarker.detect(self._image(pixels))
         extent = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float64)
         found = zip(result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from core.composite import Edit, Original
-from core.edit import Editor, Variant
+from core.edit import Editor, KnownFace, PhotoEditor, Variant
 from core.edit.judge import Measured, verdict
+from core.edit.scale import Scale
 from core.errors import MouthAtEdge, NotReached, NotWhole
 from core.expressions import load
 from core.faces import Photo
@@ -39,6 +43,33 @@ def test_a_whole_smile_goes_out_the_first_way(editor: Editor, edit: tuple[Origin
     assert judged.score > 0.6
     plain = editor.into_photo(*edit)
     assert np.array_equal(judged.pixels, plain.pixels)
+
+
+def test_two_strengths_at_once_are_each_as_alone(
+    editor: Editor, edit: tuple[Original, Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, variant = edit
+    threads: list[int] = []
+    alone = editor.judged
+
+    def judged(*given: Any, **by_name: Any) -> Variant:
+        threads.append(threading.get_ident())
+        return alone(*given, **by_name)
+
+    monkeypatch.setattr(editor, "judged", judged)
+    other = replace(variant, strength=0.1, pixels=original.reconstructed.pixels)
+    monkeypatch.setattr(editor, "variants", lambda *_, **__: [variant, other])
+    scale = Scale((0.0, 2.0), (0.05, 0.8), 0.0, SMILE.calibration)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        made = PhotoEditor(editor).pictures(KnownFace(np.zeros((1, 1, 1))), [1.0, 0.0, 0.1], SMILE, original, scale=scale)
+    finally:
+        torch.set_num_threads(before)
+    assert len(set(threads)) == 2
+    assert [one.strength for one in made] == [1.0, 0.0, 0.1]
+    for one, drawn in zip(made[::2], (variant, other), strict=True):
+        assert np.array_equal(one.pixels, alone(original, drawn, before=scale.score(0.0)).pixels)
 
 
 def test_torn_lips_are_told(editor: Editor, edit: tuple[Original, Variant], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def evaluate(
         bool, typer.Option("--spoil", help="spoil good edits in photos too, and count how many of them its judge finds")
     ] = False,
     groups: Annotated[
-        Path | None, typer.Option(help="CSV file with the column photo and one for each kind of group, such as age")
+        Path | None, typer.Option(help="CSV file with the column photo (seed-6000 for a seed) and one for each kind of group")
     ] = None,
     method: Annotated[str, typer.Option(help="method of the projection: fast, w, w+")] = DEFAULT_METHOD,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as one JSON object")] = False,
@@ -91,7 +91,7 @@ def evaluate(
         looker = Looker(settings, editor.models.finder, editor.models.emotion, wanted)
         trial = Trial(editor, looker, asked, surfaces, spoils=spoil)
         of_photos = _subjects(editor, settings, photos or [], known, method, bars)
-        subjects = chain(of_photos, generated(editor, drawn, TRUNCATION, things=things))
+        subjects = chain(of_photos, generated(editor, drawn, TRUNCATION, things=things, groups=known))
         rows, refused = _try_all(trial, subjects, expressions, out, (bars, every))
     if not rows:
         told = "; ".join(f"{count} of {len(refused)}: {reason}" for reason, count in Counter(refused.values()).items())

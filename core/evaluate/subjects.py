@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +19,33 @@ _WHOLLY = 0.999  # share of a pixel that a thing covers
 
 
 def generated(
-    editor: Editor, seeds: Sequence[int], truncation: float, *, things: bool = False
+    editor: Editor,
+    seeds: Sequence[int],
+    truncation: float,
+    *,
+    things: bool = False,
+    groups: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[Subject | tuple[str, str]]:
     """Yield a subject for each seed or, for a seed in whose picture no face is found, its name and what is told of it.
 
-    With `things`, one to three are painted in front of each face, others for each seed.
+    With `things`, one to three are painted in front of each face, others for each seed. `groups` are those of `read_groups`.
     """
     generator = editor.models.generator
     for seed in seeds:
+        name = f"seed-{seed}"
         ws = generator.broadcast(seed_w(generator, [seed], truncation)).cpu().numpy()
         pixels, thing = editor.reconstructed(ws), None
         if things:
             pixels, thing = _behind_things(pixels, seed)
         faces = editor.models.finder.find(pixels)
         if not faces:
-            yield f"seed-{seed}", "no face is found in its picture"
+            yield name, "no face is found in its picture"
             continue
         side = len(pixels)
         corners = np.array([[0, 0], [0, side], [side, side], [side, 0]], dtype=np.float64)
         photo = Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest())
         face = max(faces, key=lambda one: one.width)
-        yield Subject(f"seed-{seed}", photo, face, Aligned(pixels, corners, np.eye(3)), ws, thing)
+        yield Subject(name, photo, face, Aligned(pixels, corners, np.eye(3)), ws, thing, groups.get(name, {}))
 
 
 def _behind_things(face: NDArray[np.uint8], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

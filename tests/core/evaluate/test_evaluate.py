@@ -49,8 +49,9 @@ def looker(editor: Editor, settings: Settings) -> Looker:
 
 @pytest.fixture(scope="module")
 def subject(editor: Editor) -> Subject:
-    (made,) = generated(editor, [SEED], 0.7)
+    (made,) = generated(editor, [SEED], 0.7, groups={f"seed-{SEED}": {"age": "adult"}})
     assert isinstance(made, Subject)
+    assert made.groups == {"age": "adult"}
     return made
 
 
@@ -231,6 +232,8 @@ def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> Non
     terminal = {"TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": "160"}
     run = CliRunner(env={"EGAO_HOME": str(tmp_path / "home"), "EGAO_CACHE": str(settings.cache), **terminal})
     options = ["--seeds", str(SEED), "--direction", "smile", "--direction", "svm", "--strengths", "-1,0,1", "--spoil", "--json"]
+    (tmp_path / "people.csv").write_text(f"photo,age\nseed-{SEED},adult\n")
+    options += ["--groups", str(tmp_path / "people.csv")]
     done = run.invoke(app, ["evaluate", *options, "-o", str(tmp_path)], catch_exceptions=False)
     made = json.loads((tmp_path / "report.json").read_text())
     assert json.loads(done.stdout) == made
@@ -250,6 +253,7 @@ def test_a_report_of_a_generated_face(settings: Settings, tmp_path: Path) -> Non
     judged = made["self_judgement"]
     assert judged["recall"] > 0.7, "most spoiled mouths are found; NUMBERS.md has the share of fourteen faces"
     assert judged["unspoiled"]["hits"] == 0
-    assert {one["group"] for one in made["groups"]} <= {"light", "medium", "dark"}
+    assert {one["group"] for one in made["groups"]} <= {"light", "medium", "dark", "adult"}
+    assert {one["group"] for one in made["groups"] if one["kind"] == "age"} == {"adult"}
     for name in ("report.txt", "curves.png", "gain.png", f"seed-{SEED}.png"):
         assert (tmp_path / name).stat().st_size > 1000

@@ -275,9 +275,9 @@ class Editor:
         face = self.models.finder.beside(pixels, original.points, original.in_srgb)
         if face is None:
             return replace(variant, pixels=pixels, score=float("nan"), drawn=variant.own), None
-        lips = edit.meant, face.landmarks.astype(np.float64)
+        landmarks = edit.meant, face.landmarks.astype(np.float64)
         score = variant.expression.of(face.blendshapes)
-        measured = self._judge.measure(self.models.features, original, variant.own, pixels, lips, score)
+        measured = self._judge.measure(self.models.features, original, variant.own, pixels, landmarks, score)
         return replace(variant, pixels=pixels, score=score, drawn=variant.own), measured
 
     def edited(self, original: Original, variant: Variant) -> Edit:

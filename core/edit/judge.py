@@ -1,8 +1,10 @@
-"""Measures a result before it is sent: did the expression get there, did lips and teeth stay whole?
+"""Measures a result before it is sent: did the expression get there, did lips, teeth and eyes stay whole?
 
 The landmarker tells whether a mouth is whole. It finds torn, doubled or misplaced lips elsewhere than the edit put them: off
 by 1.0 to 2.2 % of the face's size, against 0.1 to 0.9 % for whole lips. Between these, and of lips that close, features tell:
 a mouth that is much less like its drawing than the photo's was like its reconstruction is smeared, doubled or nobody's.
+
+Eyes that are shut in the photo can't be opened: there is nothing but lids to stretch.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from core.composite import Original
-from core.composite.mesh import LIPS_OUTLINE, LIPS_OUTSIDE, Points
+from core.composite.mesh import EYES, LIPS_OUTLINE, LIPS_OUTSIDE, Points
 from core.composite.motion import lips_width, mouth_gap
-from core.errors import NotReached, NotWhole, ResultError
+from core.errors import EyesShut, NotReached, NotWhole, ResultError
 from core.expressions import Expression
 from core.faces.sampling import cut, through
 from core.projection.features import SIDE, Features
@@ -40,6 +42,8 @@ _CLEARER: Final = 0.05  # a second way must be so much less strange to be taken 
 _SQUEEZED: Final = 0.85  # width of a mouth over that in the photo, below which its own lips are squeezed out of shape
 _STRETCHED: Final = 1.35  # and above which they are stretched
 _AGAPE: Final = 0.05  # in face sizes: a mouth may be so much further open than it was meant to be
+_SHUT: Final = 0.025  # in face sizes: an eye in the photo whose lids are no further apart is shut; narrowed ones are, by 0.036
+_PRISED: Final = 0.02  # in face sizes: a shut eye may open by so much; by 0.023 its lashes are stripes
 _ASKED: Final = 0.75  # strength from which the expression has to be seen
 
 
@@ -54,6 +58,7 @@ class Measured:
     misfit: float  # mean distance between the photo's and the reconstruction's lips, centred on each other, in face sizes
     score: float  # of the expression, 0..1
     wider: float = 1.0  # the mouth's width as it was meant to be, over that in the photo
+    prised: float = 0.0  # by how much an eye opens that is shut in the photo, in face sizes; 0 if none is
     usual: float = 0.0  # what `strange` is of the photo, unedited, and the face's reconstruction; asked for once lips strayed
 
     @property
@@ -95,15 +100,15 @@ class Judge:
         original: Original,
         drawn: Picture,
         result: Picture,
-        lips: tuple[Points, Points],
+        face: tuple[Points, Points],
         score: float,
     ) -> Measured:
         """Measure the `result` uint8 [H, W, 3] of an edit whose picture the generator has `drawn`, uint8 [R, R, 3].
 
-        `lips` are the face's landmarks [N, 2], in photo pixels, as the edit meant them and as they were found in the result.
+        `face` are its landmarks [N, 2], in photo pixels, as the edit meant them and as they were found in the result.
         `score` (0..1) is passed on.
         """
-        meant, found = lips
+        meant, found = face
         slip = np.linalg.norm(found[_LIPS] - meant[_LIPS], axis=1).mean() / original.size
         if slip > _STRAYED and original not in self._usual:
             rebuilt = original.in_srgb(original.reconstructed.pixels)
@@ -115,7 +120,20 @@ class Judge:
         misfit = np.linalg.norm(own - drawn_own, axis=1).mean() / original.size
         wider = lips_width(meant, LIPS_OUTSIDE[0]) / lips_width(original.points, LIPS_OUTSIDE[0])
         strange, usual = _strange(features, original, drawn, result, meant), self._usual.get(original, 0.0)
-        return Measured(strange, float(slip), gap, original.size, float(misfit), score, wider, usual)
+        prised = _prised(original.points, found, original.size)
+        return Measured(strange, float(slip), gap, original.size, float(misfit), score, wider, prised, usual)
+
+
+def _prised(points: Points, found: Points, size: float) -> float:
+    """Compute `Measured.prised` of a face by its landmarks [N, 2] in the photo and in the result, and its size in the photo."""
+    eyes = zip(_lids(points), _lids(found), strict=True)
+    return max(0.0, *((after - before) / size if before < _SHUT * size else 0.0 for before, after in eyes))
+
+
+def _lids(points: Points) -> list[float]:
+    """Compute how far the lids of each eye are apart over its middle, in pixels; `points` [N, 2] are landmarks."""
+    rows = [(points[list(above[3:6])], points[list(below[3:6])]) for above, below in EYES]
+    return [float(np.linalg.norm(below - above, axis=1).mean()) for above, below in rows]
 
 
 def _strange(features: Features, original: Original, drawn: Picture, result: Picture, lips: Points) -> float:
@@ -159,6 +177,8 @@ def verdict(measured: Measured | None, expression: Expression, strength: float, 
     said = f"{round(strength, 2):+g}"
     if measured is None or not measured.whole(closing=strength < 0):
         return NotWhole(strength=said)
+    if measured.prised > _PRISED:
+        return EyesShut(strength=said)
     seen = (expression.judged.shown + expression.judged.rests) / 2
     if strength >= _ASKED and measured.score < min(seen, before + seen / 2):
         return NotReached(strength=said)

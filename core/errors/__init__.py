@@ -11,7 +11,7 @@ EgaoError
 │                         NoSuchGenerator, GeneratorLacks, PartMissing, ModelRefused
 ├── LatentError           LatentUnreadable, LatentOfAnotherModel, GeneratorChanged, NoSuchDirection, NoSuchExpression,
 │                         FaceLost (NoFaceDrawn), FaceRefused, NoSuchStoredFace, NothingStored
-├── ResultError           NotWhole, NotReached
+├── ResultError           NotWhole, EyesShut, NotReached
 ├── WouldOverwrite        a file is there already
 ├── SettingsError         BadSetting (BadOption), BadServerSetting, BadSeeds, ExtraMissing
 ├── StoreError            StoreBusy, StoreUnwritable, StoreDamaged, StoreNewer, StoreInUse, BackupUnfit, WrongKey, KeyExposed
@@ -139,6 +139,13 @@ class NotWhole(ResultError):
     sentence = (
         "At strength {strength} the mouth of this face did not come out whole, so there is no picture of it. "
         "Try a strength nearer to 0, or a photo in which the face is seen from the front."
+    )
+
+
+class EyesShut(ResultError):
+    sentence = (
+        "Strength {strength} would open eyes that are shut in this photo, and it does not show what they look like, so there "
+        "is no picture of it. Try a strength nearer to 0, or a photo with open eyes."
     )
 
 

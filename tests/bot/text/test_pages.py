@@ -49,7 +49,7 @@ def crowd(say: Speaker, photos: int) -> GroupShown:
     ones = []
     for n in range(MOST):
         strength = -2.99 + n / 100
-        trouble = NotWhole(strength=f"{strength:+.2f}") if n % 2 else reasons[n % len(reasons)]
+        trouble = NotWhole(strength=f"{strength:+.2f}") if n % 2 else reasons[n // 2 % len(reasons)]
         ones.append(OneShown(ID - n, n * photos // MOST, n, strength, trouble))
     shown = [
         PhotoShown(Attached(f"edited-{n + 1}.jpg", b""), tuple(one for one in ones if one.photo == n), alt="x" * 1024)

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from core.composite import Edit, Original
+from core.composite.mesh import EYES
 from core.edit import Editor, KnownFace, PhotoEditor, Variant
 from core.edit.judge import Measured, verdict
 from core.edit.scale import Scale
-from core.errors import MouthAtEdge, NotReached, NotWhole
+from core.errors import EyesShut, MouthAtEdge, NotReached, NotWhole
 from core.expressions import load
 from core.faces import Photo
 from core.generator import seed_w
@@ -127,6 +128,22 @@ def test_a_face_that_hardly_changes_is_told() -> None:
     assert isinstance(verdict(flat, SMILE, 1.0, 0.0), NotReached)
     assert verdict(flat, SMILE, 0.25, 0.0) is None, "little was asked for"
     assert verdict(replace(WHOLE, score=0.95), SMILE, 1.0, 0.93) is None, "there was nothing left to gain"
+
+
+def test_eyes_that_are_shut_in_the_photo_are_not_opened(editor: Editor, edit: tuple[Original, Variant]) -> None:
+    original, variant = edit
+    closed = original.points.copy()
+    for above, below in EYES:
+        closed[list(above)] = closed[list(below)]
+    shut = Original(original.photo, original.matrix, closed, original.reconstructed, original.things)
+    _, opened = editor.measured(shut, variant, editor.edited(shut, variant), original.photo)
+    _, same = editor.measured(original, variant, editor.edited(original, variant), original.photo)
+    assert opened is not None
+    assert same is not None
+    assert opened.prised > 0.03
+    assert same.prised == 0
+    assert isinstance(verdict(replace(WHOLE, prised=opened.prised), SMILE, 1.0, 0.0), EyesShut)
+    assert verdict(replace(WHOLE, prised=0.015), SMILE, 1.0, 0.0) is None, "lids that relax stay whole"
 
 
 def test_the_second_way_has_to_be_better() -> None:

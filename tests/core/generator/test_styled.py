@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
+from core.generator import ops
 from core.generator.ops import styled_depthwise
 
 
-def test_gradients_are_those_of_the_plain_convolution() -> None:
+@pytest.mark.parametrize("cached", [ops._CACHED, 120], ids=["at once", "in parts"])
+def test_gradients_are_those_of_the_plain_convolution(monkeypatch: pytest.MonkeyPatch, cached: int) -> None:
+    monkeypatch.setattr(ops, "_CACHED", cached)
     random = torch.Generator().manual_seed(0)
     x, weight, slopes = (torch.randn(shape, generator=random) for shape in ((1, 6, 9, 9), (6, 1, 3, 3), (1, 6, 9, 9)))
     style = torch.tensor([1.0, -0.5, 0.0, 1e-5, 3.0, -1e-14])

@@ -51,26 +51,26 @@ def test_two_strengths_at_once_are_each_as_alone(
 ) -> None:
     original, variant = edit
     threads: list[int] = []
-    alone = editor.judged
+    alone = editor.into_photo
 
-    def judged(*given: Any, **by_name: Any) -> Variant:
+    def laid(*given: Any, **by_name: Any) -> Variant:
         threads.append(threading.get_ident())
         return alone(*given, **by_name)
 
-    monkeypatch.setattr(editor, "judged", judged)
+    monkeypatch.setattr(editor, "into_photo", laid)
     other = replace(variant, strength=0.1, pixels=original.reconstructed.pixels)
     monkeypatch.setattr(editor, "variants", lambda *_, **__: [variant, other])
-    scale = Scale((0.0, 2.0), (0.05, 0.8), 0.0, SMILE.calibration)
+    scale, nobody = Scale((0.0, 2.0), (0.05, 0.8), 0.0, SMILE.calibration), KnownFace(np.zeros((1, 1, 1)))
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        made = PhotoEditor(editor).pictures(KnownFace(np.zeros((1, 1, 1))), [1.0, 0.0, 0.1], SMILE, original, scale=scale)
+        made = PhotoEditor(editor).pictures(nobody, [1.0, 0.0, 0.1], SMILE, original, scale=scale, judge=False)
     finally:
         torch.set_num_threads(before)
     assert len(set(threads)) == 2
     assert [one.strength for one in made] == [1.0, 0.0, 0.1]
     for one, drawn in zip(made[::2], (variant, other), strict=True):
-        assert np.array_equal(one.pixels, alone(original, drawn, before=scale.score(0.0)).pixels)
+        assert np.array_equal(one.pixels, alone(original, drawn, judge=False).pixels)
 
 
 def test_torn_lips_are_told(editor: Editor, edit: tuple[Original, Variant], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ _CLEARER: Final = 0.05  # a second way must be so much less strange to be taken 
 _SQUEEZED: Final = 0.85  # width of a mouth over that in the photo, below which its own lips are squeezed out of shape
 _STRETCHED: Final = 1.35  # and above which they are stretched
 _AGAPE: Final = 0.05  # in face sizes: a mouth may be so much further open than it was meant to be
-_SHUT: Final = 0.025  # in face sizes: an eye in the photo whose lids are no further apart is shut; narrowed ones are, by 0.036
+_SHUT: Final = 0.025  # in face sizes: an eye in the photo whose lids are no further apart shows no more than lashes
 _PRISED: Final = 0.02  # in face sizes: a shut eye may open by so much; by 0.023 its lashes are stripes
 _ASKED: Final = 0.75  # strength from which the expression has to be seen
 

@@ -144,8 +144,8 @@ class NotWhole(ResultError):
 
 class EyesShut(ResultError):
     sentence = (
-        "Strength {strength} would open eyes that are shut in this photo, and it does not show what they look like, so there "
-        "is no picture of it. Try a strength nearer to 0, or a photo with open eyes."
+        "Strength {strength} would open eyes that are shut in this photo, or nearly so, and it does not show what they look "
+        "like, so there is no picture of it. Try a strength nearer to 0, or a photo with open eyes."
     )
 
 

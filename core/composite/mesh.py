@@ -50,6 +50,13 @@ def face_size(points: Points) -> float:
     return float(np.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2))
 
 
+def downwards(points: Points) -> Points:
+    """Compute the unit vector [2] from forehead to chin of landmarks [V, 2]."""
+    axis = np.asarray(points[152] - points[10], dtype=np.float64)
+    result: Points = axis / np.linalg.norm(axis)
+    return result
+
+
 def lowness() -> NDArray[np.float64]:
     """Tell how low each of the oval's 36 points lies: 0 from the forehead to the ear lobes, rising to 1 along the jaw."""
     steps = np.abs(np.arange(len(OVAL)) - _CHIN)  # 0 at the chin, 18 at the forehead

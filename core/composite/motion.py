@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.composite.mesh import (
-    BROW_ROWS,
     BROWS,
     CHEEKS,
     COUNT,
@@ -26,11 +25,13 @@ from core.composite.mesh import (
     OVAL,
     STEADY,
     Points,
+    downwards,
     face_size,
     lowness,
     rim_margin,
     smooth,
 )
+from core.composite.units import lifted, moved, rising
 from core.composite.warp import smoothstep
 from core.expressions import Parts
 
@@ -39,14 +40,8 @@ _LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
 _RELAXED = 0.1  # share of its width that a mouth loses from a plain smile to rest
 _BROAD = 0.25  # and from a broad one
 _FOREHEAD = 0.9  # heights above the brows by which the forehead gives way
-_RISE = np.array([0.026, 0.028, 0.027, 0.023, 0.015])  # in face sizes, from the inner end of a brow to the outer
-_APART = np.array([0.005, 0.004, 0.002, 0.0, 0.0])
 _OVAL_SHARE = 0.25  # a chin that drops further needs a neck that the photo does not show
 _DEPTH_REACH = 0.22  # in face sizes, how wide the nose stands out of the face
-_NARROWED, _LOWERED = 0.3, 0.08  # shares of an eye's opening that its lower lid takes in a smile of the eyes, and its upper one
-_NARROW = 0.12, 0.28  # opening over width, of an eye that gives up nothing of it, and of one that gives up all that
-_CHEEKS = ((50, 101, 118, 117, 119), (280, 330, 347, 346, 348))  # where a cheek rises under them
-_CHEEKS_RISE = 0.02  # in face sizes
 LIDS_EDGE = ((145,), (374,))  # the middle of the lower lids' edge
 LIDS_END = ((229, 230), (449, 450))  # where the lower lids go over into the cheeks
 _EASED = 0.09  # in face sizes, below there: over so much the cheeks' motion dies away towards eyes that stay still
@@ -65,9 +60,10 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
     precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
     motion = smooth(motion * _share(photo, parts)[:, None], precise, rounds=4)
     if parts.lift:
-        motion += parts.lift * _lift(photo)
+        motion += parts.lift * lifted(photo)
     if parts.squint:
         motion += parts.squint * (rising(photo) if raised is None else raised)
+    motion += moved(photo, parts.units)
     if parts.still:
         motion *= below_eyes(photo, torch.tensor(photo.T[None, :, None]), _EASED)[0, 0].T.numpy()
     _hold(motion, photo, rim_margin(size))
@@ -102,7 +98,7 @@ def mouth_gap(points: Points) -> float:
     0 if they overlap.
     """
     above, below = (np.asarray(points)[list(row[3:8])] for row in LIPS_INSIDE)
-    return float(max(0.0, ((below - above) @ _down(points)).mean()))
+    return float(max(0.0, ((below - above) @ downwards(points)).mean()))
 
 
 def lips_width(points: Points, row: Sequence[int]) -> float:
@@ -150,17 +146,10 @@ def below_eyes(points: Points, where: Tensor, fade: float, ends: Sequence[Sequen
     first, second = (points[list(pair)].mean(axis=0) for pair in ends)
     across = (second - first) / np.linalg.norm(second - first)
     normal = np.array([-across[1], across[0]])
-    normal *= np.sign(normal @ _down(points))
+    normal *= np.sign(normal @ downwards(points))
     away = where - torch.tensor((first + second) / 2, dtype=where.dtype).view(1, 2, 1, 1)
     depth = torch.einsum("i,nihw->nhw", torch.tensor(normal, dtype=where.dtype), away)[:, None]
     return smoothstep(depth, 0.0, fade * face_size(points))
-
-
-def _down(points: Points) -> NDArray[np.float64]:
-    """Compute the unit vector [2] from forehead to chin."""
-    axis = np.asarray(points[152] - points[10], dtype=np.float64)
-    result: NDArray[np.float64] = axis / np.linalg.norm(axis)
-    return result
 
 
 def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
@@ -176,45 +165,6 @@ def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
     share *= _ramp(height, -0.6 - _FOREHEAD * parts.brows, -0.5 * _FOREHEAD * parts.brows)
     share[list(OVAL)] = lowness()
     return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *_LIPS)), rounds=3)[:, 0]
-
-
-def _lift(photo: Points) -> NDArray[np.float64]:
-    """Compute the motion [468, 2], in pixels, that raises brows lowered in a deep frown.
-
-    Both ends of a brow rise: raised inner ends alone would look worried. Eyes and the oval stay where they are, and the
-    skin between gives way.
-    """
-    up, size = -_down(photo), face_size(photo)
-    held = np.zeros(COUNT, dtype=bool)
-    held[[*OVAL, *(i for eye in EYES for row in eye for i in row)]] = True
-    field = np.zeros((COUNT, 2))
-    for rows in BROW_ROWS:
-        across = photo[rows[0][-1]] - photo[rows[0][0]]
-        across /= np.linalg.norm(across)  # from the inner end outwards
-        for row in rows:
-            field[list(row)] = size * (np.outer(_RISE, up) + np.outer(_APART, across))
-            held[list(row)] = True
-    return smooth(field, held, rounds=12)
-
-
-def rising(photo: Points) -> NDArray[np.float64]:
-    """Compute the motion [468, 2], in pixels, that makes the eyes smile: lower lids rise, and the cheeks below push them up.
-
-    An eye gives up a share of its own opening, and a narrow one less of it. The mouth, the brows and the oval stay.
-    """
-    field, held = np.zeros((COUNT, 2)), np.zeros(COUNT, dtype=bool)
-    held[[*OVAL, *_LIPS, *(i for rows in BROW_ROWS for row in rows for i in row)]] = True
-    for above, below in EYES:
-        opening = photo[list(above)] - photo[list(below)]
-        wide = np.linalg.norm(opening[3:6], axis=1).mean() / np.linalg.norm(photo[above[-1]] - photo[above[0]])
-        opening *= np.clip((wide - _NARROW[0]) / (_NARROW[1] - _NARROW[0]), 0, 1)
-        field[list(below)] = _NARROWED * opening
-        field[list(above[1:-1])] = -_LOWERED * opening[1:-1]
-        held[[*above, *below]] = True
-    for cheek in _CHEEKS:
-        field[list(cheek)] = -_CHEEKS_RISE * face_size(photo) * _down(photo)
-        held[list(cheek)] = True
-    return smooth(field, held, rounds=12)
 
 
 def _hold(motion: NDArray[np.float64], photo: Points, margin: NDArray[np.float64]) -> None:
@@ -237,7 +187,7 @@ def _close_mouth(target: Points, photo: Points, reconstructed: Points, edited: P
     reconstruction. So, where the edit narrows the gap, the photo's gap is narrowed by the same ratio. The lips never
     cross.
     """
-    down = _down(photo)
+    down = downwards(photo)
     rows = [np.array(row[1:-1]) for row in LIPS_INSIDE]
     gaps = [np.maximum((points[rows[1]] - points[rows[0]]) @ down, 0) for points in (photo, reconstructed, edited)]
     of_photo, before, after = gaps

@@ -22,7 +22,8 @@ from torch import Tensor
 from core.composite import colour, mask, mouth
 from core.composite.before import still
 from core.composite.mesh import COUNT, EYES, Points, face_size, folded, with_rim
-from core.composite.motion import LIDS_EDGE, below_eyes, broadly, heights, relaxing, rising, target_points
+from core.composite.motion import LIDS_EDGE, below_eyes, broadly, heights, relaxing, target_points
+from core.composite.units import rising
 from core.composite.warp import Raster, blur, box_round, column, grid, polygon, resize, sample, shrunk, span, tensor_of
 from core.expressions import Parts
 

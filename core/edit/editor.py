@@ -283,7 +283,7 @@ class Editor:
     def edited(self, original: Original, variant: Variant) -> Edit:
         """Find the face in the picture that was drawn of a variant, and begin to lay it into the photo. Raises FaceLost."""
         found = self.landmarked(variant.own, variant.strength, original.reconstructed.landmarks)
-        return original.begin(found, self.parts(variant.expression, variant.pull))
+        return original.begin(found, self.parts(variant.expression, variant.pull, variant.step))
 
     def landmarked(self, picture: np.ndarray, strength: float, near: np.ndarray | None = None) -> Rendered:
         """Find the face in a picture of the generator, uint8 [R, R, 3].
@@ -362,14 +362,14 @@ class Editor:
         moved = apply(self.models.mover(expression), base, torch.tensor(whole, dtype=torch.float32))
         return moved if maps is None else moved + torch.from_numpy(np.stack([maps.offset(pull) for pull in pulls]))
 
-    def parts(self, expression: Expression, pull: Pull) -> Parts:
-        """Choose how far parts of the photo's face follow an edit with this pull: brows and lids wholly, if it moves them."""
-        maps = self.models.maps
+    def parts(self, expression: Expression, pull: Pull, step: float) -> Parts:
+        """Choose how far parts of the photo's face follow an edit: brows and lids wholly, if its pull moves them."""
+        maps, parts = self.models.maps, expression.parts.at(step)
         if maps is None or not any(pull):
-            return expression.parts
+            return parts
         upper, lower = reach_of(maps, pull)
         lower = 1.0 if own_step(pull, maps) else lower
-        return expression.parts.eased(upper, lower, lift_of(pull, maps), squint_of(pull, maps))
+        return parts.eased(upper, lower, lift_of(pull, maps), squint_of(pull, maps))
 
     def with_eyes(self, scale: Scale, expression: Expression) -> Scale:
         """Add to the scale what the expression's eyes do; without maps for this generator they do nothing of their own."""

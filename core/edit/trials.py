@@ -39,7 +39,7 @@ class Drawing(Protocol):
 
     def landmarked(self, picture: Picture, strength: float, near: Points | None = None) -> Rendered: ...
 
-    def parts(self, expression: Expression, pull: Pull) -> Parts: ...
+    def parts(self, expression: Expression, pull: Pull, step: float) -> Parts: ...
 
     def resized(self, picture: Picture, side: int) -> Picture: ...
 
@@ -75,7 +75,7 @@ class Trials:
         before = self._original.reconstructed_points
         if not parting and mouth_gap(edited.landmarks) - mouth_gap(before) > _PARTED * face_size(before):
             return None
-        return self._scores(self._original.edit(edited, self._editor.parts(self._expression, pull)))
+        return self._scores(self._original.edit(edited, self._editor.parts(self._expression, pull, step)))
 
     @cached_property
     def _original(self) -> Original:

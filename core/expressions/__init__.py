@@ -20,6 +20,7 @@ from core.expressions.expression import (
     Strength,
     Taught,
     Tries,
+    Unit,
     Variation,
     Words,
     default,
@@ -32,6 +33,6 @@ from core.expressions.expression import (
 )
 
 __all__ = [
-    "NEUTRAL", "Aims", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Variation",
-    "Words", "default", "load", "named", "names", "names_with_variations", "options", "varied",
+    "NEUTRAL", "Aims", "Along", "Calibration", "Emotion", "Expression", "Parts", "Strength", "Taught", "Tries", "Unit",
+    "Variation", "Words", "default", "load", "named", "names", "names_with_variations", "options", "varied",
 ]  # fmt: skip

@@ -25,6 +25,12 @@ _EVEN: Final = 1e-6  # how far a sum of weights may be from 1
 # What the published classifier tells apart, in the order of its labels.
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 Share = Annotated[float, Field(ge=0, le=1)]
+# Muscles that move a face, by their names in the Facial Action Coding System: `core.composite.units` tells what each does.
+Unit = Literal[
+    "inner-brow-raiser", "outer-brow-raiser", "brow-lowerer", "upper-lid-raiser", "nose-wrinkler", "upper-lip-raiser",
+    "lip-corner-depressor", "lip-stretcher",
+]  # fmt: skip
+Amount = Annotated[float, Field(gt=0, le=2)]
 Sentence = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -134,18 +140,25 @@ class Parts(_Data):
     lips: bool = False  # whether the generator draws the lips and all between them, as a mouth of another shape needs
 
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
-    squint: Share = 0.0  # how far lower lids and cheeks rise, whatever was drawn: 1 is a smile of the eyes
+    squint: Share = 0.0  # how far lower lids and cheeks rise, whatever was drawn: 1 is a smile of the eyes; at a step of 1
+    units: Mapping[Unit, Amount] = {}  # what else moves in the photo's own face at a step of 1, whatever was drawn
 
     still: bool = False  # whether all above the cheeks stays as it is to the bit, whatever the above say
+
+    def at(self, step: float) -> Self:
+        """Return a copy for a step along the expression's direction: what moves whatever was drawn goes with the step."""
+        step = max(step, 0.0)
+        units = {unit: amount * step for unit, amount in self.units.items()}
+        return self.model_copy(update={"units": units, "squint": min(1.0, self.squint * step)})
 
     def eased(self, upper: float, lower: float, lift: float, squint: float) -> Self:
         """Return a copy for an edit that is meant to move brows and lids by `upper`, mouth and cheeks by `lower` (0..1 each).
 
-        `lift` becomes the new share by which lowered brows are raised, `squint` that by which lower lids and cheeks are.
+        Lowered brows are then raised by `lift`, lower lids and cheeks by `squint` at least.
         """
         whole = self.upper + (1 - self.upper) * upper
-        fields = {"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift, "squint": squint}
-        return self.model_copy(update=fields)
+        eased = {"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift}
+        return self.model_copy(update={**eased, "squint": max(self.squint, squint)})
 
 
 class Words(_Data):
@@ -168,6 +181,7 @@ class Expression(_Data):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=24)  # custom_ids carry it
     default: bool = False
+    rare: bool = False  # stands after the others where they are listed: menus have room for the first three
     variation: Variation | None = None
     eyes: Mapping[str, Eyes] = {}  # choices of the option `eyes` of its command, which vary its variations too
     move: Along
@@ -266,12 +280,12 @@ def default() -> Expression:
 
 
 def names() -> tuple[str, ...]:
-    """List the names of the expressions that have a command: the default first, the others in alphabetical order."""
+    """List the names of the expressions that have a command: the default first, then by the alphabet, rare ones last."""
     return tuple(name for name, one in _all().items() if one.variation is None)
 
 
 def names_with_variations() -> tuple[str, ...]:
-    """List the names of all expressions, variations too: the default first, the others in alphabetical order."""
+    """List the names of all expressions, variations too: the default first, then by the alphabet, rare ones last."""
     return tuple(_all())
 
 
@@ -300,7 +314,7 @@ def _all() -> dict[str, Expression]:
     """
     folder = files("data").joinpath("expressions")
     found = [read(one.name.removesuffix(SUFFIX), one.read_text("utf-8")) for one in folder.iterdir() if one.name.endswith(SUFFIX)]
-    found.sort(key=lambda one: (not one.default, one.name))
+    found.sort(key=lambda one: (not one.default, one.rare, one.name))
     if [one.default for one in found].count(True) != 1:
         raise ValueError("one expression, and no more, is the default")
     main = {one.name: one for one in found if one.variation is None}

@@ -157,7 +157,7 @@ class Studio:
         step, pull = face.scale.rest if choice.asked == NEUTRAL else face.scale.step(strength), face.scale.pull(strength)
         if step == 0 and not any(pull):
             return onto
-        return face.original.edit(face.at(step), self._editor.parts(face.expression, pull), onto)
+        return face.original.edit(face.at(step), self._editor.parts(face.expression, pull, step), onto)
 
     def picture(self, held: Held, choices: Sequence[Choice]) -> Iterator[Made | None]:
         """Make the photo with these edits in full quality, each judged as `egao edit` judges it. Made is yielded last.

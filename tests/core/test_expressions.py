@@ -73,6 +73,7 @@ def test_the_default_one_comes_first_and_is_meant_by_no_name() -> None:
         ("above = 0.5", "above = 0.05"),
         ("[words.en]", "[words.xx]"),
         ("upper = 0.35", "ears = 0.35"),
+        ("upper = 0.35", "units = {ear-wiggler = 0.35}"),
         ('direction = "smile"', 'path = "/etc/passwd"'),
         ("mouthSmileLeft = 0.5", "mouthSmilleLeft = 0.5"),
         ('emotion = "happy"', 'emotion = "joyful"'),

@@ -123,8 +123,12 @@ def test_all_that_ships_fits_the_generator(settings: Settings, generator: Genera
         assert about["truncation"] == 0.7
 
 
-def test_a_sum_of_directions_is_made_again_as_it_ships(settings: Settings, generator: Generator) -> None:
-    expression = next(one for one in map(load, names_with_variations()) if one.move.sum)
+SUMS = tuple(dict.fromkeys(one.plain.name for one in map(load, names_with_variations()) if one.move.sum))
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_a_sum_of_directions_is_made_again_as_it_ships(settings: Settings, generator: Generator, name: str) -> None:
+    expression = load(name)
     made = combine(load_labels(settings, generator, expression=expression), generator, settings)
     shipped = load_direction(expression.move.direction, settings, generator)
     np.testing.assert_array_equal(made.step(), shipped.step())

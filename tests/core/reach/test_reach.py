@@ -118,12 +118,12 @@ def test_brows_are_lifted_in_the_photo_and_eyes_stay(editor: Editor, maps: Maps)
     pull = with_lift((), maps, 1.0)
     assert (lift_of(pull, maps), own_step(pull, maps), lift_of((), maps)) == (1.0, 0.0, 0.0)
     points = drawn.landmarks
-    moved = target_points(points, points, points, editor.parts(default(), pull)) - points[:COUNT]
+    moved = target_points(points, points, points, editor.parts(default(), pull, 0.0)) - points[:COUNT]
     inner, lid, chin = (moved[list(which)].mean(axis=0) / face_size(points) for which in ((107, 336), (159, 386), (152,)))
     assert inner[1] < -0.02, "upwards"
     assert abs(lid[1]) < 0.002
     assert abs(chin[1]) < 0.002
-    same = target_points(points, points, points, editor.parts(default(), ()))
+    same = target_points(points, points, points, editor.parts(default(), (), 0.0))
     np.testing.assert_allclose(same, points[:COUNT], atol=0.5)
 
 

@@ -1,7 +1,7 @@
 """The select and the buttons under an answer with several faces: everybody's strength, or the strength of one.
 
 They name a group (see core.store.groups), its requester, and the face that they are for. As under a single result, none of
-that is taken on trust; the strengths that are shown are read from the store.
+that is taken on trust; the strengths that are shown are read from the store, or from the request that has just shown them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from discord.ext import commands
 from bot.client import EgaoBot
 from bot.requests.access import check_strength, clamp_strength, require_own_message
 from bot.requests.ask import Ask, Kind
+from bot.requests.group import shown
 from bot.text.refusals import Refused
 from bot.text.speaker import Speaker
 from bot.transport.callers import InteractionCaller
@@ -154,7 +155,9 @@ class GroupCog(commands.Cog):
         group_id, member_id, aimed = press.numbers(3)
         _, expression, asker = await self.bot.presser(press, member_id)
         owner = actor_of(press.interaction)
-        members = await self.bot.store.run(self.bot.store.groups.of, owner, group_id)
+        kept = await self.bot.store.run(self.bot.store.groups.of, owner, group_id)
+        now = shown(self.bot.service.runs.values(), group_id)  # noting it may take longer than a press can wait
+        members = [one._replace(strength=now.get(one.face.id, one.strength)) for one in kept]
         own = Pressed(press, asker.say, owner, group_id, members, aimed if aim is None else aim, expression, asker.settings)
         if not own.aimed:  # the face was erased since
             raise NoSuchStoredFace(face=own.aim)

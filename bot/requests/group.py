@@ -5,7 +5,7 @@ Each face is kept by itself, and costs what it would cost alone. `GroupPictures`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +21,12 @@ from core.store import FaceAndLatent, Store
 SPARED: Final = (PhotoError, FaceLost)  # of one face or one photo of an album: the others are done all the same
 
 Looked = tuple[int, PhotoRef, FoundFace]  # number of the photo in the message, from 0
+
+
+def shown(runs: Iterable[Run], group_id: int) -> dict[int, float]:
+    """Tell how strong each face is in answers of a group that are out, but not noted yet; {} if all is noted."""
+    out = [run for run in runs if run.spent and run.ask.kind in ("group", "regroup") and group_id in (run.job_id, run.ask.group)]
+    return {face_id: strength for run in out for face_id, strength in run.strengths.items()}
 
 
 class GroupWork:

@@ -69,7 +69,10 @@ class Scale:
         return tuple(round(float(np.interp(strength, places, column)), 4) for column in pulls.T)
 
     def step(self, strength: float) -> float:
-        """Compute the step that a strength asks for, within plus and minus the calibration's reach; 0 for 0."""
+        """Compute the step that a strength asks for, within plus and minus the calibration's reach; 0 for 0.
+
+        Where there is nothing beyond rest, no step is lower than `rest`.
+        """
         by = self.calibration
         steps, scores = np.array(self.steps), np.array(self.scores)
         now, least, most = float(np.interp(0.0, steps, scores)), scores.min(), min(by.most, scores.max())
@@ -78,7 +81,7 @@ class Scale:
         rising = scores + by.slope * steps
         beyond = np.clip(wanted, rising[0], rising[-1])
         step = float(np.interp(beyond, rising, steps)) + (wanted - beyond) / by.slope
-        return float(np.clip(step, -by.reach, by.reach))
+        return float(np.clip(step, -by.reach if by.beyond_rest else self.rest, by.reach))
 
     def strength(self, step: float) -> float:
         """Compute the strength that leads to a step: the inverse of `step`, within -LIMIT to LIMIT."""

@@ -113,6 +113,7 @@ class Calibration(_Data):
     slope: float = Field(gt=0)  # score that a step counts for where the score itself does not change
     pace: float = Field(gt=0)  # steps to a strength there
     reach: float = Field(gt=0)  # steps at most; beyond, pictures stop being faces
+    beyond_rest: bool = True  # whether negative strengths go on from rest; if nothing is there, they end at rest
     tries: tuple[Tries, ...] = Field(min_length=1)  # from the highest bound to 0
 
     @model_validator(mode="after")

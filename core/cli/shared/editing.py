@@ -22,7 +22,7 @@ from core.faces import Aligned, Face, Photo
 from core.latents import to_npz
 from core.pictures import SUFFIXES, PictureKind, Source, animate, contact_sheet, encode
 
-SWEEP = np.linspace(-2.0, 2.0, 17)  # strengths of an animation
+SWEEP, SWEEP_FRAMES = (-2.0, 2.0), 17  # strengths of an animation
 SWEEP_SIDE = 512  # pixels
 SHEET_SIDE = 512  # pixels
 ALL, PROMINENT = "all", ""  # of the faces
@@ -220,9 +220,10 @@ class _Edit:
         `scale` is as for `PhotoEditor.pictures`.
         """
         photos, frames, small = self.bench.editor, [], self.photo.at_most(SWEEP_SIDE)
-        with shown(self.bench.bars, "frames of the sweep", len(SWEEP)) as count:
+        strengths = self._sweep(known, scale)
+        with shown(self.bench.bars, "frames of the sweep", len(strengths)) as count:
             original = None if crop else photos.placed(self.photo, photos.editor.found(face), known, small).original
-            for one in movement(photos, known, SWEEP.tolist(), self.task.expression, original, strict=False, scale=scale):
+            for one in movement(photos, known, strengths, self.task.expression, original, strict=False, scale=scale):
                 frames.append(photos.editor.resized(one.pixels, SWEEP_SIDE) if crop else small.in_srgb(one.pixels))
                 count()
         files = [self.bench.folder.out / self._name(face, f"sweep.{kind}") for kind in ("webp", "gif")]
@@ -230,6 +231,14 @@ class _Edit:
         files[0].write_bytes(animate(frames, "webp", fps=12, credentials=signs))
         files[1].write_bytes(animate(frames, "gif", fps=12, credentials=signs))
         return [str(file) for file in files]
+
+    def _sweep(self, known: KnownFace, scale: Scale | None) -> list[float]:
+        """Choose the strengths of an animation. It begins at rest if the expression has nothing beyond."""
+        low, high = SWEEP
+        if not self.task.expression.calibration.beyond_rest:
+            low = (scale or self.bench.editor.scale(known, self.task.expression)).neutral
+        strengths: list[float] = np.linspace(low, high, SWEEP_FRAMES).tolist()
+        return strengths
 
 
 def _plain(variant: Variant) -> str:

@@ -10,6 +10,9 @@ import pytest
 import simcord
 from PIL import Image, ImageSequence
 
+from bot.requests.ask import Ask
+from bot.requests.run import Run
+from bot.transport.answer import Answer
 from core.executor import FullTogether, MoveTogether
 from tests.bot.edits.test_group import SAME, all_of, options
 from tests.bot.kit import HeldExecutor, World, gallery, labels, last_in, pictures, response_of, text
@@ -62,6 +65,22 @@ async def test_full_size_is_what_is_shown_each_face_at_its_own_strength(world: W
     full = await press(world, last_in(world.channel), "Full size")
     assert strengths_in(pictures(world, full)["egao.png"]) == pytest.approx([SAME, 1.2, 1.0], abs=0.06)
     assert text(full).startswith("### Full size\n"), "no strength is that of all"
+
+
+async def test_a_press_before_the_answer_is_noted_goes_on_from_what_is_shown(world: World) -> None:
+    """On a machine so busy that noting it takes longer than a press can wait."""
+    result = await all_of(world, photo(2))
+    bot, owner = world.bot, world.owner(world.ann)
+    ids = [one.id for one in world.store.faces.of(owner)]
+    group = next(one["group"] for one in world.store.groups.with_face(ids[0]))
+    world.store.groups.set(owner, group, [(one, 0.0) for one in ids])  # as it was before the answer
+    ask = Ask("group", "en", 1 << 20)
+    elsewhere = Answer(bot, ask.say, world.ann.user.id, world.channel.id, message_id=1)
+    run = Run(group, owner, ask, elsewhere, world.store.guilds.get(world.guild.id), spent=True, strengths=dict.fromkeys(ids, 1.0))
+    bot.service.runs[group] = run
+    full = await press(world, result, "Full size")
+    del bot.service.runs[group]
+    assert strengths_in(pictures(world, full)["egao.png"]) == [1.0, 1.0]
 
 
 async def test_after_neutral_an_animation_goes_to_the_usual_strength(world: World) -> None:

@@ -13,7 +13,7 @@ from core.composite import Rendered
 from core.edit import Editor, Models, curve_set
 from core.edit.curve_set import CurveSet
 from core.edit.curves import STEPS, Curves
-from core.edit.scale import Pull, measure
+from core.edit.scale import Pull, Scale, measure
 from core.errors import FaceLost, GeneratorLacks, ModelUnreadable, WeightsUnfit
 from core.expressions import Expression, default
 from core.generator import Generator, seed_w
@@ -86,6 +86,16 @@ def test_where_no_face_is_seen_none_is_aimed_at(family: Curves, side: int) -> No
     assert max(side * step for step in lost.steps) <= 0.8
     assert not np.isnan(lost.scores).any()
     assert side * lost.rest <= 0.8
+
+
+@pytest.mark.parametrize("rest", [0.0, -0.4])
+def test_where_nothing_is_beyond_rest_negative_strengths_end_there(rest: float) -> None:
+    scale = Scale((-1.0, 0.0, 1.0), (0.1, 0.5, 0.9), rest, BY.model_copy(update={"beyond_rest": False}))
+    assert [scale.step(one) for one in (-5.0, -2.0, scale.neutral)] == pytest.approx([rest] * 3, abs=1e-6)
+    assert scale.neutral == pytest.approx(0.0) if rest == 0 else scale.neutral > -2
+    free = Scale(scale.steps, scale.scores, rest, BY)
+    assert free.step(-2.0) < rest
+    assert [free.step(one) for one in (0.0, 0.5, 1.0)] == [scale.step(one) for one in (0.0, 0.5, 1.0)]
 
 
 def test_a_file_is_of_one_generator_and_the_same_each_time(family: Curves, tmp_path: Path) -> None:

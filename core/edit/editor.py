@@ -159,8 +159,8 @@ class Editor:
         """
         expression = expression or default()
         scale = scale or self.scale(ws, expression)
-        strengths = [scale.neutral if one == NEUTRAL else float(one) for one in asked]
-        steps = [scale.rest if one == NEUTRAL else scale.step(float(one)) for one in asked]
+        strengths = [scale.neutral if one == NEUTRAL else scale.within(float(one)) for one in asked]
+        steps = [scale.rest if one == NEUTRAL else scale.step(at) for one, at in zip(asked, strengths, strict=True)]
         pulls = [scale.pull(one) for one in strengths]
         pictures = self.draw(ws, steps, expression, pulls)
         scores = [self.score(picture, expression) if judge else float("nan") for picture in pictures]

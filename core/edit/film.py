@@ -226,7 +226,7 @@ class _Moving:
         aligned = self._editor.align(self._frames[at], self._face(at)).image
         face = self._photos.learn(self._latents[at], self._expression, aligned)
         scale: Scale = self._photos.scale(face, expression)
-        strength = scale.neutral if asked == NEUTRAL else float(asked)
+        strength = scale.neutral if asked == NEUTRAL else scale.within(float(asked))
         step = scale.rest if asked == NEUTRAL else scale.step(strength)
         return _Aim(strength, step, scale.pull(strength))
 

@@ -55,6 +55,10 @@ class Scale:
         strength = self.strength(self.rest)
         return min(strength, -EASED) if any(self.calm) else strength
 
+    def within(self, strength: float) -> float:
+        """Return the strength, or the neutral one in place of a lower one where there is nothing beyond rest."""
+        return strength if self.calibration.beyond_rest else max(strength, self.neutral)
+
     def pull(self, strength: float) -> Pull:
         """Interpolate the pull that goes with a strength: () or zeros at 0, and `calm`, `ease` and `full` at their strengths."""
         found = [np.array(one) for one in (self.calm, self.ease, self.full)]

@@ -17,7 +17,7 @@ class Variant:
 
     expression: Expression
     asked: Strength
-    strength: float  # a number in place of "neutral", else as asked
+    strength: float  # a number in place of "neutral", and no lower one where nothing is beyond rest; else as asked
     step: float  # the step along the expression's direction, in its own length
     pixels: np.ndarray  # uint8 [R, R, 3]; once it lies in its photo, that photo [H, W, 3]
     score: float  # of the expression in the picture, 0..1; nan where the landmarker sees no face in it, or was not asked
@@ -38,5 +38,5 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """A short name for files and captions: "neutral" or, for example, "smile +1.5"."""
-        return NEUTRAL if self.asked == NEUTRAL else f"{self.expression.name} {self.strength:+g}"
+        """A short name of what was asked for, for files and captions: "neutral" or, for example, "smile +1.5"."""
+        return NEUTRAL if isinstance(self.asked, str) else f"{self.expression.name} {self.asked:+g}"

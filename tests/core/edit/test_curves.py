@@ -93,8 +93,10 @@ def test_where_nothing_is_beyond_rest_negative_strengths_end_there(rest: float) 
     scale = Scale((-1.0, 0.0, 1.0), (0.1, 0.5, 0.9), rest, BY.model_copy(update={"beyond_rest": False}))
     assert [scale.step(one) for one in (-5.0, -2.0, scale.neutral)] == pytest.approx([rest] * 3, abs=1e-6)
     assert scale.neutral == pytest.approx(0.0) if rest == 0 else scale.neutral > -2
+    assert [scale.within(one) for one in (-2.0, 0.5)] == [scale.neutral, 0.5]
     free = Scale(scale.steps, scale.scores, rest, BY)
     assert free.step(-2.0) < rest
+    assert free.within(-2.0) == -2
     assert [free.step(one) for one in (0.0, 0.5, 1.0)] == [scale.step(one) for one in (0.0, 0.5, 1.0)]
 
 

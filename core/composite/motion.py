@@ -31,7 +31,7 @@ from core.composite.mesh import (
     rim_margin,
     smooth,
 )
-from core.composite.units import lifted, moved, rising
+from core.composite.units import lifted, lips_together, moved, rising
 from core.composite.warp import smoothstep
 from core.expressions import Parts
 
@@ -71,6 +71,8 @@ def target_points(photo: Points, reconstructed: Points, edited: Points, parts: P
     motion *= _ramp(length, _NOISE, _MOVED)[:, None]
     target = photo + motion
     _close_mouth(target, photo, reconstructed, edited)
+    if parts.shut:
+        target += lips_together(target, parts.shut)
     return target
 
 

@@ -39,6 +39,9 @@ _WINGS_RISE, _WINGS_APART, _BESIDE_RISE, _TIP_RISE = 0.024, 0.006, 0.022, 0.007
 _LIP_RISES = 0.022, 0.012, 0.012, 0.006  # the upper lip's outer and inner edge, the lower one's inner and outer
 _LONGER, _SAGS = 0.03, 0.014  # that a stretched corner of the mouth goes outwards, and down
 _CORNERS_FALL = 0.02
+_JAW = 0.7  # share of a gap between the lips that the lower one closes, with the jaw
+_OUTSIDE = 0.85  # share of that which the lips' outer edges take
+_GAPE = 0.09, 0.12  # gap from which lips come together by less, and from which not at all: the chin would not follow
 
 
 class _Moving:
@@ -94,6 +97,21 @@ def rising(photo: Points) -> Field:
     for cheek in _CHEEKS:
         made.field[list(cheek)] = -_CHEEKS_RISE * made.size * made.down
         made.placed[list(cheek)] = True
+    return made.smoothed()
+
+
+def lips_together(points: Points, share: float) -> Field:
+    """Compute the motion [468, 2], in pixels, that closes the gap between the lips by a share of it, 0..1.
+
+    `points` [468, 2] are the face's. Lips far apart stay so.
+    """
+    made = _Moving(points, _EYES, _BROWS, _TIP, *_WINGS)
+    above, below = (points[list(row)] for row in LIPS_INSIDE)
+    gap = np.maximum((below - above) @ made.down, 0) / made.size
+    by = share * np.clip((_GAPE[1] - gap.max()) / (_GAPE[1] - _GAPE[0]), 0, 1) * np.outer(gap, made.down)
+    for place, part in enumerate((1 - _JAW, -_JAW)):
+        made.move(LIPS_INSIDE[place], part * by)
+        made.move(LIPS_OUTSIDE[place], part * _OUTSIDE * by)
     return made.smoothed()
 
 

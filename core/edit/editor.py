@@ -34,7 +34,7 @@ from core.generator.protocol import with_features
 from core.generator.render import to_pixels
 from core.projecting import start_projection
 from core.projection import Projecting
-from core.reach.ease import lift_of, own_step, reach_of, squint_of, with_squint
+from core.reach.ease import lift_of, own_step, reach_of, shut_of, squint_of, with_squint
 
 _LOOKS = "parts, all faces, uncovered"  # how the gates check; a face kept under another method is checked again
 _BESIDE = ", beside one refused"  # noted of a face that passed, of a photo that shows another that did not
@@ -369,7 +369,7 @@ class Editor:
             return parts
         upper, lower = reach_of(maps, pull)
         lower = 1.0 if own_step(pull, maps) else lower
-        return parts.eased(upper, lower, lift_of(pull, maps), squint_of(pull, maps))
+        return parts.eased(upper, lower, lift_of(pull, maps), squint_of(pull, maps), shut_of(pull, maps))
 
     def with_eyes(self, scale: Scale, expression: Expression) -> Scale:
         """Add to the scale what the expression's eyes do; without maps for this generator they do nothing of their own."""

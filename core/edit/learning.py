@@ -14,7 +14,7 @@ from core.edit.curves import Curves
 from core.edit.scale import Pull, Scale, measure
 from core.edit.trials import Scores, Trials
 from core.expressions import Expression
-from core.reach.ease import FROWN, Usual, usual, wanted, with_lift
+from core.reach.ease import FROWN, Usual, usual, wanted, with_lift, with_shut
 from core.reach.maps import Maps
 
 _ROUNDS = 3  # of reaching and measuring again: each takes a picture
@@ -44,11 +44,17 @@ def learn(trials: Trials, expression: Expression, maps: Maps | None, curves: Cur
         return scale
     calm = _calmed(trials, expression, maps, scale.rest, ease, shown)
     if _shows(trials, expression) or any(name.startswith(FROWN) for name in expression.score):  # some expressions frown
-        return replace(scale, ease=ease, full=ease, calm=calm)
+        return _at_rest(replace(scale, ease=ease, full=ease, calm=calm), maps)
     lifted = _lifted(trials, maps, scale.step(1.0), ease, _FROWN)
     if scale.rest == 0:
         calm = _lifted(trials, maps, 0.0, calm, _FROWN_AT_REST)
-    return replace(scale, ease=lifted if _frown(shown) > _FROWN else ease, full=lifted, calm=calm)
+    return _at_rest(replace(scale, ease=lifted if _frown(shown) > _FROWN else ease, full=lifted, calm=calm), maps)
+
+
+def _at_rest(scale: Scale, maps: Maps) -> Scale:
+    """Have the lips come together at rest, if the face has to be moved to get there."""
+    moved = scale.rest != 0 or any(scale.calm)
+    return replace(scale, calm=with_shut(scale.calm, maps, 1.0)) if moved else scale
 
 
 def _eased(trials: Trials, expression: Expression, maps: Maps) -> tuple[Pull, Scores | None]:

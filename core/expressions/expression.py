@@ -142,6 +142,7 @@ class Parts(_Data):
 
     lift: Share = 0.0  # how far lowered brows are lifted, whatever was drawn: 1 undoes a deep frown
     squint: Share = 0.0  # how far lower lids and cheeks rise, whatever was drawn: 1 is a smile of the eyes; at a step of 1
+    shut: Share = 0.0  # how far lips come together that the drawing leaves apart; at a step of 1
     units: Mapping[Unit, Amount] = {}  # what else moves in the photo's own face at a step of 1, whatever was drawn
 
     still: bool = False  # whether all above the cheeks stays as it is to the bit, whatever the above say
@@ -150,16 +151,17 @@ class Parts(_Data):
         """Return a copy for a step along the expression's direction: what moves whatever was drawn goes with the step."""
         step = max(step, 0.0)
         units = {unit: amount * step for unit, amount in self.units.items()}
-        return self.model_copy(update={"units": units, "squint": min(1.0, self.squint * step)})
+        shares = {"squint": min(1.0, self.squint * step), "shut": min(1.0, self.shut * step)}
+        return self.model_copy(update={"units": units, **shares})
 
-    def eased(self, upper: float, lower: float, lift: float, squint: float) -> Self:
+    def eased(self, upper: float, lower: float, lift: float, squint: float, shut: float) -> Self:
         """Return a copy for an edit that is meant to move brows and lids by `upper`, mouth and cheeks by `lower` (0..1 each).
 
-        Lowered brows are then raised by `lift`, lower lids and cheeks by `squint` at least.
+        Lowered brows are then raised by `lift`; lower lids and cheeks rise by `squint`, lips shut by `shut` at least.
         """
         whole = self.upper + (1 - self.upper) * upper
         eased = {"upper": whole, "brows": max(self.brows, upper), "anew": max(self.anew, lower), "lift": lift}
-        return self.model_copy(update={**eased, "squint": max(self.squint, squint)})
+        return self.model_copy(update={**eased, "squint": max(self.squint, squint), "shut": max(self.shut, shut)})
 
 
 class Words(_Data):

@@ -95,3 +95,14 @@ def squint_of(pull: Sequence[float], maps: Maps) -> float:
 def with_squint(pull: Sequence[float], maps: Maps, squint: float) -> tuple[float, ...]:
     """Return the pull with so much of a smile of the eyes, 0..1."""
     return (*with_lift(pull, maps, lift_of(pull, maps)), squint)
+
+
+def shut_of(pull: Sequence[float], maps: Maps) -> float:
+    """Read from a pull how far lips come together in the photo, 0..1, its fourth number after the K scores; 0 without."""
+    place = len(maps.names) + 3
+    return float(pull[place]) if len(pull) > place else 0.0
+
+
+def with_shut(pull: Sequence[float], maps: Maps, shut: float) -> tuple[float, ...]:
+    """Return the pull with lips that come together so far, 0..1."""
+    return (*with_squint(pull, maps, squint_of(pull, maps)), shut)

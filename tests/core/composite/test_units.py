@@ -10,7 +10,7 @@ import pytest
 from core.composite import Original, Rendered
 from core.composite.mesh import COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, OVAL, Points, face_size
 from core.composite.motion import target_points
-from core.composite.units import lifted, moved, rising
+from core.composite.units import lifted, lips_together, moved, rising
 from core.expressions import Parts, Unit, load, names
 from core.faces import FaceFinder
 from core.settings import Settings
@@ -97,6 +97,44 @@ def test_a_frown_is_undone_and_eyes_smile_by_fields_of_their_own(points: Points)
     up = ways(rising(points), points)["up"]
     assert min(up[below[4]] for _, below in EYES) > 0
     assert up[[50, 280]].min() > 0.01, "cheeks push from below"
+
+
+def gaps(points: Points) -> np.ndarray:
+    """How far the lips are apart along their length, in face sizes: [11]."""
+    down = (points[152] - points[10]) / np.linalg.norm(points[152] - points[10])
+    above, below = (points[list(row)] for row in LIPS_INSIDE)
+    return np.asarray((below - above) @ down / face_size(points))
+
+
+def parted(points: Points, gap: float) -> Points:
+    """Drop the lower lip until the lips are at most `gap` face sizes apart, widest in the middle."""
+    closed = points.copy()
+    closed[list(LIPS_INSIDE[1])] = closed[list(LIPS_INSIDE[0])]
+    drop = gap * face_size(points) * (1 - np.linspace(-1, 1, 11) ** 2)
+    for row in (LIPS_INSIDE[1], LIPS_OUTSIDE[1]):
+        closed[list(row), 1] += drop
+    return closed
+
+
+def test_parted_lips_come_together_and_the_jaw_with_them(points: Points) -> None:
+    open_mouth = parted(points, 0.06)
+    for share in (0.5, 1.0):
+        field = lips_together(open_mouth, share)
+        np.testing.assert_allclose(gaps(open_mouth + field), (1 - share) * gaps(open_mouth), atol=1e-3)
+    found = ways(field, points)["up"]
+    assert found[LIPS_INSIDE[1][5]] > 2 * -found[LIPS_INSIDE[0][5]] > 0, "the lower lip does most of it"
+    assert found[18] > 0.01, "the skin below follows"
+    assert not field[[*OVAL, *UPPER_LIDS, *INNER]].any()
+    agape = parted(points, 0.15)
+    assert not lips_together(agape, 1.0).any(), "a mouth that is wide open stays so"
+
+
+def test_a_face_moved_to_rest_shuts_its_mouth(points: Points) -> None:
+    open_mouth = parted(points, 0.06)
+    shut, left = (target_points(open_mouth, open_mouth, open_mouth, Parts(shut=share)) for share in (1.0, 0.0))
+    assert gaps(shut).max() < 0.005 < gaps(left).max()
+    assert Parts(shut=0.4).at(0.5).shut == pytest.approx(0.2)
+    assert Parts().eased(0.0, 0.0, 0.0, 0.0, 1.0).shut == 1
 
 
 def test_what_moves_goes_with_the_step_and_never_backwards(points: Points) -> None:

@@ -15,13 +15,14 @@ from core.cli import app
 from core.composite.mesh import COUNT, face_size
 from core.composite.motion import target_points
 from core.edit import NEUTRAL, Editor, Models, Scale
+from core.edit.learning import _at_rest
 from core.edit.scale import EASED
 from core.errors import WeightsUnfit
 from core.expressions import default
 from core.generator import Generator, seed_w
 from core.learned import KnownScale, Learned
 from core.reach.drawn import POSE, Drawn
-from core.reach.ease import lift_of, own_step, usual, wanted, with_lift
+from core.reach.ease import lift_of, own_step, shut_of, usual, wanted, with_lift
 from core.reach.learn import fit
 from core.reach.maps import Maps
 from core.settings import Settings
@@ -138,6 +139,15 @@ def test_what_is_eased_goes_with_the_strength() -> None:
     assert at_rest.neutral == -EASED, "0 is the photo"
     assert at_rest.pull(-EASED) == (3.0,)
     assert Scale((0.0, 1.0), (0.0, 0.9), 0.0, BY).pull(-1.0) == ()
+
+
+def test_lips_shut_at_rest_if_a_face_moves_there(maps: Maps) -> None:
+    still, moved = (_at_rest(Scale((-1.0, 0.0, 1.0), (0.0, 0.5, 0.9), rest, BY), maps) for rest in (0.0, -1.0))
+    assert still.calm == ()
+    assert shut_of(moved.pull(moved.neutral), maps) == 1
+    assert shut_of(moved.pull(moved.neutral / 2), maps) < 1, "an animation comes there by degrees"
+    assert [shut_of(moved.pull(strength), maps) for strength in (0.0, 1.0)] == [0, 0]
+    assert not maps.values(moved.calm).any(), "nothing else changes"
 
 
 def test_it_is_kept_with_a_face_and_older_faces_have_none() -> None:

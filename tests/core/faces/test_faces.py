@@ -246,7 +246,8 @@ def test_a_complaint_that_comes_with_a_later_picture_is_not_shown(
         return SimpleNamespace(detections=[], face_landmarks=[], face_blendshapes=[], facial_transformation_matrixes=[])
 
     networks = Native.__new__(Native)
-    monkeypatch.setattr(networks, "_mp", native.media_pipe(), raising=False)
+    for name, made in (("_mp", native.media_pipe()), ("_turn", threading.Lock())):
+        monkeypatch.setattr(networks, name, made, raising=False)
     for name in ("_detector", "_landmarker"):
         monkeypatch.setattr(networks, name, SimpleNamespace(detect=detect), raising=False)
     blank = np.zeros((64, 64, 3), np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.composite.mesh import BROWS, CHEEKS, COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, NOSE_TIP, OVAL, Points, face_size, lowness
+from core.composite.mesh import BROWS, CHEEKS, COUNT, NOSE_TIP, ON_EYES, ON_LIPS, OVAL, Points, face_size, lowness
 from core.composite.warp import blur, smoothstep
 
 _SEEN = 1.5, 5.0  # levels of change below which it is the generator's restlessness, and above which it is taken whole
@@ -35,8 +35,8 @@ def point_weights(points: Points, brows: float = 0.0, wide: float = 0.0) -> NDAr
     skin *= 1 - _NOSE_KEPT * np.exp(-0.5 * away**2)
     skin[COUNT:] = 0
     lips, eyes = np.zeros(len(points)), np.zeros(len(points))
-    lips[[i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row]] = 1
-    eyes[[i for eye in EYES for row in eye for i in row]] = 1
+    lips[list(ON_LIPS)] = 1
+    eyes[list(ON_EYES)] = 1
     return np.stack([skin, lips, eyes], axis=1)
 
 

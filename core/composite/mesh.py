@@ -34,6 +34,10 @@ EYES = (
 )
 # Upper and lower edge of each brow, from its inner end outwards.
 BROW_ROWS = (((107, 66, 105, 63, 70), (55, 65, 52, 53, 46)), ((336, 296, 334, 293, 300), (285, 295, 282, 283, 276)))
+# The same points without their order.
+ON_LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
+ON_EYES = tuple(i for eye in EYES for row in eye for i in row)
+ON_BROWS = tuple(i for rows in BROW_ROWS for row in rows for i in row)
 # Bone, or nearly: forehead and temples, the corners of the eyes, the bridge of the nose. An expression hardly moves them.
 STEADY = (10, 338, 297, 332, 284, 251, 389, 109, 67, 103, 54, 21, 162, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 4)
 

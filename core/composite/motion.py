@@ -18,10 +18,11 @@ from core.composite.mesh import (
     BROWS,
     CHEEKS,
     COUNT,
-    EYES,
     LIPS_INSIDE,
     LIPS_OUTSIDE,
     NOSE_TIP,
+    ON_EYES,
+    ON_LIPS,
     OVAL,
     STEADY,
     Points,
@@ -31,12 +32,11 @@ from core.composite.mesh import (
     rim_margin,
     smooth,
 )
-from core.composite.units import lifted, lips_together, moved, rising
+from core.composite.units import Muscles, lips_together
 from core.composite.warp import smoothstep
 from core.expressions import Parts
 
 _NOISE, _MOVED = 0.0012, 0.004  # in face sizes: below the first a motion is noise, above the second it is taken whole
-_LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
 _RELAXED = 0.1  # share of its width that a mouth loses from a plain smile to rest
 _BROAD = 0.25  # and from a broad one
 _FOREHEAD = 0.9  # heights above the brows by which the forehead gives way
@@ -47,23 +47,24 @@ LIDS_END = ((229, 230), (449, 450))  # where the lower lids go over into the che
 _EASED = 0.09  # in face sizes, below there: over so much the cheeks' motion dies away towards eyes that stay still
 
 
-def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts, raised: Points | None = None) -> Points:
+def target_points(photo: Points, reconstructed: Points, edited: Points, parts: Parts, muscles: Muscles | None = None) -> Points:
     """Compute where the photo's landmarks lie after the edit: [468, 2] in photo pixels.
 
     The three sets of landmarks, [478, 2] in photo pixels, are of the photo, of its reconstruction and of the edited
-    picture. `raised` is what `rising` says of the photo's, if eyes smile.
+    picture. `muscles` are the photo's, if they are known already.
     """
     photo, reconstructed, edited = (np.asarray(points, dtype=np.float64)[:COUNT] for points in (photo, reconstructed, edited))
     size = face_size(photo)
     motion = without_head(reconstructed, edited) - reconstructed
     precise = np.zeros(COUNT, dtype=bool)  # contours that carry the expression are not smoothed
-    precise[[*_LIPS, *(i for eye in EYES for row in eye for i in row)]] = True
+    precise[[*ON_LIPS, *ON_EYES]] = True
     motion = smooth(motion * _share(photo, parts)[:, None], precise, rounds=4)
+    muscles = muscles or Muscles(photo)
     if parts.lift:
-        motion += parts.lift * lifted(photo)
+        motion += parts.lift * muscles.lifted
     if parts.squint:
-        motion += parts.squint * (rising(photo) if raised is None else raised)
-    motion += moved(photo, parts.units)
+        motion += parts.squint * muscles.rising
+    motion += muscles.moved(parts.units)
     if parts.still:
         motion *= below_eyes(photo, torch.tensor(photo.T[None, :, None]), _EASED)[0, 0].T.numpy()
     _hold(motion, photo, rim_margin(size))
@@ -166,7 +167,7 @@ def _share(photo: Points, parts: Parts) -> NDArray[np.float64]:
     share = upper + (1 - upper) * _ramp(height, 0.1, 0.9)
     share *= _ramp(height, -0.6 - _FOREHEAD * parts.brows, -0.5 * _FOREHEAD * parts.brows)
     share[list(OVAL)] = lowness()
-    return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *_LIPS)), rounds=3)[:, 0]
+    return smooth(share[:, None], np.isin(np.arange(COUNT), (*OVAL, *ON_LIPS)), rounds=3)[:, 0]
 
 
 def _hold(motion: NDArray[np.float64], photo: Points, margin: NDArray[np.float64]) -> None:

@@ -23,7 +23,7 @@ from core.composite import colour, mask, mouth
 from core.composite.before import still
 from core.composite.mesh import COUNT, EYES, Points, face_size, folded, with_rim
 from core.composite.motion import LIDS_EDGE, below_eyes, broadly, heights, relaxing, target_points
-from core.composite.units import rising
+from core.composite.units import Muscles
 from core.composite.warp import Raster, blur, box_round, column, grid, polygon, resize, sample, shrunk, span, tensor_of
 from core.expressions import Parts
 
@@ -81,9 +81,9 @@ class Original:
         return with_rim(self.reconstructed_points)
 
     @cached_property
-    def raised(self) -> Points:
-        """How far points of the face rise where its eyes smile: [468, 2] in pixels."""
-        return rising(self.points[:COUNT])
+    def muscles(self) -> Muscles:
+        """What moves the photo's own face, whatever was drawn."""
+        return Muscles(self.points[:COUNT])
 
     def reconstructed_at(self, side: int) -> Tensor:
         """Return the reconstruction as float32 [1, 3, side, side]. The latest is remembered: all edits of a face use the same."""
@@ -135,8 +135,7 @@ class Edit:
     def __init__(self, original: Original, edited: Rendered, parts: Parts) -> None:
         self.original, self.edited, self.parts = original, edited, parts
         points = original.to_photo(edited.landmarks)
-        raised = original.raised if parts.squint else None
-        self.meant = target_points(original.points, original.reconstructed_points, points, parts, raised)
+        self.meant = target_points(original.points, original.reconstructed_points, points, parts, original.muscles)
         self.target = np.concatenate([self.meant, original.mesh[COUNT:]])
         self.edited_mesh = with_rim(points)
         height, width = original.photo.shape[:2]
@@ -292,7 +291,7 @@ class Edit:
         """
         (photo, here), (height, width) = seen, move.shape[2:]
         rise = np.zeros_like(self.target)
-        rise[:COUNT] = self.parts.squint * self.original.raised
+        rise[:COUNT] = self.parts.squint * self.original.muscles.rising
         loops = [target[[*above, *below[-2:0:-1]]] for above, below in EYES]
         within = torch.maximum(*(polygon(loop, height, width) for loop in loops))
         held, points = blur(within, 0.004 * size), self.original.points

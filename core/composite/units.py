@@ -8,20 +8,32 @@ Amounts were chosen by eye on drawn faces; 1 is clearly to be seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.composite.mesh import BROW_ROWS, COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, OVAL, Points, downwards, face_size, smooth
+from core.composite.mesh import (
+    BROW_ROWS,
+    COUNT,
+    EYES,
+    LIPS_INSIDE,
+    LIPS_OUTSIDE,
+    ON_BROWS,
+    ON_EYES,
+    ON_LIPS,
+    OVAL,
+    Points,
+    downwards,
+    face_size,
+    smooth,
+)
 from core.expressions import Unit
 
 Field = NDArray[np.float64]  # [468, 2]
 
 _ROUNDS = 12  # of smoothing, over which the skin between gives way
-_EYES = tuple(i for eye in EYES for row in eye for i in row)
-_BROWS = tuple(i for rows in BROW_ROWS for row in rows for i in row)
-_LIPS = tuple(i for row in (*LIPS_INSIDE, *LIPS_OUTSIDE) for i in row)
 _LIFTED = np.array([0.026, 0.028, 0.027, 0.023, 0.015])  # in face sizes, from the inner end of a brow to the outer
 _APART = np.array([0.005, 0.004, 0.002, 0.0, 0.0])
 _NARROWED, _LOWERED = 0.3, 0.08  # shares of an eye's opening that its lower lid takes in a smile of the eyes, and its upper one
@@ -44,7 +56,7 @@ _OUTSIDE = 0.85  # share of that which the lips' outer edges take
 _GAPE = 0.09, 0.12  # gap from which lips come together by less, and from which not at all: the chin would not follow
 
 
-class _Moving:
+class _Motion:
     """A field that is being put together: points that were placed, or held where they are, stay so when it is smoothed."""
 
     def __init__(self, photo: Points, *held: tuple[int, ...]) -> None:
@@ -61,21 +73,40 @@ class _Moving:
         return smooth(self.field, self.placed, _ROUNDS)
 
 
-def moved(photo: Points, units: Mapping[Unit, float]) -> Field:
-    """Add up the motion of the units, each times its amount: [468, 2] in pixels. `photo` [468, 2] are the face's points."""
-    total = np.zeros((COUNT, 2))
-    for unit, amount in units.items():
-        total += amount * _UNITS[unit](photo)
-    return total
+class Muscles:
+    """The muscles of one face, by its points [468, 2] in the photo. What each does is computed once."""
+
+    def __init__(self, photo: Points) -> None:
+        self._photo = photo
+        self._known: dict[Unit, Field] = {}
+
+    def moved(self, units: Mapping[Unit, float]) -> Field:
+        """Add up the motion of the units, each times its amount: [468, 2] in pixels."""
+        total = np.zeros((COUNT, 2))
+        for unit, amount in units.items():
+            if unit not in self._known:
+                self._known[unit] = _UNITS[unit](self._photo)
+            total += amount * self._known[unit]
+        return total
+
+    @cached_property
+    def lifted(self) -> Field:
+        """The motion [468, 2], in pixels, that undoes a deep frown."""
+        return _lifted(self._photo)
+
+    @cached_property
+    def rising(self) -> Field:
+        """The motion [468, 2], in pixels, that makes the eyes smile."""
+        return _rising(self._photo)
 
 
-def lifted(photo: Points) -> Field:
+def _lifted(photo: Points) -> Field:
     """Compute the motion [468, 2], in pixels, that raises brows lowered in a deep frown.
 
     Both ends of a brow rise: raised inner ends alone would look worried. Eyes and the oval stay where they are, and the
     skin between gives way.
     """
-    made = _Moving(photo, _EYES)
+    made = _Motion(photo, ON_EYES)
     for rows in BROW_ROWS:
         outwards = _along(photo, rows[0][0], rows[0][-1])
         for row in rows:
@@ -83,12 +114,12 @@ def lifted(photo: Points) -> Field:
     return made.smoothed()
 
 
-def rising(photo: Points) -> Field:
+def _rising(photo: Points) -> Field:
     """Compute the motion [468, 2], in pixels, that makes the eyes smile: lower lids rise, and the cheeks below push them up.
 
     An eye gives up a share of its own opening, and a narrow one less of it. The mouth, the brows and the oval stay.
     """
-    made = _Moving(photo, _LIPS, _BROWS, _EYES)
+    made = _Motion(photo, ON_LIPS, ON_BROWS, ON_EYES)
     for above, below in EYES:
         opening = photo[list(above)] - photo[list(below)]
         opening *= np.clip((_opened(photo, above, below) - _NARROW[0]) / (_NARROW[1] - _NARROW[0]), 0, 1)
@@ -105,7 +136,7 @@ def lips_together(points: Points, share: float) -> Field:
 
     `points` [468, 2] are the face's. Lips far apart stay so.
     """
-    made = _Moving(points, _EYES, _BROWS, _TIP, *_WINGS)
+    made = _Motion(points, ON_EYES, ON_BROWS, _TIP, *_WINGS)
     above, below = (points[list(row)] for row in LIPS_INSIDE)
     gap = np.maximum((below - above) @ made.down, 0) / made.size
     by = share * np.clip((_GAPE[1] - gap.max()) / (_GAPE[1] - _GAPE[0]), 0, 1) * np.outer(gap, made.down)
@@ -119,7 +150,7 @@ def _brow(rise: Callable[[Field], Field], inwards: float = 0.0) -> Callable[[Poi
     """Make a unit of the brows: `rise` gives face sizes for places [5] from the inner end, 0, to the outer, 1."""
 
     def unit(photo: Points) -> Field:
-        made, place = _Moving(photo, _EYES), np.linspace(0, 1, 5)
+        made, place = _Motion(photo, ON_EYES), np.linspace(0, 1, 5)
         for rows in BROW_ROWS:
             outwards = _along(photo, rows[0][0], rows[0][-1])
             for row in rows:
@@ -130,7 +161,7 @@ def _brow(rise: Callable[[Field], Field], inwards: float = 0.0) -> Callable[[Poi
 
 
 def _upper_lid_raiser(photo: Points) -> Field:
-    made = _Moving(photo, _EYES, _BROWS, _LIPS)
+    made = _Motion(photo, ON_EYES, ON_BROWS, ON_LIPS)
     for above, below in EYES:
         room = np.clip((_WIDE[1] - _opened(photo, above, below)) / (_WIDE[1] - _WIDE[0]), 0, 1)
         made.field[list(above)] = _WIDER * room * (photo[list(above)] - photo[list(below)])
@@ -138,7 +169,7 @@ def _upper_lid_raiser(photo: Points) -> Field:
 
 
 def _nose_wrinkler(photo: Points) -> Field:
-    made = _Moving(photo, _EYES, _BROWS, _LIPS)
+    made = _Motion(photo, ON_EYES, ON_BROWS, ON_LIPS)
     across = _along(photo, 33, 263)
     for wing, beside, outwards in zip(_WINGS, _BESIDE_WINGS, (-across, across), strict=True):
         made.move(wing, -_WINGS_RISE * made.down + _WINGS_APART * outwards)
@@ -149,7 +180,7 @@ def _nose_wrinkler(photo: Points) -> Field:
 
 def _upper_lip_raiser(photo: Points) -> Field:
     """Raise the upper lip, most on both sides of its middle; the lower one follows a little."""
-    made = _Moving(photo, _EYES, _BROWS, _LIPS)
+    made = _Motion(photo, ON_EYES, ON_BROWS, ON_LIPS)
     place = np.linspace(-1, 1, 11)
     within = 1 - place**4
     curled = (1 - 0.9 * place**4) * (0.55 + 0.45 * np.abs(np.sin(np.pi * place))) * (np.abs(place) < 1)
@@ -163,7 +194,7 @@ def _corners(outwards: float, down: float) -> Callable[[Points], Field]:
     """Make a unit that moves the corners of the mouth by so many face sizes, and what is between them less."""
 
     def unit(photo: Points) -> Field:
-        made, place = _Moving(photo, _EYES, _BROWS, _LIPS), np.linspace(-1, 1, 11)
+        made, place = _Motion(photo, ON_EYES, ON_BROWS, ON_LIPS), np.linspace(-1, 1, 11)
         across, aside = _along(photo, 61, 291), np.sign(place) * np.abs(place) ** 1.3
         for row in (*LIPS_INSIDE, *LIPS_OUTSIDE):
             made.field[list(row)] = made.size * (np.outer(outwards * aside, across) + np.outer(down * place**2, made.down))
@@ -184,10 +215,14 @@ _UNITS: Final[Mapping[Unit, Callable[[Points], Field]]] = {
 }
 
 
+def lids_apart(points: Points, above: tuple[int, ...], below: tuple[int, ...]) -> float:
+    """Compute how far an eye's lids, two rows of `EYES`, are apart over its middle, in pixels; `points` [N, 2] are landmarks."""
+    return float(np.linalg.norm(points[list(above[3:6])] - points[list(below[3:6])], axis=1).mean())
+
+
 def _opened(photo: Points, above: tuple[int, ...], below: tuple[int, ...]) -> float:
     """Compute an eye's opening over its width."""
-    opening = photo[list(above)] - photo[list(below)]
-    return float(np.linalg.norm(opening[3:6], axis=1).mean() / np.linalg.norm(photo[above[-1]] - photo[above[0]]))
+    return lids_apart(photo, above, below) / float(np.linalg.norm(photo[above[-1]] - photo[above[0]]))
 
 
 def _along(photo: Points, start: int, end: int) -> Field:

@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw
 from core.composite import Original
 from core.composite.mesh import EYES, LIPS_OUTLINE, LIPS_OUTSIDE, Points
 from core.composite.motion import lips_width, mouth_gap
+from core.composite.units import lids_apart
 from core.errors import EyesShut, NotReached, NotWhole, ResultError
 from core.expressions import Expression
 from core.faces.sampling import cut, through
@@ -126,14 +127,8 @@ class Judge:
 
 def _prised(points: Points, found: Points, size: float) -> float:
     """Compute `Measured.prised` of a face by its landmarks [N, 2] in the photo and in the result, and its size in the photo."""
-    eyes = zip(_lids(points), _lids(found), strict=True)
+    eyes = [(lids_apart(points, *eye), lids_apart(found, *eye)) for eye in EYES]
     return max(0.0, *((after - before) / size if before < _SHUT * size else 0.0 for before, after in eyes))
-
-
-def _lids(points: Points) -> list[float]:
-    """Compute how far the lids of each eye are apart over its middle, in pixels; `points` [N, 2] are landmarks."""
-    rows = [(points[list(above[3:6])], points[list(below[3:6])]) for above, below in EYES]
-    return [float(np.linalg.norm(below - above, axis=1).mean()) for above, below in rows]
 
 
 def _strange(features: Features, original: Original, drawn: Picture, result: Picture, lips: Points) -> float:

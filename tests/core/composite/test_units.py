@@ -10,7 +10,7 @@ import pytest
 from core.composite import Original, Rendered
 from core.composite.mesh import COUNT, EYES, LIPS_INSIDE, LIPS_OUTSIDE, OVAL, Points, face_size
 from core.composite.motion import target_points
-from core.composite.units import lifted, lips_together, moved, rising
+from core.composite.units import Muscles, lips_together
 from core.expressions import Parts, Unit, load, names
 from core.faces import FaceFinder
 from core.settings import Settings
@@ -49,7 +49,7 @@ def ways(field: Points, points: Points) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("unit", get_args(Unit))
 def test_a_muscle_moves_what_its_name_says_and_nothing_else(unit: Unit, points: Points) -> None:
-    field = moved(points, {unit: 1.0})
+    field = Muscles(points).moved({unit: 1.0})
     found, named = ways(field, points), MOVED[unit]
     for way, there in named.items():
         assert found[way][list(there)].mean() > 0.003, f"{way}: seen by anyone"
@@ -64,7 +64,7 @@ def test_each_end_of_a_brow_has_its_own_muscle(points: Points) -> None:
     cases: list[tuple[Unit, tuple[int, ...], tuple[int, ...]]]
     cases = [("inner-brow-raiser", INNER, OUTER), ("outer-brow-raiser", OUTER, INNER)]
     for unit, most, least in cases:
-        up = ways(moved(points, {unit: 1.0}), points)["up"]
+        up = ways(Muscles(points).moved({unit: 1.0}), points)["up"]
         assert up[list(most)].mean() > 0.02
         assert abs(up[list(least)]).max() < 0.002
 
@@ -75,26 +75,26 @@ def test_an_eye_that_is_wide_open_opens_no_further(points: Points) -> None:
         middle = (wide[list(above)] + wide[list(below)]) / 2
         for row in (above, below):
             wide[list(row)] = middle + 2 * (wide[list(row)] - middle)
-    rise = [ways(moved(of, {"upper-lid-raiser": 1.0}), of)["up"][list(UPPER_LIDS)].mean() for of in (points, wide)]
+    rise = [ways(Muscles(of).moved({"upper-lid-raiser": 1.0}), of)["up"][list(UPPER_LIDS)].mean() for of in (points, wide)]
     assert rise[0] > 0.005
     assert rise[1] < 0.2 * rise[0]
 
 
 def test_amounts_add_up_and_turn_with_the_head(points: Points) -> None:
     units: dict[Unit, float] = {"brow-lowerer": 0.7, "nose-wrinkler": 1.5, "lip-stretcher": 1.2}
-    apart = [amount * moved(points, {unit: 1.0}) for unit, amount in units.items()]
-    whole = moved(points, units)
+    apart = [amount * Muscles(points).moved({unit: 1.0}) for unit, amount in units.items()]
+    whole = Muscles(points).moved(units)
     np.testing.assert_allclose(whole, sum(apart), atol=1e-9)
     angle = np.radians(30)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    np.testing.assert_allclose(moved(points @ turn, units), whole @ turn, atol=1e-6)
-    assert not moved(points, {}).any()
+    np.testing.assert_allclose(Muscles(points @ turn).moved(units), whole @ turn, atol=1e-6)
+    assert not Muscles(points).moved({}).any()
 
 
 def test_a_frown_is_undone_and_eyes_smile_by_fields_of_their_own(points: Points) -> None:
-    up = ways(lifted(points), points)["up"]
+    up = ways(Muscles(points).lifted, points)["up"]
     assert min(up[list(INNER)].min(), up[list(OUTER)].min()) > 0.01
-    up = ways(rising(points), points)["up"]
+    up = ways(Muscles(points).rising, points)["up"]
     assert min(up[below[4]] for _, below in EYES) > 0
     assert up[[50, 280]].min() > 0.01, "cheeks push from below"
 

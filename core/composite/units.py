@@ -2,7 +2,7 @@
 
 The names are those of the Facial Action Coding System (Ekman and Friesen 1978), which tells what each muscle does to brows,
 lids, nose and lips. A generator that draws an expression poorly needs not draw it: the photo's own skin, lashes and lips move.
-Amounts were chosen by eye on drawn faces; 1 is clearly to be seen.
+Amounts were chosen by eye; 1 is clearly to be seen.
 """
 
 from __future__ import annotations

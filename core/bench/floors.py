@@ -11,6 +11,7 @@ Seconds are the processor's, of all threads together, since other work stretches
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -23,12 +24,15 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from core.compiled.background import compiler
+from core.compiled.layers import compile_layers, fused
 from core.composite import Rendered
 from core.device import fast_dtype, one_thread
 from core.edit import Editor, KnownFace, PhotoEditor
 from core.expressions import default
 from core.fast import FastOptions, fast_parts
 from core.fast.objective import Objective, Wanted, seen
+from core.generator.protocol import SeparableGenerator
 from core.pictures import encode
 from core.timing import take_turns
 
@@ -125,7 +129,8 @@ def _bytes(values: Any) -> int:
 def bench_floors(editor: Editor, photo: Path, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure the stages of an edit of the leftmost face of `photo`, on the CPU. Raises PhotoError, PartMissing."""
     say("finding the face, and encoding it")
-    stages = [*_step(editor, photo), *_edit(editor, photo)]
+    of_step, of_our_own = _step(editor, photo)
+    stages = [*of_step, *_edit(editor, photo)]
     work = {}
     for one in stages:
         say(f"counting: {one.name}")
@@ -133,12 +138,14 @@ def bench_floors(editor: Editor, photo: Path, rounds: int, say: Callable[[str], 
             one.run()
         found = counter.work
         work[one.name] = Work(found.multiply_adds, max(found.moved, one.through), max(found.written, one.through))
+    stages += of_our_own
+    work |= {one.name: work[of_step[0].name] for one in of_our_own}  # the same arithmetic, which torch does not see there
     say(f"timing, {rounds} rounds")
     runs = {one.name: one.run for one in stages} | _yardsticks(nullcontext, "") | _yardsticks(one_thread, ", one thread")
     seconds = {name: min(times) for name, times in take_turns(runs, rounds, time.process_time).items()}
     rates = {alone: _rates(seconds, ", one thread" if alone else "") for alone in (False, True)}
     rows = [_row(one.name, work[one.name], rates[one.alone], seconds[one.name]) for one in stages]
-    step, drawn, compared = (one.name for one in stages[:3])
+    step, drawn, compared = (one.name for one in of_step)
     back = work[step] - work[drawn] - work[compared]
     rows.insert(3, _row("of it: both, backward", back, rates[False], seconds[step] - seconds[drawn] - seconds[compared]))
     return {"rates": {"all threads": vars(rates[False]), "one thread": vars(rates[True])}, "stages": rows}
@@ -170,8 +177,8 @@ def _rates(seconds: dict[str, float], which: str) -> Rates:
     return Rates(_SIDE**3 / seconds[f"product{which}"], 2 * 4 * _COPIED / seconds[f"copy{which}"])
 
 
-def _step(editor: Editor, file: Path) -> Sequence[Stage]:
-    """Take a step of `fast` apart: all of it, and its two forward passes."""
+def _step(editor: Editor, file: Path) -> tuple[Sequence[Stage], Sequence[Stage]]:
+    """Take a step of `fast` apart: all of it, and its two forward passes; then all of it with layers of our own, if it can be."""
     models = editor.models
     encoder, curvature = fast_parts(models.generator, models.settings)
     objective = Objective(models.generator, models.features, curvature, FastOptions())
@@ -187,11 +194,17 @@ def _step(editor: Editor, file: Path) -> Sequence[Stage]:
             return seen(network, (start + curvature(y.requires_grad_())).to(objective.dtype))
 
     image = draw().detach().requires_grad_()
-    return [
+    parts = [
         Stage("step of a projection", lambda: objective(y, start, wanted)),
         Stage("of it: generator, forward", draw),
         Stage("of it: features, forward", lambda: models.features(image)),
     ]
+    if not isinstance(models.generator, SeparableGenerator) or compiler() is None:
+        return parts, []
+    in_layers = Objective(models.generator, models.features, curvature, FastOptions(), torch.float32)
+    with tempfile.TemporaryDirectory() as folder:  # once it is loaded, nobody needs the file
+        in_layers.network = fused(models.generator, compile_layers(Path(folder)))
+    return parts, [Stage("the step with layers of our own", lambda: in_layers(y, start, wanted))]
 
 
 def _edit(editor: Editor, file: Path) -> Sequence[Stage]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import GeneratorLacks
 
@@ -91,6 +91,19 @@ class StyledGenerator(Generator, Protocol):
 
     def style_weights(self) -> list[Tensor]:
         """List for each style the weights [channels, w_dim] of the linear layer from w to that style's factors."""
+        ...
+
+
+@runtime_checkable
+class SeparableGenerator(HalvingGenerator, Protocol):
+    """A generator whose features are computed by blocks of two separable layers: see core.generator.families.mobilestylegan."""
+
+    def separable_blocks(self) -> Sequence[nn.Module]:
+        """List the blocks, each a module with the layers `up`, `conv1` and `conv2`, from the smallest side to the largest."""
+        ...
+
+    def with_blocks(self, blocks: Sequence[nn.Module]) -> Self:
+        """Return the same network with these blocks in their places; everything else is shared."""
         ...
 
 

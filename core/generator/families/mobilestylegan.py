@@ -7,8 +7,11 @@ so a modulation is one multiplication per channel.
 
 from __future__ import annotations
 
+import copy
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -174,6 +177,14 @@ class MobileStyleGAN(nn.Module):
 
     def style_weights(self) -> list[Tensor]:
         return [module.style_weight for module in self.modules() if isinstance(module, Modulation)]  # in the order of ws
+
+    def separable_blocks(self) -> Sequence[nn.Module]:
+        return tuple(self.blocks)
+
+    def with_blocks(self, blocks: Sequence[nn.Module]) -> Self:
+        made = copy.copy(self)
+        made._modules = {**self._modules, "blocks": nn.ModuleList(blocks)}
+        return made
 
     def _stem(self, ws: Tensor) -> Tensor:
         x: Tensor = self.constant.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -11,7 +11,6 @@ Seconds are the processor's, of all threads together, since other work stretches
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from core.compiled.background import compiler
-from core.compiled.layers import compile_layers, fused
+from core.compiled.layers import fused
 from core.composite import Rendered
 from core.device import fast_dtype, one_thread
 from core.edit import Editor, KnownFace, PhotoEditor
@@ -202,8 +201,7 @@ def _step(editor: Editor, file: Path) -> tuple[Sequence[Stage], Sequence[Stage]]
     if not isinstance(models.generator, SeparableGenerator) or compiler() is None:
         return parts, []
     in_layers = Objective(models.generator, models.features, curvature, FastOptions(), torch.float32)
-    with tempfile.TemporaryDirectory() as folder:  # once it is loaded, nobody needs the file
-        in_layers.network = fused(models.generator, compile_layers(Path(folder)))
+    in_layers.network = fused(models.generator)
     return parts, [Stage("the step with layers of our own", lambda: in_layers(y, start, wanted))]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,26 +27,24 @@ FLAGS: Final = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fPIC"
 _SECONDS: Final = 300  # that the compiler may take; it takes two
 
 
-def compile_layers(folder: Path) -> Path:
-    """Compile the library for this processor in `folder`, and return its file. Raises NotCompiled."""
+def fused(network: G) -> G:
+    """Return the network with its separable layers computed by code that is compiled now. Raises NotCompiled.
+
+    All weights are shared but those that the code wants in another order. It computes one picture at a time in float32 on the
+    CPU; anything else is left to torch, and so are layers with fewer channels than a product takes at once.
+    """
+    code = _Library()
+    return network.with_blocks([FusedBlock(one, code) if code.takes(one) else one for one in network.separable_blocks()])
+
+
+def _compile(library: Path) -> None:
+    """Compile the source for this processor into the file `library`. Raises NotCompiled."""
     command = compiler()
     if command is None:
         raise NotCompiled(reason=NO_COMPILER)
-    library = folder / "layers.so"
     done = subprocess.run([command, *FLAGS, str(SOURCE), "-o", str(library)], capture_output=True, text=True, timeout=_SECONDS)
     if done.returncode != 0:
         raise NotCompiled(reason=(done.stderr.strip().splitlines() or [f"the compiler ended with {done.returncode}"])[0][:200])
-    return library
-
-
-def fused(network: G, library: Path) -> G:
-    """Return the network with its separable layers computed by `library`, which is run: one of `compile_layers`.
-
-    All weights are shared but those that the library wants in another order. It computes one picture at a time in float32 on
-    the CPU; anything else is left to torch, and so are layers with fewer channels than a product takes at once.
-    """
-    code = _Library(library)
-    return network.with_blocks([FusedBlock(one, code) if code.takes(one) else one for one in network.separable_blocks()])
 
 
 class _Layer(ctypes.Structure):
@@ -58,10 +57,13 @@ class _Layer(ctypes.Structure):
 
 
 class _Library:
-    """The two functions of layers.cpp."""
+    """The two functions of layers.cpp, compiled by this process and run by it alone: no file from elsewhere is opened."""
 
-    def __init__(self, file: Path) -> None:
-        library = ctypes.CDLL(str(file))
+    def __init__(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:  # closed to other users; once it is loaded, nobody needs the file
+            just_compiled = Path(folder, "layers.so")
+            _compile(just_compiled)
+            library = ctypes.CDLL(str(just_compiled))
         self.forward, self.backward = library.separable_forward, library.separable_backward
         self.forward.argtypes = [ctypes.c_void_p] * 5 + [ctypes.c_int]
         self.backward.argtypes = [ctypes.c_void_p] * 9 + [ctypes.c_int]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.compiled import layers
 from core.compiled.background import compiler
-from core.compiled.layers import FusedBlock, compile_layers, fused
+from core.compiled.layers import FusedBlock, fused
 from core.errors import NotCompiled
 from core.generator.families.mobilestylegan import MobileStyleGAN
 from core.generator.protocol import SeparableGenerator
@@ -20,17 +20,17 @@ CHANNELS = (128, 256, 128, 128)  # of sides 4 to 32: layers of 32 to 256 inputs,
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if compiler() is None:
-        pytest.skip(NO_COMPILER)
-    return compile_layers(tmp_path_factory.mktemp("layers"))
-
-
-@pytest.fixture(scope="module")
 def network() -> MobileStyleGAN:
     made = tiny(channels=CHANNELS)
     assert isinstance(made, MobileStyleGAN)
     return made
+
+
+@pytest.fixture(scope="module")
+def ours(network: MobileStyleGAN) -> MobileStyleGAN:
+    if compiler() is None:
+        pytest.skip(NO_COMPILER)
+    return fused(network)
 
 
 def styles(network: MobileStyleGAN) -> Tensor:
@@ -52,8 +52,8 @@ def apart(one: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_pictures_and_gradients_are_torchs(network: MobileStyleGAN, library: Path, threads: int) -> None:
-    ours, before = fused(network, library), torch.get_num_threads()
+def test_pictures_and_gradients_are_torchs(network: MobileStyleGAN, ours: MobileStyleGAN, threads: int) -> None:
+    before = torch.get_num_threads()
     assert all(isinstance(block, FusedBlock) for block in ours.blocks)
     torch.set_num_threads(threads)
     try:
@@ -69,37 +69,38 @@ def test_pictures_and_gradients_are_torchs(network: MobileStyleGAN, library: Pat
     assert torch.equal(gradient, again[1])
 
 
-def test_the_network_itself_is_left_as_it_was(network: MobileStyleGAN, library: Path) -> None:
-    ours = fused(network, library)
+def test_the_network_itself_is_left_as_it_was(network: MobileStyleGAN, ours: MobileStyleGAN) -> None:
     assert not any(isinstance(block, FusedBlock) for block in network.blocks)
     assert ours.mapping_layers is network.mapping_layers
     assert isinstance(ours, SeparableGenerator)
 
 
-def test_a_batch_and_another_precision_are_left_to_torch(network: MobileStyleGAN, library: Path) -> None:
-    ours, ws = fused(network, library), styles(network).repeat(2, 1, 1)
+def test_a_batch_and_another_precision_are_left_to_torch(network: MobileStyleGAN, ours: MobileStyleGAN) -> None:
+    ws = styles(network).repeat(2, 1, 1)
     with torch.inference_mode():
         assert torch.equal(ours.synthesis(ws), network.synthesis(ws))
 
 
-def test_layers_with_few_channels_are_left_to_torch(library: Path) -> None:
+def test_layers_with_few_channels_are_left_to_torch() -> None:
+    if compiler() is None:
+        pytest.skip(NO_COMPILER)
     small = tiny()
     assert isinstance(small, MobileStyleGAN)
-    ours, ws = fused(small, library), styles(small)
+    ours, ws = fused(small), styles(small)
     assert not any(isinstance(block, FusedBlock) for block in ours.blocks)
     with torch.inference_mode():
         assert torch.equal(ours.synthesis(ws), small.synthesis(ws))
 
 
 def test_without_a_compiler_or_with_one_that_fails_a_sentence_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    network: MobileStyleGAN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(NotCompiled, match="takes a C\\+\\+ compiler"):
-        compile_layers(tmp_path)
+        fused(network)
     monkeypatch.setenv("CXX", "false")
     with pytest.raises(NotCompiled, match="the compiler ended with 1"):
-        compile_layers(tmp_path)
+        fused(network)
     monkeypatch.delenv("CXX")
     if compiler() is None:
         return
@@ -107,4 +108,4 @@ def test_without_a_compiler_or_with_one_that_fails_a_sentence_says_so(
     broken.write_text("int main( {")
     monkeypatch.setattr(layers, "SOURCE", broken)
     with pytest.raises(NotCompiled, match="error"):
-        compile_layers(tmp_path)
+        fused(network)

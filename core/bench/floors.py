@@ -23,11 +23,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from core.compiled.background import compiler
 from core.compiled.layers import fused
 from core.composite import Rendered
 from core.device import fast_dtype, one_thread
 from core.edit import Editor, KnownFace, PhotoEditor
+from core.errors import NotCompiled
 from core.expressions import default
 from core.fast import FastOptions, fast_parts
 from core.fast.objective import Objective, Wanted, seen
@@ -128,7 +128,7 @@ def _bytes(values: Any) -> int:
 def bench_floors(editor: Editor, photo: Path, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure the stages of an edit of the leftmost face of `photo`, on the CPU. Raises PhotoError, PartMissing."""
     say("finding the face, and encoding it")
-    of_step, of_our_own = _step(editor, photo)
+    of_step, of_our_own = _step(editor, photo, say)
     stages = [*of_step, *_edit(editor, photo)]
     work = {}
     for one in stages:
@@ -176,7 +176,7 @@ def _rates(seconds: dict[str, float], which: str) -> Rates:
     return Rates(_SIDE**3 / seconds[f"product{which}"], 2 * 4 * _COPIED / seconds[f"copy{which}"])
 
 
-def _step(editor: Editor, file: Path) -> tuple[Sequence[Stage], Sequence[Stage]]:
+def _step(editor: Editor, file: Path, say: Callable[[str], None]) -> tuple[Sequence[Stage], Sequence[Stage]]:
     """Take a step of `fast` apart: all of it, and its two forward passes; then all of it with layers of our own, if it can be."""
     models = editor.models
     encoder, curvature = fast_parts(models.generator, models.settings)
@@ -198,10 +198,14 @@ def _step(editor: Editor, file: Path) -> tuple[Sequence[Stage], Sequence[Stage]]
         Stage("of it: generator, forward", draw),
         Stage("of it: features, forward", lambda: models.features(image)),
     ]
-    if not isinstance(models.generator, SeparableGenerator) or compiler() is None:
+    if not isinstance(models.generator, SeparableGenerator):
         return parts, []
     in_layers = Objective(models.generator, models.features, curvature, FastOptions(), torch.float32)
-    in_layers.network = fused(models.generator)
+    try:
+        in_layers.network = fused(models.generator)
+    except NotCompiled as error:
+        say(str(error))
+        return parts, []
     return parts, [Stage("the step with layers of our own", lambda: in_layers(y, start, wanted))]
 
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -220,18 +219,20 @@ void separable_backward(const Layer* given, const float* x, const float* up, con
                         const float* of_out, float* of_x, float* of_style, float* of_up, int threads) {
     const Layer layer = *given;
     const int side = layer.side, inputs = layer.inputs, outputs = layer.outputs, at_once = rows_at_once(side);
+    threads = std::max(1, threads);
     const size_t size = size_t(side) * inputs;
     std::vector<float> turned(9 * inputs);
     for (int t = 0; t < 9; ++t) std::copy_n(layer.depthwise + (8 - t) * inputs, inputs, turned.data() + t * inputs);
     const int sums = up ? 5 * inputs : inputs;
-    std::vector<double> totals(size_t(std::max(1, threads)) * sums);
+    std::vector<double> totals(size_t(threads) * sums);
     parallel(side, threads, [&](int first, int end, int which) {
         Source source(layer, x, up);
-        std::vector<float> before(size_t(at_once) * side * outputs), after(size_t(at_once) * size), sum(sums), nothing(size);
+        std::vector<float> before(size_t(at_once) * side * outputs), after(size_t(at_once) * size), sum(sums);
         std::vector<float> kept((at_once + 2) * size);
         // gradients of the convolved rows y - 1 .. y + at_once, each at its place in a ring
         auto place = [&](int y) { return kept.data() + size_t(y % (at_once + 2)) * size; };
         int known = std::max(0, first - 1);  // the next row to be computed
+        const float* nothing = source.row(-1);  // zeros
         for (int y = first; y < end; y += at_once) {
             const int rows = std::min(at_once, end - y), until = std::min(side, y + rows + 1);
             while (known < until) {
@@ -254,8 +255,7 @@ void separable_backward(const Layer* given, const float* x, const float* up, con
             std::fill(sum.begin(), sum.end(), 0.0f);
             for (int r = 0; r < rows; ++r) {
                 const int row = y + r;
-                const float* three[3] = {row ? place(row - 1) : nothing.data(), place(row),
-                                         row + 1 < side ? place(row + 1) : nothing.data()};
+                const float* three[3] = {row ? place(row - 1) : nothing, place(row), row + 1 < side ? place(row + 1) : nothing};
                 float* to = up ? after.data() + r * size : of_x + row * size;
                 convolve(three, side, inputs, turned.data(), to);
                 const float* from = source.row(row);
@@ -274,7 +274,7 @@ void separable_backward(const Layer* given, const float* x, const float* up, con
     });
     for (int i = 0; i < sums; ++i) {
         double total = 0;
-        for (int t = 0; t < std::max(1, threads); ++t) total += totals[size_t(t) * sums + i];
+        for (int t = 0; t < threads; ++t) total += totals[size_t(t) * sums + i];
         (i < inputs ? of_style[i] : of_up[i - inputs]) = float(total);
     }
 }

@@ -42,7 +42,11 @@ def _compile(library: Path) -> None:
     command = compiler()
     if command is None:
         raise NotCompiled(reason=NO_COMPILER)
-    done = subprocess.run([command, *FLAGS, str(SOURCE), "-o", str(library)], capture_output=True, text=True, timeout=_SECONDS)
+    order = [command, *FLAGS, str(SOURCE), "-o", str(library)]
+    try:
+        done = subprocess.run(order, capture_output=True, text=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise NotCompiled(reason=f"the compiler was not done after {_SECONDS} s") from None
     if done.returncode != 0:
         raise NotCompiled(reason=(done.stderr.strip().splitlines() or [f"the compiler ended with {done.returncode}"])[0][:200])
 
@@ -63,7 +67,10 @@ class _Library:
         with tempfile.TemporaryDirectory() as folder:  # closed to other users; once it is loaded, nobody needs the file
             just_compiled = Path(folder, "layers.so")
             _compile(just_compiled)
-            library = ctypes.CDLL(str(just_compiled))
+            try:
+                library = ctypes.CDLL(str(just_compiled))
+            except OSError as error:  # the folder for temporary files may forbid running code
+                raise NotCompiled(reason=f"the code can't be run: {error}") from None
         self.forward, self.backward = library.separable_forward, library.separable_backward
         self.forward.argtypes = [ctypes.c_void_p] * 5 + [ctypes.c_int]
         self.backward.argtypes = [ctypes.c_void_p] * 9 + [ctypes.c_int]

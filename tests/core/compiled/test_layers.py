@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,8 @@ def test_a_batch_and_another_precision_are_left_to_torch(network: MobileStyleGAN
     ws = styles(network).repeat(2, 1, 1)
     with torch.inference_mode():
         assert torch.equal(ours.synthesis(ws), network.synthesis(ws))
+        double, ws = copy.deepcopy(network).double(), styles(network).double()
+        assert torch.equal(fused(copy.deepcopy(network)).double().synthesis(ws), double.synthesis(ws))
 
 
 def test_layers_with_few_channels_are_left_to_torch() -> None:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from core.compiled.background import compiler
+from core.compiled.compiler import compiler
 from core.compiled.kept import CodeCache, Unfit, key_of, usable
 from core.errors import EgaoError
 from core.executor.sandbox.wall import lacks

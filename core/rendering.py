@@ -45,6 +45,12 @@ class Renderer:
             from core.compiled.drawing import Compiled
 
             self._compiled = Compiled(compiled, self._network, self.dtype)
+            self._compiled.look()
+
+    def look(self) -> None:
+        """Use what has been compiled since, for what uses the network without drawing; `batches` does so by itself."""
+        if self._compiled is not None:
+            self._compiled.look()
 
     def batches(self, ws: Tensor | np.ndarray, noise: Sequence[np.ndarray] = ()) -> Iterator[np.ndarray]:
         """Render ws [N, num_ws, w_dim] in batches, yielding uint8 [n, R, R, 3] RGB after each.

@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from core.compiled.building import BUSY, Order, building_lock, sweep
+from core.compiled.compiler import NO_COMPILER, compiler
 from core.compiled.kept import CodeCache, Kept, Unfit, compiled_folder, key_of, read, usable
 from core.errors import NotCompiled
 from core.executor.devices import devices, worker_environment
@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 GENERATOR: Final = "core.generator:load_generator"
 BEHIND: Final = 19  # the lowest share of the processor
 _LAST_LINES: Final = 50
-NO_COMPILER: Final = (
-    "that takes a C++ compiler, and none is here (on Debian and Ubuntu: apt-get install g++; one of another name: set CXX)"
-)
 LONGEST: Final = 3600.0  # seconds: twenty-five times as long as it took beside a busy bot
 
 
@@ -64,11 +61,6 @@ def kept_for(settings: Settings, digest: str = "") -> Kept | None:
     with contextlib.suppress(Unfit):
         return usable(CodeCache.of(settings), key_of(digest or chosen_digest(settings)))
     return None
-
-
-def compiler() -> str | None:
-    """Find the C++ compiler that would be called; None if there is none."""
-    return shutil.which(os.environ.get("CXX") or "g++")
 
 
 async def build(settings: Settings, nice: int, generator: str = GENERATOR, digest: str = "") -> Kept:

@@ -1,6 +1,8 @@
-"""Draws with kept machine code if there is some that fits; any fault of it is one line in the log.
+"""Uses kept machine code if there is some that fits; any fault of it is one line in the log.
 
-The library contains no weights: it reads those of the network that draws eagerly, so both together take no more memory.
+It is either a whole drawing, made by torch's compiler, or layers of our own (core.compiled.layers), which the network uses from
+then on wherever it is drawn or projected. A drawing contains no weights: it reads those of the network that draws eagerly, so
+both together take no more memory.
 """
 
 from __future__ import annotations
@@ -14,22 +16,23 @@ import torch
 from torch import Tensor
 
 from core.compiled.kept import CodeCache, Unfit, key_of, library_of, read, told_in
+from core.compiled.layers import Library, use
 from core.compiled.layout import layout_of, weights_of
-from core.generator.protocol import Generator
+from core.generator.protocol import Generator, SeparableGenerator
 
 log = logging.getLogger(__name__)
 
 LOOK: Final = 10.0  # seconds between two checks for newly published code
 
 
-class Library(Protocol):
-    """A loaded library of machine code."""
+class OpenDrawing(Protocol):
+    """A loaded drawing."""
 
     def run(self, inputs: list[Tensor], /) -> list[Tensor]: ...
 
 
 class Compiled:
-    """Draws one picture at a time with the compiled code that `cache` has for this network on this machine.
+    """Uses the compiled code that `cache` has for this network on this machine; draws one picture at a time with it.
 
     Without such code the cache is checked again every LOOK seconds, so that a running worker uses code published later. Code
     that fails is logged once and not tried again until other code is published.
@@ -37,19 +40,20 @@ class Compiled:
 
     def __init__(self, cache: CodeCache, network: Generator, dtype: torch.dtype) -> None:
         self._cache, self._network, self._dtype = cache, network, dtype
-        self._library: Library | None = None
+        self._drawing: OpenDrawing | None = None
+        self._in_use = False
         self._weights: dict[str, Tensor] = {}  # the library reads them and doesn't hold them
         self._seen: tuple[int, int] | None = None  # the file that was looked into last
         self._next = 0.0
 
     def draw(self, ws: Tensor) -> Tensor | None:
-        """Draw ws [1, num_ws, w_dim] in the network's precision: uint8 [1, R, R, 3], or None if eager torch must draw it."""
-        self._look()
+        """Draw ws [1, num_ws, w_dim] in the network's precision: uint8 [1, R, R, 3], or None if the network must draw it."""
+        self.look()
         takes = (1, self._network.num_ws, self._network.w_dim)  # it does not look itself
-        if self._library is None or (ws.shape, ws.dtype) != (takes, self._dtype):
+        if self._drawing is None or (ws.shape, ws.dtype) != (takes, self._dtype):
             return None
         try:
-            (pixels,) = self._library.run([ws.contiguous()])
+            (pixels,) = self._drawing.run([ws.contiguous()])
             side = self._network.resolution
             if (pixels.shape, pixels.dtype) != ((1, side, side, 3), torch.uint8):
                 raise Unfit(f"it draws {list(pixels.shape)} in {pixels.dtype}")
@@ -58,9 +62,9 @@ class Compiled:
             return None
         return pixels
 
-    def _look(self) -> None:
-        """Load the code in the cache if it is time to check and the file is another than the last time."""
-        if self._library is not None or time.monotonic() < self._next:
+    def look(self) -> None:
+        """Load the code in the cache if none is in use, it is time to check, and the file is another than the last time."""
+        if self._in_use or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK
         try:
@@ -81,14 +85,20 @@ class Compiled:
         kept = read(self._cache, key)
         if kept is None or not kept.library:
             return
-        if kept.layout != layout_of(self._network):
-            raise Unfit("it was made for other weights")
-        self._weights = weights_of(self._network)
-        self._library = open_library(library_of(self._cache.folder, kept), self._weights)
+        file = library_of(self._cache.folder, kept)
+        if kept.kind == "layers":
+            if not isinstance(self._network, SeparableGenerator) or not use(Library(file), self._network):
+                raise Unfit("it was made for other layers")
+        else:
+            if kept.layout != layout_of(self._network):
+                raise Unfit("it was made for other weights")
+            self._weights = weights_of(self._network)
+            self._drawing = open_drawing(file, self._weights)
+        self._in_use = True
         log.info("%s", kept.told())
 
     def _give_up(self, error: Exception) -> None:
-        self._library = None
+        self._drawing, self._in_use = None, False
         reason = (str(error).strip().splitlines() or [""])[0][:300]
         log.warning(
             "pictures are drawn without compiled code: %s. To make it anew: egao models compile --force",
@@ -96,10 +106,10 @@ class Compiled:
         )  # fmt: skip
 
 
-def open_library(file: Path, weights: dict[str, Tensor]) -> Library:
-    """Load the library with these weights, which the caller must keep alive while it draws. Raises Unfit, RuntimeError.
+def open_drawing(file: Path, weights: dict[str, Tensor]) -> OpenDrawing:
+    """Load a drawing with these weights, which the caller must keep alive while it draws. Raises Unfit, RuntimeError.
 
-    This is the only place that runs code from a file; core.compiled.kept tells which files it may be.
+    Opening a file runs its code; core.compiled.kept tells which files it may be.
     """
     runner = torch._C._aoti.AOTIModelContainerRunnerCpu(str(file), 1)
     names = runner.get_constant_names_to_original_fqns()

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self, get_args
 
 from core.compiled.signing import sign, signed
 from core.weights.cache import sha256_of
@@ -30,9 +30,12 @@ from core.weights.cache import sha256_of
 if TYPE_CHECKING:
     from core.settings import Settings
 
+# a whole drawing for one generator, by torch's compiler; or layers of our own, which projections use too
+Kind = Literal["drawing", "layers"]
+
 BUILDING: Final = ".building-"  # prefix of temporary folders; whoever holds the lock may remove them all
 # sources of a library: if one of these files changes, older libraries don't fit
-_SOURCES: Final = ("compiled/layout.py", "compiled/making.py", "generator/*.py")
+_SOURCES: Final = ("compiled/layout.py", "compiled/making.py", "compiled/compiler.py", "compiled/layers.*", "generator/*.py")
 _MOST: Final = 1 << 16  # bytes of JSON
 
 
@@ -46,11 +49,12 @@ class Kept:
 
     library: str  # name of the file beside it; empty where none is to be used, and `why` says why
     sha256: str  # of that file
-    layout: str  # of the weights that it was compiled for, see core.compiled.layout
-    ratio: float  # seconds of a picture, over eager's
-    decibels: float  # between their pictures, for the most different pair
+    layout: str  # of the weights that a drawing was compiled for, see core.compiled.layout; layers take any
+    ratio: float  # seconds over eager's: of a picture, or for layers of a picture and its gradient
+    decibels: float  # between their pictures and gradients, for the most different pair
     seconds: float  # that the building took
     why: str = ""
+    kind: Kind = "drawing"
     signature: str = ""  # of all the others, where there is a library
 
     def text(self, key: str) -> bytes:
@@ -65,6 +69,8 @@ class Kept:
             made = cls(**{field.name: data[field.name] for field in fields(cls)})
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Unfit(f"what is told about it can't be read ({type(error).__name__})") from None
+        if made.kind not in get_args(Kind):
+            raise Unfit("it is of no kind that is known")
         texts, numbers = (
             (made.library, made.sha256, made.layout, made.why, made.signature),
             (made.ratio, made.decibels, made.seconds),
@@ -82,8 +88,9 @@ class Kept:
         """Describe it in words, for the log and the command line."""
         if not self.library:
             return f"pictures are drawn as before: {self.why}"
+        what = "projected and drawn with compiled layers" if self.kind == "layers" else "drawn with compiled code"
         much = f"{self.ratio:.2f} of the time that it took, {self.decibels:.0f} dB apart"
-        return f"pictures are drawn with compiled code: {much}; it was made in {self.seconds:.0f} s"
+        return f"pictures are {what}: {much}; it was made in {self.seconds:.0f} s"
 
 
 @dataclass(frozen=True)

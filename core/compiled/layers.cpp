@@ -6,7 +6,9 @@
 // [H / 2, W / 2, 4 C] times a style each, and a Haar step comes first (core.generator.haar).
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -37,18 +39,27 @@ struct Layer {
     const float* noise;          // [side, side]
 };
 
-// Multiply a tile of N pixels: a [N, k] by one panel b [k, COLUMNS], and hand each pixel's two vectors to `end`.
-template <int N, class End>
-inline void tile(const float* a, int k, const float* b, const End& end) {
-    Vector left[N] = {}, right[N] = {};
+// Multiply a tile of N pixels: a [N, k] by one panel b [k, COLUMNS], into left and right [N]. It is no part of what calls it,
+// since there the sums would not all stay in registers: half the speed.
+template <int N>
+__attribute__((noinline)) void multiply(const float* a, int k, const float* b, Vector* left, Vector* right) {
+    Vector lefts[N] = {}, rights[N] = {};
     for (int i = 0; i < k; ++i, b += COLUMNS) {
         const Vector one = at(b), other = at(b + LANES);
         for (int n = 0; n < N; ++n) {
             const float factor = a[n * k + i];
-            left[n] += factor * one;
-            right[n] += factor * other;
+            lefts[n] += factor * one;
+            rights[n] += factor * other;
         }
     }
+    for (int n = 0; n < N; ++n) left[n] = lefts[n], right[n] = rights[n];
+}
+
+// The same, handing each pixel's two vectors to `end`.
+template <int N, class End>
+inline void tile(const float* a, int k, const float* b, const End& end) {
+    Vector left[N], right[N];
+    multiply<N>(a, k, b, left, right);
     for (int n = 0; n < N; ++n) end(n, left[n], right[n]);
 }
 
@@ -111,6 +122,16 @@ void convolve(const float* const rows[3], int width, int channels, const float* 
     for (; x < width; ++x) edge(x);
 }
 
+// The gradient of pixels [width, channels] times `style`: from `slopes`, those after it, in their place; adds those of `style`.
+void styled(const float* pixels, int width, int channels, const float* style, float* slopes, float* sums) {
+    for (int x = 0; x < width; ++x, pixels += channels, slopes += channels)
+        for (int c = 0; c < channels; c += LANES) {
+            const Vector slope = at(slopes + c);
+            at(sums + c) += slope * at(pixels + c);
+            at(slopes + c) = slope * at(style + c);
+        }
+}
+
 // Do the inverse Haar step (twice the orthonormal one) of a row of bands [width, 4 channels] times `up`: two rows of pixels.
 void to_pixels(const float* bands, int width, int channels, const float* up, float* above, float* below) {
     for (int x = 0; x < width; ++x, bands += 4 * channels, above += 2 * channels, below += 2 * channels)
@@ -140,16 +161,30 @@ void to_bands(const float* above, const float* below, const float* bands, int wi
         }
 }
 
-// Run work(first, end, which) on `threads` threads over the rows 0..count, in steps of two rows.
+// Run work(first, end, which) on `threads` threads over the rows 0..count, in steps of two rows; false if memory runs out.
+// What no thread can be started for is done by this one.
 template <class Work>
-void parallel(int count, int threads, const Work& work) {
+bool parallel(int count, int threads, const Work& work) {
     threads = std::max(1, std::min(threads, count / 2));
-    auto border = [&](int i) { return int(int64_t(count / 2) * i / threads) * 2; };
+    auto border = [&](int i) { return i == threads ? count : int(int64_t(count / 2) * i / threads) * 2; };
+    std::atomic<bool> enough{true};
+    auto part = [&](int i) {
+        try {
+            work(border(i), border(i + 1), i);
+        } catch (const std::bad_alloc&) {
+            enough = false;
+        }
+    };
     std::vector<std::thread> others;
-    auto end = [&](int i) { return i + 1 == threads ? count : border(i + 1); };
-    for (int i = 1; i < threads; ++i) others.emplace_back([&, i] { work(border(i), end(i), i); });
-    work(0, end(0), 0);
+    int begun = 1;
+    try {
+        for (others.reserve(threads); begun < threads; ++begun) others.emplace_back(part, begun);
+    } catch (const std::exception&) {  // the limit of threads, or of memory for their stacks
+    }
+    part(0);
+    for (; begun < threads; ++begun) part(begun);
     for (auto& one : others) one.join();
+    return enough;
 }
 
 // The rows of a layer's input, pixels [width, channels] each: those of x, or what the Haar step makes of its bands.
@@ -185,13 +220,15 @@ extern "C" {
 
 int separable_columns() { return COLUMNS; }
 
+// These return false if memory runs out.
+
 // out [side, side, outputs] of x; `up` [4 inputs] is null where the side stays, and then x is [side, side, inputs].
-void separable_forward(const Layer* given, const float* x, const float* up, const float* style, float* out, int threads) {
+bool separable_forward(const Layer* given, const float* x, const float* up, const float* style, float* out, int threads) try {
     const Layer layer = *given;
     const int side = layer.side, inputs = layer.inputs, outputs = layer.outputs, at_once = rows_at_once(side);
     std::vector<float> taps(9 * inputs);
     for (int i = 0; i < 9 * inputs; ++i) taps[i] = layer.depthwise[i] * style[i % inputs];
-    parallel(side, threads, [&](int first, int end, int) {
+    return parallel(side, threads, [&](int first, int end, int) {
         Source source(layer, x, up);
         std::vector<float> convolved(size_t(at_once) * side * inputs);
         for (int y = first; y < end; y += at_once) {
@@ -212,11 +249,13 @@ void separable_forward(const Layer* given, const float* x, const float* up, cons
                     });
         }
     });
+} catch (const std::bad_alloc&) {
+    return false;
 }
 
 // From the gradient of out: that of x, of `style` [inputs], and of `up` [4 inputs] if it is not null.
-void separable_backward(const Layer* given, const float* x, const float* up, const float* style, const float* out,
-                        const float* of_out, float* of_x, float* of_style, float* of_up, int threads) {
+bool separable_backward(const Layer* given, const float* x, const float* up, const float* style, const float* out,
+                        const float* of_out, float* of_x, float* of_style, float* of_up, int threads) try {
     const Layer layer = *given;
     const int side = layer.side, inputs = layer.inputs, outputs = layer.outputs, at_once = rows_at_once(side);
     threads = std::max(1, threads);
@@ -225,7 +264,7 @@ void separable_backward(const Layer* given, const float* x, const float* up, con
     for (int t = 0; t < 9; ++t) std::copy_n(layer.depthwise + (8 - t) * inputs, inputs, turned.data() + t * inputs);
     const int sums = up ? 5 * inputs : inputs;
     std::vector<double> totals(size_t(threads) * sums);
-    parallel(side, threads, [&](int first, int end, int which) {
+    const bool done = parallel(side, threads, [&](int first, int end, int which) {
         Source source(layer, x, up);
         std::vector<float> before(size_t(at_once) * side * outputs), after(size_t(at_once) * size), sum(sums);
         std::vector<float> kept((at_once + 2) * size);
@@ -258,13 +297,7 @@ void separable_backward(const Layer* given, const float* x, const float* up, con
                 const float* three[3] = {row ? place(row - 1) : nothing, place(row), row + 1 < side ? place(row + 1) : nothing};
                 float* to = up ? after.data() + r * size : of_x + row * size;
                 convolve(three, side, inputs, turned.data(), to);
-                const float* from = source.row(row);
-                for (int pixel = 0; pixel < side; ++pixel, from += inputs, to += inputs)
-                    for (int c = 0; c < inputs; c += LANES) {
-                        const Vector slope = at(to + c);
-                        at(sum.data() + c) += slope * at(from + c);
-                        at(to + c) = slope * at(style + c);
-                    }
+                styled(source.row(row), side, inputs, style, to, sum.data());
                 if (up && r % 2)
                     to_bands(after.data() + (r - 1) * size, after.data() + r * size, x + (row - 1) * size, side / 2, inputs, up,
                              of_x + (row - 1) * size, sum.data() + inputs);
@@ -277,6 +310,9 @@ void separable_backward(const Layer* given, const float* x, const float* up, con
         for (int t = 0; t < threads; ++t) total += totals[size_t(t) * sums + i];
         (i < inputs ? of_style[i] : of_up[i - inputs]) = float(total);
     }
+    return done;
+} catch (const std::bad_alloc&) {
+    return false;
 }
 
 }  // extern "C"

@@ -1,54 +1,45 @@
 """MobileStyleGAN's separable layers and their gradient as machine code of our own (layers.cpp), made by the C++ compiler.
 
-`egao bench floors` measures a step of a projection with it. Workers don't use it yet: they run only signed code, see
-core.compiled.kept.
+    library = Library(compile_layers(folder))
+    use(library, generator)   # from now on it computes its blocks with the library where that can be done, else with torch
+
+Which file a worker may open is told by core.compiled.kept.
 """
 
 from __future__ import annotations
 
+import copy
 import ctypes
-import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from core.compiled.background import NO_COMPILER, compiler
+from core.compiled.compiler import compile_layers
 from core.errors import NotCompiled
-from core.generator.protocol import SeparableGenerator
+from core.generator.protocol import SeparableBlock, SeparableGenerator
 
 G = TypeVar("G", bound=SeparableGenerator)
 
-SOURCE: Final = Path(__file__).with_name("layers.cpp")
-FLAGS: Final = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared", "-pthread")
-_SECONDS: Final = 300  # that the compiler may take; it takes two
+
+def use(library: Library, network: SeparableGenerator) -> int:
+    """Have the network compute its blocks with the library, and return how many it takes: not those of few channels."""
+    taken = [block for block in network.separable_blocks() if library.takes(block)]
+    for block in taken:
+        block.compiled = _FusedBlock(block, library)
+    return len(taken)
 
 
 def fused(network: G) -> G:
-    """Return the network with its separable layers computed by code that is compiled now. Raises NotCompiled.
-
-    All weights are shared but those that the code wants in another order. It computes one picture at a time in float32 on the
-    CPU; anything else is left to torch, and so are layers with fewer channels than a product takes at once.
-    """
-    code = _Library()
-    return network.with_blocks([FusedBlock(one, code) if code.takes(one) else one for one in network.separable_blocks()])
-
-
-def _compile(library: Path) -> None:
-    """Compile the source for this processor into the file `library`. Raises NotCompiled."""
-    command = compiler()
-    if command is None:
-        raise NotCompiled(reason=NO_COMPILER)
-    order = [command, *FLAGS, str(SOURCE), "-o", str(library)]
-    try:
-        done = subprocess.run(order, capture_output=True, text=True, timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise NotCompiled(reason=f"the compiler was not done after {_SECONDS} s") from None
-    if done.returncode != 0:
-        raise NotCompiled(reason=(done.stderr.strip().splitlines() or [f"the compiler ended with {done.returncode}"])[0][:200])
+    """Return a copy of the network that uses a library compiled now. Raises NotCompiled."""
+    with tempfile.TemporaryDirectory() as folder:  # closed to other users; once it is loaded, nobody needs the file
+        library = Library(compile_layers(Path(folder)))
+    made = copy.deepcopy(network)
+    use(library, made)
+    return made
 
 
 class _Layer(ctypes.Structure):
@@ -60,24 +51,21 @@ class _Layer(ctypes.Structure):
     ]
 
 
-class _Library:
-    """The two functions of layers.cpp, compiled by this process and run by it alone: no file from elsewhere is opened."""
+class Library:
+    """The functions of layers.cpp in a compiled file. Opening it runs it. Raises NotCompiled."""
 
-    def __init__(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:  # closed to other users; once it is loaded, nobody needs the file
-            just_compiled = Path(folder, "layers.so")
-            _compile(just_compiled)
-            try:
-                library = ctypes.CDLL(str(just_compiled))
-            except OSError as error:  # the folder for temporary files may forbid running code
-                raise NotCompiled(reason=f"the code can't be run: {error}") from None
+    def __init__(self, file: Path) -> None:
+        try:
+            library = ctypes.CDLL(str(file))
+        except OSError as error:  # its folder may forbid running code
+            raise NotCompiled(reason=f"the code can't be run: {error}") from None
         self.forward, self.backward = library.separable_forward, library.separable_backward
         self.forward.argtypes = [ctypes.c_void_p] * 5 + [ctypes.c_int]
         self.backward.argtypes = [ctypes.c_void_p] * 9 + [ctypes.c_int]
-        self.forward.restype = self.backward.restype = None
+        self.forward.restype = self.backward.restype = ctypes.c_bool
         self.columns: int = library.separable_columns()  # of a product, computed at once
 
-    def takes(self, block: Any) -> bool:
+    def takes(self, block: SeparableBlock) -> bool:
         """Tell whether the sizes of both layers are whole numbers of columns."""
         return all(side % self.columns == 0 for layer in (block.conv1, block.conv2) for side in layer.pointwise.shape[:2])
 
@@ -85,7 +73,7 @@ class _Library:
 class _FusedLayer:
     """A separable layer's weights as the library wants them. It must live as long as anything that is computed with it."""
 
-    def __init__(self, layer: Any, library: _Library) -> None:
+    def __init__(self, layer: Any, library: Library) -> None:
         self.library = library
         matrix = layer.pointwise.detach()[:, :, 0, 0]
         self.outputs, self.inputs = matrix.shape
@@ -118,7 +106,8 @@ class _Computed(torch.autograd.Function):
         x = x.contiguous(memory_format=torch.channels_last)
         out = torch.empty(1, layer.outputs, layer.side, layer.side, memory_format=torch.channels_last)
         given = [_at(one) for one in (x, up, style, out)]
-        layer.library.forward(layer.address, *given, torch.get_num_threads())
+        if not layer.library.forward(layer.address, *given, torch.get_num_threads()):
+            raise MemoryError
         ctx.layer = layer
         ctx.save_for_backward(x, up, style, out)
         return out
@@ -131,7 +120,8 @@ class _Computed(torch.autograd.Function):
         of_x, of_style = torch.empty_like(x), torch.empty_like(style)
         of_up = None if up is None else torch.empty_like(up)
         given = [_at(one) for one in (x, up, style, out, slopes, of_x, of_style, of_up)]
-        ctx.layer.library.backward(ctx.layer.address, *given, torch.get_num_threads())
+        if not ctx.layer.library.backward(ctx.layer.address, *given, torch.get_num_threads()):
+            raise MemoryError
         return of_x, of_up, of_style, None
 
 
@@ -139,18 +129,19 @@ def _at(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-class FusedBlock(nn.Module):
-    """A block of the generator whose two layers are computed by the library."""
+class _FusedBlock:
+    """Computes a block's two layers with the library."""
 
-    def __init__(self, block: Any, library: _Library) -> None:
-        super().__init__()
-        self.plain = block
+    def __init__(self, block: SeparableBlock, library: Library) -> None:
+        self._up, self._conv1, self._conv2 = block.up, block.conv1, block.conv2
         self._first, self._second = _FusedLayer(block.conv1, library), _FusedLayer(block.conv2, library)
 
-    def forward(self, x: Tensor, ws: Tensor) -> Tensor:
-        block = self.plain
+    def __call__(self, x: Tensor, ws: Tensor) -> Tensor | None:
+        """Compute the block for x [1, C, H, W] and ws [1, 3, w_dim] in float32 on the CPU; None for anything else."""
         if len(x) != 1 or x.is_cuda or x.dtype != torch.float32:
-            done: Tensor = block(x, ws)
-            return done
-        up, style, other = (one.style(ws[:, i])[0] for i, one in enumerate((block.up, block.conv1, block.conv2)))
+            return None
+        up, style, other = (one.style(ws[:, i])[0] for i, one in enumerate((self._up, self._conv1, self._conv2)))
         return self._second(self._first(x, up, style), None, other)
+
+    def __deepcopy__(self, memo: object) -> None:
+        """A copy of the block is computed by torch: its weights will be others, or of another type."""

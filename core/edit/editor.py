@@ -141,6 +141,7 @@ class Editor:
         """
         models = self.models
         many = models.many if method == "fast" else None
+        models.renderer.look()  # compiled layers are for projections first
         return start_projection(models.generator, models.features, aligned, models.settings, method, steps, start, many)
 
     def variants(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, Self, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.errors import GeneratorLacks
 
@@ -94,16 +94,21 @@ class StyledGenerator(Generator, Protocol):
         ...
 
 
+class SeparableBlock(Protocol):
+    """A block of two separable layers: see core.generator.families.mobilestylegan."""
+
+    up: Any
+    conv1: Any
+    conv2: Any
+    compiled: Callable[[Tensor, Tensor], Tensor | None] | None  # asked first; where it computes nothing, torch does
+
+
 @runtime_checkable
 class SeparableGenerator(HalvingGenerator, Protocol):
-    """A generator whose features are computed by blocks of two separable layers: see core.generator.families.mobilestylegan."""
+    """A generator whose features are computed by blocks of two separable layers."""
 
-    def separable_blocks(self) -> Sequence[nn.Module]:
-        """List the blocks, each a module with the layers `up`, `conv1` and `conv2`, from the smallest side to the largest."""
-        ...
-
-    def with_blocks(self, blocks: Sequence[nn.Module]) -> Self:
-        """Return the same network with these blocks in their places; everything else is shared."""
+    def separable_blocks(self) -> Sequence[SeparableBlock]:
+        """List the blocks from the smallest side to the largest."""
         ...
 
 

@@ -12,11 +12,11 @@ SOURCES = [path for folder in ("core", "bot", "cogs") for path in sorted((ROOT /
 
 RUNNERS = {"eval", "exec", "compile", "__import__"}
 LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "jsonpickle"}
-# What was compiled here and kept is loaded in one place, after the checks of core/compiled/kept.py. The others open what the
-# same process compiled a moment before from egao's own source, the C library itself (None), and a file that pip installed.
+# What was compiled here and kept is opened for a worker in core/compiled/drawing.py alone, after the checks of kept.py; layers.py
+# also for the process that compiled it a moment before. The others are the C library itself (None) and a file that pip installed.
 MACHINE_CODE = {"AOTIModelContainerRunnerCpu", "AOTIModelPackageLoader", "aoti_load_package", "aot_load", "load_library"}
 MACHINE_CODE |= {"CDLL", "PyDLL", "LoadLibrary", "load_package", "load_pt2", "dlopen"}
-OPENS_MACHINE_CODE = {"core/compiled/drawing.py": "str(file)", "core/compiled/layers.py": "str(just_compiled)"}
+OPENS_MACHINE_CODE = {"core/compiled/drawing.py": "str(file)", "core/compiled/layers.py": "str(file)"}
 OPENS_MACHINE_CODE |= {"core/doctor.py": "str(files('mediapipe') / 'tasks/c' / library)"}
 
 # Published generators come in pickles: one class reads them, and finds every name itself.

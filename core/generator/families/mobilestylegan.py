@@ -7,11 +7,10 @@ so a modulation is one multiplication per channel.
 
 from __future__ import annotations
 
-import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from core.generator.haar import twice_inverse_haar
 from core.generator.latent import w_statistics
 from core.generator.ops import styled_depthwise
+from core.generator.protocol import SeparableBlock
 from core.generator.registry import Family
 from core.untrusted import read_as_data
 from core.weights.parts import AVERAGE, shipped_folder
@@ -81,15 +81,21 @@ class Stem(Modulation):
 
 
 class Block(nn.Module):
-    """A block that doubles the side, with two separable convolutions; it takes three styles."""
+    """A block that doubles the side, with two separable convolutions; it takes three styles.
+
+    `compiled` may compute it in torch's place, see core.compiled.layers.
+    """
 
     def __init__(self, inputs: int, outputs: int, side: int, w_dim: int) -> None:
         super().__init__()
         self.up = Modulation(inputs, w_dim)
         self.conv1 = Separable(inputs // 4, outputs, side, w_dim)
         self.conv2 = Separable(outputs, outputs, side, w_dim)
+        self.compiled: Callable[[Tensor, Tensor], Tensor | None] | None = None
 
     def forward(self, x: Tensor, ws: Tensor) -> Tensor:
+        if self.compiled is not None and (done := self.compiled(x, ws)) is not None:
+            return done
         x = self.conv1(twice_inverse_haar(self.up.modulate(x, ws[:, 0])), ws[:, 1])
         return self.conv2(x, ws[:, 2])  # type: ignore[no-any-return]
 
@@ -178,13 +184,8 @@ class MobileStyleGAN(nn.Module):
     def style_weights(self) -> list[Tensor]:
         return [module.style_weight for module in self.modules() if isinstance(module, Modulation)]  # in the order of ws
 
-    def separable_blocks(self) -> Sequence[nn.Module]:
-        return tuple(self.blocks)
-
-    def with_blocks(self, blocks: Sequence[nn.Module]) -> Self:
-        made = copy.copy(self)
-        made._modules = {**self._modules, "blocks": nn.ModuleList(blocks)}
-        return made
+    def separable_blocks(self) -> Sequence[SeparableBlock]:
+        return cast("Sequence[Block]", tuple(self.blocks))
 
     def _stem(self, ws: Tensor) -> Tensor:
         x: Tensor = self.constant.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)

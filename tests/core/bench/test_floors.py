@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.bench.floors import Counter, Rates, Work, bench_floors
 from core.bench.report import tables
-from core.compiled.background import compiler
+from core.compiled.compiler import compiler
 from core.edit import Editor, Models
 from core.settings import Settings
 

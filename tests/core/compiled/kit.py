@@ -22,6 +22,7 @@ from core.settings import Settings
 HOME = Path(tempfile.gettempdir(), f"egao-test-home-{os.getpid()}")  # whose key signs what these tests publish
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 NO_COMPILER = "no C++ compiler is here: apt-get install g++"  # why a test is skipped
+WIDE = (128, 256, 128, 128)  # of sides 4 to 32: layers of 32 to 256 inputs, with more and fewer outputs
 TINY = "tests.core.compiled.kit:tiny_at_any_speed"
 STUCK = "tests.core.compiled.kit:stuck"
 
@@ -51,6 +52,11 @@ def tiny_at_any_speed(settings: Settings) -> Generator:
     """It, in a process whose code is used however long it takes: of pictures this small that is chance, the more beside load."""
     making.LARGEST_RATIO = math.inf  # type: ignore[misc]
     return tiny()
+
+
+def wide() -> Generator:
+    """One whose layers have enough channels to be compiled."""
+    return tiny(channels=WIDE)
 
 
 def code_cache(folder: Path) -> CodeCache:

@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.compiled import background, making
-from core.compiled.background import build, compiler, keep_compiled, kept_for
+from core.compiled.background import build, keep_compiled, kept_for
 from core.compiled.building import building_lock
+from core.compiled.compiler import compiler
 from core.compiled.kept import BUILDING, CodeCache, Kept, compiled_folder, key_of, make_folder, publish, read
 from core.errors import NoSuchGenerator, NotCompiled
 from core.generator.importing import import_generator
@@ -154,8 +155,8 @@ def test_what_does_not_help_is_kept_as_that(
     code = tmp_path / "drawing.so"
     code.write_bytes(b"code")
     monkeypatch.setattr(making, "compile_drawing", lambda network, ws, work: code)
-    monkeypatch.setattr(making, "open_library", lambda file, weights: None)
-    monkeypatch.setattr(making, "beside_eager", lambda library, network, ws, threads: (ratio, decibels))
+    monkeypatch.setattr(making, "open_drawing", lambda file, weights: None)
+    monkeypatch.setattr(making, "beside_eager", lambda drawing, network, ws: (ratio, decibels))
     folder = compiled_folder(own)
     make_folder(folder)
     made = making.make(tiny(), CodeCache.of(own), tmp_path, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -17,13 +18,15 @@ import torch
 from numpy.typing import NDArray
 
 from core.compiled import drawing, kept, making
-from core.compiled.background import build, compiler, kept_for
+from core.compiled.background import build, kept_for
+from core.compiled.compiler import compiler
 from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, told_in
 from core.generator import render, seed_w
+from core.generator.protocol import SeparableGenerator
 from core.rendering import Renderer
 from core.settings import Settings
 from core.weights.cache import sha256_of
-from tests.core.compiled.kit import HOME, NO_COMPILER, TINY, code_cache, tiny
+from tests.core.compiled.kit import HOME, NO_COMPILER, TINY, code_cache, tiny, wide
 
 pytestmark = pytest.mark.slow
 
@@ -199,6 +202,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "half of the JSON": (lambda folder: os.truncate(told_in(folder, key_of("tiny")), 50), "can't be read"),
     "other JSON": (lambda folder: told_in(folder, key_of("tiny")).write_text("[1]"), "can't be read"),
     "JSON of other types": (lambda folder: told(folder, ratio="fast"), "not what is expected"),
+    "JSON of another kind": (lambda folder: told(folder, kind="film"), "of no kind"),
     "JSON of a number for a hash": (lambda folder: told(folder, sha256=7), "not what is expected"),
     "a file in another folder": (lambda folder: told(folder, library="../x.so"), "another folder"),
     "JSON that was changed": (lambda folder: told(folder, layout="of others"), "is not signed by this machine's key"),
@@ -252,6 +256,80 @@ def test_what_was_wrong_is_tried_again_when_another_is_published(
     assert eager == [1, 1, 1]
 
 
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with compiled layers, published as a builder does."""
+    if compiler() is None:
+        pytest.skip(NO_COMPILER)
+    folder = tmp_path_factory.mktemp("layers") / "compiled"
+    kept.make_folder(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "LARGEST_RATIO", math.inf)  # of layers this small, beside other tests
+        patch.setattr(making, "fast_dtype", lambda device: torch.float32)
+        made = making.make(wide(), code_cache(folder), tmp_path_factory.mktemp("work"), 1)
+    assert (made.kind, made.why) == ("layers", "")
+    assert made.decibels > 60
+    return folder
+
+
+@pytest.fixture
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor without a fast half precision."""
+    monkeypatch.setattr("core.rendering.fast_dtype", lambda device: torch.float32)
+
+
+@pytest.mark.usefixtures("in_float32")
+def test_layers_are_used_wherever_the_network_is(layers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the renderer, and by whoever computes a gradient in the same network."""
+    plain, ours = wide(), wide()
+    assert isinstance(ours, SeparableGenerator)
+    renderer = Renderer(ours, compiled=code_cache(layers))
+    assert all(block.compiled is not None for block in ours.separable_blocks())
+    assert decibels(pictures(renderer), pictures(Renderer(plain))) > 60
+    ws = ours.broadcast(seed_w(ours, [4])).clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(ours.halved(ws).square().mean(), ws)
+    assert isinstance(plain, SeparableGenerator)
+    assert making.nearness(gradient, making.step_of(plain, ws.detach())[1]) > 60
+
+
+@pytest.mark.usefixtures("in_float32")
+def test_layers_published_later_are_taken_up_without_a_picture(
+    layers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = wide()
+    assert isinstance(network, SeparableGenerator)
+    renderer = Renderer(network, compiled=code_cache(tmp_path / "compiled"))
+    shutil.copytree(layers, tmp_path / "compiled")
+    assert network.separable_blocks()[0].compiled is None
+    with caplog.at_level(logging.INFO, LOGGER):
+        renderer.look()
+        taken = network.separable_blocks()[0].compiled
+        renderer.look()
+    assert taken is not None
+    assert network.separable_blocks()[0].compiled is taken, "once"
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "compiled layers" in caplog.text
+
+
+def test_layers_that_the_network_has_none_of_are_one_line(
+    layers: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(drawing, "read", lambda cache, key: read(cache, key_of("tiny")))
+    assert pictures(Renderer(tiny(), compiled=code_cache(layers))).shape == (3, 32, 32, 3)
+    (record,) = caplog.records
+    assert "made for other layers" in record.getMessage()
+
+
+def test_a_bit_flipped_in_layers_is_one_line(layers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copytree(layers, tmp_path / "compiled")
+    flip(library(tmp_path / "compiled"), 20_000)
+    network = wide()
+    pictures(Renderer(network, compiled=code_cache(tmp_path / "compiled")))
+    assert isinstance(network, SeparableGenerator)
+    assert network.separable_blocks()[0].compiled is None
+    assert "is damaged" in caplog.text
+
+
 class Wrong:
     """Code that draws something else, or nothing."""
 
@@ -276,7 +354,7 @@ WRONG = {
 def test_code_that_draws_something_else_is_left_alone(
     built: Path, wrong: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(drawing, "open_library", lambda file, weights: WRONG[wrong])
+    monkeypatch.setattr(drawing, "open_drawing", lambda file, weights: WRONG[wrong])
     eager = counted(monkeypatch)
     pictures(Renderer(tiny(), compiled=code_cache(built)))
     assert eager == [1, 1, 1]

@@ -33,7 +33,8 @@ from core.weights.cache import sha256_of
 LEAST_DECIBELS: Final = 40.0  # bfloat16 is 46 from float32, and 48 from itself where other steps are rounded
 LARGEST_RATIO: Final = 0.97  # of eager's time; a smaller gain is not worth code that can break
 SEEDS: Final = (1, 2)
-ROUNDS: Final = 15  # of timing
+ROUNDS: Final = 15  # of timing pictures
+STEPS: Final = 5  # of timing a picture and its gradient, where there is much to gain
 OPTIONS: Final = {
     "cpp.dynamic_threads": True,  # one library for any number of threads
     "aot_inductor.package_constants_in_so": False,  # the weights stay where eager has them
@@ -128,7 +129,7 @@ def beside_eager(drawing: OpenDrawing, network: Generator, ws: Tensor) -> tuple[
     one, eager = ws[:1].contiguous(), Drawing(network)
     with torch.inference_mode():
         apart = [decibels(drawing.run([each.contiguous()])[0], eager(each)) for each in torch.split(ws, 1)]
-        return _ratio(lambda: drawing.run([one]), lambda: eager(one)), min(apart)
+        return _ratio(lambda: drawing.run([one]), lambda: eager(one), ROUNDS), min(apart)
 
 
 def beside_plain(layers: SeparableGenerator, plain: SeparableGenerator, ws: Tensor) -> tuple[float, float]:
@@ -140,7 +141,7 @@ def beside_plain(layers: SeparableGenerator, plain: SeparableGenerator, ws: Tens
     for each in torch.split(ws, 1):
         (pixels, slopes), (others, other) = step_of(layers, each), step_of(plain, each)
         apart += [decibels(pixels_of(pixels), pixels_of(others)), nearness(slopes, other)]
-    return _ratio(lambda: step_of(layers, ws[:1]), lambda: step_of(plain, ws[:1])), min(apart)
+    return _ratio(lambda: step_of(layers, ws[:1]), lambda: step_of(plain, ws[:1]), STEPS), min(apart)
 
 
 def step_of(network: SeparableGenerator, ws: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,12 +158,12 @@ def nearness(one: Tensor, other: Tensor) -> float:
     return 200.0 if apart <= 1e-10 * length else 20 * math.log10(length / apart)
 
 
-def _ratio(compiled: Callable[[], object], eager: Callable[[], object]) -> float:
+def _ratio(compiled: Callable[[], object], eager: Callable[[], object], rounds: int) -> float:
     """Time both by turns.
 
     The fastest time of each counts: at the lowest priority a median varies by more than there is to gain.
     """
-    seconds = take_turns({"compiled": compiled, "eager": eager}, ROUNDS)
+    seconds = take_turns({"compiled": compiled, "eager": eager}, rounds)
     return spread(seconds["compiled"])["fastest"] / spread(seconds["eager"])["fastest"]
 
 

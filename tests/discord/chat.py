@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -23,6 +25,7 @@ from typing import Any
 from bot.requests.ask import USUAL
 from bot.requests.drawing import GALLERY_KIND, GALLERY_SIDE
 from core.bench.hostile import fresh
+from core.compiled.signing import PRIVATE, PUBLIC
 from core.executor import Executor, FindFaces, Progress, Project, Render
 from core.expressions import NEUTRAL, Strength
 from core.settings import Settings
@@ -100,6 +103,9 @@ async def measure(photo: bytes, rounds: int, members: int, workbench: str = WORK
     """All numbers: medians of `rounds`, after one that warms up, and of one run of many `members` at once."""
     report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load_before": os.getloadavg()}
     with tempfile.TemporaryDirectory() as home:
+        for name in (PRIVATE, PUBLIC):  # else what this machine's user had compiled is not used in another home
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(Settings.load().home / name, home)
         settings = Settings.load({"EGAO_HOME": home, "EGAO_DEVICE": "cpu", "EGAO_COMPILE": "kept"})
         environ = {"EGAO_CACHE": str(settings.cache.resolve()), "EGAO_COMPILE": "kept", "EGAO_PROGRESS_SECONDS": "1.5"}
         environ |= {"EGAO_SERVER_SECONDS": "36000"} | ({} if workbench == WORKBENCH else {"FAKE_WORKBENCH": workbench})

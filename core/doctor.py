@@ -182,7 +182,7 @@ def _torch(settings: Settings) -> Finding:
 def _compiled(settings: Settings) -> Finding:
     """Report whether compiled code draws in torch's place. Without it the pictures are the same, but slower."""
     if settings.compile == "off":
-        return Finding("compiled", "ok", "compiled drawing is off (EGAO_COMPILE)")
+        return Finding("compiled", "ok", "compiled code is off (EGAO_COMPILE)")
     try:
         kept = usable(CodeCache.of(settings), key_of(chosen_digest(settings)))
         if kept is None:

@@ -54,7 +54,7 @@ class Settings(BaseModel):
         0, ge=0, description="CPU threads per worker; 0 keeps torch's own default, a share of the cores with several workers"
     )
     compile: Literal["auto", "kept", "off"] = Field(
-        "auto", description="compiled drawing on a CPU: made in the background by the bot and used, only used, or neither"
+        "auto", description="compiled code on a CPU: made in the background by the bot and used, only used, or neither"
     )
     wall: Literal["on", "off"] = Field(
         "on", description="whether workers are kept from files, network and processes (Linux); off to find a fault"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.evaluate.identity import extra
 from core.executor import Render
 from core.expressions import default
 from core.generator import Generator, seed_w
+from core.generator.protocol import SeparableGenerator
 from core.generator.render import network_in
 from core.latents import to_npz
 from core.pictures import encode
@@ -41,9 +43,10 @@ def bench_rendering(settings: Settings, editor: Editor, rounds: int) -> dict[str
     OpenVINO draws what is published for it, the default generator; with another the ratios are to torch in float32.
     Compiled code takes part if there is some (`egao models compile`). Raises ExtraMissing.
     """
-    generator = editor.models.generator
+    generator = copy.deepcopy(editor.models.generator)  # which compiles nothing, whatever the other uses
     ws = generator.broadcast(seed_w(generator, [SEED])).contiguous()
-    ways = {**dict(_torch_ways(generator)), **_compiled_way(settings, generator, ws), **_published(settings, generator)}
+    compiled = _compiled_way(settings, copy.deepcopy(generator), ws)
+    ways = {**dict(_torch_ways(generator)), **compiled, **_published(settings, generator)}
     exact = torch_way(generator, torch.float32)(ws)
     seconds = take_turns({name: _call(draw, ws) for name, draw in ways.items()}, rounds)
     peer, ratio = ("openvino float32", "of_openvino_f32") if "openvino float32" in ways else ("eager float32", "of_eager_f32")
@@ -86,9 +89,15 @@ def torch_way(generator: Generator, dtype: torch.dtype) -> Draw:
 
 
 def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[str, Draw]:
-    """Return the compiled way of drawing, or {} if there is none. Unlike the others it also converts the image to pixels."""
+    """Return the compiled way of drawing, or {} if there is none. A compiled drawing also converts the image to pixels."""
     dtype = fast_dtype(generator.w_average().device)
-    compiled = Compiled(CodeCache.of(settings), network_in(generator, dtype), dtype)
+    network = network_in(generator, dtype)
+    compiled = Compiled(CodeCache.of(settings), network, dtype)
+    if generator.w_average().device.type != "cpu":
+        return {}
+    drawn = compiled.draw(ws.to(dtype)) is not None
+    if isinstance(network, SeparableGenerator) and any(block.compiled is not None for block in network.separable_blocks()):
+        return {f"compiled layers {_name(dtype)}": torch_way(generator, dtype)}
 
     def draw(ws: Tensor) -> np.ndarray:
         with torch.inference_mode():
@@ -96,8 +105,7 @@ def _compiled_way(settings: Settings, generator: Generator, ws: Tensor) -> dict[
             assert pixels is not None
             return pixels.permute(0, 3, 1, 2).numpy()
 
-    there = generator.w_average().device.type == "cpu" and compiled.draw(ws.to(dtype)) is not None
-    return {f"compiled ahead {_name(dtype)}": draw} if there else {}
+    return {f"compiled ahead {_name(dtype)}": draw} if drawn else {}
 
 
 def _published(settings: Settings, generator: Generator) -> dict[str, Draw]:

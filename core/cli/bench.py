@@ -73,7 +73,7 @@ def floors(
     named: GeneratorOption = None,
 ) -> None:
     """Compare each stage of an edit with the seconds that its arithmetic and its bytes take at this processor's best."""
-    settings = settings_for(named).model_copy(update={"device": "cpu"})
+    settings = settings_for(named).model_copy(update={"device": "cpu", "compile": "off"})  # else its work could not be counted
     _report({"floors": bench_floors(Editor(Models(settings)), photo, rounds, _say)}, out)
 
 

@@ -1,4 +1,4 @@
-"""`egao models list | pull | import | verify | compile`: the weights on this machine, and compiled code for drawing."""
+"""`egao models list | pull | import | verify | compile`: the weights on this machine, and compiled code."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def compile_models(
         str | None, typer.Option("--generator", help="a generator's name, see: egao models list; EGAO_GENERATOR if not given")
     ] = None,
 ) -> None:
-    """Compile the generator for this processor, to draw pictures faster. Needs a C++ compiler and about a minute."""
+    """Compile code for this processor, to project and draw faster. Needs a C++ compiler and seconds, or up to a minute."""
     settings = Settings.load(operator=True)
     if named is not None:
         settings = settings.model_copy(update={"generator": named})

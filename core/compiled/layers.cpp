@@ -212,6 +212,48 @@ class Source {
     int held[3];  // the pair of rows at each place of `made`
 };
 
+// The gradients of a layer's convolved rows, pixels [side, inputs] each, from `of_out`, those of what it makes of them. A few
+// rows are computed at a time and kept in a ring.
+class Slopes {
+  public:
+    Slopes(const Layer& layer, const float* out, const float* of_out, int first, int at_once)
+        : layer(layer), out(out), of_out(of_out), size(size_t(layer.side) * layer.inputs), places(at_once + 2),
+          next(std::max(0, first)), nothing(size), kept(places * size), before(size_t(at_once) * layer.side * layer.outputs) {}
+    // Compute the rows before `end`. The last of them and at_once + 1 before it are there then.
+    void until(int end) {
+        while (next < end) {
+            const int wrap = next - next % places + places, last = std::min({end, next + places - 2, wrap});
+            compute(last - next);
+            next = last;
+        }
+    }
+    const float* row(int y) { return y < 0 || y >= layer.side ? nothing.data() : place(y); }
+
+  private:
+    float* place(int y) { return kept.data() + size_t(y % places) * size; }
+    void compute(int rows) {
+        const int pixels = rows * layer.side, inputs = layer.inputs;
+        const size_t from = size_t(next) * layer.side * layer.outputs, numbers = size_t(pixels) * layer.outputs;
+        for (size_t i = 0; i < numbers; i += LANES) {
+            const Vector slope = at(of_out + from + i);
+            at(before.data() + i) = at(out + from + i) > 0 ? slope : slope * SLOPE;
+        }
+        float* to = place(next);
+        product(before.data(), pixels, layer.outputs, layer.back, inputs,
+                [&](int pixel, int column, const Vector& left, const Vector& right) {
+                    float* p = to + size_t(pixel) * inputs + column;
+                    at(p) = left;
+                    at(p + LANES) = right;
+                });
+    }
+    const Layer& layer;
+    const float *out, *of_out;
+    const size_t size;
+    const int places;
+    int next;  // the next row to be computed
+    std::vector<float> nothing, kept, before;
+};
+
 int rows_at_once(int side) { return std::max(2, TILE / side); }
 
 }  // namespace
@@ -266,41 +308,21 @@ bool separable_backward(const Layer* given, const float* x, const float* up, con
     std::vector<double> totals(size_t(threads) * sums);
     const bool done = parallel(side, threads, [&](int first, int end, int which) {
         Source source(layer, x, up);
-        std::vector<float> before(size_t(at_once) * side * outputs), after(size_t(at_once) * size), sum(sums);
-        std::vector<float> kept((at_once + 2) * size);
-        // gradients of the convolved rows y - 1 .. y + at_once, each at its place in a ring
-        auto place = [&](int y) { return kept.data() + size_t(y % (at_once + 2)) * size; };
-        int known = std::max(0, first - 1);  // the next row to be computed
-        const float* nothing = source.row(-1);  // zeros
+        Slopes slopes(layer, out, of_out, first - 1, at_once);
+        std::vector<float> after(size_t(at_once) * size), sum(sums);
         for (int y = first; y < end; y += at_once) {
-            const int rows = std::min(at_once, end - y), until = std::min(side, y + rows + 1);
-            while (known < until) {
-                const int wrap = known - known % (at_once + 2) + at_once + 2, last = std::min({until, known + at_once, wrap});
-                const int count = last - known;
-                const float *o = out + size_t(known) * side * outputs, *g = of_out + size_t(known) * side * outputs;
-                for (size_t i = 0; i < size_t(count) * side * outputs; i += LANES) {
-                    const Vector slope = at(g + i);
-                    at(before.data() + i) = at(o + i) > 0 ? slope : slope * SLOPE;
-                }
-                float* to = place(known);
-                product(before.data(), count * side, outputs, layer.back, inputs,
-                        [&](int pixel, int column, const Vector& left, const Vector& right) {
-                            float* p = to + size_t(pixel) * inputs + column;
-                            at(p) = left;
-                            at(p + LANES) = right;
-                        });
-                known = last;
-            }
+            const int rows = std::min(at_once, end - y);
+            slopes.until(std::min(side, y + rows + 1));
             std::fill(sum.begin(), sum.end(), 0.0f);
             for (int r = 0; r < rows; ++r) {
                 const int row = y + r;
-                const float* three[3] = {row ? place(row - 1) : nothing, place(row), row + 1 < side ? place(row + 1) : nothing};
+                const float* three[3] = {slopes.row(row - 1), slopes.row(row), slopes.row(row + 1)};
                 float* to = up ? after.data() + r * size : of_x + row * size;
                 convolve(three, side, inputs, turned.data(), to);
                 styled(source.row(row), side, inputs, style, to, sum.data());
                 if (up && r % 2)
-                    to_bands(after.data() + (r - 1) * size, after.data() + r * size, x + (row - 1) * size, side / 2, inputs, up,
-                             of_x + (row - 1) * size, sum.data() + inputs);
+                    to_bands(to - size, to, x + (row - 1) * size, side / 2, inputs, up, of_x + (row - 1) * size,
+                             sum.data() + inputs);
             }
             for (int i = 0; i < sums; ++i) totals[size_t(which) * sums + i] += sum[i];
         }

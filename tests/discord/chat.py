@@ -50,14 +50,14 @@ class Chat:
         self._count += 1
         return self.stage.guild.member(f"Member {self._count}")
 
-    async def upload(self, member: Member) -> tuple[dict[str, float], Message]:
+    async def upload(self, member: Member, within: float = WORKING) -> tuple[dict[str, float], Message]:
         """Post a photo; the seconds until each thing that its member sees, and the result."""
         posted = member.upload(self.stage.photos, next(self._photos))
-        reply = await self.stage.photos.wait_message(replies_to(posted), WORKING)
+        reply = await self.stage.photos.wait_message(replies_to(posted), within)
         began = posted.revisions[0].at
         if "I agree" in reply.labels:  # of a newcomer the clock goes from here
             began = (await agree(member, reply)).sent_monotonic
-        await until_shown(self.stage.discord, reply)
+        await until_shown(self.stage.discord, reply, within)
         shown = [revision for revision in reply.revisions if revision.at > began]
         first = next((revision.at for revision in shown if revision.pictures), shown[-1].at)
         return {"reply": shown[0].at - began, "preview": first - began, "result": shown[-1].at - began}, reply
@@ -128,8 +128,8 @@ async def measure(photo: bytes, rounds: int, members: int, workbench: str = WORK
 
 async def _many(chat: Chat, members: int, work: float) -> dict[str, float]:
     """Have so many members post at once. `busy`: the sum of their work over the seconds until the last has the answer."""
-    began = time.monotonic()
-    done = await asyncio.gather(*(chat.upload(chat.newcomer()) for _ in range(members)))
+    began, within = time.monotonic(), max(WORKING, 2 * members * work)
+    done = await asyncio.gather(*(chat.upload(chat.newcomer(), within) for _ in range(members)))
     took = time.monotonic() - began
     each = spread([times["result"] for times, _ in done], "result_")
     return {"members": members, "seconds": took, "busy": members * work / took, "a_minute": 60 * members / took, **each}

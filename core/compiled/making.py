@@ -23,6 +23,7 @@ from core.compiled.kept import CodeCache, Kept, Kind, key_of, publish
 from core.compiled.layers import Library, use
 from core.compiled.layout import layout_of, weights_of
 from core.device import fast_dtype
+from core.errors import NotCompiled
 from core.generator import Generator, seed_w
 from core.generator.protocol import SeparableGenerator
 from core.generator.render import decibels, network_in, pixels_of
@@ -104,9 +105,14 @@ def _drawing(network: Generator, dtype: torch.dtype, work: Path) -> _Made:
 
 
 def _layers(network: SeparableGenerator, work: Path) -> _Made | None:
-    """Compile layers; None if the network has none that are taken."""
-    file, eager = compile_layers(work), copy.deepcopy(network)
-    if not use(Library(file), network):
+    """Compile layers; None if the compiler can't, or the network has none that are taken."""
+    try:
+        file, eager = compile_layers(work), copy.deepcopy(network)
+        library = Library(file)
+    except NotCompiled as error:  # another kind of compiler, perhaps: torch's may get on with it
+        print(error, file=sys.stderr)  # noqa: T201 - as above
+        return None
+    if not use(library, network):
         return None
     ws = network.broadcast(seed_w(network, SEEDS)).contiguous()
     return _Made("layers", "", file, lambda: beside_plain(network, eager, ws))

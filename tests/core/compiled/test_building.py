@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from core.cli import app
@@ -25,7 +26,7 @@ from core.compiled.kept import BUILDING, CodeCache, Kept, compiled_folder, key_o
 from core.errors import NoSuchGenerator, NotCompiled
 from core.generator.importing import import_generator
 from core.settings import Settings
-from tests.core.compiled.kit import NO_COMPILER, STUCK, TINY, tiny
+from tests.core.compiled.kit import NO_COMPILER, STUCK, TINY, tiny, wide
 from tests.core.generator.published_kit import write_case
 from tests.discord.fake import FakeDiscord
 from tests.discord.process import BotProcess, alive
@@ -171,6 +172,21 @@ def test_a_folder_where_nothing_may_be_run_is_no_trouble(own: Settings, tmp_path
     make_folder(compiled_folder(own))
     made = making.make(tiny(), CodeCache.of(own), tmp_path, 1)
     assert (made.library, "dlopen" in made.why) == ("", True), made.why
+
+
+@needs_compiler
+def test_where_layers_cannot_be_compiled_a_drawing_is(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.cpp").write_text("int main( {")
+    (tmp_path / "drawing.so").write_bytes(b"code")
+    monkeypatch.setattr("core.compiled.compiler.SOURCE", tmp_path / "broken.cpp")
+    monkeypatch.setattr(making, "fast_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(making, "compile_drawing", lambda network, ws, work: tmp_path / "drawing.so")
+    monkeypatch.setattr(making, "open_drawing", lambda file, weights: None)
+    monkeypatch.setattr(making, "beside_eager", lambda drawing, network, ws: (0.5, 60.0))
+    make_folder(compiled_folder(own))
+    made = making.make(wide(), CodeCache.of(own), tmp_path, 1)
+    assert (made.kind, made.why) == ("drawing", "")
+    assert made.library
 
 
 @pytest.fixture

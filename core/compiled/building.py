@@ -1,7 +1,7 @@
 """The process that compiles: `python -m core.compiled.building ORDER`, ORDER being JSON (see core.compiled.background).
 
-The drawing of one ws to pixels is exported, compiled by AOTInductor with the machine's C++ compiler, compared with eager
-torch, timed against it, and published. torch.compile in a worker would need less code, but it fails while another thread
+Layers of our own, or the drawing of one ws to pixels by AOTInductor, are compiled with the machine's C++ compiler, compared with
+eager torch, timed against it, and published. torch.compile in a worker would need less code, but it fails while another thread
 draws, and the first request would wait for it. All of it uses one thread at the lowest priority, except the seconds of
 timing, which use as many threads as the workers.
 """

@@ -107,11 +107,12 @@ def _drawing(network: Generator, dtype: torch.dtype, work: Path) -> _Made:
 def _layers(network: SeparableGenerator, work: Path) -> _Made | None:
     """Compile layers; None if the compiler can't, or the network has none that are taken."""
     try:
-        file, eager = compile_layers(work), copy.deepcopy(network)
+        file = compile_layers(work)
         library = Library(file)
     except NotCompiled as error:  # another kind of compiler, perhaps: torch's may get on with it
         print(error, file=sys.stderr)  # noqa: T201 - as above
         return None
+    eager = copy.deepcopy(network)
     if not use(library, network):
         return None
     ws = network.broadcast(seed_w(network, SEEDS)).contiguous()

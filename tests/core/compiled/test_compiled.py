@@ -279,7 +279,7 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_float32")
-def test_layers_are_used_wherever_the_network_is(layers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_are_used_wherever_the_network_is(layers: Path) -> None:
     """By the renderer, and by whoever computes a gradient in the same network."""
     plain, ours = wide(), wide()
     assert isinstance(ours, SeparableGenerator)

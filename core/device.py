@@ -6,7 +6,7 @@ import ctypes
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -42,19 +42,24 @@ def use_threads(settings: Settings) -> None:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
+    """Make torch use `count` threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
     """Make torch use one thread inside the block; for work of many small operations.
 
     Waking a thread that sleeps while it waits (see `core.system.WAITING`) takes longer than such an operation:
     measuring the scale of a face's expression took 5.4 s on two threads and 3.5 s on one (two idle cores; 3.5 s under
     load too).
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return threads(1)
 
 
 def two_at_once(work: Callable[[Item], Done], items: Sequence[Item]) -> Iterator[Done]:

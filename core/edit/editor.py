@@ -178,8 +178,9 @@ class Editor:
         With `aligned`, the face cut out of its photo (uint8 [R, R, 3]), the pictures are edits in that cutout; without it
         they are the generator's drawings.
         """
+        trials = Trials(self, ws, expression, aligned)  # which draws with as many threads as there are now
         with one_thread():
-            return learn(Trials(self, ws, expression, aligned), expression, self.models.maps, self.models.curves(expression))
+            return learn(trials, expression, self.models.maps, self.models.curves(expression))
 
     def original(
         self, photo: Photo, found: Found, ws: AnyLatent, shown: Photo | None = None, drawn: Rendered | None = None

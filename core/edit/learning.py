@@ -77,7 +77,7 @@ def _lifted(trials: Trials, maps: Maps, step: float, pull: Pull, most: float) ->
     If no lift does, the best one is added. Brows are lifted in the photo itself: with lowered brows the generator would also
     change beard and age.
     """
-    found = trials.at(step, pull)
+    found = trials.near(step, pull)
     best, least = pull, 1.0 if found is None else _frown(found)
     for lift in _LIFTS:
         if least <= most:
@@ -101,7 +101,7 @@ def _shows(trials: Trials, expression: Expression) -> bool:
 def _calmed(trials: Trials, expression: Expression, maps: Maps, rest: float, ease: Pull, shown: Scores) -> Pull:
     """Find the pull that takes off the face all that is unusual for a face at rest, where `rest` is the step to there."""
     ranges = usual(maps, expression, expression.calibration.rest, calm=True)
-    found = shown if rest == 0 else trials.at(rest, ease)
+    found = shown if rest == 0 else trials.near(rest, ease)
     if found is None or not _clear(found, ranges, {}):
         return ease
     pull, best = _reach(trials, expression, maps, ranges, rest, ease, found)

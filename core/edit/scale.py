@@ -29,8 +29,8 @@ LIMIT = 5.0  # strengths; beyond three hardly anything changes
 EASED = 0.25  # strength from which the pull is whole: below any smile that somebody asks for, above an invisible one
 _TRIALS = 5  # pictures at most where curves foretell the rest
 _MATTERS = ((1.0, 1.0), (-1.0, 0.7), (0.5, 0.7), (2.0, 0.5))  # strengths that are asked for, and how much each counts
+NEAR = 0.15  # steps within which a face needs no second try
 _SURE = 0.03  # spread of a score that no eye sees
-_NEAR = 0.15  # steps within which a face needs no second try
 
 Pull = tuple[float, ...]  # see core.reach.maps; () for none
 Score = Callable[[Sequence[float]], Sequence[float]]  # steps -> scores 0..1, nan where no face is seen
@@ -145,7 +145,7 @@ def _foretold(score: Score, now: float, calibration: Calibration, curves: Curves
         steps = [round(min(max(step, ends[0]), ends[1]), 2) for step, _ in asked]
         unsure = [
             0.0
-            if min(abs(step - other) for other in tried) < _NEAR
+            if min(abs(step - other) for other in tried) < NEAR
             else max(weight * float(np.interp(step, STEPS, spread)), _SURE if place == most_asked else 0.0)
             for place, (step, (_, weight)) in enumerate(zip(steps, asked, strict=True))
         ]
@@ -156,7 +156,7 @@ def _foretold(score: Score, now: float, calibration: Calibration, curves: Curves
         tried.add(step)
         (found,) = score([step])
         if np.isnan(found):  # no face is left there, nor beyond
-            ends = (step + _NEAR, ends[1]) if step < 0 else (ends[0], step - _NEAR)
+            ends = (step + NEAR, ends[1]) if step < 0 else (ends[0], step - NEAR)
         else:
             known[step] = found
     return _joined(known, curves.foretell(known)[0], ends, calibration)
@@ -168,12 +168,12 @@ def _joined(
     """Make the scale of measured and predicted scores.
 
     `known`: measured scores, 0..1, by step. `foretold` [len(STEPS)], the predicted scores at STEPS, count only at steps within
-    `ends` that lie at least _NEAR from every measured one, and are cut at `calibration.most`.
+    `ends` that lie at least NEAR from every measured one, and are cut at `calibration.most`.
     """
     far = {
         step: min(one, calibration.most)
         for step, one in zip(STEPS, foretold.tolist(), strict=True)
-        if ends[0] <= step <= ends[1] and min(abs(step - at) for at in known) >= _NEAR
+        if ends[0] <= step <= ends[1] and min(abs(step - at) for at in known) >= NEAR
     }
     joined = far | dict(known)
     return _scale(joined, _rest(joined, calibration), calibration)

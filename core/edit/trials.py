@@ -7,13 +7,15 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.composite import Original, Rendered
 from core.composite.mesh import Points, face_size
 from core.composite.motion import mouth_gap
+from core.device import threads
 from core.edit.models import Models
-from core.edit.scale import Pull
+from core.edit.scale import NEAR, Pull
 from core.errors import FaceLost
 from core.expressions import Expression, Parts
 from core.generator.latent import AnyLatent
@@ -45,11 +47,16 @@ class Drawing(Protocol):
 
 
 class Trials:
-    """Trial edits of one face: ws [1, num_ws, w_dim] or a Latent."""
+    """Trial edits of one face: ws [1, num_ws, w_dim] or a Latent.
+
+    They are drawn with the threads that torch had when this was made; what is small beside that, with what it has by then.
+    """
 
     def __init__(self, editor: Drawing, ws: AnyLatent, expression: Expression, aligned: NDArray[np.uint8] | None) -> None:
         """Keep the face. With `aligned`, uint8 [R, R, 3] cut out of its photo, edits are tried in that cutout, else as drawn."""
         self._editor, self._ws, self._expression = editor, ws, expression
+        self._threads = torch.get_num_threads()
+        self._known: dict[Pull, dict[float, Scores | None]] = {}  # what `at` found, by pull and step
         self._small = None if aligned is None else editor.resized(aligned, SCORE_SIDE)
         self._face = None if self._small is None else editor.models.finder.aligned(self._small)
 
@@ -65,6 +72,18 @@ class Trials:
 
         Without `parting` also None if the lips part further than they do before the edit.
         """
+        scores = self._try(step, pull, parting=parting)
+        if parting:
+            self._known.setdefault(pull, {})[step] = scores
+        return scores
+
+    def near(self, step: float, pull: Pull = ()) -> Scores | None:
+        """Return what `at` would, roughly: of an earlier trial with this pull at most NEAR steps away, if there was one."""
+        known = self._known.get(pull, {}) if any(pull) else {0.0: self.now, **self._known.get(pull, {})}
+        nearest = min(known, key=lambda one: abs(one - step), default=None)
+        return self.at(step, pull) if nearest is None or abs(nearest - step) > NEAR else known[nearest]
+
+    def _try(self, step: float, pull: Pull, *, parting: bool) -> Scores | None:
         drawn = self._drawn(step, pull)
         if self._face is None:
             return self._scores(drawn)
@@ -85,7 +104,8 @@ class Trials:
         return Original(self._small, np.eye(3), self._face.landmarks, drawn, self._editor.models.things.find(self._small))
 
     def _drawn(self, step: float, pull: Pull = ()) -> Picture:
-        return self._editor.sketch(self._ws, step, self._expression, pull)
+        with threads(self._threads):
+            return self._editor.sketch(self._ws, step, self._expression, pull)
 
     def _scores(self, picture: Picture) -> Scores | None:
         face = self._editor.models.finder.aligned(picture, precise=False)

@@ -18,12 +18,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from core.cli import app
+from core.device import threads
 from core.edit import NEUTRAL, Editor, Models
-from core.edit.scale import LIMIT, Scale, measure
+from core.edit.scale import LIMIT, Pull, Scale, measure
+from core.edit.trials import Trials
 from core.errors import EgaoError, FaceLost, NoSuchExpression, NoSuchFace, WouldOverwrite
 from core.executor import Animate, Animated, FindFaces, FoundFaces, Progress, Project, Projected, Render, Rendered
-from core.expressions import load
+from core.expressions import Expression, load
+from core.expressions.blendshapes import BLENDSHAPES
 from core.generator import seed_w
+from core.generator.latent import AnyLatent
 from core.latents import from_npz, to_npz
 from core.learned import Learned
 from core.settings import Settings
@@ -66,22 +70,28 @@ def test_neutral_stops_a_smile_and_leaves_a_neutral_face_alone(editor: Editor) -
     assert same.label == "neutral"
 
 
-def test_a_strength_is_measured_on_one_thread_and_the_others_come_back(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    before = torch.get_num_threads()
+def test_a_strength_is_drawn_on_all_threads_measured_on_one_and_they_come_back(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
+    sketch = editor.sketch
 
-    def lost(*_: object) -> NoReturn:
-        seen.append(torch.get_num_threads())
+    def drawn(ws: AnyLatent, step: float, expression: Expression, pull: Pull) -> NDArray[np.uint8]:
+        seen.append(("drawn", torch.get_num_threads()))
+        return sketch(ws, step, expression, pull)
+
+    def scored(*_: object) -> NoReturn:
+        seen.append(("scored", torch.get_num_threads()))
         raise FaceLost(strength="1")
 
-    monkeypatch.setattr(editor, "sketch", lost)
-    torch.set_num_threads(3)
-    try:
+    monkeypatch.setattr(editor, "sketch", drawn)
+    monkeypatch.setattr(Trials, "now", dict.fromkeys(BLENDSHAPES, 0.0))
+    monkeypatch.setattr(Trials, "_scores", scored)
+    with threads(3):
         with pytest.raises(FaceLost):
             editor.scale(_ws(editor, SOBER), SMILE)
-        assert (set(seen), torch.get_num_threads()) == ({1}, 3)
-    finally:
-        torch.set_num_threads(before)
+        assert torch.get_num_threads() == 3
+    assert seen == [("drawn", 3), ("scored", 1)]
 
 
 def _curve(middle: float, width: float) -> Callable[[float], float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from core.cli import app
@@ -14,10 +15,12 @@ from core.composite.mesh import BROW_ROWS
 from core.composite.motion import mouth_gap
 from core.edit import NEUTRAL, Editor, Models, Variant
 from core.edit.photo_editor import KnownFace, PhotoEditor
+from core.edit.scale import Pull
 from core.edit.trials import Trials
 from core.errors import BadSetting, NoSuchExpression
-from core.expressions import Strength, default, load, names, names_with_variations, options, varied
+from core.expressions import Expression, Strength, default, load, names, names_with_variations, options, varied
 from core.generator import seed_w
+from core.generator.latent import AnyLatent
 from core.learned import KnownScale, Learned
 from core.reach.ease import lift_of, squint_of, with_lift
 from core.settings import Settings
@@ -96,6 +99,32 @@ def test_a_trial_that_parts_the_lips_is_none(photos: PhotoEditor) -> None:
     assert trials.at(2.0) is not None
     assert trials.at(2.0, parting=False) is None
     assert trials.at(-0.5, parting=False) is not None
+
+
+def test_a_trial_near_an_earlier_one_draws_nothing(photos: PhotoEditor, monkeypatch: pytest.MonkeyPatch) -> None:
+    face = drawn(photos, AT_REST)
+    trials = Trials(photos.editor, face.latent, default(), photos.editor.reconstructed(face.latent))
+    sketched: list[float] = []
+    sketch = photos.editor.sketch
+
+    def counted(ws: AnyLatent, step: float, expression: Expression, pull: Pull) -> NDArray[np.uint8]:
+        sketched.append(step)
+        return sketch(ws, step, expression, pull)
+
+    monkeypatch.setattr(photos.editor, "sketch", counted)
+    found = trials.at(1.0)
+    assert sketched == [1.0, 0.0], "the edit, and the face without one, to lay it in"
+    assert trials.near(1.1) is found
+    assert trials.near(0.1) is trials.now
+    assert sketched == [1.0, 0.0]
+    assert trials.near(1.2) is not found, "too far"
+    maps = photos.editor.models.maps
+    assert maps is not None
+    pull = with_lift((), maps, 0.5)
+    assert trials.near(1.0, pull) is not found, "another pull"
+    trials.at(0.0, pull, parting=False)
+    assert trials.near(0.0, pull) is not trials.now, "what a pull does is seen with the pull"
+    assert sketched == [1.0, 0.0, 1.2, 1.0, 0.0, 0.0]
 
 
 def test_the_options_choose_among_nine_smiles_whose_names_a_button_can_carry() -> None:

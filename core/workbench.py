@@ -35,10 +35,10 @@ from core.executor import (
 )
 from core.expressions import Expression, default, named
 from core.faces import Face, Photo, align
-from core.generator.latent import Latent
 from core.latents import from_npz, to_npz
 from core.learned import Learned
 from core.pictures import Credentials, PictureKind, Source, animate, credentials, encode
+from core.projection import Projecting
 from core.settings import Settings
 from core.weights.installed import with_digest
 
@@ -111,18 +111,19 @@ class EditorWorkbench:
         seconds = {"align": time.perf_counter() - began}
         began = time.perf_counter()
         # at once: the learned start of `fast` is a likeness already, and its first step takes as long as all until here
-        yield Progress(projecting.done, projecting.steps, preview=_preview(photos, projecting.latent))
+        yield Progress(projecting.done, projecting.steps, preview=_preview(photos, projecting))
         shown = time.perf_counter()
         for step in projecting.run():
             preview = checkpoint = None
             if (now := time.perf_counter()) - shown > PREVIEW_SECONDS:
-                shown, preview, checkpoint = now, _preview(photos, projecting.latent), projecting.checkpoint()
+                shown, preview, checkpoint = now, _preview(photos, projecting), projecting.checkpoint()
             yield Progress(step.step, step.steps, step.eta, preview, checkpoint=checkpoint)
         seconds["project"] = time.perf_counter() - began
         began, latent = time.perf_counter(), projecting.latent
         face = photos.learn(KnownFace.of(latent), default(), aligned, replace(found, drawn=None))  # what it drew before is old
         seconds["scale"] = time.perf_counter() - began
-        yield Projected(to_npz(latent), _preview(photos, latent), seconds, encode(aligned, "jpeg", source="photo"), face.learned)
+        thumbnail, original = _preview(photos, projecting), encode(aligned, "jpeg", source="photo")
+        yield Projected(to_npz(latent), thumbnail, seconds, original, face.learned)
 
     def render(self, requests: Sequence[Render]) -> Iterable[Rendered | EgaoError]:
         for request in requests:
@@ -232,8 +233,9 @@ def _several(photos: PhotoEditor, request: Together | MoveTogether) -> list[OneF
     return [OneFace(one.face, KnownFace.of(latent, one.learned), one.strength) for one, latent in pairs]
 
 
-def _preview(photos: PhotoEditor, latent: Latent) -> bytes:
-    return _small(photos.editor.glimpse(latent), "edited")
+def _preview(photos: PhotoEditor, projecting: Projecting) -> bytes:
+    picture = projecting.picture  # what the last step saw costs nothing
+    return _small(photos.editor.glimpse(projecting.latent) if picture is None else picture, "edited")
 
 
 def _whole_photo(

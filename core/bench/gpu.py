@@ -170,7 +170,7 @@ def exact_loss(parts: Parts, target: np.ndarray, ws: np.ndarray) -> float:
     """Compute the loss of a latent [1, num_ws, w_dim] in float32."""
     objective = Objective(parts.generator, parts.features, parts.curvature, FastOptions(), torch.float32)
     start = torch.from_numpy(ws)
-    return float(objective(torch.zeros_like(start), start, Wanted.of(target, parts.features, start.device))[0])
+    return float(objective(torch.zeros_like(start), start, Wanted.of(target, parts.features, start.device)).losses)
 
 
 def _together(here: Parts, targets: Sequence[np.ndarray], size: int) -> dict[str, Any]:

@@ -133,8 +133,8 @@ class ManyFaces:
             wanted = Wanted(self.wanted.images[slice(*rows)], [tap[slice(*rows)] for tap in self.wanted.taps])
 
             def evaluate(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-                loss, gradient, distance = self.objective(x.view_as(starts), starts, wanted)
-                return loss, gradient.flatten(1), distance
+                seen = self.objective(x.view_as(starts), starts, wanted)
+                return seen.losses, seen.gradients.flatten(1), seen.distances
 
             captured = Captured(lambda: state.advance(evaluate, self._rules), self.objective.device, self._pool)
             going = state.going.clone()
@@ -180,6 +180,10 @@ class OneOfMany:
     def latent(self) -> Latent:
         """The same; this method leaves the noise as it is in the generator's file."""
         return Latent(self.ws)
+
+    @property
+    def picture(self) -> None:
+        """None: what the loss sees stays on the GPU, where a preview takes no time anyway."""
 
     @property
     def done(self) -> int:

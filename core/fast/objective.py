@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +54,15 @@ class Wanted:
             return cls(images, [tap.clone() for tap in features(images)])
 
 
+class Evaluated(NamedTuple):
+    """What a look at N points tells."""
+
+    losses: Tensor  # [N]
+    gradients: Tensor  # [N, num_ws, w_dim], for the coordinates y
+    distances: Tensor  # [N], perceptual
+    images: Tensor  # [N, 3, 256, 256] of about -1..1, as the loss saw them
+
+
 class Objective:
     """The loss of a fast projection, with all that is the same for every face."""
 
@@ -75,8 +85,8 @@ class Objective:
         self._weight = face_weight(options.face_weight).to(self.device)
         self._weights = {side: area_downsample(self._weight, side)[:, 0] for side in TAP_SIDES}
 
-    def __call__(self, y: Tensor, starts: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute losses [N], gradients for the coordinates y [N, num_ws, w_dim], and perceptual distances [N]."""
+    def __call__(self, y: Tensor, starts: Tensor, wanted: Wanted) -> Evaluated:
+        """Look at the points y [N, num_ws, w_dim] in the learned coordinates; `starts` are the ws [N, num_ws, w_dim] at 0."""
         with torch.enable_grad():
             y = y.detach().requires_grad_(True)
             ws = starts + self.curvature(y)
@@ -91,7 +101,7 @@ class Objective:
             spread = (ws - ws.mean(dim=1, keepdim=True)).square().sum(dim=2).mean(dim=1) / self._variance
             loss = perceptual + self.options.pixel_weight * pixels + self.options.spread_weight * spread
             (gradient,) = torch.autograd.grad(loss.sum(), y)
-        return loss.detach(), gradient, perceptual.detach()
+        return Evaluated(loss.detach(), gradient, perceptual.detach(), image.detach())
 
 
 def seen(network: Generator, ws: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from core.fast.lbfgs import Lbfgs
 from core.fast.objective import FIRST_LENGTH, FastOptions, Objective, Start, Wanted
 from core.generator.latent import Latent
 from core.generator.protocol import Generator
+from core.generator.render import to_pixels
 from core.projection.features import Features
 from core.projection.projector import Step, read_tensors
 
@@ -44,6 +45,8 @@ class FastProjection:
             self._start = self.encoder(self._wanted.images)
         self._descent = Lbfgs(torch.zeros_like(self._start), FIRST_LENGTH, self._objective.noise)
         self._distance = float("nan")
+        self._image: Tensor | None = None  # of the last look, which may have led to no step
+        self._shown: Tensor | None = None  # of the last step
         self._losses: list[float] = []
 
     @property
@@ -55,6 +58,11 @@ class FastProjection:
     def latent(self) -> Latent:
         """The same; this method leaves the noise as it is in the generator's file."""
         return Latent(self.ws)
+
+    @property
+    def picture(self) -> np.ndarray | None:
+        """The face after the last step, as the loss saw it: uint8 [256, 256, 3]; None before the first."""
+        return None if self._shown is None else to_pixels(self._shown)[0]
 
     @property
     def done(self) -> int:
@@ -70,6 +78,7 @@ class FastProjection:
         began, before = time.perf_counter(), self.done
         while self._advance():
             self._losses.append(self._descent.loss)
+            self._shown = self._image
             seconds = time.perf_counter() - began
             eta = seconds / (self.done - before) * (self.steps - self.done)
             yield Step(self.done, self.steps, self._descent.loss, self._distance, seconds, eta)
@@ -91,9 +100,9 @@ class FastProjection:
         return ws
 
     def _evaluate(self, y: Tensor) -> tuple[float, Tensor]:
-        loss, gradient, distance = self._objective(y, self._start, self._wanted)
-        self._distance = float(distance)
-        return float(loss), gradient
+        seen = self._objective(y, self._start, self._wanted)
+        self._distance, self._image = float(seen.distances), seen.images
+        return float(seen.losses), seen.gradients
 
     def checkpoint(self) -> bytes:
         """Pack all that `resume` needs to continue with exactly the same steps."""

@@ -28,6 +28,11 @@ class Projecting(Protocol):
         ...
 
     @property
+    def picture(self) -> np.ndarray | None:
+        """The face as the last step saw it, uint8 [256, 256, 3]: a preview that costs nothing. None where none is at hand."""
+        ...
+
+    @property
     def done(self) -> int:
         """The number of steps (iterations) done, including those before a resume."""
         ...

@@ -25,7 +25,7 @@ from core.device import gradient_dtype
 from core.errors import LatentUnreadable
 from core.generator.latent import Latent
 from core.generator.protocol import Generator, NoisyGenerator
-from core.generator.render import network_in
+from core.generator.render import network_in, to_pixels
 from core.projection.features import Features, distance, feature_input
 from core.projection.noise import noise_regularity, renormalise
 
@@ -61,7 +61,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Step:
-    """The state after a step. It has no preview, because a picture costs a quarter of a step."""
+    """The state after a step."""
 
     step: int  # 1..steps
     steps: int
@@ -104,6 +104,7 @@ class Projection:
         self._adam = torch.optim.Adam([self._w, *self._noise], lr=self.options.learning_rate, betas=(0.9, 0.999))
         self._random = torch.Generator().manual_seed(self.options.seed)
         self._done = 0
+        self._seen: Tensor | None = None
 
     @property
     def ws(self) -> np.ndarray:
@@ -132,6 +133,7 @@ class Projection:
             w = w + strength * torch.randn(self._w.shape, generator=self._random).to(self._w)
         ws = self._broadcast(w)
         image = feature_input(self._draw(ws.to(self._dtype)).float())
+        self._seen = image.detach()
         perceptual = distance(self.features(image), self._wanted).sum()
         loss = perceptual
         if options.pixel_weight:
@@ -156,6 +158,11 @@ class Projection:
     def latent(self) -> Latent:
         """The ws and the noise after the steps so far; no noise unless `options.noise` is set and the family adds some."""
         return Latent(self.ws, tuple(noise.detach().cpu().numpy().copy() for noise in self._noise))
+
+    @property
+    def picture(self) -> np.ndarray | None:
+        """The face that the last step looked at before it moved on, with its noise on w: uint8 [256, 256, 3]; None before it."""
+        return None if self._seen is None else to_pixels(self._seen)[0]
 
     @property
     def done(self) -> int:

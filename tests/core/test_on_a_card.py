@@ -72,7 +72,7 @@ def test_a_step_of_many_projections_stays_there(parts: Parts) -> None:
     state = Lockstep.empty(1, starts.numel(), parts.options.patience, CARD)
 
     def evaluate(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        loss, gradient, distance = objective(x.view_as(starts), starts, wanted)
+        loss, gradient, distance, _ = objective(x.view_as(starts), starts, wanted)
         return loss, gradient.flatten(1), distance
 
     state.advance(evaluate, Rules(2.0, 0.0, 6, 0.04))

@@ -207,12 +207,17 @@ def descent(begin_small: Begin) -> Descent:
 
 def test_fast_comes_nearer_with_every_step(generator: MobileStyleGAN, encoder: Encoder, begin: Begin, face: np.ndarray) -> None:
     projection = begin()
-    losses = [step.loss for step in projection.run()]
+    assert projection.picture is None, "nothing was drawn yet"
+    losses, pictures = zip(*((step.loss, projection.picture) for step in projection.run()), strict=True)
     assert len(losses) == 1 + OPTIONS.most
-    assert losses == sorted(losses, reverse=True)
+    assert list(losses) == sorted(losses, reverse=True)
     with torch.inference_mode():
         start, end = whole(generator, encoder(unit(face))), whole(generator, torch.from_numpy(projection.ws))
     assert squared_error(end, unit(face)) < 0.5 * squared_error(start, unit(face))
+    for shown, drawn in ((pictures[0], start), (pictures[-1], end)):
+        assert shown is not None
+        assert shown.shape == (256, 256, 3)
+        assert squared_error(unit(shown), drawn.clamp(-1, 1)) < 1e-5, "the picture after the step, rounded"
 
 
 @pytest.mark.long

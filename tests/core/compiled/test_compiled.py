@@ -17,6 +17,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from core.bench import rendering
 from core.compiled import drawing, kept, making
 from core.compiled.background import build, kept_for
 from core.compiled.compiler import compiler
@@ -293,9 +294,7 @@ def test_layers_are_used_wherever_the_network_is(layers: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_float32")
-def test_layers_published_later_are_taken_up_without_a_picture(
-    layers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_layers_published_later_are_taken_up(layers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     network = wide()
     assert isinstance(network, SeparableGenerator)
     renderer = Renderer(network, compiled=code_cache(tmp_path / "compiled"))
@@ -309,6 +308,19 @@ def test_layers_published_later_are_taken_up_without_a_picture(
     assert network.separable_blocks()[0].compiled is taken, "once"
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert "compiled layers" in caplog.text
+
+
+def test_the_benchmark_draws_with_layers(layers: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(rendering, "fast_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(rendering.CodeCache, "of", lambda settings: code_cache(layers))
+    ws = wide().broadcast(seed_w(wide(), [5]))
+    (way,) = (ways := rendering._compiled_way(settings, wide(), ws))
+    assert way == "compiled layers float32"
+    assert (
+        60
+        < render.decibels(*(torch.from_numpy(draw(ws)) for draw in (ways[way], rendering.torch_way(wide(), torch.float32))))
+        < 200
+    )
 
 
 def test_layers_that_the_network_has_none_of_are_one_line(

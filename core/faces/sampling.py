@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -40,13 +41,15 @@ def cut(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
         image = image.reduce(blocks)
     finer = 2 if scale > blocks else 1  # the blocks left between one and two photo pixels per pixel
     to_image = np.diag([1 / blocks, 1 / blocks, 1.0]) @ _shift(-low) @ matrix @ np.diag([1 / finer, 1 / finer, 1.0])
-    result = image.transform(
-        (size * finer, size * finer), Image.Transform.AFFINE, to_image[:2].ravel().tolist(),
-        Image.Resampling.BICUBIC, fillcolor=OUTSIDE,
+    half = np.full(2, 0.5)
+    between_centres = _shift(-half) @ to_image @ _shift(half)  # OpenCV counts from the middle of the first pixel
+    warped = cv2.warpAffine(
+        np.asarray(image), between_centres[:2], (size * finer, size * finer), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=OUTSIDE,
     )  # fmt: skip
     if finer > 1:
-        result = result.resize((size, size), Image.Resampling.LANCZOS)
-    return np.array(result)
+        warped = np.array(Image.fromarray(warped).resize((size, size), Image.Resampling.LANCZOS))
+    return warped.astype(np.uint8, copy=False)
 
 
 def _around(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

@@ -30,6 +30,7 @@ EASED = 0.25  # strength from which the pull is whole: below any smile that some
 _TRIALS = 5  # pictures at most where curves foretell the rest
 _MATTERS = ((1.0, 1.0), (-1.0, 0.7), (0.5, 0.7), (2.0, 0.5))  # strengths that are asked for, and how much each counts
 NEAR = 0.15  # steps within which a face needs no second try
+_UNSEEN = 0.01  # of a score: less than it trembles by
 _SURE = 0.03  # spread of a score that no eye sees
 
 Pull = tuple[float, ...]  # see core.reach.maps; () for none
@@ -198,11 +199,14 @@ def _monotone(known: dict[float, float]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _rest(known: dict[float, float], calibration: Calibration) -> float:
-    """Find the step nearest to 0 at which the expression is gone, interpolated; if it never is, the step of the lowest score."""
+    """Find the step nearest to 0 at which the expression is gone, interpolated.
+
+    If it never is, or just barely, it is the step nearest to 0 that leaves as good as nothing more than the lowest score:
+    scores are flat there, and longer steps would change all of the face for nothing.
+    """
     steps, scores = _monotone(known)
     middle = int(np.searchsorted(steps, 0.0))
     if scores[middle] <= calibration.rest:
         return 0.0
-    if scores[0] > calibration.rest:
-        return float(steps[int(np.flatnonzero(scores == scores[0])[-1])])
-    return round(float(np.interp(calibration.rest, scores[: middle + 1], steps[: middle + 1])), 2)
+    gone = max(calibration.rest, float(scores[0]) + _UNSEEN)
+    return round(float(np.interp(gone, scores[: middle + 1], steps[: middle + 1])), 2)

@@ -21,7 +21,7 @@ from core.bench import rendering
 from core.compiled import drawing, kept, making
 from core.compiled.background import build, kept_for
 from core.compiled.compiler import compiler
-from core.compiled.kept import Kept, compiled_folder, key_of, publish, read, told_in
+from core.compiled.kept import CodeCache, Kept, compiled_folder, key_of, publish, read, told_in
 from core.generator import render, seed_w
 from core.generator.protocol import SeparableGenerator
 from core.rendering import Renderer
@@ -312,7 +312,7 @@ def test_layers_published_later_are_taken_up(layers: Path, tmp_path: Path, caplo
 
 def test_the_benchmark_draws_with_layers(layers: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(rendering, "fast_dtype", lambda device: torch.float32)
-    monkeypatch.setattr(rendering.CodeCache, "of", lambda settings: code_cache(layers))
+    monkeypatch.setattr(CodeCache, "of", lambda settings: code_cache(layers))
     ws = wide().broadcast(seed_w(wide(), [5]))
     (way,) = (ways := rendering._compiled_way(settings, wide(), ws))
     assert way == "compiled layers float32"

@@ -69,7 +69,7 @@ class Gates:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # 66 ms a photo and 17 ms a face; two threads at one look took longer. Nothing else here uses OpenCV.
+        # 66 ms a photo and 17 ms a face; two threads at one look took longer. What else uses OpenCV takes a few milliseconds.
         cv2.setNumThreads(1)
         self._explicit = _network(settings, "explicit")
         self._age = _network(settings, "age")
